@@ -1,0 +1,28 @@
+//! Where something was said, so that a mistake can be shown to the one who made it.
+
+use std::{fmt, path::PathBuf, sync::Arc};
+
+/// A line of a file, or another source such as an environment variable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file as the user named it, `environment` or `command line`.
+    pub source: Arc<PathBuf>,
+    /// Counted from one; zero where there are no lines.
+    pub line: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            0 => write!(f, "{}", self.source.display()),
+            line => write!(f, "{}:{line}", self.source.display()),
+        }
+    }
+}
+
+/// A value with the place that it came from.
+#[derive(Clone, Debug)]
+pub struct Placed<T> {
+    pub value: T,
+    pub at: Place,
+}
