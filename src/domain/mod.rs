@@ -1,1 +1,22 @@
+//! The words of the trade: pools, clients, users, groups, tokens and the rules that hold between them. No IO, nothing async.
 
+pub mod attribute;
+pub mod challenge;
+pub mod client;
+pub mod code;
+pub mod error;
+pub mod grant;
+pub mod group;
+pub mod password;
+pub mod pool;
+pub mod resource_server;
+pub mod token;
+pub mod user;
+
+pub use client::{Client, ClientId};
+pub use error::{Asker, Error, Result};
+pub use grant::Grant;
+pub use group::Group;
+pub use pool::{Pool, PoolId};
+pub use resource_server::ResourceServer;
+pub use user::{Sub, User};

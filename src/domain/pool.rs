@@ -1,0 +1,153 @@
+//! A user pool and its settings.
+//!
+//! Settings keep the service's own names in their serialised form, because that is how people write them, in a call and in
+//! `poolhouse.toml` alike. What this server decides on is typed; what it only keeps is carried along as it came.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{attribute::SchemaAttribute, password::PasswordPolicy};
+use crate::kit::clock::Time;
+
+pub type PoolId = String;
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pool {
+    pub id: PoolId,
+    pub name: String,
+    /// OpenID Connect to the letter where the service differs.
+    pub strict_oidc: bool,
+    pub settings: PoolSettings,
+    pub created_at: Time,
+    pub modified_at: Time,
+}
+
+impl Pool {
+    pub fn arn(&self, account_id: &str) -> String {
+        let region = crate::kit::ids::region_of(&self.id);
+        format!("arn:aws:cognito-idp:{region}:{account_id}:userpool/{}", self.id)
+    }
+
+    /// Whether a user name is an e-mail address or a telephone number that the user may change.
+    pub fn has_username_attributes(&self) -> bool {
+        !self.settings.username_attributes.is_empty()
+    }
+
+    pub fn auto_verifies(&self, attribute: &str) -> bool {
+        self.settings.auto_verified_attributes.iter().any(|name| name == attribute)
+    }
+
+    pub fn is_alias(&self, attribute: &str) -> bool {
+        self.settings.alias_attributes.iter().chain(&self.settings.username_attributes).any(|name| name == attribute)
+    }
+
+    /// Pools made through the API compare user names by case unless told otherwise.
+    pub fn is_case_sensitive(&self) -> bool {
+        self.settings.username_configuration.as_ref().is_none_or(|configuration| configuration.case_sensitive)
+    }
+}
+
+/// What CreateUserPool and UpdateUserPool set. `Default` is what the service writes for an omitted member.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct PoolSettings {
+    pub policies: Policies,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deletion_protection: Option<DeletionProtection>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub auto_verified_attributes: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub alias_attributes: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub username_attributes: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username_configuration: Option<UsernameConfiguration>,
+    /// The whole schema in the order it is described: the standard attributes, then custom ones.
+    pub schema: Vec<SchemaAttribute>,
+    pub lambda_config: BTreeMap<String, Value>,
+    pub admin_create_user_config: AdminCreateUserConfig,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account_recovery_setting: Option<AccountRecovery>,
+    pub user_attribute_update_settings: UserAttributeUpdateSettings,
+    pub user_pool_tags: BTreeMap<String, String>,
+    /// Every other member of the service's model, kept and returned as it came.
+    #[serde(flatten)]
+    pub kept: BTreeMap<String, Value>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Policies {
+    pub password_policy: PasswordPolicy,
+    pub sign_in_policy: SignInPolicy,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct SignInPolicy {
+    pub allowed_first_auth_factors: Vec<String>,
+}
+
+impl Default for SignInPolicy {
+    fn default() -> Self {
+        Self { allowed_first_auth_factors: vec!["PASSWORD".to_owned()] }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum DeletionProtection {
+    Active,
+    Inactive,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct UsernameConfiguration {
+    pub case_sensitive: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct AdminCreateUserConfig {
+    pub allow_admin_create_user_only: bool,
+    /// Days; the older name of the policy's `TemporaryPasswordValidityDays`.
+    pub unused_account_validity_days: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invite_message_template: Option<Value>,
+}
+
+impl Default for AdminCreateUserConfig {
+    fn default() -> Self {
+        Self { allow_admin_create_user_only: false, unused_account_validity_days: 7, invite_message_template: None }
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct AccountRecovery {
+    pub recovery_mechanisms: Vec<RecoveryMechanism>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct RecoveryMechanism {
+    pub name: RecoveryName,
+    pub priority: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecoveryName {
+    VerifiedEmail,
+    VerifiedPhoneNumber,
+    AdminOnly,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct UserAttributeUpdateSettings {
+    pub attributes_require_verification_before_update: Vec<String>,
+}
