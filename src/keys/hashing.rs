@@ -1,0 +1,258 @@
+//! Password hashes: argon2id in PHC text, a bounded number at a time, off the executor.
+//!
+//! A hash costs about 16 ms and 19 MiB. The bound keeps a flood of sign-ins from taking all memory and all threads; waiting
+//! is fair, so nobody starves. A user who does not exist costs the same as one who does: see [`Permit::decoy`]. Buffers are
+//! not kept between hashes: that saves 2 % of the time and would hold derived secrets in idle memory.
+//! <https://www.rfc-editor.org/rfc/rfc9106>
+//! <https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html>
+
+use std::{fmt, sync::Arc};
+
+use argon2::{
+    Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version,
+    password_hash::{self, phc::PasswordHash},
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::KeyError;
+use crate::{
+    config::hashing::Hashing,
+    kit::{random::Random, secret::Secret},
+};
+
+/// A stored hash may have other parameters than ours (an import, an older setting), but not ones that take the machine down.
+const MAX_MEMORY_KIB: u32 = 1024 * 1024;
+const MAX_ITERATIONS: u32 = 64;
+const MAX_PARALLELISM: u32 = 64;
+
+/// Hashes and verifies passwords. Clones share one queue.
+#[derive(Clone)]
+pub struct Hasher {
+    settings: Arc<Settings>,
+    workers: Arc<Semaphore>,
+}
+
+struct Settings {
+    params: Params,
+    /// A well-formed hash of nobody's password, with the current parameters.
+    decoy: String,
+    random: Random,
+}
+
+impl Hasher {
+    /// At most `workers` hashes run at the same time. Refuses parameters outside of argon2's range or ours.
+    pub fn new(config: Hashing, workers: usize) -> Result<Self, KeyError> {
+        let Hashing { memory_kib, iterations, parallelism } = config;
+        // A product inside of argon2 would overflow before its own check of the range.
+        within_bounds(memory_kib, iterations, parallelism)
+            .map_err(|reason| KeyError::HashingParameters(reason.to_owned()))?;
+        let params = Params::new(memory_kib, iterations, parallelism, None)
+            .map_err(|error| KeyError::HashingParameters(error.to_string()))?;
+        // 22 and 43 characters are 16 and 32 bytes. No password leads to this output but by chance of 2^-256.
+        let decoy = format!(
+            "$argon2id$v=19$m={memory_kib},t={iterations},p={parallelism}${}${}",
+            "A".repeat(22),
+            "A".repeat(43)
+        );
+        let settings = Settings { params, decoy, random: Random::system() };
+        let workers = workers.clamp(1, Semaphore::MAX_PERMITS);
+        Ok(Self { settings: Arc::new(settings), workers: Arc::new(Semaphore::new(workers)) })
+    }
+
+    /// Waits for a turn. Time passes here: read what decides whether the attempt is allowed (a lockout) again afterwards.
+    pub async fn permit(&self) -> Permit {
+        // The semaphore is never closed, so that every wait ends with a turn; without one the bound would silently be gone.
+        let turn = Arc::clone(&self.workers).acquire_owned().await.expect("the semaphore is never closed");
+        Permit { settings: Arc::clone(&self.settings), turn }
+    }
+
+    pub async fn hash(&self, password: Secret) -> Result<String, KeyError> {
+        self.permit().await.hash(password).await
+    }
+
+    pub async fn verify(&self, password: Secret, phc: String) -> Result<bool, KeyError> {
+        self.permit().await.verify(password, phc).await
+    }
+
+    /// Spends the time of a verification, for a user who does not exist.
+    pub async fn decoy(&self, password: Secret) -> Result<(), KeyError> {
+        self.permit().await.decoy(password).await
+    }
+
+    /// Whether the hash was made with other parameters than today's; then hash again when the password is at hand.
+    pub fn needs_rehash(&self, phc: &str) -> bool {
+        let Ok(hash) = PasswordHash::new(phc) else { return true };
+        let Ok(params) = Params::try_from(&hash) else { return true };
+        let wanted = &self.settings.params;
+        hash.algorithm != Algorithm::Argon2id.ident()
+            || hash.version != Some(Version::V0x13.into())
+            || (params.m_cost(), params.t_cost(), params.p_cost())
+                != (wanted.m_cost(), wanted.t_cost(), wanted.p_cost())
+            || hash.hash.is_none_or(|output| output.len() != Params::DEFAULT_OUTPUT_LEN)
+    }
+}
+
+impl fmt::Debug for Hasher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hasher").field("params", &self.settings.params).finish_non_exhaustive()
+    }
+}
+
+/// A turn at hashing. It is given back when the work is done, also when the caller stopped waiting for it.
+pub struct Permit {
+    settings: Arc<Settings>,
+    turn: OwnedSemaphorePermit,
+}
+
+impl Permit {
+    /// The PHC text of a new hash, with its own salt.
+    pub async fn hash(self, password: Secret) -> Result<String, KeyError> {
+        self.work(move |settings| {
+            let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, settings.params.clone());
+            let salt: [u8; 16] = settings.random.bytes();
+            argon2
+                .hash_password_with_salt(password.expose().as_bytes(), &salt)
+                .map(|hash| hash.to_string())
+                .map_err(|error| KeyError::Hash(error.to_string()))
+        })
+        .await
+    }
+
+    /// Whether the password is the one of the hash. A hash that cannot be read is an error, not a wrong password.
+    pub async fn verify(self, password: Secret, phc: String) -> Result<bool, KeyError> {
+        self.work(move |_| verify(&password, &phc)).await
+    }
+
+    /// Spends the time of a verification with today's parameters. There is no answer: nobody has this password.
+    pub async fn decoy(self, password: Secret) -> Result<(), KeyError> {
+        self.work(move |settings| verify(&password, &settings.decoy).map(|_| ())).await
+    }
+
+    async fn work<T: Send + 'static>(
+        self,
+        job: impl FnOnce(&Settings) -> Result<T, KeyError> + Send + 'static,
+    ) -> Result<T, KeyError> {
+        let Self { settings, turn } = self;
+        tokio::task::spawn_blocking(move || {
+            let result = job(&settings);
+            drop(turn);
+            result
+        })
+        .await?
+    }
+}
+
+fn verify(password: &Secret, phc: &str) -> Result<bool, KeyError> {
+    let unreadable = |reason: String| KeyError::PasswordHash(reason);
+    let hash = PasswordHash::new(phc).map_err(|error| unreadable(error.to_string()))?;
+    let params = Params::try_from(&hash).map_err(|error| unreadable(error.to_string()))?;
+    within_bounds(params.m_cost(), params.t_cost(), params.p_cost()).map_err(|reason| unreadable(reason.to_owned()))?;
+    match Argon2::default().verify_password(password.expose().as_bytes(), &hash) {
+        Ok(()) => Ok(true),
+        Err(password_hash::Error::PasswordInvalid) => Ok(false),
+        Err(error) => Err(unreadable(error.to_string())),
+    }
+}
+
+fn within_bounds(memory_kib: u32, iterations: u32, parallelism: u32) -> Result<(), &'static str> {
+    match () {
+        () if memory_kib > MAX_MEMORY_KIB => Err("more than 1 GiB of memory"),
+        () if iterations > MAX_ITERATIONS => Err("more than 64 iterations"),
+        () if parallelism > MAX_PARALLELISM => Err("a parallelism above 64"),
+        () => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    const CHEAP: Hashing = Hashing { memory_kib: 64, iterations: 1, parallelism: 1 };
+
+    #[tokio::test]
+    async fn a_password_verifies_against_its_own_hash_only() {
+        let hasher = Hasher::new(CHEAP, 2).unwrap();
+        let hash = hasher.hash("Tr0ub4dor&3".into()).await.unwrap();
+        assert!(hash.starts_with("$argon2id$v=19$m=64,t=1,p=1$"), "{hash}");
+        assert!(hasher.verify("Tr0ub4dor&3".into(), hash.clone()).await.unwrap());
+        assert!(!hasher.verify("tr0ub4dor&3".into(), hash.clone()).await.unwrap());
+        assert!(!hasher.verify("".into(), hash.clone()).await.unwrap());
+        assert_ne!(hasher.hash("Tr0ub4dor&3".into()).await.unwrap(), hash, "a salt of its own");
+    }
+
+    #[tokio::test]
+    async fn a_hash_of_another_implementation_verifies() {
+        // From the test vectors of the reference implementation: t=2, m=65536, p=1, "password", "somesalt".
+        let phc = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+        let hasher = Hasher::new(CHEAP, 1).unwrap();
+        assert!(hasher.verify("password".into(), phc.to_owned()).await.unwrap());
+        assert!(!hasher.verify("passwore".into(), phc.to_owned()).await.unwrap());
+        assert!(hasher.needs_rehash(phc));
+    }
+
+    #[tokio::test]
+    async fn unreadable_and_ruinous_hashes_are_errors() {
+        let hasher = Hasher::new(CHEAP, 1).unwrap();
+        let rest = format!("${}${}", "A".repeat(22), "A".repeat(43));
+        for phc in [
+            "".to_owned(),
+            "plain text".to_owned(),
+            format!("$argon2id$v=19$m=4294967295,t=1,p=1{rest}"),
+            format!("$argon2id$v=19$m=64,t=4294967295,p=1{rest}"),
+            "$argon2id$v=19$m=64,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA".to_owned(),
+            format!("$scrypt$ln=1{rest}"),
+        ] {
+            let result = hasher.verify("x".into(), phc.clone()).await;
+            assert!(matches!(result, Err(KeyError::PasswordHash(_))), "{phc}: {result:?}");
+            assert!(hasher.needs_rehash(&phc), "{phc}");
+        }
+    }
+
+    #[test]
+    fn parameters_out_of_range_are_refused() {
+        for (memory_kib, iterations, parallelism) in
+            [(7, 1, 1), (64, 0, 1), (64, 1, 0), (64, 1, 9), (u32::MAX, 1, 1), (64, u32::MAX, 1), (64, 1, u32::MAX)]
+        {
+            assert!(Hasher::new(Hashing { memory_kib, iterations, parallelism }, 1).is_err());
+        }
+    }
+
+    #[tokio::test]
+    async fn changed_parameters_ask_for_a_new_hash() {
+        let hash = Hasher::new(CHEAP, 1).unwrap().hash("x".into()).await.unwrap();
+        assert!(!Hasher::new(CHEAP, 1).unwrap().needs_rehash(&hash));
+        assert!(Hasher::new(Hashing { iterations: 2, ..CHEAP }, 1).unwrap().needs_rehash(&hash));
+        assert!(Hasher::new(Hashing::DEVELOPMENT, 1).unwrap().needs_rehash(&hash));
+    }
+
+    #[tokio::test]
+    async fn no_more_than_the_permitted_number_works_at_once() {
+        let hasher = Hasher::new(CHEAP, 2).unwrap();
+        let (first, second) = (hasher.permit().await, hasher.permit().await);
+        let waiting = tokio::time::timeout(Duration::from_millis(20), hasher.permit()).await;
+        assert!(waiting.is_err(), "a third turn while two are taken");
+        drop(first);
+        second.hash("x".into()).await.unwrap();
+        let _both = (hasher.permit().await, hasher.permit().await);
+    }
+
+    #[tokio::test]
+    async fn a_decoy_costs_what_a_verification_costs() {
+        let hasher = Hasher::new(Hashing::OWASP, 1).unwrap();
+        let hash = hasher.hash("x".into()).await.unwrap();
+        // The least of several runs: the machine may be busy, but never too fast.
+        let (mut real, mut decoy) = (Duration::MAX, Duration::MAX);
+        for _ in 0..5 {
+            let start = Instant::now();
+            assert!(!hasher.verify("y".into(), hash.clone()).await.unwrap());
+            real = real.min(start.elapsed());
+            let start = Instant::now();
+            hasher.decoy("y".into()).await.unwrap();
+            decoy = decoy.min(start.elapsed());
+        }
+        assert!(decoy * 2 > real && real * 2 > decoy, "{real:?} and {decoy:?}");
+        assert!(decoy > Duration::from_millis(2), "{decoy:?} is no argon2");
+    }
+}

@@ -1,0 +1,120 @@
+//! Reading and verifying signed tokens, ours and those of other issuers: compact JWS with an RSA signature, strictly.
+//!
+//! A token is refused when two parsers could read it differently: duplicate members, padded or non-canonical base64url,
+//! critical extensions, more or fewer than three segments. Keys are never taken from the token (`jwk`, `jku`, `x5c` and `x5u`
+//! are not looked at), and a key says which algorithms it serves, not the token alone. Claims are not judged here, except by
+//! [`check_times`]. <https://www.rfc-editor.org/rfc/rfc7515> <https://www.rfc-editor.org/rfc/rfc8725>
+
+mod json;
+#[cfg(test)]
+mod tests;
+mod times;
+mod verifying;
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use serde_json::{Map, Value};
+
+pub use self::{
+    times::{TimeError, check_times},
+    verifying::{Algorithm, VerifyingKey},
+};
+
+/// Longer tokens are refused unread. HTTP servers take about as much in one header.
+pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
+/// Longer key ids are refused; they only cost memory in caches and logs.
+pub const MAX_KID_BYTES: usize = 1024;
+
+/// Why a token is not accepted. The texts are the ones that API Gateway puts in `www-authenticate`, where it is known to
+/// have one; they hold nothing of the token but a name of letters and digits.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum JwtError {
+    #[error("token contains an invalid number of segments")]
+    Segments,
+    #[error("token is malformed: {0}")]
+    Malformed(&'static str),
+    #[error("signing method {0} is invalid")]
+    Algorithm(String),
+    #[error("unable to find a signing key that matches the kid")]
+    UnknownKid,
+    #[error("signature is invalid")]
+    Signature,
+}
+
+/// A token that could be read. Nothing in it can be trusted until [`VerifyingKey::verify`] said so.
+#[derive(Debug)]
+pub struct Token<'a> {
+    /// Header and payload as they were signed, with the dot between them.
+    signed: &'a str,
+    alg: String,
+    kid: String,
+    claims: Map<String, Value>,
+    signature: Vec<u8>,
+}
+
+impl<'a> Token<'a> {
+    pub fn parse(text: &'a str) -> Result<Self, JwtError> {
+        if text.len() > MAX_TOKEN_BYTES {
+            return Err(JwtError::Malformed("too long"));
+        }
+        let (signed, signature) = text.rsplit_once('.').ok_or(JwtError::Segments)?;
+        let (header, payload) = signed.split_once('.').ok_or(JwtError::Segments)?;
+        if payload.contains('.') {
+            return Err(JwtError::Segments);
+        }
+        let mut header = object(header, "the header is not base64url", "the header is not a plain JSON object")?;
+        // RFC 7515 §4.1.11: extensions that must be understood are none of ours. `b64` (RFC 7797) changes what is signed even
+        // without `crit`, and `zip` belongs to encryption.
+        if ["crit", "b64", "zip"].iter().any(|name| header.contains_key(*name)) {
+            return Err(JwtError::Malformed("the header has an extension that is not supported"));
+        }
+        let mut take = |name| match header.remove(name) {
+            Some(Value::String(text)) => Some(text),
+            _ => None,
+        };
+        let alg = take("alg").ok_or(JwtError::Malformed("the header has no alg"))?;
+        let kid = take("kid").ok_or(JwtError::Malformed("the header has no kid"))?;
+        if kid.len() > MAX_KID_BYTES {
+            return Err(JwtError::Malformed("the kid is too long"));
+        }
+        let claims = object(payload, "the payload is not base64url", "the payload is not a plain JSON object")?;
+        let signature = decode(signature).ok_or(JwtError::Malformed("the signature is not base64url"))?;
+        Ok(Self { signed, alg, kid, claims, signature })
+    }
+
+    /// The algorithm that the header names, whatever it is.
+    pub fn alg(&self) -> &str {
+        &self.alg
+    }
+
+    /// The algorithm when it is an accepted one. Gateways ask this before they look for the key.
+    pub fn algorithm(&self) -> Result<Algorithm, JwtError> {
+        Algorithm::named(&self.alg).ok_or_else(|| JwtError::Algorithm(printable(&self.alg)))
+    }
+
+    pub fn kid(&self) -> &str {
+        &self.kid
+    }
+
+    pub fn claims(&self) -> &Map<String, Value> {
+        &self.claims
+    }
+
+    pub fn into_claims(self) -> Map<String, Value> {
+        self.claims
+    }
+}
+
+fn object(segment: &str, not_base64: &'static str, not_json: &'static str) -> Result<Map<String, Value>, JwtError> {
+    let bytes = decode(segment).ok_or(JwtError::Malformed(not_base64))?;
+    json::object(&bytes).ok_or(JwtError::Malformed(not_json))
+}
+
+/// The engine refuses padding, foreign characters and trailing bits that are not zero: one text for each value.
+fn decode(segment: &str) -> Option<Vec<u8>> {
+    BASE64_URL_SAFE_NO_PAD.decode(segment).ok()
+}
+
+/// A name from the token in a form that may stand in a header field: letters, digits and hyphens, not too many.
+fn printable(name: &str) -> String {
+    name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(16).collect()
+}
