@@ -2,4 +2,5 @@
 //! its tokens.
 pub mod config;
 pub mod domain;
+pub mod functions;
 pub mod kit;
