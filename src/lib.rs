@@ -1,6 +1,8 @@
 //! Poolhouse: a self-hosted identity provider that speaks the Amazon Cognito user-pools API, and the gateway that enforces
 //! its tokens.
+
 pub mod config;
 pub mod domain;
+pub mod functions;
 pub mod keys;
 pub mod kit;

@@ -1,0 +1,241 @@
+//! A warm instance: one engine with its globals, and the event loop that drives a call to its end.
+
+use std::{
+    sync::{Arc, Weak},
+    thread,
+    time::Duration,
+};
+
+use rquickjs::{Context, Ctx, Function, Object, Promise, Runtime, Value as Script, promise::PromiseState};
+use serde_json::Value;
+
+use super::{
+    Plan, Pool, STACK, host,
+    source::Kind,
+    thrown,
+    watch::Watch,
+    worker::{Inbox, Job, Seat},
+};
+use crate::functions::{FunctionError, PAYLOAD_LIMIT};
+
+/// A call that spoiled its instance, to be answered when the engine is gone.
+type Last = (Job, Seat, Result<Value, FunctionError>);
+
+/// Makes an instance, serves this call and those that follow. Comes back with the call that spoiled the instance, or with
+/// nothing when the function itself is gone.
+pub(super) fn live(plan: &Plan, pool: &Weak<Pool>, inbox: &Inbox, first: (Job, Seat)) -> Option<Last> {
+    let (mut job, mut seat) = first;
+    let watch = Arc::new(Watch::new(&plan.name));
+    watch.set(job.deadline, &job.request_id);
+    let context = match engine(plan, &watch) {
+        Ok(context) => context,
+        Err(error) => return Some((job, seat, Err(FunctionError::Broken(error.to_string())))),
+    };
+    context.with(|cx| {
+        let instance = match Instance::start(&cx, plan, &watch) {
+            Ok(instance) => instance,
+            Err(end) => return Some(last(job, seat, end)),
+        };
+        loop {
+            match instance.serve(&mut job) {
+                Ok(value) => seat.leave(pool, job, Ok(value)),
+                Err(End::Failed(error)) => seat.leave(pool, job, Err(error)),
+                Err(spoiled) => return Some(last(job, seat, spoiled)),
+            }
+            (job, seat) = inbox.recv().ok()?;
+            watch.set(job.deadline, &job.request_id);
+        }
+    })
+}
+
+fn last(job: Job, seat: Seat, end: End) -> Last {
+    let error = match end {
+        End::TimedOut => FunctionError::TimedOut { after: job.after },
+        End::Failed(error) | End::Spoiled(error) => error,
+    };
+    (job, seat, Err(error))
+}
+
+fn engine(plan: &Plan, watch: &Arc<Watch>) -> rquickjs::Result<Context> {
+    let runtime = Runtime::new()?;
+    runtime.set_memory_limit(usize::try_from(plan.memory_mib).unwrap_or(usize::MAX).saturating_mul(1024 * 1024));
+    runtime.set_max_stack_size(STACK);
+    let watch = Arc::clone(watch);
+    runtime.set_interrupt_handler(Some(Box::new(move || watch.interrupt())));
+    Context::full(&runtime)
+}
+
+/// How a call ends without a value.
+enum End {
+    /// An ordinary failure. The globals stay.
+    Failed(FunctionError),
+    /// The instance cannot be trusted any more.
+    Spoiled(FunctionError),
+    TimedOut,
+}
+
+impl From<FunctionError> for End {
+    fn from(error: FunctionError) -> Self {
+        match error {
+            FunctionError::OutOfMemory | FunctionError::StackOverflow => Self::Spoiled(error),
+            other => Self::Failed(other),
+        }
+    }
+}
+
+struct Instance<'js> {
+    cx: Ctx<'js>,
+    watch: Arc<Watch>,
+    handler: Function<'js>,
+    /// Calls the handler; gives a promise of its answer.
+    begin: Function<'js>,
+    /// Told when nothing is left to run.
+    drained: Function<'js>,
+    /// Milliseconds until the next timer.
+    wait: Function<'js>,
+    /// Lets that timer fire.
+    fire: Function<'js>,
+}
+
+impl<'js> Instance<'js> {
+    /// Runs the shims and the handler's file.
+    fn start(cx: &Ctx<'js>, plan: &Plan, watch: &Arc<Watch>) -> Result<Self, End> {
+        Self::boot(cx, plan, watch).map_err(|end| match end {
+            _ if watch.is_over() => End::TimedOut,
+            // What a file throws while it loads is the function's fault, not the event's.
+            End::Failed(FunctionError::Threw { kind, message, .. }) => {
+                End::Spoiled(FunctionError::Broken(format!("{kind}: {message}")))
+            }
+            other => other,
+        })
+    }
+
+    fn boot(cx: &Ctx<'js>, plan: &Plan, watch: &Arc<Watch>) -> Result<Self, End> {
+        let failed = |error| End::from(thrown::caught(cx, &error));
+        let engine = host::boot(cx, plan, watch).map_err(failed)?;
+        let part = |name: &str| engine.get::<_, Function<'js>>(name).map_err(failed);
+        let mut instance = Self {
+            cx: cx.clone(),
+            watch: Arc::clone(watch),
+            handler: part("begin")?,
+            begin: part("begin")?,
+            drained: part("drained")?,
+            wait: part("wait")?,
+            fire: part("fire")?,
+        };
+        let exports: Object<'js> = match plan.source.kind {
+            Kind::Common => {
+                let wrapper = plan.source.wrapped(cx).map_err(failed)?;
+                let load = part("common")?;
+                let exports: Script<'js> = load.call((wrapper, plan.source.name.as_str())).map_err(failed)?;
+                exports.into_object().ok_or_else(|| missing(plan))?
+            }
+            Kind::Module => {
+                host::declare_modules(cx, &part("require")?).map_err(failed)?;
+                let module = plan.source.declare(cx).map_err(failed)?;
+                let (module, ready) = module.eval().map_err(failed)?;
+                instance.settle(&ready)?;
+                module.namespace().map_err(failed)?
+            }
+        };
+        let handler: Script<'js> = exports.get(plan.handler.as_str()).map_err(failed)?;
+        instance.handler = handler.into_function().ok_or_else(|| missing(plan))?;
+        Ok(instance)
+    }
+
+    fn serve(&self, job: &mut Job) -> Result<Value, End> {
+        let outcome = self.call(job);
+        // An interrupted engine reports all kinds of failures. The watch knows better.
+        if outcome.is_err() && self.watch.is_over() { Err(End::TimedOut) } else { outcome }
+    }
+
+    fn call(&self, job: &mut Job) -> Result<Value, End> {
+        let event = std::mem::take(&mut job.event).to_string();
+        if event.len() > PAYLOAD_LIMIT {
+            return Err(End::Failed(FunctionError::TooLarge { limit: PAYLOAD_LIMIT }));
+        }
+        let event = self.cx.json_parse(event).map_err(|error| self.end(&error))?;
+        let answer: Promise<'js> = self
+            .begin
+            .call((self.handler.clone(), event, job.request_id.as_str()))
+            .map_err(|error| self.end(&error))?;
+        let value = self.settle(&answer)?;
+        self.json(value)
+    }
+
+    /// Runs jobs and timers until the promise is settled.
+    fn settle(&self, promise: &Promise<'js>) -> Result<Script<'js>, End> {
+        let mut told = false;
+        loop {
+            if promise.state() != PromiseState::Pending {
+                let settled = promise.result::<Script<'js>>().unwrap_or(Err(rquickjs::Error::WouldBlock));
+                return settled.map_err(|error| self.end(&error));
+            }
+            if self.watch.is_over() {
+                return Err(End::TimedOut);
+            }
+            if self.cx.execute_pending_job() {
+                continue;
+            }
+            let wait: f64 = self.wait.call(()).map_err(|error| self.end(&error))?;
+            if wait >= 0.0 {
+                let wait = Duration::try_from_secs_f64(wait / 1000.0).unwrap_or_default();
+                thread::sleep(wait.min(self.watch.remaining()));
+                if !self.watch.is_over() {
+                    // Nobody can catch what a timer throws: in Lambda it ends the process.
+                    self.fire.call::<_, ()>(()).map_err(|error| End::Spoiled(thrown::caught(&self.cx, &error)))?;
+                }
+                continue;
+            }
+            // The handler's answer may have waited for this; asked twice, it never comes.
+            let alive = !told && self.drained.call::<_, bool>(()).map_err(|error| self.end(&error))?;
+            if !alive {
+                return Err(End::Failed(never_settles()));
+            }
+            told = true;
+        }
+    }
+
+    /// The answer as JSON. What `JSON.stringify` leaves out inside of objects is left out; at the top it is an error.
+    fn json(&self, value: Script<'js>) -> Result<Value, End> {
+        let invalid = |reason: String| End::Failed(FunctionError::InvalidJson(reason));
+        if value.is_undefined() {
+            return Ok(Value::Null);
+        }
+        if value.is_function() || value.is_symbol() {
+            return Err(invalid(format!("a {}", value.type_name())));
+        }
+        let text = match self.cx.json_stringify(value) {
+            Ok(Some(text)) => text.to_string().map_err(|error| self.end(&error))?,
+            Ok(None) => return Err(invalid("a value without JSON form".into())),
+            Err(error) => {
+                return Err(match thrown::caught(&self.cx, &error) {
+                    FunctionError::Threw { message, .. } => invalid(message),
+                    limit => End::from(limit),
+                });
+            }
+        };
+        if text.len() > PAYLOAD_LIMIT {
+            return Err(End::Failed(FunctionError::TooLarge { limit: PAYLOAD_LIMIT }));
+        }
+        serde_json::from_str(&text).map_err(|error| invalid(error.to_string()))
+    }
+
+    fn end(&self, error: &rquickjs::Error) -> End {
+        thrown::caught(&self.cx, error).into()
+    }
+}
+
+fn missing(plan: &Plan) -> End {
+    let (file, handler) = (&plan.source.name, &plan.handler);
+    End::Spoiled(FunctionError::Broken(format!("{file} exports no function `{handler}`")))
+}
+
+/// Lambda ends the process then, and says less.
+fn never_settles() -> FunctionError {
+    FunctionError::Threw {
+        kind: "Runtime.PromiseNeverSettled".into(),
+        message: "the handler's promise can never settle: no timer and no job is left that could do it".into(),
+        trace: Vec::new(),
+    }
+}

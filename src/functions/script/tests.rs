@@ -1,0 +1,261 @@
+//! What a handler's author sees, one behaviour per test.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use serde_json::json;
+
+use super::*;
+use crate::config::Place;
+
+mod limits;
+mod shims;
+
+/// A script function from this text, with a short timeout and a small heap.
+fn script(text: &str) -> Script {
+    script_in("handler.js", text)
+}
+
+fn script_in(file: &str, text: &str) -> Script {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(file);
+    std::fs::write(&file, text).unwrap();
+    Script::load(&section(&file), &file).unwrap()
+}
+
+fn section(file: &Path) -> config::Function {
+    config::Function {
+        at: Place { source: Arc::new("poolhouse.toml".into()), line: 7 },
+        name: "example".into(),
+        runs: config::Runs::Script(file.to_owned()),
+        handler: "index.handler".into(),
+        timeout: Duration::from_secs(5),
+        memory_mib: 32,
+        environment: BTreeMap::from([("STAGE".to_owned(), "test".to_owned())]),
+    }
+}
+
+fn call(event: Value) -> Call {
+    Call { event, deadline: Duration::from_secs(5), request_id: "request-1".into() }
+}
+
+async fn run(script: &Script, event: Value) -> Result<Value, FunctionError> {
+    script.invoke(call(event)).await
+}
+
+/// The answer of a handler whose file is this text.
+async fn answer(text: &str) -> Result<Value, FunctionError> {
+    run(&script(text), json!({})).await
+}
+
+/// The value of a JavaScript expression, through a handler.
+async fn value(expression: &str) -> Result<Value, FunctionError> {
+    answer(&format!("exports.handler = async (event, context) => ({expression});")).await
+}
+
+fn threw(kind: &str, message: &str) -> (String, String) {
+    (kind.to_owned(), message.to_owned())
+}
+
+fn thrown(answer: Result<Value, FunctionError>) -> (String, String) {
+    match answer {
+        Err(FunctionError::Threw { kind, message, .. }) => (kind, message),
+        other => panic!("should have thrown: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn the_example_handlers_run_unmodified() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("functions");
+    let load = |file: &str, handler: &str| {
+        let file = folder.join(file);
+        Script::load(&config::Function { handler: handler.into(), ..section(&file) }, &file).unwrap()
+    };
+    let event = json!({
+        "callerContext": {"clientId": "CID"},
+        "request": {"groupConfiguration": {"groupsToOverride": ["admin", "regular"]}},
+        "response": {"claimsOverrideDetails": null},
+    });
+    let answer = run(&load("pre-token.js", "lambdaHandler"), event.clone()).await.unwrap();
+    let details = json!({"claimsToAddOrOverride": {"scope": "admin-CID regular-CID"}});
+    assert_eq!(answer["response"], json!({"claimsOverrideDetails": details}));
+    assert_eq!(answer["request"], event["request"]);
+
+    let admin = run(&load("admin-user.js", "handler"), json!({})).await;
+    assert_eq!(admin, Ok(json!({"statusCode": 200, "body": "\"Hello from Admin User\""})));
+    let regular = run(&load("regular-user.js", "handler"), json!({})).await;
+    assert_eq!(regular, Ok(json!({"statusCode": 200, "body": "\"Hello from Regular User\""})));
+}
+
+#[tokio::test]
+async fn every_way_to_answer_works() {
+    for text in [
+        "exports.handler = async (event) => 1",
+        "exports.handler = () => 1",
+        "module.exports = { handler: () => Promise.resolve(1) }",
+        "module.exports.handler = function () { return { then(resolve) { resolve(1) } } }",
+        "exports.handler = (event, context, callback) => { callback(null, 1) }",
+        "exports.handler = (event, context, callback) => { setTimeout(() => callback(undefined, 1), 5); return true }",
+        "exports.handler = (event, context) => { context.succeed(1) }",
+        "exports.handler = (event, context) => { setTimeout(() => context.done(null, 1), 5) }",
+        "export const handler = async () => 1",
+        "const one = await Promise.resolve(1); export function handler() { return one }",
+        "import crypto, { randomUUID } from 'node:crypto'; \
+         export const handler = () => Number(crypto.randomUUID === randomUUID)",
+    ] {
+        assert_eq!(answer(text).await, Ok(json!(1)), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn every_way_to_fail_works() {
+    for text in [
+        "exports.handler = async () => { throw 'no' }",
+        "exports.handler = () => { throw 'no' }",
+        "exports.handler = (event, context, callback) => { callback('no') }",
+        "exports.handler = (event, context) => { context.fail('no') }",
+        "exports.handler = (event, context) => { context.done('no', 1) }",
+    ] {
+        assert_eq!(thrown(answer(text).await), threw("string", "no"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn whatever_is_thrown_keeps_its_words() {
+    let throw = async |thing: &str| thrown(answer(&format!("exports.handler = async () => {{ throw {thing} }}")).await);
+    assert_eq!(throw("'Unauthorized'").await, threw("string", "Unauthorized"));
+    assert_eq!(throw("new Error('Unauthorized\\n')").await, threw("Error", "Unauthorized\n"));
+    assert_eq!(throw("new TypeError('odd')").await, threw("TypeError", "odd"));
+    assert_eq!(throw("Object.assign(new Error('x'), { name: 'Custom' })").await, threw("Custom", "x"));
+    assert_eq!(throw("null").await, threw("object", "null"));
+    assert_eq!(throw("undefined").await, threw("undefined", "undefined"));
+    assert_eq!(throw("7").await, threw("number", "7"));
+    assert_eq!(throw("{ toString: () => 'words' }").await, threw("object", "words"));
+    assert_eq!(throw("{ toString() { throw 1 } }").await, threw("object", "a value that has no text"));
+    assert_eq!(throw("{ name: 'A', message: 'b', stack: 'c' }").await, threw("A", "b"));
+    assert_eq!(throw("Symbol('s')").await.0, "symbol");
+}
+
+#[tokio::test]
+async fn a_trace_names_the_file_and_the_line() {
+    let failed = answer("exports.handler = async () => {\n  throw new Error('here')\n}").await;
+    let Err(FunctionError::Threw { trace, .. }) = failed else { panic!("{failed:?}") };
+    assert_eq!(trace[0], "Error: here");
+    assert!(trace[1].contains("handler.js:2:"), "{trace:?}");
+}
+
+#[tokio::test]
+async fn only_json_comes_back() {
+    assert_eq!(value("undefined").await, Ok(Value::Null));
+    assert_eq!(value("null").await, Ok(Value::Null));
+    assert_eq!(value("{ kept: 1, left: undefined, out() {} }").await, Ok(json!({"kept": 1})));
+    for bad in ["() => 1", "Symbol('x')", "1n", "{ deep: [1n] }", "(() => { const a = {}; a.a = a; return a })()"] {
+        let answer = value(bad).await;
+        assert!(matches!(answer, Err(FunctionError::InvalidJson(_))), "{bad}: {answer:?}");
+    }
+    let lone = value("'\\ud800'").await;
+    assert!(matches!(lone, Err(FunctionError::InvalidJson(_))), "{lone:?}");
+}
+
+#[tokio::test]
+async fn a_handler_that_says_nothing_answers_null() {
+    assert_eq!(answer("exports.handler = (event, context, callback) => {}").await, Ok(Value::Null));
+    assert_eq!(answer("exports.handler = () => {}").await, Ok(Value::Null));
+}
+
+#[tokio::test]
+async fn a_promise_that_can_never_settle_is_an_error() {
+    let failed = thrown(answer("exports.handler = () => new Promise(() => {})").await);
+    assert_eq!(failed.0, "Runtime.PromiseNeverSettled");
+}
+
+#[tokio::test]
+async fn a_callback_waits_for_the_event_loop_unless_told_otherwise() {
+    let text = |prefix: &str| {
+        format!(
+            "let fired = 0; exports.handler = (event, context, callback) => {{ {prefix} \
+             const answer = {{ toJSON: () => fired }}; setTimeout(() => {{ fired = 1 }}, 20); callback(null, answer) }}"
+        )
+    };
+    assert_eq!(answer(&text("")).await, Ok(json!(1)));
+    assert_eq!(answer(&text("context.callbackWaitsForEmptyEventLoop = false;")).await, Ok(json!(0)));
+}
+
+#[tokio::test]
+async fn the_context_is_lambdas() {
+    let context = value("context").await.unwrap();
+    assert_eq!(context["functionName"], "example");
+    assert_eq!(context["functionVersion"], "$LATEST");
+    assert_eq!(context["invokedFunctionArn"], "arn:aws:lambda:us-east-1:123456789012:function:example");
+    assert_eq!(context["memoryLimitInMB"], "32");
+    assert_eq!(context["awsRequestId"], "request-1");
+    assert_eq!(context["logGroupName"], "/aws/lambda/example");
+    assert!(context["logStreamName"].as_str().unwrap().starts_with("[$LATEST]"));
+    assert_eq!(context["callbackWaitsForEmptyEventLoop"], true);
+    let left = value("context.getRemainingTimeInMillis()").await.unwrap().as_f64().unwrap();
+    assert!(left > 3000.0 && left <= 5000.0, "{left}");
+}
+
+#[tokio::test]
+async fn globals_stay_warm_between_calls() {
+    let counter = script("let calls = 0; exports.handler = async () => ++calls");
+    for expected in 1..=20 {
+        assert_eq!(run(&counter, json!({})).await, Ok(json!(expected)));
+    }
+}
+
+#[tokio::test]
+async fn an_ordinary_throw_keeps_the_globals() {
+    let counter =
+        script("let calls = 0; exports.handler = async (e) => { calls++; if (e.fail) throw 'x'; return calls }");
+    assert!(run(&counter, json!({"fail": true})).await.is_err());
+    assert_eq!(run(&counter, json!({})).await, Ok(json!(2)));
+}
+
+#[tokio::test]
+async fn a_late_answer_does_not_reach_the_next_call() {
+    let late = script(
+        "let first = true; exports.handler = (event, context, callback) => { \
+         context.callbackWaitsForEmptyEventLoop = false; \
+         if (first) { first = false; setTimeout(() => context.succeed('late'), 1); callback(null, 'one') } \
+         else setTimeout(() => callback(null, 'two'), 30) }",
+    );
+    assert_eq!(run(&late, json!({})).await, Ok(json!("one")));
+    assert_eq!(run(&late, json!({})).await, Ok(json!("two")));
+}
+
+#[tokio::test]
+async fn a_file_that_does_not_load_is_broken() {
+    let broken = async |text: &str| match answer(text).await {
+        Err(FunctionError::Broken(reason)) => reason,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(broken("exports.other = 1").await, "handler.js exports no function `handler`");
+    assert_eq!(broken("exports.handler = 1").await, "handler.js exports no function `handler`");
+    assert_eq!(broken("throw new Error('early')").await, "Error: early");
+    assert_eq!(broken("require('@aws-sdk/client-s3')").await, "Error: Cannot find module '@aws-sdk/client-s3'");
+}
+
+#[test]
+fn a_load_error_names_function_file_and_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("bad.js");
+    std::fs::write(&file, "exports.handler = async () => {\n  let a = ;\n}\n").unwrap();
+    let error = crate::functions::Functions::load(&[section(&file)]).err().unwrap().to_string();
+    assert!(error.starts_with(&format!("{}:2:11: function `example`: SyntaxError: ", file.display())), "{error}");
+    let missing =
+        crate::functions::Functions::load(&[section(&folder.path().join("none.js"))]).err().unwrap().to_string();
+    assert!(missing.starts_with("poolhouse.toml:7: function `example`: cannot read "), "{missing}");
+}
+
+#[tokio::test]
+async fn a_registry_knows_scripts_and_native_functions() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ok.js");
+    std::fs::write(&file, "exports.handler = async () => 'script'").unwrap();
+    let mut functions = crate::functions::Functions::load(&[section(&file)]).unwrap();
+    functions.insert("rust", crate::functions::native::native(|_| async { Ok(json!("native")) }));
+    assert_eq!(functions.names().collect::<Vec<_>>(), ["example", "rust"]);
+    assert_eq!(functions.get("example").unwrap().invoke(call(json!({}))).await, Ok(json!("script")));
+    assert_eq!(functions.get("rust").unwrap().invoke(call(json!({}))).await, Ok(json!("native")));
+    assert!(functions.get("none").is_none());
+}

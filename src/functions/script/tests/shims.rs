@@ -1,0 +1,154 @@
+//! What the engine was given besides the language.
+
+use super::*;
+
+/// Each line is an expression that must be true.
+async fn holds(lines: &str) {
+    let list: Vec<_> = lines.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let body = list.iter().map(|line| format!("try_(() => ({line}))")).collect::<Vec<_>>().join(",\n");
+    let text = format!(
+        "const try_ = (f) => {{ try {{ return f() }} catch (e) {{ return String(e) }} }};\n\
+         const throws = (f, part) => {{ try {{ f() }} catch (e) {{ return String(e).includes(part) || String(e) }} return 'no throw' }};\n\
+         exports.handler = async () => [\n{body}\n];"
+    );
+    let answers = answer(&text).await.unwrap();
+    for (line, answer) in list.iter().zip(answers.as_array().unwrap()) {
+        assert_eq!(answer, &json!(true), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn the_environment_is_the_configured_one() {
+    assert_eq!(value("process.env").await, Ok(json!({"STAGE": "test"})));
+}
+
+#[tokio::test]
+async fn timers_fire_in_order_and_can_be_cleared() {
+    let text = "exports.handler = () => new Promise((resolve) => { const seen = []; \
+        setTimeout((x) => seen.push(x), 20, 'c'); setTimeout(() => seen.push('a'), 1); \
+        clearTimeout(setTimeout(() => seen.push('never'), 5)); queueMicrotask(() => seen.push('micro')); \
+        let ticks = 0; const ticker = setInterval(() => { seen.push('tick'); if (++ticks === 2) clearInterval(ticker) }, 6); \
+        setTimeout(() => resolve(seen), 60); seen.push('sync') })";
+    assert_eq!(answer(text).await, Ok(json!(["sync", "micro", "a", "tick", "tick", "c"])));
+}
+
+#[tokio::test]
+async fn text_is_encoded_and_decoded() {
+    holds(
+        r#"
+        String(new TextEncoder().encode('aé€😀')) === '97,195,169,226,130,172,240,159,152,128'
+        new TextDecoder().decode(new TextEncoder().encode('aé€😀')) === 'aé€😀'
+        String(new TextEncoder().encode('\ud800')) === '239,191,189'
+        new TextDecoder().decode(new Uint8Array([0xc0, 0x80, 0x41])) === '\ufffd\ufffdA'
+        new TextDecoder().decode(new Uint8Array([0xe2, 0x82])) === '\ufffd'
+        new TextDecoder().decode(new Uint8Array([0xed, 0xa0, 0x80])) === '\ufffd\ufffd\ufffd'
+        new TextDecoder().decode(new Uint8Array([0xef, 0xbb, 0xbf, 0x41])) === 'A'
+        throws(() => new TextDecoder('utf-8', { fatal: true }).decode(new Uint8Array([0xff])), 'not valid')
+        throws(() => new TextDecoder('latin1'), 'not supported')
+        atob('YWI=') === 'ab' && btoa('ab') === 'YWI='
+        "#,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn buffers_speak_utf8_base64_and_hex() {
+    holds(
+        r#"
+        Buffer.from('aé').toString('hex') === '61c3a9'
+        Buffer.from('61c3a9', 'hex').toString() === 'aé'
+        Buffer.from('YWI_YQ', 'base64url').toString('base64') === 'YWI/YQ=='
+        Buffer.from('YWI/YQ==', 'base64').toString('base64url') === 'YWI_YQ'
+        Buffer.from('a b\nYQ', 'base64').length === 3
+        Buffer.from('eyJhIjoxfQ', 'base64').toString('utf8') === '{"a":1}'
+        Buffer.from([1, 2]).equals(Buffer.from('0102', 'hex'))
+        Buffer.isBuffer(Buffer.alloc(2)) && Buffer.alloc(2, 7)[1] === 7
+        Buffer.concat([Buffer.from('a'), Buffer.from('b')]).toString() === 'ab'
+        Buffer.byteLength('é') === 2
+        JSON.stringify(Buffer.from('a')) === '{"type":"Buffer","data":[97]}'
+        `${Buffer.from('text')}` === 'text'
+        throws(() => Buffer.from('x', 'utf-9'), 'Unknown encoding')
+        throws(() => Buffer.from(1), 'must be of type')
+        "#,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn urls_follow_the_standard() {
+    holds(
+        r#"
+        new URL('../b?x=1#h', 'https://user@example.com:8443/a/c').href === 'https://user@example.com:8443/b?x=1#h'
+        new URL('HTTPS://EXAMPLE.com:443/é').href === 'https://example.com/%C3%A9'
+        new URL('https://a.b/c').origin === 'https://a.b'
+        throws(() => new URL('/no'), 'Invalid URL')
+        (() => { const u = new URL('https://a/?x=1'); u.searchParams.append('y', 'a b&'); return u.href === 'https://a/?x=1&y=a+b%26' })()
+        (() => { const u = new URL('https://a/'); const p = u.searchParams; u.search = '?q=2'; return p.get('q') === '2' })()
+        (() => { const u = new URL('https://a/'); u.port = '81'; u.protocol = 'http'; return String(u) === 'http://a:81/' })()
+        new URLSearchParams({ scope: 'a b', x: '1' }).toString() === 'scope=a+b&x=1'
+        new URLSearchParams('?a=1&a=2&b=%20').getAll('a').join() === '1,2'
+        [...new URLSearchParams('a=1&b=2')].join(';') === 'a,1;b,2'
+        JSON.stringify(new URL('https://a/')) === '"https://a/"'
+        URL.canParse('x:') && !URL.canParse('x')
+        "#,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn random_values_differ() {
+    holds(
+        r#"
+        /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/.test(crypto.randomUUID())
+        crypto.randomUUID() !== crypto.randomUUID()
+        crypto.getRandomValues(new Uint32Array(8)).some((n) => n > 0)
+        throws(() => crypto.getRandomValues(new Float64Array(1)), 'integer array')
+        throws(() => crypto.getRandomValues(new Uint8Array(65537)), 'Quota')
+        require('crypto').randomBytes(16).toString('hex').length === 32
+        Array.from({ length: 200 }, () => require('node:crypto').randomInt(3)).every((n) => n >= 0 && n < 3)
+        require('crypto').randomInt(5, 6) === 5
+        "#,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn structures_are_cloned_deeply() {
+    holds(
+        r#"
+        (() => { const a = { d: new Date(5), m: new Map([[1, { x: 1 }]]), s: new Set([1]) }; a.self = a; const b = structuredClone(a); return b !== a && b.self === b && b.d.getTime() === 5 && b.m.get(1).x === 1 && b.m.get(1) !== a.m.get(1) && b.s.has(1) })()
+        structuredClone(new Uint8Array([1, 2])).join() === '1,2'
+        structuredClone(new TypeError('x')) instanceof TypeError
+        structuredClone([1n, null, undefined]).length === 3
+        throws(() => structuredClone(() => 1), 'could not be cloned')
+        throws(() => structuredClone(Symbol('x')), 'could not be cloned')
+        "#,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn only_listed_modules_can_be_required() {
+    holds(
+        r#"
+        require('buffer').Buffer === Buffer && require('node:util').promisify instanceof Function
+        throws(() => require('fs'), "Cannot find module 'fs'")
+        throws(() => require('./other'), "Cannot find module './other'")
+        throws(() => require('constructor'), "Cannot find module")
+        typeof fetch === 'undefined' && typeof XMLHttpRequest === 'undefined'
+        typeof __handover === 'undefined'
+        "#,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn anything_can_be_logged() {
+    let text = "exports.handler = async () => { const loop = {}; loop.loop = loop; \
+        const util = require('util'); \
+        console.log(1, 'a', null, undefined, { a: [1n] }, loop, Symbol('s'), () => 1, new Error('e'), new Map([[1, 2]])); \
+        console.error('%s is %d%% %j', 'x', 5, { a: 1 }, 'rest'); console.warn(); console.debug({ toJSON() { throw 1 } }); \
+        return [util.format('%s is %d%% %j', 'x', 5, { a: 1 }, 'rest'), util.format(loop, { a: 'b' }), util.format('a', 'b')] }";
+    let expected = json!(["x is 5% {\"a\":1} rest", "{\"loop\":\"[Circular]\"} {\"a\":\"b\"}", "a b"]);
+    assert_eq!(answer(text).await, Ok(expected));
+}
