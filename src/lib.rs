@@ -6,3 +6,4 @@ pub mod domain;
 pub mod functions;
 pub mod keys;
 pub mod kit;
+pub mod store;

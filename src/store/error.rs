@@ -1,0 +1,33 @@
+//! What can go wrong between us and the database.
+
+use std::path::PathBuf;
+
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The driver's word: a statement, a connection, a full disk.
+    #[error("database: {0}")]
+    Database(#[from] sqlx::Error),
+    #[error("database url: {0}")]
+    Url(String),
+    #[error("another process has the database {} open; stop it or give this one a database of its own", .path.display())]
+    Locked { path: PathBuf },
+    #[error("{}: {source}", .path.display())]
+    File { path: PathBuf, source: std::io::Error },
+    #[error(
+        "the database is of a newer release (its schema is {found}, this program knows {known}); start that release instead"
+    )]
+    Newer { found: i64, known: i64 },
+    #[error("migration: {0}")]
+    Migration(#[source] sqlx::migrate::MigrateError),
+    /// A flush to the disk has failed. What was committed since the last good one may be lost by a power failure, so nothing
+    /// is acknowledged any more until the process starts again and reads what the disk really holds.
+    #[error("the disk did not take a commit ({0}); writing stops until a restart")]
+    Unsynced(String),
+    /// A statement that writes was given to [`Store::read`](super::Store::read).
+    #[error("a statement that writes needs a write transaction")]
+    ReadOnly,
+    #[error("another transaction has kept the database for too long")]
+    Busy,
+}

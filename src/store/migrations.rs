@@ -1,0 +1,42 @@
+//! The schema, step by step: one SQL text per step for both engines, embedded in the binary.
+//!
+//! A released step is never edited (its checksum is kept in the database); a change is a new step. Types that mean the same to
+//! both engines: `TEXT`, `BIGINT`, `BOOLEAN`, `BYTEA`. The files are included by hand because sqlx's macro would compile both
+//! drivers a second time for the build machine.
+
+use sqlx::{
+    SqlSafeStr,
+    migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator},
+};
+
+use super::{Result, StoreError};
+
+/// Number, name and text of every step, in order.
+const STEPS: &[(i64, &str, &str)] = &[(1, "first tables", include_str!("../../migrations/0001_first_tables.sql"))];
+
+/// Brings the database behind `connection` up to date. Several instances may do so at once on PostgreSQL: an advisory lock
+/// makes them take turns. After an error the connection may still hold that lock: close it.
+pub(super) async fn run<C: Migrate>(connection: &mut C) -> Result<()> {
+    let known = STEPS.last().map_or(0, |(number, ..)| *number);
+    migrator(STEPS).run_direct(None, connection, false).await.map_err(|error| match error {
+        MigrateError::VersionMissing(found) if found > known => StoreError::Newer { found, known },
+        error => StoreError::Migration(error),
+    })
+}
+
+fn migrator(steps: &[(i64, &'static str, &'static str)]) -> Migrator {
+    let step = |&(number, name, sql): &(i64, &'static str, &'static str)| {
+        Migration::new(number, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    };
+    Migrator::with_migrations(steps.iter().map(step).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_numbered_from_one_without_a_gap() {
+        assert!(STEPS.iter().map(|(number, ..)| *number).eq(1..=STEPS.len() as i64));
+    }
+}

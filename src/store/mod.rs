@@ -1,0 +1,25 @@
+//! Where the state lives: one SQL text on SQLite or PostgreSQL.
+//!
+//! [`Store`] is the database, [`Tx`] the one way to speak to it. `sql.rs` alone knows that there are two engines; the other
+//! files of this room are one table family each, and rows of SQL never leave it. A commit is acknowledged as the configured
+//! [`Durability`](crate::config::database::Durability) says (`durability.rs`).
+//!
+//! Refused: a second process on one SQLite file ([`StoreError::Locked`]), a database that a newer release has migrated
+//! ([`StoreError::Newer`]), and every commit after the disk once failed to take one ([`StoreError::Unsynced`]).
+//!
+//! See <https://www.sqlite.org/wal.html> and <https://www.postgresql.org/docs/current/wal-async-commit.html>.
+
+mod cache;
+mod doc;
+mod durability;
+mod error;
+mod lock;
+mod migrations;
+mod postgres;
+mod sql;
+mod sqlite;
+
+pub use cache::Cache;
+pub use doc::Doc;
+pub use error::{Result, StoreError};
+pub use sql::{Bind, Column, Columns, Query, Row, Store, Tx};

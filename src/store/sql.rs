@@ -1,0 +1,368 @@
+//! One SQL text, two drivers: the only file that knows that there are two databases.
+//!
+//! Placeholders are `$1`, `$2`, … on both. Where the engines truly differ there is a method here, named after the need.
+//!
+//! A row is read by name, once for both drivers; tuples of up to sixteen columns need nothing:
+//!
+//! ```
+//! use poolhouse::store::{Columns, Doc, Result, Store};
+//! use sqlx::FromRow;
+//!
+//! struct Pool {
+//!     id: String,
+//!     created: i64,
+//!     settings: serde_json::Value,
+//! }
+//!
+//! impl<'r, R: Columns> FromRow<'r, R> for Pool {
+//!     fn from_row(row: &'r R) -> sqlx::Result<Self> {
+//!         let Doc(settings) = row.column("settings")?;
+//!         Ok(Self { id: row.column("id")?, created: row.column("created")?, settings })
+//!     }
+//! }
+//!
+//! async fn find(store: &Store, id: &str) -> Result<Option<Pool>> {
+//!     let mut tx = store.read().await?;
+//!     tx.sql("SELECT id, created, settings FROM pools WHERE id = $1").bind(id).optional().await
+//! }
+//!
+//! async fn count(store: &Store) -> Result<i64> {
+//!     Ok(store.read().await?.sql("SELECT COUNT(*) FROM pools").one::<(i64,)>().await?.0)
+//! }
+//! ```
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use sqlx::{
+    Arguments, AssertSqlSafe, Decode, Encode, FromRow, PgConnection, Postgres, SqlSafeStr, SqlStr, Sqlite,
+    SqliteConnection, Transaction, Type,
+    error::BoxDynError,
+    pool::PoolConnection,
+    postgres::{PgArguments, PgPool, PgRow},
+    sqlite::{SqliteArguments, SqliteRow},
+};
+
+use super::{
+    Result, StoreError,
+    cache::Cache,
+    migrations, postgres,
+    sqlite::{self, Reading, Writing},
+};
+use crate::config::database::Durability;
+
+/// The database. A clone is the same one; it closes with the last of them.
+#[derive(Clone)]
+pub struct Store(Engine);
+
+#[derive(Clone)]
+enum Engine {
+    Sqlite(Arc<sqlite::Sqlite>),
+    Postgres(PgPool),
+}
+
+/// A way to speak to the database: a transaction from [`Store::begin`], or a connection for reading from [`Store::read`].
+///
+/// Dropped without [`commit`](Tx::commit), a transaction changes nothing. Keep it short: SQLite has one writer, and while a
+/// transaction lives everybody else waits. No hook, no mail and no password hash runs meanwhile.
+pub struct Tx {
+    connection: Connection,
+    /// Something was written, so that the commit has to reach the disk.
+    changed: bool,
+    store: Store,
+}
+
+enum Connection {
+    SqliteRead(Reading),
+    SqliteWrite(Writing),
+    PostgresRead(PoolConnection<Postgres>),
+    PostgresWrite(Transaction<'static, Postgres>),
+}
+
+/// One statement with its values, see [`Tx::sql`].
+pub struct Query<'t> {
+    driver: Driver<'t>,
+    sql: SqlStr,
+    changed: &'t mut bool,
+    read_only: bool,
+    /// The first value that could not be written.
+    unbound: Option<BoxDynError>,
+}
+
+enum Driver<'t> {
+    Sqlite(&'t mut SqliteConnection, SqliteArguments),
+    Postgres(&'t mut PgConnection, PgArguments),
+}
+
+/// A value that both drivers can carry: `&str`, `String`, `i64`, `bool`, `&[u8]`, `Vec<u8>`, [`Doc`](super::Doc), an `Option`
+/// of these.
+pub trait Bind: for<'q> Encode<'q, Sqlite> + Type<Sqlite> + for<'q> Encode<'q, Postgres> + Type<Postgres> {}
+impl<T> Bind for T where T: for<'q> Encode<'q, Sqlite> + Type<Sqlite> + for<'q> Encode<'q, Postgres> + Type<Postgres> {}
+
+/// A value that both drivers can read from a column.
+pub trait Column: for<'r> Decode<'r, Sqlite> + Type<Sqlite> + for<'r> Decode<'r, Postgres> + Type<Postgres> {}
+impl<T> Column for T where T: for<'r> Decode<'r, Sqlite> + Type<Sqlite> + for<'r> Decode<'r, Postgres> + Type<Postgres> {}
+
+/// A row of either driver, for an `impl<'r, R: Columns> FromRow<'r, R>` that serves both.
+pub trait Columns: sqlx::Row {
+    /// The value of the column `name`.
+    fn column<T: Column>(&self, name: &str) -> sqlx::Result<T>;
+}
+
+impl Columns for SqliteRow {
+    fn column<T: Column>(&self, name: &str) -> sqlx::Result<T> {
+        sqlx::Row::try_get(self, name)
+    }
+}
+
+impl Columns for PgRow {
+    fn column<T: Column>(&self, name: &str) -> sqlx::Result<T> {
+        sqlx::Row::try_get(self, name)
+    }
+}
+
+/// What a query gives back: anything that both drivers' rows turn into.
+pub trait Row: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
+impl<T> Row for T where T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
+
+impl Store {
+    /// Opens `sqlite:PATH` (made when absent, with its folder) or `postgres://…`. Does not migrate.
+    pub async fn open(url: &str, durability: Durability) -> Result<Self> {
+        Self::open_waiting(url, durability, Duration::ZERO).await
+    }
+
+    /// The same, and for a PostgreSQL server that is still starting, keeps trying for `patience`.
+    pub async fn open_waiting(url: &str, durability: Durability, patience: Duration) -> Result<Self> {
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            let path = path.strip_prefix("//").unwrap_or(path);
+            if path.is_empty() || path.contains(['?', '#']) || path.starts_with(":memory:") {
+                return Err(StoreError::Url("after `sqlite:` comes the path of a file and nothing else".to_owned()));
+            }
+            let sqlite = sqlite::Sqlite::open(Path::new(path), durability).await?;
+            return Ok(Self(Engine::Sqlite(Arc::new(sqlite))));
+        }
+        if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            return Ok(Self(Engine::Postgres(postgres::open(url, durability, patience).await?)));
+        }
+        Err(StoreError::Url("it starts with neither `sqlite:` nor `postgres:`".to_owned()))
+    }
+
+    /// Brings the schema up to date. Several instances may do this at once.
+    pub async fn migrate(&self) -> Result<()> {
+        match &self.0 {
+            Engine::Sqlite(sqlite) => {
+                migrations::run(&mut *sqlite.writer().await?).await?;
+                self.flushed().await
+            }
+            Engine::Postgres(pool) => {
+                // A failed run may leave its lock on the connection, which therefore never comes back to the pool.
+                let mut connection = pool.acquire().await?.detach();
+                migrations::run(&mut connection).await?;
+                Ok(sqlx::Connection::close(connection).await?)
+            }
+        }
+    }
+
+    /// Begins a transaction that may write. On SQLite it has the only write connection until it ends; on PostgreSQL it is READ
+    /// COMMITTED, so what must happen once is decided by one conditional statement (`UPDATE … WHERE … AND used_at IS NULL`,
+    /// `DELETE … RETURNING`, `INSERT … ON CONFLICT DO NOTHING`) and never by a read before a write. Two transactions that
+    /// write the same rows in opposite order deadlock there and one fails: write tables in the order of their migrations.
+    pub async fn begin(&self) -> Result<Tx> {
+        let connection = match &self.0 {
+            Engine::Sqlite(sqlite) => {
+                if let Some(flusher) = &sqlite.flusher {
+                    flusher.health()?;
+                }
+                Connection::SqliteWrite(sqlite.begin().await?)
+            }
+            Engine::Postgres(pool) => Connection::PostgresWrite(pool.begin().await?),
+        };
+        Ok(Tx { connection, changed: false, store: self.clone() })
+    }
+
+    /// A connection that only reads, without a transaction: each statement sees what is committed when it starts.
+    pub async fn read(&self) -> Result<Tx> {
+        let connection = match &self.0 {
+            Engine::Sqlite(sqlite) => Connection::SqliteRead(sqlite.read().await?),
+            Engine::Postgres(pool) => Connection::PostgresRead(pool.acquire().await?),
+        };
+        Ok(Tx { connection, changed: false, store: self.clone() })
+    }
+
+    /// Whether the database answers, and takes commits.
+    pub async fn health(&self) -> Result<()> {
+        if let Engine::Sqlite(sqlite) = &self.0
+            && let Some(flusher) = &sqlite.flusher
+        {
+            flusher.health()?;
+        }
+        self.read().await?.sql("SELECT 1").one::<(i32,)>().await?;
+        Ok(())
+    }
+
+    /// Whether other instances may write to the same database.
+    pub fn is_shared(&self) -> bool {
+        matches!(self.0, Engine::Postgres(_))
+    }
+
+    /// A cache of at most `capacity` rows that follows the rule for this database, see [`Cache`].
+    pub fn cache<K: std::hash::Hash + Eq + Clone, V>(&self, capacity: usize) -> Cache<K, V> {
+        Cache::new(capacity, self.is_shared().then_some(Duration::from_secs(1)))
+    }
+
+    /// How many flushes durable commits have shared so far. Zero where the database server or nobody flushes.
+    pub fn flushes(&self) -> u64 {
+        match &self.0 {
+            Engine::Sqlite(sqlite) => sqlite.flusher.as_ref().map_or(0, super::durability::Flusher::flushes),
+            Engine::Postgres(_) => 0,
+        }
+    }
+
+    async fn flushed(&self) -> Result<()> {
+        match &self.0 {
+            Engine::Sqlite(sqlite) => match &sqlite.flusher {
+                Some(flusher) => flusher.flushed().await,
+                None => Ok(()),
+            },
+            Engine::Postgres(_) => Ok(()),
+        }
+    }
+}
+
+impl Tx {
+    /// A statement with `$1`, `$2`, … for its values. Every text stays prepared on its connection.
+    pub fn sql(&mut self, sql: &'static str) -> Query<'_> {
+        self.query(sql.into_sql_str())
+    }
+
+    /// The same for a text put together at run time, for filters that come and go. `sql` must be made of constants of this
+    /// room and placeholders only: a value, and anything else that a caller sent, is bound. Each distinct text is prepared
+    /// and kept, so there should be few of them.
+    pub fn sql_built(&mut self, sql: String) -> Query<'_> {
+        self.query(AssertSqlSafe(sql).into_sql_str())
+    }
+
+    /// Makes the changes visible to all, and returns when they are as durable as the configuration says. An error leaves open
+    /// whether the commit happened only if the connection broke or the disk failed; otherwise nothing has changed.
+    pub async fn commit(self) -> Result<()> {
+        match self.connection {
+            Connection::SqliteRead(_) | Connection::PostgresRead(_) => Ok(()),
+            // The commit gives the write connection back before the wait: the next ones share the flush.
+            Connection::SqliteWrite(writing) => {
+                writing.commit().await?;
+                if self.changed { self.store.flushed().await } else { Ok(()) }
+            }
+            Connection::PostgresWrite(tx) => Ok(tx.commit().await?),
+        }
+    }
+
+    fn query(&mut self, sql: SqlStr) -> Query<'_> {
+        let read_only = matches!(self.connection, Connection::SqliteRead(_) | Connection::PostgresRead(_));
+        let driver = match &mut self.connection {
+            Connection::SqliteRead(reading) => Driver::Sqlite(reading, SqliteArguments::default()),
+            Connection::SqliteWrite(writing) => Driver::Sqlite(writing, SqliteArguments::default()),
+            Connection::PostgresRead(connection) => Driver::Postgres(connection, PgArguments::default()),
+            Connection::PostgresWrite(tx) => Driver::Postgres(tx, PgArguments::default()),
+        };
+        Query { driver, sql, changed: &mut self.changed, read_only, unbound: None }
+    }
+}
+
+/// Sends the statement through `sqlx::$make` and the method `$fetch`, on whichever driver it is for.
+macro_rules! send {
+    ($query:ident, $make:ident, $fetch:ident) => {
+        match $query.driver {
+            Driver::Sqlite(connection, values) => sqlx::$make($query.sql, values).$fetch(connection).await,
+            Driver::Postgres(connection, values) => sqlx::$make($query.sql, values).$fetch(connection).await,
+        }
+    };
+}
+
+impl Query<'_> {
+    /// The value of the next placeholder.
+    pub fn bind<T: Bind>(mut self, value: T) -> Self {
+        let added = match &mut self.driver {
+            Driver::Sqlite(_, values) => values.add(value),
+            Driver::Postgres(_, values) => values.add(value),
+        };
+        if let Err(error) = added {
+            self.unbound.get_or_insert(error);
+        }
+        self
+    }
+
+    /// Runs a statement that returns no rows; the answer is how many it has touched.
+    pub async fn run(mut self) -> Result<u64> {
+        let verb = self.checked()?;
+        let touched = match self.driver {
+            Driver::Sqlite(connection, values) => {
+                sqlx::query_with(self.sql, values).execute(connection).await?.rows_affected()
+            }
+            Driver::Postgres(connection, values) => {
+                sqlx::query_with(self.sql, values).execute(connection).await?.rows_affected()
+            }
+        };
+        *self.changed |= match verb {
+            Verb::Read => false,
+            Verb::Change | Verb::Unclear => touched > 0,
+            Verb::Define => true,
+        };
+        Ok(touched)
+    }
+
+    /// The first row, if there is one.
+    pub async fn optional<R: Row>(mut self) -> Result<Option<R>> {
+        let verb = self.checked()?;
+        let row: Option<R> = send!(self, query_as_with, fetch_optional)?;
+        *self.changed |= verb != Verb::Read && row.is_some();
+        Ok(row)
+    }
+
+    /// The first row of a statement that always has one; without a row `sqlx::Error::RowNotFound`.
+    pub async fn one<R: Row>(self) -> Result<R> {
+        self.optional().await?.ok_or(StoreError::Database(sqlx::Error::RowNotFound))
+    }
+
+    /// Every row. Bound the number in the statement.
+    pub async fn all<R: Row>(mut self) -> Result<Vec<R>> {
+        let verb = self.checked()?;
+        let rows: Vec<R> = send!(self, query_as_with, fetch_all)?;
+        *self.changed |= verb != Verb::Read && !rows.is_empty();
+        Ok(rows)
+    }
+
+    fn checked(&mut self) -> Result<Verb> {
+        if let Some(error) = self.unbound.take() {
+            return Err(StoreError::Database(sqlx::Error::Encode(error)));
+        }
+        let verb = Verb::of(self.sql.as_str());
+        if self.read_only && matches!(verb, Verb::Change | Verb::Define) {
+            return Err(StoreError::ReadOnly);
+        }
+        Ok(verb)
+    }
+}
+
+/// What a statement may do to the database, told by its first word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verb {
+    Read,
+    /// Changes exactly the rows that it counts or returns.
+    Change,
+    /// `WITH`: either of the two above.
+    Unclear,
+    /// Changes the schema or a setting, and counts nothing.
+    Define,
+}
+
+impl Verb {
+    fn of(sql: &str) -> Self {
+        let word = sql.trim_start().split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
+        let is = |words: &[&str]| words.iter().any(|known| known.eq_ignore_ascii_case(word));
+        match () {
+            () if is(&["SELECT", "VALUES", "EXPLAIN"]) => Self::Read,
+            () if is(&["INSERT", "UPDATE", "DELETE"]) => Self::Change,
+            () if is(&["WITH"]) => Self::Unclear,
+            () => Self::Define,
+        }
+    }
+}
