@@ -4,6 +4,7 @@
 pub mod config;
 pub mod domain;
 pub mod functions;
+pub mod hooks;
 pub mod keys;
 pub mod kit;
 pub mod store;

@@ -107,6 +107,8 @@ impl Attempts {
     /// Failures that bring no lock yet.
     const FREE: u32 = 5;
     const LONGEST_LOCK_SECONDS: u64 = 900;
+    /// A quiet time of this length forgets them.
+    pub const MEMORY: std::time::Duration = std::time::Duration::from_secs(Self::LONGEST_LOCK_SECONDS);
 
     /// A lock of one second after the fifth failure, doubling with each further one up to fifteen minutes.
     pub fn is_locked(&self, now: Time) -> bool {
@@ -115,8 +117,7 @@ impl Attempts {
 
     /// How many failures still count: a quiet quarter of an hour forgets them.
     pub fn counted(&self, now: Time) -> u32 {
-        let quiet = std::time::Duration::from_secs(Self::LONGEST_LOCK_SECONDS);
-        if now >= self.last_failure_at.plus(quiet) { 0 } else { self.failures }
+        if now >= self.last_failure_at.plus(Self::MEMORY) { 0 } else { self.failures }
     }
 
     fn lock(&self) -> std::time::Duration {

@@ -30,4 +30,12 @@ pub enum StoreError {
     ReadOnly,
     #[error("another transaction has kept the database for too long")]
     Busy,
+    /// A sealed column does not open: the row was changed by hand, or sealed with another master key.
+    #[error("a sealed column does not open: {0}")]
+    Unsealable(&'static str),
+    /// A column holds what this program never writes there.
+    #[error("a column holds an unknown value: {0}")]
+    Corrupt(&'static str),
+    #[error("the database was sealed with another master key; give the one that belongs to it (`[keys] master_key`)")]
+    WrongMasterKey,
 }

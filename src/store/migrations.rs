@@ -12,7 +12,15 @@ use sqlx::{
 use super::{Result, StoreError};
 
 /// Number, name and text of every step, in order.
-const STEPS: &[(i64, &str, &str)] = &[(1, "first tables", include_str!("../../migrations/0001_first_tables.sql"))];
+const STEPS: &[(i64, &str, &str)] = &[
+    (1, "pools", include_str!("../../migrations/0001_pools.sql")),
+    (2, "clients", include_str!("../../migrations/0002_clients.sql")),
+    (3, "users", include_str!("../../migrations/0003_users.sql")),
+    (4, "groups", include_str!("../../migrations/0004_groups.sql")),
+    (5, "grants", include_str!("../../migrations/0005_grants.sql")),
+    (6, "codes", include_str!("../../migrations/0006_codes.sql")),
+    (7, "master key", include_str!("../../migrations/0007_master_key.sql")),
+];
 
 /// Brings the database behind `connection` up to date. Several instances may do so at once on PostgreSQL: an advisory lock
 /// makes them take turns. After an error the connection may still hold that lock: close it.

@@ -16,8 +16,21 @@ mod error;
 mod lock;
 mod migrations;
 mod postgres;
+mod row;
 mod sql;
 mod sqlite;
+
+pub mod browser_sessions;
+pub mod clients;
+pub mod codes;
+pub mod grants;
+pub mod groups;
+pub mod messages;
+pub mod pools;
+pub mod resource_servers;
+pub mod signing_keys;
+pub mod user_search;
+pub mod users;
 
 pub use cache::Cache;
 pub use doc::Doc;

@@ -48,11 +48,15 @@ use super::{
     migrations, postgres,
     sqlite::{self, Reading, Writing},
 };
-use crate::config::database::Durability;
+use crate::{config::database::Durability, keys::seal::Sealer};
 
 /// The database. A clone is the same one; it closes with the last of them.
 #[derive(Clone)]
-pub struct Store(Engine);
+pub struct Store {
+    engine: Engine,
+    /// What seals secrets before they are written.
+    sealer: Sealer,
+}
 
 #[derive(Clone)]
 enum Engine {
@@ -126,29 +130,29 @@ impl<T> Row for T where T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, 
 
 impl Store {
     /// Opens `sqlite:PATH` (made when absent, with its folder) or `postgres://…`. Does not migrate.
-    pub async fn open(url: &str, durability: Durability) -> Result<Self> {
-        Self::open_waiting(url, durability, Duration::ZERO).await
+    pub async fn open(url: &str, durability: Durability, sealer: Sealer) -> Result<Self> {
+        Self::open_waiting(url, durability, sealer, Duration::ZERO).await
     }
 
     /// The same, and for a PostgreSQL server that is still starting, keeps trying for `patience`.
-    pub async fn open_waiting(url: &str, durability: Durability, patience: Duration) -> Result<Self> {
+    pub async fn open_waiting(url: &str, durability: Durability, sealer: Sealer, patience: Duration) -> Result<Self> {
         if let Some(path) = url.strip_prefix("sqlite:") {
             let path = path.strip_prefix("//").unwrap_or(path);
             if path.is_empty() || path.contains(['?', '#']) || path.starts_with(":memory:") {
                 return Err(StoreError::Url("after `sqlite:` comes the path of a file and nothing else".to_owned()));
             }
             let sqlite = sqlite::Sqlite::open(Path::new(path), durability).await?;
-            return Ok(Self(Engine::Sqlite(Arc::new(sqlite))));
+            return Ok(Self { engine: Engine::Sqlite(Arc::new(sqlite)), sealer });
         }
         if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            return Ok(Self(Engine::Postgres(postgres::open(url, durability, patience).await?)));
+            return Ok(Self { engine: Engine::Postgres(postgres::open(url, durability, patience).await?), sealer });
         }
         Err(StoreError::Url("it starts with neither `sqlite:` nor `postgres:`".to_owned()))
     }
 
     /// Brings the schema up to date. Several instances may do this at once.
     pub async fn migrate(&self) -> Result<()> {
-        match &self.0 {
+        match &self.engine {
             Engine::Sqlite(sqlite) => {
                 migrations::run(&mut *sqlite.writer().await?).await?;
                 self.flushed().await
@@ -167,7 +171,7 @@ impl Store {
     /// `DELETE … RETURNING`, `INSERT … ON CONFLICT DO NOTHING`) and never by a read before a write. Two transactions that
     /// write the same rows in opposite order deadlock there and one fails: write tables in the order of their migrations.
     pub async fn begin(&self) -> Result<Tx> {
-        let connection = match &self.0 {
+        let connection = match &self.engine {
             Engine::Sqlite(sqlite) => {
                 if let Some(flusher) = &sqlite.flusher {
                     flusher.health()?;
@@ -181,7 +185,7 @@ impl Store {
 
     /// A connection that only reads, without a transaction: each statement sees what is committed when it starts.
     pub async fn read(&self) -> Result<Tx> {
-        let connection = match &self.0 {
+        let connection = match &self.engine {
             Engine::Sqlite(sqlite) => Connection::SqliteRead(sqlite.read().await?),
             Engine::Postgres(pool) => Connection::PostgresRead(pool.acquire().await?),
         };
@@ -190,7 +194,7 @@ impl Store {
 
     /// Whether the database answers, and takes commits.
     pub async fn health(&self) -> Result<()> {
-        if let Engine::Sqlite(sqlite) = &self.0
+        if let Engine::Sqlite(sqlite) = &self.engine
             && let Some(flusher) = &sqlite.flusher
         {
             flusher.health()?;
@@ -201,7 +205,7 @@ impl Store {
 
     /// Whether other instances may write to the same database.
     pub fn is_shared(&self) -> bool {
-        matches!(self.0, Engine::Postgres(_))
+        matches!(self.engine, Engine::Postgres(_))
     }
 
     /// A cache of at most `capacity` rows that follows the rule for this database, see [`Cache`].
@@ -211,14 +215,14 @@ impl Store {
 
     /// How many flushes durable commits have shared so far. Zero where the database server or nobody flushes.
     pub fn flushes(&self) -> u64 {
-        match &self.0 {
+        match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.flusher.as_ref().map_or(0, super::durability::Flusher::flushes),
             Engine::Postgres(_) => 0,
         }
     }
 
     async fn flushed(&self) -> Result<()> {
-        match &self.0 {
+        match &self.engine {
             Engine::Sqlite(sqlite) => match &sqlite.flusher {
                 Some(flusher) => flusher.flushed().await,
                 None => Ok(()),
@@ -229,6 +233,11 @@ impl Store {
 }
 
 impl Tx {
+    /// Seals and opens the columns that hold secrets.
+    pub(super) fn sealer(&self) -> &Sealer {
+        &self.store.sealer
+    }
+
     /// A statement with `$1`, `$2`, … for its values. Every text stays prepared on its connection.
     pub fn sql(&mut self, sql: &'static str) -> Query<'_> {
         self.query(sql.into_sql_str())

@@ -1,2 +1,0 @@
--- Holds the first number until the tables of users and pools arrive.
-SELECT 1;

@@ -1,0 +1,92 @@
+//! Pools, clients and resource servers, close at hand: read often, changed seldom.
+//!
+//! The rule by which a change is seen is the cache's: at once here, within a second where another instance made it.
+
+use std::sync::Arc;
+
+use super::Cx;
+use crate::{
+    domain::{Client, Error, Pool, ResourceServer, Result},
+    store::{self, Cache, Store},
+};
+
+/// Far above what a pool may hold, so that one page is all of them.
+const ALL_RESOURCE_SERVERS: i64 = 1_000;
+const CACHED_POOLS: usize = 1_000;
+const CACHED_CLIENTS: usize = 10_000;
+
+pub struct Directory {
+    pools: Cache<String, Pool>,
+    clients: Cache<String, Client>,
+    resource_servers: Cache<String, Vec<ResourceServer>>,
+}
+
+impl Directory {
+    pub fn new(store: &Store) -> Self {
+        Self {
+            pools: store.cache(CACHED_POOLS),
+            clients: store.cache(CACHED_CLIENTS),
+            resource_servers: store.cache(CACHED_POOLS),
+        }
+    }
+
+    /// After a commit that changed the pool, and when it was deleted with all that it holds.
+    pub fn forget_pool(&self, pool_id: &str) {
+        self.pools.invalidate(&pool_id.to_owned());
+        self.resource_servers.invalidate(&pool_id.to_owned());
+    }
+
+    pub fn forget_client(&self, client_id: &str) {
+        self.clients.invalidate(&client_id.to_owned());
+    }
+
+    /// After everything may have changed.
+    pub fn forget_all(&self) {
+        self.pools.clear();
+        self.clients.clear();
+        self.resource_servers.clear();
+    }
+}
+
+pub async fn find_pool(cx: &Cx, id: &str) -> Result<Option<Arc<Pool>>> {
+    let load = async {
+        let mut tx = cx.app.store.read().await?;
+        store::pools::find(&mut tx, id).await
+    };
+    Ok(cx.app.directory.pools.get_or_load(&id.to_owned(), load).await?)
+}
+
+pub async fn pool(cx: &Cx, id: &str) -> Result<Arc<Pool>> {
+    find_pool(cx, id).await?.ok_or_else(|| Error::NoSuchPool(id.to_owned()))
+}
+
+pub async fn find_client(cx: &Cx, id: &str) -> Result<Option<Arc<Client>>> {
+    let load = async {
+        let mut tx = cx.app.store.read().await?;
+        store::clients::find(&mut tx, id).await
+    };
+    Ok(cx.app.directory.clients.get_or_load(&id.to_owned(), load).await?)
+}
+
+/// The client and its pool, for calls that name only the client.
+pub async fn client(cx: &Cx, id: &str) -> Result<(Arc<Pool>, Arc<Client>)> {
+    let client = find_client(cx, id).await?.ok_or_else(|| Error::NoSuchClient(id.to_owned()))?;
+    // A pool that was deleted a moment ago by another instance takes its clients with it.
+    let pool = find_pool(cx, &client.pool_id).await?.ok_or_else(|| Error::NoSuchClient(id.to_owned()))?;
+    Ok((pool, client))
+}
+
+/// The client, which must be of this pool.
+pub async fn client_of(cx: &Cx, pool_id: &str, id: &str) -> Result<(Arc<Pool>, Arc<Client>)> {
+    let pool = pool(cx, pool_id).await?;
+    let client = find_client(cx, id).await?.filter(|client| client.pool_id == pool_id);
+    Ok((pool, client.ok_or_else(|| Error::NoSuchClient(id.to_owned()))?))
+}
+
+pub async fn resource_servers(cx: &Cx, pool_id: &str) -> Result<Arc<Vec<ResourceServer>>> {
+    let load = async {
+        let mut tx = cx.app.store.read().await?;
+        store::resource_servers::page(&mut tx, pool_id, "", ALL_RESOURCE_SERVERS).await.map(Some)
+    };
+    Ok(cx.app.directory.resource_servers.get_or_load(&pool_id.to_owned(), load).await?.unwrap_or_default())
+}

@@ -1,0 +1,308 @@
+//! Tokens are made here and nowhere else: the only caller of signing, and the only place that fires PreTokenGeneration.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use aws_lc_rs::digest;
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::{Cx, key_ring};
+use crate::{
+    domain::{
+        Client, Error, Grant, Pool, Result, User,
+        grant::GrantSource,
+        group::Membership,
+        token::{self, Tokens},
+        user::Attributes,
+    },
+    hooks::{CallerContext, ClaimsOverride, Event, GroupConfiguration, PreTokenGeneration, TokenSource},
+    kit::clock::Time,
+    store,
+};
+
+/// A user may be in so many groups; one page is all of them.
+const ALL_GROUPS: i64 = 200;
+
+/// Who gets tokens, and why.
+pub struct Issue {
+    pub pool: Arc<Pool>,
+    pub client: Arc<Client>,
+    pub user: User,
+    pub scopes: Vec<String>,
+    pub source: GrantSource,
+    pub trigger: TokenSource,
+    /// Of the authorization request; stands in the ID token.
+    pub nonce: Option<String>,
+    pub client_metadata: Option<BTreeMap<String, String>>,
+}
+
+/// What a refresh token holds.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct RefreshClaims {
+    #[serde(rename = "g")]
+    pub grant_id: String,
+    #[serde(rename = "n")]
+    pub generation: u32,
+}
+
+/// The end of a sign-in: a new grant and its first tokens.
+pub async fn start(cx: &Cx, issue: Issue, auth_time: Time) -> Result<Tokens> {
+    let claims_override = Changes::ask(cx, &issue).await?;
+    let grant = Grant {
+        id: cx.random().uuid(),
+        pool_id: issue.pool.id.clone(),
+        client_id: issue.client.id.clone(),
+        sub: issue.user.sub.clone(),
+        scopes: issue.scopes.clone(),
+        auth_time,
+        expires_at: auth_time.plus(issue.client.refresh_token_lifetime()),
+        generation: 0,
+        rotated_at: None,
+        revoked_at: None,
+        source: issue.source,
+        event_id: cx.random().uuid(),
+    };
+    let mut tx = cx.begin().await?;
+    // The statement writes nothing for a user who was disabled or deleted while the trigger ran.
+    if !store::grants::insert(&mut tx, &grant).await? {
+        let gone = store::users::by_sub(&mut tx, &grant.pool_id, &grant.sub).await?.is_none();
+        return Err(if gone { Error::NoSuchUser } else { Error::UserDisabled });
+    }
+    tx.commit().await?;
+    let refresh_token = refresh_token(cx, &grant)?;
+    sign(cx, &issue, &grant, &claims_override, Some(refresh_token)).await
+}
+
+/// New tokens of an old grant, with a new refresh token where `rotated`.
+pub async fn renew(cx: &Cx, issue: Issue, grant: &Grant, rotated: bool) -> Result<Tokens> {
+    let changes = Changes::ask(cx, &issue).await?;
+    let refresh_token = if rotated { Some(refresh_token(cx, grant)?) } else { None };
+    sign(cx, &issue, grant, &changes, refresh_token).await
+}
+
+/// The token of a machine: the client itself, without a user, a grant or anything in the database.
+pub async fn for_client(cx: &Cx, client: &Client, scopes: &[String]) -> Result<Tokens> {
+    let (now, expires_at) = cx.from_now(client.access_token_lifetime());
+    let claims = ClientClaims {
+        sub: &client.id,
+        token_use: "access",
+        scope: scopes.join(" "),
+        auth_time: now.seconds(),
+        iss: cx.app.setup.issuer_of(&client.pool_id),
+        exp: expires_at.seconds(),
+        iat: now.seconds(),
+        version: 2,
+        jti: cx.random().uuid(),
+        client_id: &client.id,
+    };
+    let keys = key_ring::keys_of(cx, &client.pool_id).await?;
+    Ok(Tokens {
+        access_token: keys.access.sign(&claims)?,
+        id_token: None,
+        refresh_token: None,
+        expires_in: client.access_token_lifetime(),
+    })
+}
+
+#[derive(Serialize)]
+struct ClientClaims<'a> {
+    sub: &'a str,
+    token_use: &'a str,
+    scope: String,
+    auth_time: i64,
+    iss: String,
+    exp: i64,
+    iat: i64,
+    version: u32,
+    jti: String,
+    client_id: &'a str,
+}
+
+fn refresh_token(cx: &Cx, grant: &Grant) -> Result<String> {
+    let claims = RefreshClaims { grant_id: grant.id.clone(), generation: grant.generation };
+    Ok(cx.app.sealer.jwe(&claims)?)
+}
+
+/// What the groups and the trigger say about the tokens.
+struct Changes {
+    groups: Membership,
+    id_token: ClaimsOverride,
+}
+
+impl Changes {
+    async fn ask(cx: &Cx, issue: &Issue) -> Result<Self> {
+        let mut groups = {
+            let mut tx = cx.read().await?;
+            let (pool_id, sub) = (&issue.pool.id, &issue.user.sub);
+            Membership::of(store::groups::of_user(&mut tx, pool_id, sub, "", ALL_GROUPS).await?)
+        };
+        if !cx.app.hooks.is_set::<PreTokenGeneration>(&issue.pool) {
+            return Ok(Self { groups, id_token: ClaimsOverride::default() });
+        }
+        let request = PreTokenGeneration {
+            user_attributes: trigger_attributes(&issue.user),
+            group_configuration: GroupConfiguration {
+                groups_to_override: groups.names.clone(),
+                iam_roles_to_override: groups.roles.clone(),
+                preferred_role: groups.preferred_role.clone(),
+            },
+            client_metadata: issue.client_metadata.clone(),
+        };
+        let context = CallerContext::of_client(&issue.client.id);
+        let event = Event::new(issue.trigger.name(), &issue.pool.id, &issue.user.username, context, request);
+        let answer = cx.app.hooks.fire(&issue.pool, &cx.request_id, event).await?;
+        let mut id_token = answer.claims_override_details.unwrap_or_default();
+        if let Some(replaced) = id_token.group_override_details.take() {
+            groups.names = replaced.groups_to_override.unwrap_or(groups.names);
+            groups.roles = replaced.iam_roles_to_override.unwrap_or(groups.roles);
+            groups.preferred_role = replaced.preferred_role.or(groups.preferred_role);
+        }
+        Ok(Self { groups, id_token })
+    }
+}
+
+/// A user as triggers see them: every attribute, `sub`, and the status under the service's own name.
+pub fn trigger_attributes(user: &User) -> Attributes {
+    let mut attributes = user.attributes.clone();
+    attributes.insert("sub".to_owned(), user.sub.clone());
+    attributes.insert("cognito:user_status".to_owned(), user.status.name().to_owned());
+    attributes
+}
+
+async fn sign(cx: &Cx, issue: &Issue, grant: &Grant, changes: &Changes, refresh_token: Option<String>) -> Result<Tokens> {
+    let keys = key_ring::keys_of(cx, &issue.pool.id).await?;
+    let now = cx.now();
+    let access_token = keys.access.sign(&access_claims(cx, issue, grant, changes, now))?;
+    let wants_id_token = grant.source == GrantSource::Api || grant.scopes.iter().any(|scope| scope == "openid");
+    let id_token = if wants_id_token {
+        let claims = id_claims(cx, issue, grant, changes, now, &access_token);
+        Some(keys.id.sign(&claims)?)
+    } else {
+        None
+    };
+    Ok(Tokens { access_token, id_token, refresh_token, expires_in: issue.client.access_token_lifetime() })
+}
+
+/// The claims that both tokens of a grant share. Clients that cannot revoke get tokens that name no grant.
+fn shared_claims(cx: &Cx, issue: &Issue, grant: &Grant, now: Time) -> Map<String, Value> {
+    let mut claims = Map::new();
+    claims.insert("sub".into(), json!(issue.user.sub));
+    claims.insert("iss".into(), json!(cx.app.setup.issuer_of(&issue.pool.id)));
+    claims.insert("event_id".into(), json!(grant.event_id));
+    claims.insert("auth_time".into(), json!(grant.auth_time.seconds()));
+    claims.insert("iat".into(), json!(now.seconds()));
+    if issue.client.can_revoke() {
+        claims.insert("origin_jti".into(), json!(grant.id));
+        claims.insert("jti".into(), json!(cx.random().uuid()));
+    }
+    claims
+}
+
+fn access_claims(cx: &Cx, issue: &Issue, grant: &Grant, changes: &Changes, now: Time) -> Map<String, Value> {
+    let mut claims = shared_claims(cx, issue, grant, now);
+    claims.insert("token_use".into(), json!("access"));
+    claims.insert("client_id".into(), json!(issue.client.id));
+    claims.insert("username".into(), json!(issue.user.username));
+    claims.insert("scope".into(), json!(grant.scopes.join(" ")));
+    claims.insert("exp".into(), json!(now.plus(issue.client.access_token_lifetime()).seconds()));
+    if !changes.groups.names.is_empty() {
+        claims.insert("cognito:groups".into(), json!(changes.groups.names));
+    }
+    if grant.source == GrantSource::OAuth {
+        claims.insert("version".into(), json!(2));
+    }
+    // Without revocation the service still gives access tokens an id of their own.
+    claims.entry("jti").or_insert_with(|| json!(cx.random().uuid()));
+    claims
+}
+
+fn id_claims(
+    cx: &Cx,
+    issue: &Issue,
+    grant: &Grant,
+    changes: &Changes,
+    now: Time,
+    access_token: &str,
+) -> Map<String, Value> {
+    let mut claims = shared_claims(cx, issue, grant, now);
+    claims.insert("token_use".into(), json!("id"));
+    claims.insert("aud".into(), json!(issue.client.id));
+    claims.insert("cognito:username".into(), json!(issue.user.username));
+    claims.insert("exp".into(), json!(now.plus(issue.client.id_token_lifetime()).seconds()));
+    let groups = &changes.groups;
+    if !groups.names.is_empty() {
+        claims.insert("cognito:groups".into(), json!(groups.names));
+    }
+    if !groups.roles.is_empty() {
+        claims.insert("cognito:roles".into(), json!(groups.roles));
+    }
+    if let Some(role) = &groups.preferred_role {
+        claims.insert("cognito:preferred_role".into(), json!(role));
+    }
+    if let Some(nonce) = &issue.nonce {
+        claims.insert("nonce".into(), json!(nonce));
+    }
+    if grant.source == GrantSource::OAuth {
+        claims.insert("at_hash".into(), json!(at_hash(access_token)));
+    }
+    for (name, value) in readable_attributes(&issue.client, &issue.user, &grant.scopes) {
+        claims.insert(name.clone(), attribute_claim(name, value));
+    }
+    apply(&changes.id_token, &mut claims);
+    claims
+}
+
+/// The left half of the access token's SHA-256 (OpenID Connect Core, section 3.1.3.6).
+fn at_hash(access_token: &str) -> String {
+    let hash = digest::digest(&digest::SHA256, access_token.as_bytes());
+    BASE64_URL_SAFE_NO_PAD.encode(&hash.as_ref()[..16])
+}
+
+/// What the trigger adds and suppresses. Suppression wins, and protected claims are out of reach.
+fn apply(changes: &ClaimsOverride, claims: &mut Map<String, Value>) {
+    let open = |name: &&String| !token::is_protected(name);
+    for (name, value) in changes.claims_to_add_or_override.iter().flatten().filter(|(name, _)| open(name)) {
+        claims.insert(name.clone(), attribute_claim(name, value));
+    }
+    for name in changes.claims_to_suppress.iter().flatten().filter(open) {
+        claims.remove(name);
+        if name == "cognito:groups" {
+            claims.remove("cognito:roles");
+            claims.remove("cognito:preferred_role");
+        }
+    }
+}
+
+/// The attributes that a client may read and that the scopes cover. A sign-in through the API has them all, and so has
+/// `openid` on its own; `email`, `phone` and `profile` choose.
+/// <https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-define-resource-servers.html>
+pub fn readable_attributes<'a>(
+    client: &'a Client,
+    user: &'a User,
+    scopes: &'a [String],
+) -> impl Iterator<Item = (&'a String, &'a String)> {
+    let has = |scope: &str| scopes.iter().any(|held| held == scope);
+    let (email, phone, profile) = (has("email"), has("phone"), has("profile"));
+    let chooses = email || phone || profile;
+    user.attributes.iter().filter(move |(name, value)| {
+        let covered = match name.as_str() {
+            _ if !chooses => true,
+            "email" | "email_verified" => email,
+            "phone_number" | "phone_number_verified" => phone,
+            _ => profile,
+        };
+        covered && !value.is_empty() && token::is_readable(client, name)
+    })
+}
+
+/// An attribute as a claim: text, but for the ones that OpenID Connect types. Custom attributes are always text.
+pub fn attribute_claim(name: &str, value: &str) -> Value {
+    match name {
+        "email_verified" | "phone_number_verified" => json!(value == "true"),
+        "updated_at" => value.parse::<i64>().map_or_else(|_| json!(value), |seconds| json!(seconds)),
+        "address" => json!({ "formatted": value }),
+        "identities" => serde_json::from_str(value).unwrap_or_else(|_| json!(value)),
+        _ => json!(value),
+    }
+}

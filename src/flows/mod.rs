@@ -1,0 +1,137 @@
+//! What the server does, told once: signing in, signing up, recovering, administering. Doors call flows; flows decide.
+//!
+//! A flow's shape is always: read, decide (domain), ask (hooks), begin, re-read what matters, write, commit, tell. No hook, no
+//! mail and no password hash runs while a transaction is open: SQLite has one writer.
+
+pub mod administer;
+pub mod authorize;
+pub mod bearer;
+pub mod clients;
+pub mod codes;
+pub mod cursor;
+pub mod directory;
+pub mod groups;
+pub mod issue;
+pub mod key_ring;
+pub mod passwords;
+pub mod pools;
+pub mod recover;
+pub mod refresh;
+pub mod resource_servers;
+pub mod revoke;
+pub mod sign_in;
+pub mod sign_up;
+pub mod users;
+pub mod verify;
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    config::{Mode, admin::AccessKey, server::Issuer},
+    domain::{Error, Result},
+    hooks::Hooks,
+    keys::{KeyError, hashing::Hasher, seal::Sealer},
+    kit::{
+        clock::{Clock, Time},
+        ids,
+        random::Random,
+    },
+    post::Post,
+    store::{Store, StoreError, Tx},
+};
+
+/// Everything that a running server shares between requests.
+pub struct App {
+    pub store: Store,
+    pub clock: Clock,
+    pub random: Random,
+    pub sealer: Sealer,
+    pub hasher: Hasher,
+    pub hooks: Hooks,
+    pub post: Post,
+    pub directory: directory::Directory,
+    pub key_ring: key_ring::KeyRing,
+    pub setup: Setup,
+}
+
+/// What flows need to know of the configuration.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    pub mode: Mode,
+    /// Twelve digits.
+    pub account_id: String,
+    /// The region of calls that carry no signature.
+    pub region: String,
+    /// Without a trailing slash.
+    pub public_url: String,
+    pub issuer: Issuer,
+    pub admin_keys: Vec<AccessKey>,
+}
+
+impl Setup {
+    /// The `iss` claim of a pool's tokens.
+    pub fn issuer_of(&self, pool_id: &str) -> String {
+        match self.issuer {
+            Issuer::Local => self.local_issuer_of(pool_id),
+            Issuer::Aws => Self::aws_issuer_of(pool_id),
+        }
+    }
+
+    pub fn local_issuer_of(&self, pool_id: &str) -> String {
+        format!("{}/{pool_id}", self.public_url)
+    }
+
+    pub fn aws_issuer_of(pool_id: &str) -> String {
+        format!("https://cognito-idp.{}.amazonaws.com/{pool_id}", ids::region_of(pool_id))
+    }
+}
+
+/// One request's view of the server. Cheap to clone.
+#[derive(Clone)]
+pub struct Cx {
+    pub app: Arc<App>,
+    /// The region that the call is answered in.
+    pub region: Arc<str>,
+    /// A UUID; in every log line of the request.
+    pub request_id: Arc<str>,
+}
+
+impl Cx {
+    pub fn new(app: Arc<App>, region: &str, request_id: String) -> Self {
+        Self { app, region: region.into(), request_id: request_id.into() }
+    }
+
+    pub fn now(&self) -> Time {
+        self.app.clock.now()
+    }
+
+    pub fn random(&self) -> &Random {
+        &self.app.random
+    }
+
+    pub async fn read(&self) -> Result<Tx> {
+        Ok(self.app.store.read().await?)
+    }
+
+    pub async fn begin(&self) -> Result<Tx> {
+        Ok(self.app.store.begin().await?)
+    }
+
+    /// Now and `span` later.
+    pub fn from_now(&self, span: Duration) -> (Time, Time) {
+        let now = self.now();
+        (now, now.plus(span))
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        Self::Internal(error.to_string())
+    }
+}
+
+impl From<KeyError> for Error {
+    fn from(error: KeyError) -> Self {
+        Self::Internal(error.to_string())
+    }
+}

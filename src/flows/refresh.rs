@@ -1,0 +1,122 @@
+//! New tokens for a refresh token, with rotation where the client asks for it.
+//! <https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-refresh-token.html>
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use super::{Cx, client_proof, issue, issue::{Issue, RefreshClaims}};
+use crate::{
+    domain::{
+        Client, Error, Grant, Pool, Result, User,
+        error::RefreshTokenFault,
+        token::Tokens,
+        user::Status,
+    },
+    hooks::TokenSource,
+    store,
+};
+
+/// Who refreshes, and how they prove the client.
+pub struct Refresh<'a> {
+    pub pool: Arc<Pool>,
+    pub client: Arc<Client>,
+    pub token: &'a str,
+    pub proof: Proof<'a>,
+    pub metadata: Option<BTreeMap<String, String>>,
+}
+
+/// The ways in which a client proves itself at a refresh.
+pub enum Proof<'a> {
+    /// REFRESH_TOKEN_AUTH: over the stored user name.
+    SecretHash(Option<&'a str>),
+    /// GetTokensFromRefreshToken.
+    Secret(Option<&'a str>),
+    /// The token endpoint has seen to it.
+    Done,
+}
+
+pub async fn refresh(cx: &Cx, refresh: Refresh<'_>) -> Result<Tokens> {
+    if let Proof::Secret(secret) = refresh.proof {
+        client_proof::check_secret(&refresh.client, secret)?;
+    }
+    let (grant, claims) = open(cx, &refresh.client, refresh.token).await?;
+    let user = living_user(cx, &grant).await?;
+    if let Proof::SecretHash(hash) = refresh.proof {
+        client_proof::check_secret_hash_at_refresh(&refresh.client, &user.username, hash)?;
+    }
+    let (grant, rotated) = rotate(cx, &refresh.client, grant, &claims).await?;
+    let issue = Issue {
+        scopes: grant.scopes.clone(),
+        source: grant.source,
+        pool: refresh.pool,
+        client: refresh.client,
+        user,
+        trigger: TokenSource::RefreshTokens,
+        nonce: None,
+        client_metadata: refresh.metadata,
+    };
+    issue::renew(cx, issue, &grant, rotated).await
+}
+
+/// The grant of a refresh token that was given to this client and still counts.
+pub async fn open(cx: &Cx, client: &Client, token: &str) -> Result<(Grant, RefreshClaims)> {
+    let fault = |fault| Error::RefreshToken(fault);
+    let claims: RefreshClaims = cx.app.sealer.open_jwe(token).ok_or_else(|| fault(RefreshTokenFault::Invalid))?;
+    let grant = store::grants::find(&mut cx.read().await?, &claims.grant_id).await?;
+    let grant = grant.filter(|grant| grant.client_id == client.id).ok_or_else(|| fault(RefreshTokenFault::Invalid))?;
+    if grant.revoked_at.is_some() {
+        return Err(fault(RefreshTokenFault::Revoked));
+    }
+    if cx.now() >= grant.expires_at {
+        return Err(fault(RefreshTokenFault::Expired));
+    }
+    Ok((grant, claims))
+}
+
+async fn living_user(cx: &Cx, grant: &Grant) -> Result<User> {
+    let user = store::users::by_sub(&mut cx.read().await?, &grant.pool_id, &grant.sub).await?;
+    let user = user.ok_or(Error::RefreshToken(RefreshTokenFault::Invalid))?;
+    match (user.enabled, user.status) {
+        (false, _) => Err(Error::UserDisabled),
+        (true, Status::Unconfirmed) => Err(Error::UserNotConfirmed),
+        (true, Status::ResetRequired) => Err(Error::PasswordResetRequired),
+        (true, _) => Ok(user),
+    }
+}
+
+/// Moves a rotating grant on to its next generation. The token before the present one works for the client's grace period;
+/// one that is older, or comes later, has been copied by somebody.
+async fn rotate(cx: &Cx, client: &Client, grant: Grant, claims: &RefreshClaims) -> Result<(Grant, bool)> {
+    let reused = || Error::RefreshToken(RefreshTokenFault::Reused);
+    let Some(rotation) = client.settings.refresh_token_rotation.filter(|_| client.rotates_refresh_tokens()) else {
+        return if claims.generation == grant.generation { Ok((grant, false)) } else { Err(reused()) };
+    };
+    let now = cx.now();
+    if claims.generation == grant.generation {
+        let mut tx = cx.begin().await?;
+        let is_first = store::grants::rotate(&mut tx, &grant.id, grant.generation, now).await?;
+        tx.commit().await?;
+        if is_first {
+            let generation = grant.generation + 1;
+            return Ok((Grant { generation, rotated_at: Some(now), ..grant }, true));
+        }
+        // Somebody else refreshed between the reading and now: this token has just become the one before.
+        let grant = store::grants::find(&mut cx.read().await?, &grant.id).await?.ok_or_else(reused)?;
+        if grant.revoked_at.is_some() {
+            return Err(Error::RefreshToken(RefreshTokenFault::Revoked));
+        }
+        return within_grace(grant, claims, rotation.retry_grace_period_seconds, now).ok_or_else(reused);
+    }
+    within_grace(grant, claims, rotation.retry_grace_period_seconds, now).ok_or_else(reused)
+}
+
+/// During its grace the token before the present one gets the present generation again: there is never a second chain.
+fn within_grace(
+    grant: Grant,
+    claims: &RefreshClaims,
+    grace_seconds: u32,
+    now: crate::kit::clock::Time,
+) -> Option<(Grant, bool)> {
+    let is_previous = claims.generation.checked_add(1) == Some(grant.generation);
+    let until = grant.rotated_at?.plus(Duration::from_secs(u64::from(grace_seconds)));
+    (is_previous && now < until).then_some((grant, true))
+}

@@ -1,0 +1,40 @@
+//! Revocation: of one grant by its refresh token, or of all that a user has.
+//! <https://docs.aws.amazon.com/cognito/latest/developerguide/token-revocation.html>
+
+use super::{Cx, issue::RefreshClaims, refresh};
+use crate::{
+    domain::{Client, Error, Result, User, error::RefreshTokenFault},
+    keys::jwt::Token,
+    store,
+};
+
+/// Revokes the grant of a refresh token. A token that is unknown, or another client's, is no error, and nothing happens.
+/// The client has proven itself before.
+pub async fn refresh_token(cx: &Cx, client: &Client, token: &str) -> Result<()> {
+    if Token::parse(token).is_ok() {
+        return Err(Error::UnsupportedTokenType);
+    }
+    if !client.can_revoke() {
+        return Err(Error::RevocationOff);
+    }
+    let claims: RefreshClaims = match refresh::open(cx, client, token).await {
+        Ok((_, claims)) => claims,
+        Err(Error::RefreshToken(
+            RefreshTokenFault::Invalid
+            | RefreshTokenFault::Expired
+            | RefreshTokenFault::Revoked
+            | RefreshTokenFault::Reused,
+        )) => return Ok(()),
+        Err(other) => return Err(other),
+    };
+    let mut tx = cx.begin().await?;
+    store::grants::revoke(&mut tx, &claims.grant_id, cx.now()).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Global sign-out: every grant of the user ends.
+pub async fn everything_of(cx: &Cx, user: &User) -> Result<()> {
+    let mut tx = cx.begin().await?;
+    store::grants::revoke_all(&mut tx, &user.pool_id, &user.sub, cx.now()).await?;
+    Ok(tx.commit().await?)
+}

@@ -1,0 +1,95 @@
+//! Codes that prove an address, and counting tries.
+
+use super::{Result, Tx, row::row};
+use crate::{
+    domain::code::{Code, CodeKind},
+    kit::clock::Time,
+};
+
+row! {
+    struct CodeRow {
+        hash: Vec<u8>,
+        attribute: String,
+        expires_at: i64,
+    }
+}
+
+/// A new code takes the place of an older one of its kind.
+pub async fn put(tx: &mut Tx, code: &Code) -> Result<()> {
+    tx.sql(
+        "INSERT INTO code (pool_id, sub, kind, hash, attribute, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT (pool_id, sub, kind)
+         DO UPDATE SET hash = excluded.hash, attribute = excluded.attribute, expires_at = excluded.expires_at",
+    )
+    .bind(&*code.pool_id)
+    .bind(&*code.sub)
+    .bind(code.kind.name())
+    .bind(code.hash.clone())
+    .bind(&*code.attribute)
+    .bind(code.expires_at.millis())
+    .run()
+    .await?;
+    Ok(())
+}
+
+pub async fn find(tx: &mut Tx, pool_id: &str, sub: &str, kind: CodeKind) -> Result<Option<Code>> {
+    let row = tx
+        .sql("SELECT hash, attribute, expires_at FROM code WHERE pool_id = $1 AND sub = $2 AND kind = $3")
+        .bind(pool_id)
+        .bind(sub)
+        .bind(kind.name())
+        .optional::<CodeRow>()
+        .await?;
+    Ok(row.map(|row| Code {
+        pool_id: pool_id.to_owned(),
+        sub: sub.to_owned(),
+        kind,
+        hash: row.hash,
+        attribute: row.attribute,
+        expires_at: Time::from_millis(row.expires_at),
+    }))
+}
+
+/// Uses up exactly this code. Of any number of callers one gets true.
+pub async fn take(tx: &mut Tx, code: &Code) -> Result<bool> {
+    let taken = tx
+        .sql("DELETE FROM code WHERE pool_id = $1 AND sub = $2 AND kind = $3 AND hash = $4")
+        .bind(&*code.pool_id)
+        .bind(&*code.sub)
+        .bind(code.kind.name())
+        .bind(code.hash.clone())
+        .run()
+        .await?;
+    Ok(taken == 1)
+}
+
+row! {
+    struct AttemptRow {
+        count: i64,
+    }
+}
+
+/// Counts a try of `subject` in a window that ends at `ends_at` if this is its first, and returns how many there were.
+pub async fn count_attempt(tx: &mut Tx, subject: &str, now: Time, ends_at: Time) -> Result<i64> {
+    let row = tx
+        .sql(
+            "INSERT INTO attempt (subject, count, ends_at)
+             VALUES ($1, 1, $3)
+             ON CONFLICT (subject)
+             DO UPDATE SET count = CASE WHEN attempt.ends_at <= $2 THEN 1 ELSE attempt.count + 1 END,
+                           ends_at = CASE WHEN attempt.ends_at <= $2 THEN excluded.ends_at ELSE attempt.ends_at END
+             RETURNING count",
+        )
+        .bind(subject)
+        .bind(now.millis())
+        .bind(ends_at.millis())
+        .one::<AttemptRow>()
+        .await?;
+    Ok(row.count)
+}
+
+pub async fn forget_attempts(tx: &mut Tx, subject: &str) -> Result<()> {
+    tx.sql("DELETE FROM attempt WHERE subject = $1").bind(subject).run().await?;
+    Ok(())
+}

@@ -1,0 +1,202 @@
+//! Grants, authorization codes, and whatever else may happen only once.
+
+use super::{Doc, Result, StoreError, Tx, row::row};
+use crate::{
+    domain::grant::{Grant, GrantSource},
+    kit::clock::Time,
+};
+
+row! {
+    struct GrantRow {
+        id: String,
+        pool_id: String,
+        client_id: String,
+        sub: String,
+        scopes: String,
+        auth_time: i64,
+        expires_at: i64,
+        generation: i64,
+        rotated_at: Option<i64>,
+        revoked_at: Option<i64>,
+        source: String,
+        event_id: String,
+    }
+}
+
+impl TryFrom<GrantRow> for Grant {
+    type Error = StoreError;
+
+    fn try_from(row: GrantRow) -> Result<Self> {
+        Ok(Self {
+            id: row.id,
+            pool_id: row.pool_id,
+            client_id: row.client_id,
+            sub: row.sub,
+            scopes: row.scopes.split_whitespace().map(str::to_owned).collect(),
+            auth_time: Time::from_millis(row.auth_time),
+            expires_at: Time::from_millis(row.expires_at),
+            generation: u32::try_from(row.generation).map_err(|_| StoreError::Corrupt("grant generation"))?,
+            rotated_at: row.rotated_at.map(Time::from_millis),
+            revoked_at: row.revoked_at.map(Time::from_millis),
+            source: GrantSource::from_name(&row.source).ok_or(StoreError::Corrupt("grant source"))?,
+            event_id: row.event_id,
+        })
+    }
+}
+
+/// False when the user is disabled or gone.
+pub async fn insert(tx: &mut Tx, grant: &Grant) -> Result<bool> {
+    let inserted = tx.sql(
+        "INSERT INTO user_grant (id, pool_id, client_id, sub, scopes, auth_time, expires_at, generation, rotated_at,
+                                 revoked_at, source, event_id)
+         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12
+         FROM pool_user u
+         WHERE u.pool_id = $2 AND u.sub = $4 AND u.enabled = TRUE",
+    )
+    .bind(&*grant.id)
+    .bind(&*grant.pool_id)
+    .bind(&*grant.client_id)
+    .bind(&*grant.sub)
+    .bind(grant.scopes.join(" "))
+    .bind(grant.auth_time.millis())
+    .bind(grant.expires_at.millis())
+    .bind(i64::from(grant.generation))
+    .bind(grant.rotated_at.map(Time::millis))
+    .bind(grant.revoked_at.map(Time::millis))
+    .bind(grant.source.name())
+    .bind(&*grant.event_id)
+    .run()
+    .await?;
+    Ok(inserted == 1)
+}
+
+pub async fn find(tx: &mut Tx, id: &str) -> Result<Option<Grant>> {
+    tx.sql(
+        "SELECT id, pool_id, client_id, sub, scopes, auth_time, expires_at, generation, rotated_at, revoked_at, source,
+                event_id
+         FROM user_grant
+         WHERE id = $1",
+    )
+    .bind(id)
+    .optional::<GrantRow>()
+    .await?
+    .map(TryInto::try_into)
+    .transpose()
+}
+
+/// Replaces generation `from` by the next one. False when another refresh was faster or the grant was revoked.
+pub async fn rotate(tx: &mut Tx, id: &str, from: u32, now: Time) -> Result<bool> {
+    let rotated = tx
+        .sql(
+            "UPDATE user_grant
+             SET generation = generation + 1, rotated_at = $3
+             WHERE id = $1 AND generation = $2 AND revoked_at IS NULL",
+        )
+        .bind(id)
+        .bind(i64::from(from))
+        .bind(now.millis())
+        .run()
+        .await?;
+    Ok(rotated == 1)
+}
+
+/// True when the grant was alive until now.
+pub async fn revoke(tx: &mut Tx, id: &str, now: Time) -> Result<bool> {
+    let sql = "UPDATE user_grant SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
+    Ok(tx.sql(sql).bind(id).bind(now.millis()).run().await? == 1)
+}
+
+/// Revokes every grant of a user, and every token of theirs that carries no grant.
+pub async fn revoke_all(tx: &mut Tx, pool_id: &str, sub: &str, now: Time) -> Result<()> {
+    tx.sql("UPDATE user_grant SET revoked_at = $3 WHERE pool_id = $1 AND sub = $2 AND revoked_at IS NULL")
+        .bind(pool_id)
+        .bind(sub)
+        .bind(now.millis())
+        .run()
+        .await?;
+    tx.sql("UPDATE pool_user SET signed_out_at = $3 WHERE pool_id = $1 AND sub = $2")
+        .bind(pool_id)
+        .bind(sub)
+        .bind(now.millis())
+        .run()
+        .await?;
+    Ok(())
+}
+
+/// Keeps an authorization code's detail under the code's hash.
+pub async fn insert_code<T: serde::Serialize + Send + Sync + 'static>(
+    tx: &mut Tx,
+    hash: &[u8],
+    client_id: &str,
+    detail: T,
+    expires_at: Time,
+) -> Result<()> {
+    tx.sql("INSERT INTO authorization_code (hash, client_id, detail, expires_at) VALUES ($1, $2, $3, $4)")
+        .bind(hash.to_vec())
+        .bind(client_id)
+        .bind(Doc(detail))
+        .bind(expires_at.millis())
+        .run()
+        .await?;
+    Ok(())
+}
+
+row! {
+    struct CodeRow {
+        detail: String,
+        expires_at: i64,
+    }
+}
+
+/// Takes an authorization code out of the world. Of any number of callers one gets its detail; a code of another client stays.
+pub async fn redeem_code<T: serde::de::DeserializeOwned>(
+    tx: &mut Tx,
+    hash: &[u8],
+    client_id: &str,
+    now: Time,
+) -> Result<Option<T>> {
+    let row = tx
+        .sql("DELETE FROM authorization_code WHERE hash = $1 AND client_id = $2 RETURNING detail, expires_at")
+        .bind(hash.to_vec())
+        .bind(client_id)
+        .optional::<CodeRow>()
+        .await?;
+    let Some(row) = row.filter(|row| now.millis() < row.expires_at) else { return Ok(None) };
+    serde_json::from_str(&row.detail).map(Some).map_err(|_| StoreError::Corrupt("authorization code"))
+}
+
+/// True for the first caller with this id. `expires_at` is when the id can no longer come back for other reasons.
+pub async fn spend(tx: &mut Tx, id: &str, expires_at: Time) -> Result<bool> {
+    let sql = "INSERT INTO spent (id, expires_at) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+    Ok(tx.sql(sql).bind(id).bind(expires_at.millis()).run().await? == 1)
+}
+
+row! {
+    struct SpentRow {
+        expires_at: i64,
+    }
+}
+
+pub async fn is_spent(tx: &mut Tx, id: &str) -> Result<bool> {
+    let row = tx.sql("SELECT expires_at FROM spent WHERE id = $1").bind(id).optional::<SpentRow>().await?;
+    Ok(row.is_some_and(|row| row.expires_at > 0))
+}
+
+/// Removes what has ended, at most `limit` rows of each kind, and says how many.
+pub async fn sweep(tx: &mut Tx, now: Time, limit: i64) -> Result<u64> {
+    const SWEEPS: [&str; 6] = [
+        "DELETE FROM user_grant WHERE id IN (SELECT id FROM user_grant WHERE expires_at < $1 LIMIT $2)",
+        "DELETE FROM authorization_code
+         WHERE hash IN (SELECT hash FROM authorization_code WHERE expires_at < $1 LIMIT $2)",
+        "DELETE FROM spent WHERE id IN (SELECT id FROM spent WHERE expires_at < $1 LIMIT $2)",
+        "DELETE FROM browser_session WHERE hash IN (SELECT hash FROM browser_session WHERE expires_at < $1 LIMIT $2)",
+        "DELETE FROM attempt WHERE subject IN (SELECT subject FROM attempt WHERE ends_at < $1 LIMIT $2)",
+        "DELETE FROM code
+         WHERE (pool_id, sub, kind) IN (SELECT pool_id, sub, kind FROM code WHERE expires_at < $1 LIMIT $2)",
+    ];
+    let mut removed = 0;
+    for sql in SWEEPS {
+        removed += tx.sql(sql).bind(now.millis()).bind(limit).run().await?;
+    }
+    Ok(removed)
+}

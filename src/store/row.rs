@@ -1,0 +1,25 @@
+//! Rows: what a statement gives back, readable from either driver.
+
+/// Declares a struct whose fields are columns of the same name.
+///
+/// ```ignore
+/// row! { struct GroupRow { name: String, precedence: Option<i64> } }
+/// ```
+macro_rules! row {
+    ($(#[$note:meta])* struct $name:ident { $($field:ident: $kind:ty),* $(,)? }) => {
+        $(#[$note])*
+        struct $name { $($field: $kind),* }
+
+        impl<'r, R: sqlx::Row> sqlx::FromRow<'r, R> for $name
+        where
+            &'static str: sqlx::ColumnIndex<R>,
+            $($kind: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,)*
+        {
+            fn from_row(row: &'r R) -> sqlx::Result<Self> {
+                Ok(Self { $($field: row.try_get(stringify!($field))?),* })
+            }
+        }
+    };
+}
+
+pub(super) use row;
