@@ -3,8 +3,10 @@
 
 pub mod config;
 pub mod domain;
+pub mod flows;
 pub mod functions;
 pub mod hooks;
 pub mod keys;
 pub mod kit;
+pub mod post;
 pub mod store;

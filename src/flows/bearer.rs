@@ -5,10 +5,7 @@ use std::sync::Arc;
 use super::{Cx, directory, key_ring};
 use crate::{
     domain::{
-        Client, Error, Pool, Result, User,
-        error::AccessTokenFault,
-        resource_server::ADMIN_SCOPE,
-        token::AccessClaims,
+        Client, Error, Pool, Result, User, error::AccessTokenFault, resource_server::ADMIN_SCOPE, token::AccessClaims,
         user::Status,
     },
     keys::jwt::Token,

@@ -62,7 +62,8 @@ mod tests {
     };
 
     fn client(secrets: &[&str]) -> Client {
-        let secret = |value: &&str| ClientSecret { id: String::new(), value: (*value).into(), created_at: Time::default() };
+        let secret =
+            |value: &&str| ClientSecret { id: String::new(), value: (*value).into(), created_at: Time::default() };
         Client {
             id: "1example23456789".into(),
             pool_id: "r_p".into(),

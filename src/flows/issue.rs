@@ -170,7 +170,13 @@ pub fn trigger_attributes(user: &User) -> Attributes {
     attributes
 }
 
-async fn sign(cx: &Cx, issue: &Issue, grant: &Grant, changes: &Changes, refresh_token: Option<String>) -> Result<Tokens> {
+async fn sign(
+    cx: &Cx,
+    issue: &Issue,
+    grant: &Grant,
+    changes: &Changes,
+    refresh_token: Option<String>,
+) -> Result<Tokens> {
     let keys = key_ring::keys_of(cx, &issue.pool.id).await?;
     let now = cx.now();
     let access_token = keys.access.sign(&access_claims(cx, issue, grant, changes, now))?;

@@ -84,7 +84,8 @@ fn missing(records: &[SigningKeyRecord]) -> impl Iterator<Item = &'static str> {
 
 async fn make_missing(app: &Arc<App>, pool_id: &str, records: &[SigningKeyRecord]) -> Result<(), StoreError> {
     for token_use in missing(records) {
-        let key = tokio::task::spawn_blocking(SigningKey::generate).await.map_err(|_| StoreError::Corrupt("key maker"))?;
+        let key =
+            tokio::task::spawn_blocking(SigningKey::generate).await.map_err(|_| StoreError::Corrupt("key maker"))?;
         let key = key.map_err(|_| StoreError::Corrupt("new signing key"))?;
         let record = SigningKeyRecord {
             kid: key.kid().to_owned(),
@@ -109,10 +110,8 @@ impl PoolKeys {
         for record in records {
             let key = SigningKey::from_pkcs8(&record.private_key).map_err(|_| corrupt())?;
             let public = key.public();
-            verifying.insert(
-                key.kid().to_owned(),
-                Arc::new(VerifyingKey::from_public(&public).map_err(|_| corrupt())?),
-            );
+            verifying
+                .insert(key.kid().to_owned(), Arc::new(VerifyingKey::from_public(&public).map_err(|_| corrupt())?));
             published.push(public);
             match (record.retired_at, record.token_use.as_str()) {
                 (None, "id") => id = Some(key),

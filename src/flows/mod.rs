@@ -3,26 +3,18 @@
 //! A flow's shape is always: read, decide (domain), ask (hooks), begin, re-read what matters, write, commit, tell. No hook, no
 //! mail and no password hash runs while a transaction is open: SQLite has one writer.
 
-pub mod administer;
-pub mod authorize;
 pub mod bearer;
-pub mod clients;
+pub mod client_proof;
 pub mod codes;
-pub mod cursor;
 pub mod directory;
-pub mod groups;
 pub mod issue;
 pub mod key_ring;
 pub mod passwords;
-pub mod pools;
 pub mod recover;
 pub mod refresh;
-pub mod resource_servers;
 pub mod revoke;
 pub mod sign_in;
 pub mod sign_up;
-pub mod users;
-pub mod verify;
 
 use std::{sync::Arc, time::Duration};
 

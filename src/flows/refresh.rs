@@ -3,14 +3,12 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use super::{Cx, client_proof, issue, issue::{Issue, RefreshClaims}};
+use super::{
+    Cx, client_proof, issue,
+    issue::{Issue, RefreshClaims},
+};
 use crate::{
-    domain::{
-        Client, Error, Grant, Pool, Result, User,
-        error::RefreshTokenFault,
-        token::Tokens,
-        user::Status,
-    },
+    domain::{Client, Error, Grant, Pool, Result, User, error::RefreshTokenFault, token::Tokens, user::Status},
     hooks::TokenSource,
     store,
 };

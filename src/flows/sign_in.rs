@@ -22,9 +22,9 @@ use crate::{
         user::{Attributes, SrpVerifier, Status},
     },
     hooks::TokenSource,
+    keys::seal::Purpose,
     keys::{same, srp},
     kit::{ids::pool_name_of, secret::Secret},
-    keys::seal::Purpose,
     store,
 };
 
@@ -242,7 +242,8 @@ async fn set_new_password(
 ) -> Result<User> {
     let session = open_session(cx, door, session, Awaits::NewPassword).await?;
     let invalid = || Error::Session(SessionFault::Invalid);
-    let user = store::users::by_sub(&mut cx.read().await?, &session.pool_id, &session.sub).await?.ok_or_else(invalid)?;
+    let user =
+        store::users::by_sub(&mut cx.read().await?, &session.pool_id, &session.sub).await?.ok_or_else(invalid)?;
     // Whoever answers must mean the session's user; clients send the stored name, or what was typed.
     let meant = store::users::by_login(&mut cx.read().await?, &door.pool, username).await?;
     if meant.is_none_or(|meant| meant.sub != user.sub) {
@@ -324,7 +325,7 @@ async fn begin_srp(cx: &Cx, door: &Door, username: &str, srp_a: String) -> Resul
     };
     Ok(Outcome::Challenge(Challenge::PasswordVerifier {
         username: shown,
-        salt: srp::salt_hex(&verifier.salt),
+        salt: hex::encode(&verifier.salt),
         srp_b,
         secret_block: cx.app.sealer.seal_json(Purpose::SrpBlock, &attempt)?,
     }))
@@ -351,8 +352,7 @@ struct Proof {
 /// Secure Remote Password, the second half: their proof of the password.
 async fn verify_srp(cx: &Cx, door: &Door, proof: Proof) -> Result<Outcome> {
     let wrong = || Error::WrongCredentials;
-    let attempt: SrpAttempt =
-        cx.app.sealer.open_json(Purpose::SrpBlock, &proof.secret_block).ok_or_else(wrong)?;
+    let attempt: SrpAttempt = cx.app.sealer.open_json(Purpose::SrpBlock, &proof.secret_block).ok_or_else(wrong)?;
     let is_ours = attempt.pool_id == door.pool.id && attempt.client_id == door.client.id;
     if !is_ours || cx.now() >= attempt.expires_at || proof.username != attempt.username {
         return Err(wrong());
@@ -383,10 +383,8 @@ async fn spend_attempt(cx: &Cx, attempt: &SrpAttempt) -> Result<()> {
 /// Computes the expected proof, also for somebody who does not exist: it takes the same time, and is never right.
 async fn proves(cx: &Cx, attempt: &SrpAttempt, verifier: Option<SrpVerifier>, proof: &Proof) -> Result<bool> {
     let exists = verifier.is_some();
-    let v = verifier.map_or_else(
-        || srp::fake_verifier(&cx.app.sealer, &attempt.pool_id, &attempt.username).v,
-        |srp| srp.verifier,
-    );
+    let v = verifier
+        .map_or_else(|| srp::fake_verifier(&cx.app.sealer, &attempt.pool_id, &attempt.username).v, |srp| srp.verifier);
     let exponent: Option<[u8; 32]> =
         BASE64_STANDARD.decode(&attempt.srp_b).ok().and_then(|bytes| bytes.try_into().ok());
     let (Some(exponent), Ok(block)) = (exponent, BASE64_STANDARD.decode(&proof.secret_block)) else {

@@ -3,8 +3,8 @@
 use super::{Doc, Result, StoreError, Tx, row::row};
 use crate::{
     domain::client::{Client, ClientSecret, ClientSettings},
-    kit::clock::Time,
     keys::seal::Purpose,
+    kit::clock::Time,
 };
 
 row! {

@@ -37,7 +37,9 @@ pub async fn page(tx: &mut Tx, pool: &Pool, filter: Option<&Filter>, cursor: &st
     let query = match filter {
         None => tx
             .sql(concat!(
-                "SELECT ", columns!("u"), "
+                "SELECT ",
+                columns!("u"),
+                "
                  FROM pool_user u
                  WHERE u.pool_id = $1 AND u.sub > $2
                  ORDER BY u.sub
@@ -49,7 +51,9 @@ pub async fn page(tx: &mut Tx, pool: &Pool, filter: Option<&Filter>, cursor: &st
         Some(Filter::Username(matching)) => {
             let (low, high) = matching.range(folded);
             tx.sql(concat!(
-                "SELECT ", columns!("u"), "
+                "SELECT ",
+                columns!("u"),
+                "
                  FROM pool_user u
                  WHERE u.pool_id = $1 AND u.sub > $2 AND u.username_key >= $4 AND u.username_key <= $5
                  ORDER BY u.sub
@@ -64,7 +68,9 @@ pub async fn page(tx: &mut Tx, pool: &Pool, filter: Option<&Filter>, cursor: &st
         Some(Filter::Sub(matching)) => {
             let (low, high) = matching.range(str::to_owned);
             tx.sql(concat!(
-                "SELECT ", columns!("u"), "
+                "SELECT ",
+                columns!("u"),
+                "
                  FROM pool_user u
                  WHERE u.pool_id = $1 AND u.sub > $2 AND u.sub >= $4 AND u.sub <= $5
                  ORDER BY u.sub
@@ -79,7 +85,9 @@ pub async fn page(tx: &mut Tx, pool: &Pool, filter: Option<&Filter>, cursor: &st
         Some(Filter::Attribute(name, matching)) => {
             let (low, high) = matching.range(folded);
             tx.sql(concat!(
-                "SELECT ", columns!("u"), "
+                "SELECT ",
+                columns!("u"),
+                "
                  FROM user_lookup l
                  JOIN pool_user u ON u.pool_id = l.pool_id AND u.sub = l.sub
                  WHERE l.pool_id = $1 AND l.name = $6 AND l.value >= $4 AND l.value <= $5 AND l.sub > $2
@@ -95,7 +103,9 @@ pub async fn page(tx: &mut Tx, pool: &Pool, filter: Option<&Filter>, cursor: &st
         }
         Some(Filter::Status(status)) => tx
             .sql(concat!(
-                "SELECT ", columns!("u"), "
+                "SELECT ",
+                columns!("u"),
+                "
                  FROM pool_user u
                  WHERE u.pool_id = $1 AND u.status = $4 AND u.sub > $2
                  ORDER BY u.sub
@@ -107,7 +117,9 @@ pub async fn page(tx: &mut Tx, pool: &Pool, filter: Option<&Filter>, cursor: &st
             .bind(status.name()),
         Some(Filter::Enabled(enabled)) => tx
             .sql(concat!(
-                "SELECT ", columns!("u"), "
+                "SELECT ",
+                columns!("u"),
+                "
                  FROM pool_user u
                  WHERE u.pool_id = $1 AND u.enabled = $4 AND u.sub > $2
                  ORDER BY u.sub
@@ -125,7 +137,9 @@ pub async fn of_group(tx: &mut Tx, pool_id: &str, group: &str, cursor: &str, lim
     let sealer = tx.sealer().clone();
     let query = tx
         .sql(concat!(
-            "SELECT ", columns!("u"), "
+            "SELECT ",
+            columns!("u"),
+            "
              FROM membership m
              JOIN pool_user u ON u.pool_id = m.pool_id AND u.sub = m.sub
              WHERE m.pool_id = $1 AND m.group_name = $2 AND m.sub > $3

@@ -6,8 +6,8 @@ use crate::{
         pool::Pool,
         user::{Attempts, Attributes, Credential, SrpVerifier, Status, User},
     },
-    kit::{clock::Time, text::fold},
     keys::seal::Purpose,
+    kit::{clock::Time, text::fold},
 };
 
 /// The attributes that ListUsers can filter by, beside name, status and `sub`, which are columns.
@@ -37,10 +37,36 @@ row! {
 macro_rules! columns {
     ($table:literal) => {
         concat!(
-            $table, ".pool_id, ", $table, ".sub, ", $table, ".username, ", $table, ".status, ", $table, ".enabled, ",
-            $table, ".attributes, ", $table, ".password_hash, ", $table, ".srp_salt, ", $table, ".srp_verifier, ",
-            $table, ".password_history, ", $table, ".temporary_since, ", $table, ".failures, ", $table,
-            ".last_failure_at, ", $table, ".created_at, ", $table, ".modified_at"
+            $table,
+            ".pool_id, ",
+            $table,
+            ".sub, ",
+            $table,
+            ".username, ",
+            $table,
+            ".status, ",
+            $table,
+            ".enabled, ",
+            $table,
+            ".attributes, ",
+            $table,
+            ".password_hash, ",
+            $table,
+            ".srp_salt, ",
+            $table,
+            ".srp_verifier, ",
+            $table,
+            ".password_history, ",
+            $table,
+            ".temporary_since, ",
+            $table,
+            ".failures, ",
+            $table,
+            ".last_failure_at, ",
+            $table,
+            ".created_at, ",
+            $table,
+            ".modified_at"
         )
     };
 }
@@ -229,14 +255,20 @@ pub async fn by_login(tx: &mut Tx, pool: &Pool, login: &str) -> Result<Option<Us
     let sealer = tx.sealer().clone();
     let rows = tx
         .sql(concat!(
-            "SELECT ", columns!("u"), ", 1 AS rank FROM pool_user u WHERE u.pool_id = $1 AND u.username_key = $2
+            "SELECT ",
+            columns!("u"),
+            ", 1 AS rank FROM pool_user u WHERE u.pool_id = $1 AND u.username_key = $2
              UNION ALL
-             SELECT ", columns!("u"), ", 2 AS rank
+             SELECT ",
+            columns!("u"),
+            ", 2 AS rank
              FROM user_alias a
              JOIN pool_user u ON u.pool_id = a.pool_id AND u.sub = a.sub
              WHERE a.pool_id = $1 AND a.name IN ('email', 'phone_number', 'preferred_username') AND a.value = $2
              UNION ALL
-             SELECT ", columns!("u"), ", 3 AS rank FROM pool_user u WHERE u.pool_id = $1 AND u.sub = $3
+             SELECT ",
+            columns!("u"),
+            ", 3 AS rank FROM pool_user u WHERE u.pool_id = $1 AND u.sub = $3
              ORDER BY rank
              LIMIT 1"
         ))

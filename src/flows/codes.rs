@@ -1,0 +1,120 @@
+//! Codes: made, sent and checked. Used by sign-up, recovery and the verification of addresses.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::Cx;
+use crate::{
+    domain::{
+        Error, Pool, Result, User,
+        code::{Code, CodeKind, Delivery, Medium},
+    },
+    keys::{same, seal::Purpose},
+    post::{Letter, Occasion, Template},
+    store::{self, Tx},
+};
+
+const DIGITS: usize = 6;
+const HOUR: Duration = Duration::from_secs(3_600);
+/// How many codes somebody is sent within an hour.
+const MOST_CODES: i64 = 5;
+
+/// Refuses before anything has changed when no message could arrive.
+pub fn check_delivery(cx: &Cx) -> Result<()> {
+    if cx.app.post.can_deliver() {
+        return Ok(());
+    }
+    Err(Error::DeliveryFailed("This server has no way to deliver messages: delivery is not built yet.".into()))
+}
+
+/// Makes a code for `user` and sends it to `medium`'s address of theirs, within the caller's transaction.
+pub async fn send(cx: &Cx, tx: &mut Tx, pool: &Pool, user: &User, kind: CodeKind, medium: Medium) -> Result<Delivery> {
+    let address = user.attribute(medium.attribute()).unwrap_or_default().to_owned();
+    let digits = cx.random().digits(DIGITS);
+    let (now, expires_at) = cx.from_now(kind.lifetime());
+    let code = Code {
+        pool_id: pool.id.clone(),
+        sub: user.sub.clone(),
+        kind,
+        hash: hash(cx, user, kind, &digits),
+        attribute: medium.attribute().to_owned(),
+        expires_at,
+    };
+    store::codes::put(tx, &code).await?;
+    let letter = Letter {
+        pool_id: pool.id.clone(),
+        medium,
+        recipient: address.clone(),
+        occasion: Occasion::Code,
+        code: digits,
+        template: verification_template(pool, medium),
+    };
+    cx.app.post.send(tx, letter, cx.random(), now).await?;
+    Ok(Delivery::to(medium, &address))
+}
+
+/// Checks a code. It is used up by [`redeem`], in the transaction of what it allows. A guess counts before it is read, so that
+/// guesses made at the same time count too.
+pub async fn check(cx: &Cx, user: &User, kind: CodeKind, given: &str) -> Result<Code> {
+    count_guess(cx, user, kind).await?;
+    let code = store::codes::find(&mut cx.read().await?, &user.pool_id, &user.sub, kind).await?;
+    let code = code.filter(|code| cx.now() < code.expires_at).ok_or(Error::CodeExpired)?;
+    if !same(&code.hash, &hash(cx, user, kind, given)) {
+        return Err(Error::CodeMismatch);
+    }
+    Ok(code)
+}
+
+/// Uses a checked code up. Of two that checked it at once, one gets here first.
+pub async fn redeem(tx: &mut Tx, user: &User, code: &Code) -> Result<()> {
+    if !store::codes::take(tx, code).await? {
+        return Err(Error::CodeExpired);
+    }
+    Ok(store::codes::forget_attempts(tx, &guesses(user, code.kind)).await?)
+}
+
+async fn count_guess(cx: &Cx, user: &User, kind: CodeKind) -> Result<()> {
+    limit(cx, &guesses(user, kind), i64::from(kind.most_attempts())).await
+}
+
+fn guesses(user: &User, kind: CodeKind) -> String {
+    format!("guess:{}:{}:{}", kind.name(), user.pool_id, user.sub)
+}
+
+/// Counts a request for a code.
+pub async fn count_request(cx: &Cx, user: &User, kind: CodeKind) -> Result<()> {
+    limit(cx, &format!("send:{}:{}:{}", kind.name(), user.pool_id, user.sub), MOST_CODES).await
+}
+
+/// Counts a try of `subject` and refuses what goes beyond `most` within an hour.
+pub async fn limit(cx: &Cx, subject: &str, most: i64) -> Result<()> {
+    let (now, ends_at) = cx.from_now(HOUR);
+    let mut tx = cx.begin().await?;
+    let count = store::codes::count_attempt(&mut tx, subject, now, ends_at).await?;
+    tx.commit().await?;
+    if count > most { Err(Error::AttemptLimitExceeded) } else { Ok(()) }
+}
+
+/// Keyed, because six digits are guessed from a plain hash at once.
+fn hash(cx: &Cx, user: &User, kind: CodeKind, digits: &str) -> Vec<u8> {
+    let message = [kind.name(), &user.pool_id, &user.sub, digits].join("\0");
+    cx.app.sealer.mac(Purpose::Code, message.as_bytes()).to_vec()
+}
+
+fn verification_template(pool: &Pool, medium: Medium) -> Template {
+    let kept = |name: &str| pool.settings.kept.get(name).and_then(Value::as_str).map(str::to_owned);
+    let of_template = |name: &str| {
+        let template = pool.settings.kept.get("VerificationMessageTemplate")?;
+        template.get(name)?.as_str().map(str::to_owned)
+    };
+    match medium {
+        Medium::Email => Template {
+            subject: of_template("EmailSubject").or_else(|| kept("EmailVerificationSubject")),
+            body: of_template("EmailMessage").or_else(|| kept("EmailVerificationMessage")),
+        },
+        Medium::Sms => {
+            Template { subject: None, body: of_template("SmsMessage").or_else(|| kept("SmsVerificationMessage")) }
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! A forgotten password: a code to a verified address, and a new password for it.
+//! <https://docs.aws.amazon.com/cognito/latest/developerguide/managing-users-passwords.html>
+
+use super::{
+    Cx, codes, passwords,
+    sign_up::{Named, claim_verified},
+};
+use crate::{
+    domain::{
+        Asker, Error, Pool, Result, User,
+        code::{CodeKind, Delivery, Medium},
+        pool::RecoveryName,
+        user::Status,
+    },
+    kit::secret::Secret,
+    store,
+};
+
+const NO_ADDRESS: &str = "Cannot reset password for the user as there is no registered/verified email or phone_number";
+
+pub async fn forgot(cx: &Cx, named: Named<'_>) -> Result<Delivery> {
+    let Some(user) = named.find(cx).await? else { return Ok(named.invented_delivery()) };
+    if !user.enabled {
+        return if named.client.hides_users() { Ok(named.invented_delivery()) } else { Err(Error::UserDisabled) };
+    }
+    if matches!(user.status, Status::ForceChangePassword | Status::ExternalProvider) {
+        return Err(Error::CannotResetPassword);
+    }
+    let medium = recovery_medium(&named.pool, &user)?;
+    codes::check_delivery(cx)?;
+    codes::count_request(cx, &user, CodeKind::ForgotPassword).await?;
+    let mut tx = cx.begin().await?;
+    let delivery = codes::send(cx, &mut tx, &named.pool, &user, CodeKind::ForgotPassword, medium).await?;
+    tx.commit().await?;
+    Ok(delivery)
+}
+
+/// The first of the pool's mechanisms whose address is there and verified. Pools without the setting try the telephone, then
+/// e-mail.
+pub fn recovery_medium(pool: &Pool, user: &User) -> Result<Medium> {
+    let mut mechanisms = pool.settings.account_recovery_setting.clone().unwrap_or_default().recovery_mechanisms;
+    mechanisms.sort_by_key(|mechanism| mechanism.priority);
+    if mechanisms.iter().any(|mechanism| mechanism.name == RecoveryName::AdminOnly) {
+        return Err(Error::AdministratorResetsPasswords);
+    }
+    let media: Vec<Medium> = match mechanisms.is_empty() {
+        true => vec![Medium::Sms, Medium::Email],
+        false => mechanisms
+            .iter()
+            .map(|mechanism| match mechanism.name {
+                RecoveryName::VerifiedPhoneNumber => Medium::Sms,
+                RecoveryName::VerifiedEmail | RecoveryName::AdminOnly => Medium::Email,
+            })
+            .collect(),
+    };
+    media
+        .into_iter()
+        .find(|medium| user.has_verified(medium.attribute()))
+        .ok_or_else(|| Error::InvalidParameter(NO_ADDRESS.into()))
+}
+
+pub async fn confirm(cx: &Cx, named: Named<'_>, code: &str, password: &Secret) -> Result<()> {
+    let user = named.find(cx).await?.ok_or(Error::CodeExpired)?;
+    if !user.enabled {
+        return Err(if named.client.hides_users() { Error::CodeExpired } else { Error::UserDisabled });
+    }
+    // The policy is asked first: a password that is refused must not cost the code.
+    named.pool.settings.policies.password_policy.check(password.expose(), Asker::User)?;
+    let credential = passwords::credential(cx, &named.pool, &user, password, false, Asker::User).await?;
+    let code = codes::check(cx, &user, CodeKind::ForgotPassword, code).await?;
+    let now = cx.now();
+    let mut tx = cx.begin().await?;
+    let user = store::users::by_sub_for_update(&mut tx, &user.pool_id, &user.sub).await?;
+    let mut user = user.ok_or(Error::CodeExpired)?;
+    codes::redeem(&mut tx, &user, &code).await?;
+    user.status = Status::Confirmed;
+    user.credential = credential;
+    user.modified_at = now;
+    user.attributes.insert(format!("{}_verified", code.attribute), "true".to_owned());
+    claim_verified(&mut tx, &named.pool, &user, &code.attribute, false, now).await?;
+    store::users::update(&mut tx, &named.pool, &user).await?;
+    store::users::set_credential(&mut tx, &user).await?;
+    Ok(tx.commit().await?)
+}
+
+/// An administrator asks a user to choose a new password: the old one stops working, and a code is sent.
+pub async fn reset(cx: &Cx, pool: &Pool, user: &User) -> Result<()> {
+    if !user.enabled {
+        return Err(Error::UserDisabled);
+    }
+    if !matches!(user.status, Status::Confirmed | Status::ResetRequired) {
+        return Err(Error::CannotResetPassword);
+    }
+    let medium = recovery_medium(pool, user)?;
+    codes::check_delivery(cx)?;
+    let now = cx.now();
+    let mut tx = cx.begin().await?;
+    let mut user =
+        store::users::by_sub_for_update(&mut tx, &user.pool_id, &user.sub).await?.ok_or(Error::NoSuchUser)?;
+    user.status = Status::ResetRequired;
+    user.modified_at = now;
+    store::users::update(&mut tx, pool, &user).await?;
+    codes::send(cx, &mut tx, pool, &user, CodeKind::ForgotPassword, medium).await?;
+    Ok(tx.commit().await?)
+}
