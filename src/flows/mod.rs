@@ -3,9 +3,11 @@
 //! A flow's shape is always: read, decide (domain), ask (hooks), begin, re-read what matters, write, commit, tell. No hook, no
 //! mail and no password hash runs while a transaction is open: SQLite has one writer.
 
+pub mod attributes;
 pub mod bearer;
 pub mod client_proof;
 pub mod codes;
+pub mod cursor;
 pub mod directory;
 pub mod issue;
 pub mod key_ring;
@@ -15,6 +17,7 @@ pub mod refresh;
 pub mod revoke;
 pub mod sign_in;
 pub mod sign_up;
+pub mod users;
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,0 +1,189 @@
+//! Changing what is known about a user: by an administrator, by the user through a client, and by proving an address.
+//! <https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-settings-attributes.html>
+
+use super::{Cx, codes};
+use crate::{
+    domain::{
+        Client, Error, Pool, Result, User,
+        attribute::{self, Write},
+        code::{CodeKind, Delivery, Medium},
+        user::Attributes,
+    },
+    store::{self, Tx},
+};
+
+/// On whose word attributes change.
+#[derive(Clone, Copy)]
+pub enum Writer<'a> {
+    Administrator,
+    /// The user, through a client that may write only some attributes.
+    Client(&'a Client),
+}
+
+/// Writes attributes; an empty value deletes. An address that changes is unverified, unless an administrator says otherwise,
+/// and is sent a code where the pool verifies it. Returns where codes went, by attribute.
+pub async fn update(
+    cx: &Cx,
+    pool: &Pool,
+    user: &User,
+    given: Attributes,
+    writer: Writer<'_>,
+) -> Result<Vec<(&'static str, Delivery)>> {
+    if let Writer::Client(client) = writer {
+        attribute::check_writable(pool, client, given.keys().map(String::as_str))?;
+    }
+    let given = attribute::check_values(pool, &given, Write::Update)?;
+    let required = attribute::missing_required(pool, &given).find(|name| given.contains_key(*name)).map(str::to_owned);
+    if let Some(name) = required {
+        return Err(Error::InvalidParameter(format!("user.{name}: Attribute is required and cannot be deleted.\n")));
+    }
+    check_flags(user, &given)?;
+    let unverified = changed_addresses(user, &given);
+    let to_send: Vec<Medium> =
+        unverified.iter().copied().filter(|medium| pool.auto_verifies(medium.attribute())).collect();
+    if !to_send.is_empty() {
+        codes::check_delivery(cx)?;
+    }
+
+    let mut tx = cx.begin().await?;
+    let mut user =
+        store::users::by_sub_for_update(&mut tx, &user.pool_id, &user.sub).await?.ok_or(Error::NoSuchUser)?;
+    for medium in &unverified {
+        user.attributes.insert(verified_flag(*medium), "false".to_owned());
+    }
+    for (name, value) in given {
+        if value.is_empty() {
+            user.attributes.remove(&name);
+        } else {
+            user.attributes.insert(name, value);
+        }
+    }
+    drop_flags_of_missing_addresses(&mut user);
+    user.modified_at = cx.now();
+    claim_aliases(&mut tx, pool, &user).await?;
+    store::users::update(&mut tx, pool, &user).await?;
+    let mut deliveries = Vec::new();
+    for medium in to_send {
+        let delivery = codes::send(cx, &mut tx, pool, &user, verification_kind(medium), medium).await?;
+        deliveries.push((medium.attribute(), delivery));
+    }
+    tx.commit().await?;
+    Ok(deliveries)
+}
+
+/// Deletes attributes by name. An address takes its verification with it.
+pub async fn delete(cx: &Cx, pool: &Pool, user: &User, names: &[String], writer: Writer<'_>) -> Result<()> {
+    if let Writer::Client(client) = writer {
+        attribute::check_writable(pool, client, names.iter().map(String::as_str))?;
+    }
+    let schema = &pool.settings.schema;
+    let unknown: String = names
+        .iter()
+        .filter(|name| !schema.iter().any(|attribute| attribute.name == **name))
+        .map(|name| format!("user.{name}: Attribute does not exist in the schema.\n"))
+        .collect();
+    if !unknown.is_empty() {
+        return Err(Error::InvalidParameter(format!("Invalid user attributes: {unknown}")));
+    }
+    let emptied = names.iter().map(|name| (name.clone(), String::new())).collect();
+    update(cx, pool, user, emptied, writer).await.map(drop)
+}
+
+/// Sends the user a code for an address that they have.
+pub async fn send_verification(cx: &Cx, pool: &Pool, user: &User, attribute: &str) -> Result<Delivery> {
+    let medium = Medium::of_attribute(attribute).ok_or_else(|| {
+        Error::InvalidParameter("Invalid attribute name. Only phone_number and email can be verified.".into())
+    })?;
+    if user.attribute(attribute).is_none() {
+        return Err(Error::InvalidParameter(format!("User does not have a value for attribute {attribute}.")));
+    }
+    codes::check_delivery(cx)?;
+    let kind = verification_kind(medium);
+    codes::count_request(cx, user, kind).await?;
+    let mut tx = cx.begin().await?;
+    let delivery = codes::send(cx, &mut tx, pool, user, kind, medium).await?;
+    tx.commit().await?;
+    Ok(delivery)
+}
+
+/// Proves an address with the code that was sent to it.
+pub async fn verify(cx: &Cx, pool: &Pool, user: &User, attribute: &str, code: &str) -> Result<()> {
+    let medium = Medium::of_attribute(attribute).ok_or_else(|| {
+        Error::InvalidParameter("Invalid attribute name. Only phone_number and email can be verified.".into())
+    })?;
+    let code = codes::check(cx, user, verification_kind(medium), code).await?;
+    let now = cx.now();
+    let mut tx = cx.begin().await?;
+    let mut user =
+        store::users::by_sub_for_update(&mut tx, &user.pool_id, &user.sub).await?.ok_or(Error::NoSuchUser)?;
+    codes::redeem(&mut tx, &user, &code).await?;
+    user.attributes.insert(verified_flag(medium), "true".to_owned());
+    user.modified_at = now;
+    claim_aliases(&mut tx, pool, &user).await?;
+    store::users::update(&mut tx, pool, &user).await?;
+    Ok(tx.commit().await?)
+}
+
+pub fn verified_flag(medium: Medium) -> String {
+    format!("{}_verified", medium.attribute())
+}
+
+fn verification_kind(medium: Medium) -> CodeKind {
+    match medium {
+        Medium::Email => CodeKind::VerifyEmail,
+        Medium::Sms => CodeKind::VerifyPhone,
+    }
+}
+
+/// An address can be called verified only if it is there, or comes along.
+fn check_flags(user: &User, given: &Attributes) -> Result<()> {
+    for medium in [Medium::Email, Medium::Sms] {
+        let name = medium.attribute();
+        let is_set = given.get(&verified_flag(medium)).is_some_and(|flag| flag == "true");
+        let has_address = match given.get(name) {
+            Some(value) => !value.is_empty(),
+            None => user.attribute(name).is_some(),
+        };
+        if is_set && !has_address {
+            return Err(Error::InvalidParameter(format!("{name} is required to set {name}_verified to true")));
+        }
+    }
+    Ok(())
+}
+
+/// Addresses that get another value, without a word that it is verified.
+fn changed_addresses(user: &User, given: &Attributes) -> Vec<Medium> {
+    [Medium::Email, Medium::Sms]
+        .into_iter()
+        .filter(|medium| {
+            let value = given.get(medium.attribute()).filter(|value| !value.is_empty());
+            let is_vouched = given.get(&verified_flag(*medium)).is_some_and(|flag| flag == "true");
+            value.is_some_and(|value| user.attribute(medium.attribute()) != Some(value)) && !is_vouched
+        })
+        .collect()
+}
+
+fn drop_flags_of_missing_addresses(user: &mut User) {
+    for medium in [Medium::Email, Medium::Sms] {
+        if user.attribute(medium.attribute()).is_none() {
+            user.attributes.remove(&verified_flag(medium));
+        }
+    }
+}
+
+/// Brings what the user signs in with in line with the attributes: user-name attributes count at once, aliases when verified,
+/// a preferred user name always.
+pub async fn claim_aliases(tx: &mut Tx, pool: &Pool, user: &User) -> Result<()> {
+    for name in ["email", "phone_number", "preferred_username"] {
+        if !pool.is_alias(name) {
+            continue;
+        }
+        let counts = pool.has_username_attributes() || name == "preferred_username" || user.has_verified(name);
+        match user.attribute(name).filter(|_| counts) {
+            Some(value) if store::users::claim_alias(tx, pool, name, value, &user.sub).await? => {}
+            Some(_) => return Err(Error::AliasExists(name)),
+            None => store::users::release_alias(tx, &pool.id, name, &user.sub).await?,
+        }
+    }
+    Ok(())
+}
