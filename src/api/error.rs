@@ -1,0 +1,180 @@
+//! Domain errors in the service's words: exception name, exact message, status.
+//!
+//! One match without a default arm. What is ours to repair leaves as an opaque text; its reason is logged once, here, with the
+//! request id. <https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/CommonErrors.html>
+
+use http::StatusCode;
+
+use super::{operation::Failure, protocol::Exception};
+use crate::domain::{
+    Asker, Error,
+    error::{AccessTokenFault, RefreshTokenFault, SessionFault},
+};
+
+/// The exception that a client reads. Logs what it must not read.
+pub(super) fn render(failure: &Failure, request_id: &str) -> Exception {
+    match failure {
+        Failure::Fault(fault) => fault.exception(),
+        Failure::Domain(error) => {
+            match error {
+                Error::Internal(reason) => tracing::error!(request_id, reason, "internal error"),
+                Error::HookUnavailable { trigger, reason } => {
+                    tracing::warn!(request_id, trigger, reason, "function could not run");
+                }
+                _ => tracing::debug!(request_id, %error, "refused"),
+            }
+            exception(error)
+        }
+    }
+}
+
+const NOT_AUTHORIZED: &str = "NotAuthorizedException";
+const NOT_FOUND: &str = "ResourceNotFoundException";
+const INVALID_PARAMETER: &str = "InvalidParameterException";
+
+/// The table.
+pub fn exception(error: &Error) -> Exception {
+    let (name, message) = match error {
+        Error::NoSuchPool(pool) => (NOT_FOUND, format!("User pool {pool} does not exist.")),
+        Error::NoSuchClient(client) => (NOT_FOUND, format!("User pool client {client} does not exist.")),
+        Error::NoSuchGroup => (NOT_FOUND, "Group not found.".into()),
+        Error::NoSuchResourceServer(identifier) => (NOT_FOUND, format!("Resource server {identifier} does not exist.")),
+        Error::NoSuchClientSecret => (NOT_FOUND, "Client secret does not exist.".into()),
+        Error::NoSuchUser => ("UserNotFoundException", "User does not exist.".into()),
+        Error::NoSuchUserForClient => ("UserNotFoundException", "Username/client id combination not found.".into()),
+
+        Error::GroupExists => ("GroupExistsException", "A group with the name already exists.".into()),
+        Error::UsernameExists(Asker::Administrator) => {
+            ("UsernameExistsException", "User account already exists".into())
+        }
+        Error::UsernameExists(Asker::SignUp | Asker::User) => ("UsernameExistsException", "User already exists".into()),
+        Error::AccountExists(attribute) => ("UsernameExistsException", account_exists(attribute)),
+        Error::AliasExists(attribute) => ("AliasExistsException", account_exists(attribute)),
+        Error::ResourceServerExists { identifier, pool } => {
+            (INVALID_PARAMETER, format!("{identifier} already exists in user pool {pool}."))
+        }
+
+        Error::WrongCredentials => (NOT_AUTHORIZED, "Incorrect username or password.".into()),
+        Error::UserDisabled => (NOT_AUTHORIZED, "User is disabled.".into()),
+        Error::UserNotConfirmed => ("UserNotConfirmedException", "User is not confirmed.".into()),
+        Error::PasswordResetRequired => {
+            ("PasswordResetRequiredException", "Password reset required for the user".into())
+        }
+        Error::PasswordAttemptsExceeded => (NOT_AUTHORIZED, "Password attempts exceeded".into()),
+        Error::TemporaryPasswordExpired => {
+            (NOT_AUTHORIZED, "Temporary password has expired and must be reset by an administrator.".into())
+        }
+        Error::SecretHashMissing(client) => {
+            (NOT_AUTHORIZED, format!("Client {client} is configured with secret but SECRET_HASH was not received"))
+        }
+        Error::SecretHashUnexpected(client) => {
+            (NOT_AUTHORIZED, format!("Client {client} is not configured with secret but SECRET_HASH was received"))
+        }
+        Error::SecretHashWrong(client) => (NOT_AUTHORIZED, format!("Unable to verify secret hash for client {client}")),
+        Error::SecretHashWrongAtRefresh(client) => {
+            (NOT_AUTHORIZED, format!("SecretHash does not match for the client: {client}"))
+        }
+        Error::ClientSecretWrong(client) => (NOT_AUTHORIZED, format!("Unable to verify secret for client {client}")),
+        Error::Session(fault) => (NOT_AUTHORIZED, session(*fault).into()),
+        Error::AccessToken(fault) => (NOT_AUTHORIZED, access_token(*fault).into()),
+        Error::RefreshToken(fault) => refresh_token(*fault),
+        Error::SignUpNotPermitted => (NOT_AUTHORIZED, "SignUp is not permitted for this user pool".into()),
+        Error::UnauthorizedAttribute => (NOT_AUTHORIZED, "A client attempted to write unauthorized attribute".into()),
+        Error::AttributeProvided(name) => (NOT_AUTHORIZED, format!("Cannot modify an already provided {name}")),
+        Error::CannotConfirm(status) => {
+            (NOT_AUTHORIZED, format!("User cannot be confirmed. Current status is {}", status.name()))
+        }
+        Error::CannotResetPassword => (NOT_AUTHORIZED, "User password cannot be reset in the current state.".into()),
+        Error::AdministratorResetsPasswords => (NOT_AUTHORIZED, "Contact administrator to reset password.".into()),
+        Error::CannotResendInvitation(username) => (
+            "UnsupportedUserStateException",
+            format!("Resend not possible. {username} status is not FORCE_CHANGE_PASSWORD"),
+        ),
+
+        Error::CodeMismatch => {
+            ("CodeMismatchException", "Invalid verification code provided, please try again.".into())
+        }
+        Error::CodeExpired => ("ExpiredCodeException", "Invalid code provided, please request a code again.".into()),
+        Error::AttemptLimitExceeded => {
+            ("LimitExceededException", "Attempt limit exceeded, please try after some time.".into())
+        }
+        Error::TooManyRequests => ("TooManyRequestsException", "Too many requests".into()),
+        Error::LimitExceeded(text) => ("LimitExceededException", text.clone()),
+        Error::DeliveryFailed(reason) => ("CodeDeliveryFailureException", reason.clone()),
+
+        Error::PasswordPolicy { rule, asker: Asker::SignUp } => {
+            ("InvalidPasswordException", format!("Password did not conform with policy: {rule}"))
+        }
+        Error::PasswordPolicy { rule, asker: Asker::User | Asker::Administrator } => {
+            ("InvalidPasswordException", format!("Password does not conform to policy: {rule}"))
+        }
+        Error::PasswordUsedBefore => {
+            ("PasswordHistoryPolicyViolationException", "Password has previously been used".into())
+        }
+        Error::InvalidParameter(text) => (INVALID_PARAMETER, text.clone()),
+        Error::InvalidOAuthFlow(text) => ("InvalidOAuthFlowException", text.clone()),
+        Error::NoSuchScope(scope) => ("ScopeDoesNotExistException", format!("Invalid scope requested: {scope}")),
+        // Never a 5xx: an SDK would repeat the call.
+        Error::NotBuilt(what) => (NOT_IMPLEMENTED, format!("{what} is not built yet in Poolhouse.")),
+
+        Error::RevocationOff => {
+            ("UnsupportedOperationException", "Token revocation is not enabled for this client".into())
+        }
+        Error::UnsupportedTokenType => ("UnsupportedTokenTypeException", "Unsupported token type".into()),
+        Error::UnauthorizedClient => ("UnauthorizedException", "Client is not authorized".into()),
+
+        // The period is the service's; clients cut the text out between `error ` and it.
+        Error::HookThrew { trigger, message } => {
+            ("UserLambdaValidationException", format!("{trigger} failed with error {message}."))
+        }
+        Error::HookAnswer(_) => ("InvalidLambdaResponseException", "Unrecognizable lambda output".into()),
+        Error::HookNotJson(_) => {
+            ("InvalidLambdaResponseException", "Invalid lambda function output : Invalid JSON".into())
+        }
+        Error::HookUnavailable { trigger, .. } => {
+            ("UnexpectedLambdaException", format!("{trigger} invocation failed due to error ServiceException."))
+        }
+
+        Error::Internal(_) => {
+            return Exception {
+                status: StatusCode::INTERNAL_SERVER_ERROR,
+                ..Exception::refusal("InternalErrorException", "Something went wrong")
+            };
+        }
+    };
+    Exception::refusal(name, message)
+}
+
+/// Ours: no name of the service says that a server lacks a part of it.
+const NOT_IMPLEMENTED: &str = "NotImplementedException";
+
+fn account_exists(attribute: &str) -> String {
+    format!("An account with the given {attribute} already exists.")
+}
+
+fn session(fault: SessionFault) -> &'static str {
+    match fault {
+        SessionFault::Invalid => "Invalid session for the user.",
+        SessionFault::Expired => "Invalid session for the user, session is expired.",
+        SessionFault::Used => "Invalid session for the user, session can only be used once.",
+    }
+}
+
+fn access_token(fault: AccessTokenFault) -> &'static str {
+    match fault {
+        AccessTokenFault::Invalid => "Invalid Access Token",
+        AccessTokenFault::Expired => "Access Token has expired",
+        AccessTokenFault::Revoked => "Access Token has been revoked",
+        AccessTokenFault::WrongSignature => "Could not verify signature for Access Token",
+        AccessTokenFault::MissingScope => "Access Token does not have required scopes",
+    }
+}
+
+fn refresh_token(fault: RefreshTokenFault) -> (&'static str, String) {
+    match fault {
+        RefreshTokenFault::Invalid => (NOT_AUTHORIZED, "Invalid Refresh Token".into()),
+        RefreshTokenFault::Expired => (NOT_AUTHORIZED, "Refresh Token has expired".into()),
+        RefreshTokenFault::Revoked => (NOT_AUTHORIZED, "Refresh Token has been revoked".into()),
+        RefreshTokenFault::Reused => ("RefreshTokenReuseException", "Refresh Token has been revoked".into()),
+    }
+}

@@ -1,0 +1,81 @@
+//! The door of the AWS JSON 1.1 API: `POST /` with `X-Amz-Target`. It speaks the protocol and decides nothing.
+//!
+//! An `if` about users, passwords or tokens belongs in a flow. What the service publishes about itself stands in
+//! [`model`](crate::model); every operation that it has stands on one screen in [`operations`].
+//! <https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html>
+
+mod caller;
+pub mod error;
+pub mod operation;
+pub mod operations;
+mod protocol;
+pub mod shapes;
+mod signature;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    response::Response,
+    routing::post,
+};
+
+pub use operation::{Entry, Operation};
+
+use crate::{
+    flows::{App, Cx},
+    model::{self, MODEL},
+};
+use caller::Gate;
+use operation::Failure;
+use protocol::Fault;
+
+/// `POST /`, its preflight, and a refusal of every other method there.
+pub fn router() -> Router<Arc<App>> {
+    router_of(operations::OPERATIONS)
+}
+
+/// The same over another table, so that a test can bring operations of its own.
+fn router_of(table: &'static [Entry]) -> Router<Arc<App>> {
+    let answer = move |State(app): State<Arc<App>>, request: Request| answer(table, app, request);
+    Router::new().route("/", post(answer).options(protocol::preflight).fallback(protocol::not_found))
+}
+
+async fn answer(table: &'static [Entry], app: Arc<App>, request: Request) -> Response {
+    let request_id = app.random.uuid();
+    match dispatch(table, app, &request_id, request).await {
+        Ok(body) => protocol::success(&request_id, body),
+        Err(failure) => protocol::refusal(&request_id, &error::render(&failure, &request_id)),
+    }
+}
+
+/// The way of a call: target → table → body → caller → types and limits → the operation.
+async fn dispatch(
+    table: &'static [Entry],
+    app: Arc<App>,
+    request_id: &str,
+    request: Request,
+) -> Result<Vec<u8>, Failure> {
+    let (head, body) = request.into_parts();
+    let name = protocol::target(&head)?;
+    let entry = table.iter().find(|entry| entry.name == name).ok_or(Fault::UnknownOperation)?;
+    let facts = MODEL.operation(entry.name).ok_or(Fault::UnknownOperation)?;
+    let body = protocol::read(&head, body).await?;
+    let setup = &app.setup;
+    let gate = Gate { mode: setup.mode, region: &setup.region, keys: &setup.admin_keys, now: app.clock.now() };
+    let caller = gate.identify(facts.public, &head, &body)?;
+    let input = protocol::parse(&body)?;
+    let found = MODEL.findings(facts.input, &input);
+    if let Some(fault) = found.type_faults.into_iter().next() {
+        return Err(Fault::Serialization(Some(fault.message)).into());
+    }
+    if !found.violations.is_empty() {
+        return Err(crate::domain::Error::InvalidParameter(model::summary(&found.violations)).into());
+    }
+    tracing::debug!(request_id, operation = entry.name, access_key_id = caller.access_key_id, "api call");
+    entry.run(Cx::new(app, &caller.region, request_id.to_owned()), input).await
+}
+
+#[cfg(test)]
+mod tests;
