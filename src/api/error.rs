@@ -173,6 +173,7 @@ fn access_token(fault: AccessTokenFault) -> &'static str {
 fn refresh_token(fault: RefreshTokenFault) -> (&'static str, String) {
     match fault {
         RefreshTokenFault::Invalid => (NOT_AUTHORIZED, "Invalid Refresh Token".into()),
+        RefreshTokenFault::InvalidSentence => (NOT_AUTHORIZED, "Invalid Refresh Token.".into()),
         RefreshTokenFault::Expired => (NOT_AUTHORIZED, "Refresh Token has expired".into()),
         RefreshTokenFault::Revoked => (NOT_AUTHORIZED, "Refresh Token has been revoked".into()),
         RefreshTokenFault::Reused => ("RefreshTokenReuseException", "Refresh Token has been revoked".into()),

@@ -173,6 +173,8 @@ pub enum AccessTokenFault {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefreshTokenFault {
     Invalid,
+    /// The same in the words of the newer operation.
+    InvalidSentence,
     Expired,
     Revoked,
     /// A rotated token came back after its grace.

@@ -86,7 +86,9 @@ async fn living_user(cx: &Cx, grant: &Grant) -> Result<User> {
 async fn rotate(cx: &Cx, client: &Client, grant: Grant, claims: &RefreshClaims) -> Result<(Grant, bool)> {
     let reused = || Error::RefreshToken(RefreshTokenFault::Reused);
     let Some(rotation) = client.settings.refresh_token_rotation.filter(|_| client.rotates_refresh_tokens()) else {
-        return if claims.generation == grant.generation { Ok((grant, false)) } else { Err(reused()) };
+        // A client that no longer rotates: only the newest token of the time when it did still counts.
+        let revoked = Error::RefreshToken(RefreshTokenFault::Revoked);
+        return if claims.generation == grant.generation { Ok((grant, false)) } else { Err(revoked) };
     };
     let now = cx.now();
     if claims.generation == grant.generation {

@@ -21,6 +21,7 @@ pub async fn refresh_token(cx: &Cx, client: &Client, token: &str) -> Result<()> 
         Ok((_, claims)) => claims,
         Err(Error::RefreshToken(
             RefreshTokenFault::Invalid
+            | RefreshTokenFault::InvalidSentence
             | RefreshTokenFault::Expired
             | RefreshTokenFault::Revoked
             | RefreshTokenFault::Reused,

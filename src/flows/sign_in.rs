@@ -52,18 +52,32 @@ pub enum Goal {
 
 /// How somebody begins.
 pub enum Start {
-    Password { username: String, password: Secret, secret_hash: Option<String>, flow: Flow },
-    Srp { username: String, srp_a: String, secret_hash: Option<String> },
+    Password {
+        username: String,
+        password: Secret,
+        secret_hash: Option<String>,
+        flow: Flow,
+    },
+    Srp {
+        username: String,
+        srp_a: String,
+        secret_hash: Option<String>,
+    },
+    /// Flows that are not built; refused in the order of those that are.
+    Other {
+        username: String,
+        secret_hash: Option<String>,
+        flow: Flow,
+    },
 }
 
-/// How somebody goes on.
+/// How somebody goes on. The client has proven itself before.
 pub enum Answer {
     PasswordVerifier {
         username: String,
         secret_block: String,
         signature: String,
         timestamp: String,
-        secret_hash: Option<String>,
     },
     NewPassword {
         session: String,
@@ -71,7 +85,6 @@ pub enum Answer {
         password: Secret,
         /// Attributes by their plain names.
         attributes: Attributes,
-        secret_hash: Option<String>,
     },
 }
 
@@ -121,11 +134,23 @@ pub async fn identify(cx: &Cx, door: &Door, start: Start) -> Result<Outcome> {
     match start {
         Start::Password { username, password, secret_hash, flow } => {
             check_door(door, flow, &username, secret_hash.as_deref())?;
+            check_given(&[("USERNAME", &username), ("PASSWORD", password.expose())])?;
             by_password(cx, door, &username, &password).await
         }
         Start::Srp { username, srp_a, secret_hash } => {
             check_door(door, Flow::Srp, &username, secret_hash.as_deref())?;
+            check_given(&[("USERNAME", &username), ("SRP_A", &srp_a)])?;
             begin_srp(cx, door, &username, srp_a).await
+        }
+        Start::Other { username, secret_hash, flow } => {
+            check_door(door, flow, &username, secret_hash.as_deref())?;
+            check_given(&[("USERNAME", &username)])?;
+            Err(match flow {
+                Flow::Custom => Error::InvalidParameter(
+                    "Custom auth lambda trigger is not configured for the user pool.".to_owned(),
+                ),
+                _ => Error::NotBuilt("USER_AUTH".to_owned()),
+            })
         }
     }
 }
@@ -133,13 +158,11 @@ pub async fn identify(cx: &Cx, door: &Door, start: Start) -> Result<Outcome> {
 /// An answer, up to knowing who it is.
 pub async fn identify_by(cx: &Cx, door: &Door, answer: Answer) -> Result<Outcome> {
     match answer {
-        Answer::PasswordVerifier { username, secret_block, signature, timestamp, secret_hash } => {
-            client_proof::check_secret_hash(&door.client, &username, secret_hash.as_deref())?;
+        Answer::PasswordVerifier { username, secret_block, signature, timestamp } => {
             let proof = Proof { username, secret_block, signature, timestamp };
             verify_srp(cx, door, proof).await
         }
-        Answer::NewPassword { session, username, password, attributes, secret_hash } => {
-            client_proof::check_secret_hash(&door.client, &username, secret_hash.as_deref())?;
+        Answer::NewPassword { session, username, password, attributes } => {
             let user = set_new_password(cx, door, &session, &username, &password, attributes).await?;
             Ok(Outcome::User(Box::new(user)))
         }
@@ -160,6 +183,18 @@ fn check_door(door: &Door, flow: Flow, username: &str, secret_hash: Option<&str>
         Flow::Srp => "USER_SRP_AUTH is not enabled for the client.".to_owned(),
         _ => "Auth flow not enabled for this client".to_owned(),
     }))
+}
+
+fn check_given(parameters: &[(&str, &str)]) -> Result<()> {
+    match parameters.iter().find(|(_, value)| value.is_empty()) {
+        Some((name, _)) => Err(missing(name)),
+        None => Ok(()),
+    }
+}
+
+/// The refusal of a call that lacks a parameter of its flow.
+pub fn missing(name: &str) -> Error {
+    Error::InvalidParameter(format!("Missing required parameter {name}"))
 }
 
 async fn by_password(cx: &Cx, door: &Door, username: &str, password: &Secret) -> Result<Outcome> {

@@ -164,3 +164,89 @@ pub async fn count(tx: &mut Tx, pool_id: &str) -> Result<i64> {
     let sql = "SELECT COUNT(*) AS users FROM pool_user WHERE pool_id = $1";
     Ok(tx.sql(sql).bind(pool_id).one::<CountRow>().await?.users)
 }
+
+/// Why a filter's text is refused; the sentence is the service's.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FilterError {
+    #[error("Error while parsing filter")]
+    Syntax,
+    #[error("Invalid search attribute: {0}")]
+    Attribute(String),
+}
+
+impl Filter {
+    /// Reads `name = "value"` or `name ^= "value"`. Quotation marks and backslashes inside a value are escaped by a backslash.
+    pub fn parse(text: &str) -> std::result::Result<Self, FilterError> {
+        let at = text.find(['=', '^', ' ']).ok_or(FilterError::Syntax)?;
+        let (name, rest) = (text[..at].trim().trim_matches('"'), text[at..].trim_start());
+        let (is_prefix, rest) = match rest.strip_prefix("^=") {
+            Some(rest) => (true, rest),
+            None => (false, rest.strip_prefix('=').ok_or(FilterError::Syntax)?),
+        };
+        let value = unquote(rest.trim()).ok_or(FilterError::Syntax)?;
+        let matching = if is_prefix { Match::Prefix(value.clone()) } else { Match::Exact(value.clone()) };
+        match name {
+            "username" => Ok(Self::Username(matching)),
+            "sub" => Ok(Self::Sub(matching)),
+            "cognito:user_status" => match (Status::from_name(&value.to_ascii_uppercase()), is_prefix) {
+                (Some(status), false) => Ok(Self::Status(status)),
+                _ => Err(FilterError::Syntax),
+            },
+            "status" => match (value.to_ascii_lowercase().as_str(), is_prefix) {
+                ("enabled", false) => Ok(Self::Enabled(true)),
+                ("disabled", false) => Ok(Self::Enabled(false)),
+                _ => Err(FilterError::Syntax),
+            },
+            "" => Err(FilterError::Syntax),
+            other => match users::SEARCHABLE.into_iter().find(|name| *name == other) {
+                Some(name) => Ok(Self::Attribute(name, matching)),
+                None => Err(FilterError::Attribute(other.to_owned())),
+            },
+        }
+    }
+}
+
+/// The text between quotation marks, with its escapes resolved; none when there is anything around them.
+fn unquote(quoted: &str) -> Option<String> {
+    let inner = quoted.strip_prefix('"')?.strip_suffix('"')?;
+    let (mut value, mut escaped) = (String::new(), false);
+    for c in inner.chars() {
+        match (escaped, c) {
+            (false, '\\') => escaped = true,
+            (false, '"') => return None,
+            _ => {
+                value.push(c);
+                escaped = false;
+            }
+        }
+    }
+    (!escaped).then_some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_are_read() {
+        let exact = |text: &str| Match::Exact(text.into());
+        assert_eq!(Filter::parse(r#"email = "a@b.c""#), Ok(Filter::Attribute("email", exact("a@b.c"))));
+        assert_eq!(
+            Filter::parse(r#"given_name^="Jo\"n""#),
+            Ok(Filter::Attribute("given_name", Match::Prefix("Jo\"n".into())))
+        );
+        assert_eq!(Filter::parse(r#"cognito:user_status="CONFIRMED""#), Ok(Filter::Status(Status::Confirmed)));
+        assert_eq!(Filter::parse(r#"status = "Disabled""#), Ok(Filter::Enabled(false)));
+        assert_eq!(Filter::parse(r#"sub = "x""#), Ok(Filter::Sub(exact("x"))));
+    }
+
+    #[test]
+    fn what_is_no_filter_is_refused_in_the_services_words() {
+        for text in
+            ["email", "email = a", r#"email = "a" and name = "b""#, r#"email > "a""#, r#"= "a""#, r#"status = "on""#]
+        {
+            assert_eq!(Filter::parse(text), Err(FilterError::Syntax), "{text}");
+        }
+        assert_eq!(Filter::parse(r#"custom:foo = "a""#), Err(FilterError::Attribute("custom:foo".into())));
+    }
+}

@@ -1,6 +1,11 @@
 //! The table: every operation of the service on one screen, one file per area. Names in brackets are not built yet and answer
 //! `NotImplementedException`.
 
+pub mod admin_users;
+pub mod self_service;
+pub mod sign_in;
+pub mod sign_up;
+
 crate::operations! {
     user_pools:       [CreateUserPool DescribeUserPool UpdateUserPool DeleteUserPool ListUserPools AddCustomAttributes
                        GetUserPoolMfaConfig SetUserPoolMfaConfig];
@@ -10,14 +15,14 @@ crate::operations! {
     resource_servers: [CreateResourceServer DescribeResourceServer UpdateResourceServer DeleteResourceServer ListResourceServers];
     groups:           [CreateGroup GetGroup UpdateGroup DeleteGroup ListGroups AdminAddUserToGroup AdminRemoveUserFromGroup
                        AdminListGroupsForUser ListUsersInGroup];
-    admin_users:      [AdminCreateUser AdminGetUser AdminUpdateUserAttributes AdminDeleteUserAttributes AdminDeleteUser
-                       AdminEnableUser AdminDisableUser AdminConfirmSignUp AdminSetUserPassword AdminResetUserPassword
-                       AdminUserGlobalSignOut AdminSetUserSettings ListUsers];
-    sign_up:          [SignUp ConfirmSignUp ResendConfirmationCode ForgotPassword ConfirmForgotPassword];
-    sign_in:          [InitiateAuth RespondToAuthChallenge AdminInitiateAuth AdminRespondToAuthChallenge
-                       GetTokensFromRefreshToken RevokeToken GetClientToken GetDerivedToken];
-    self_service:     [GetUser UpdateUserAttributes DeleteUserAttributes DeleteUser ChangePassword GlobalSignOut
-                       GetUserAttributeVerificationCode VerifyUserAttribute SetUserSettings GetUserAuthFactors];
+    admin_users:      AdminCreateUser AdminGetUser AdminUpdateUserAttributes AdminDeleteUserAttributes AdminDeleteUser
+                      AdminEnableUser AdminDisableUser AdminConfirmSignUp AdminSetUserPassword AdminResetUserPassword
+                      AdminUserGlobalSignOut ListUsers [AdminSetUserSettings];
+    sign_up:          SignUp ConfirmSignUp ResendConfirmationCode ForgotPassword ConfirmForgotPassword;
+    sign_in:          InitiateAuth RespondToAuthChallenge AdminInitiateAuth AdminRespondToAuthChallenge
+                      GetTokensFromRefreshToken RevokeToken [GetClientToken GetDerivedToken];
+    self_service:     GetUser UpdateUserAttributes DeleteUserAttributes DeleteUser ChangePassword GlobalSignOut
+                      GetUserAttributeVerificationCode VerifyUserAttribute [SetUserSettings GetUserAuthFactors];
     sessions:         [ListUserSessions RevokeUserSession AdminListUserSessions AdminRevokeUserSession
                        GetUserPoolSessionConfiguration SetUserPoolSessionConfiguration
                        GetUserPoolClientSessionConfiguration SetUserPoolClientSessionConfiguration];

@@ -1,0 +1,355 @@
+//! Signing in, and what becomes of its tokens.
+//!
+//! The public operations and the administrator's twins share the flow; they differ in how the client is found and in the
+//! names of flows that they take.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    api::{Operation, shapes::Empty},
+    domain::{
+        Client, Error, Pool, Result,
+        challenge::{Challenge, Step},
+        client::Flow,
+        error::{RefreshTokenFault, SessionFault},
+        token::Tokens,
+    },
+    flows::{
+        Cx, client_proof, directory,
+        refresh::{self, Proof, Refresh},
+        revoke,
+        sign_in::{self, Answer, Door, Goal, Start},
+    },
+    kit::secret::Secret,
+};
+
+type Parameters = BTreeMap<String, String>;
+
+/// Begins a sign-in, or refreshes one, through a client that anybody may name.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct InitiateAuth {
+    auth_flow: String,
+    client_id: String,
+    #[serde(default)]
+    auth_parameters: Parameters,
+    client_metadata: Option<Parameters>,
+}
+
+impl Operation for InitiateAuth {
+    type Output = AuthOutput;
+
+    async fn run(self, cx: Cx) -> Result<AuthOutput> {
+        let (pool, client) = directory::client(&cx, &self.client_id).await?;
+        let flow = match self.auth_flow.as_str() {
+            "USER_PASSWORD_AUTH" => Flow::Password,
+            "ADMIN_USER_PASSWORD_AUTH" | "ADMIN_NO_SRP_AUTH" => return Err(unsupported_method()),
+            other => shared_flow(other)?,
+        };
+        initiate(&cx, pool, client, flow, self.auth_parameters, self.client_metadata).await
+    }
+}
+
+/// The same on an administrator's word, with flows of its own.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct AdminInitiateAuth {
+    user_pool_id: String,
+    auth_flow: String,
+    client_id: String,
+    #[serde(default)]
+    auth_parameters: Parameters,
+    client_metadata: Option<Parameters>,
+}
+
+impl Operation for AdminInitiateAuth {
+    type Output = AuthOutput;
+
+    async fn run(self, cx: Cx) -> Result<AuthOutput> {
+        let (pool, client) = directory::client_of(&cx, &self.user_pool_id, &self.client_id).await?;
+        let flow = match self.auth_flow.as_str() {
+            "ADMIN_USER_PASSWORD_AUTH" | "ADMIN_NO_SRP_AUTH" => Flow::AdminPassword,
+            "USER_PASSWORD_AUTH" => return Err(unsupported_method()),
+            other => shared_flow(other)?,
+        };
+        initiate(&cx, pool, client, flow, self.auth_parameters, self.client_metadata).await
+    }
+}
+
+/// The answer to a challenge.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct RespondToAuthChallenge {
+    client_id: String,
+    challenge_name: String,
+    session: Option<String>,
+    #[serde(default)]
+    challenge_responses: Parameters,
+    client_metadata: Option<Parameters>,
+}
+
+impl Operation for RespondToAuthChallenge {
+    type Output = AuthOutput;
+
+    async fn run(self, cx: Cx) -> Result<AuthOutput> {
+        let (pool, client) = directory::client(&cx, &self.client_id).await?;
+        let door = Door { pool, client, goal: Goal::Tokens, metadata: self.client_metadata };
+        respond(&cx, &door, &self.challenge_name, self.session, self.challenge_responses).await
+    }
+}
+
+/// The same on an administrator's word.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct AdminRespondToAuthChallenge {
+    user_pool_id: String,
+    client_id: String,
+    challenge_name: String,
+    session: Option<String>,
+    #[serde(default)]
+    challenge_responses: Parameters,
+    client_metadata: Option<Parameters>,
+}
+
+impl Operation for AdminRespondToAuthChallenge {
+    type Output = AuthOutput;
+
+    async fn run(self, cx: Cx) -> Result<AuthOutput> {
+        let (pool, client) = directory::client_of(&cx, &self.user_pool_id, &self.client_id).await?;
+        let door = Door { pool, client, goal: Goal::Tokens, metadata: self.client_metadata };
+        respond(&cx, &door, &self.challenge_name, self.session, self.challenge_responses).await
+    }
+}
+
+/// Refreshes with or without rotation; the newer way of REFRESH_TOKEN_AUTH.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct GetTokensFromRefreshToken {
+    refresh_token: String,
+    client_id: String,
+    client_secret: Option<String>,
+    client_metadata: Option<Parameters>,
+}
+
+impl Operation for GetTokensFromRefreshToken {
+    type Output = AuthOutput;
+
+    async fn run(self, cx: Cx) -> Result<AuthOutput> {
+        let (pool, client) = directory::client(&cx, &self.client_id).await?;
+        if !client.allows(Flow::Refresh) && !client.rotates_refresh_tokens() {
+            return Err(Error::InvalidParameter("Auth flow not enabled for this client".into()));
+        }
+        let request = Refresh {
+            pool,
+            client,
+            token: &self.refresh_token,
+            proof: Proof::Secret(self.client_secret.as_deref()),
+            metadata: self.client_metadata,
+        };
+        let tokens = refresh::refresh(&cx, request).await.map_err(|error| match error {
+            // This operation ends the sentence with a period, the older flow does not.
+            Error::RefreshToken(RefreshTokenFault::Invalid) => Error::RefreshToken(RefreshTokenFault::InvalidSentence),
+            other => other,
+        })?;
+        Ok(AuthOutput { challenge_parameters: None, ..AuthOutput::of_tokens(tokens) })
+    }
+}
+
+/// Ends the sign-in that a refresh token belongs to, and with it every access token of that sign-in.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct RevokeToken {
+    token: String,
+    client_id: String,
+    client_secret: Option<String>,
+}
+
+impl Operation for RevokeToken {
+    type Output = Empty;
+
+    async fn run(self, cx: Cx) -> Result<Empty> {
+        let client = directory::find_client(&cx, &self.client_id).await?.ok_or(Error::UnauthorizedClient)?;
+        client_proof::check_secret(&client, self.client_secret.as_deref()).map_err(|_| Error::UnauthorizedClient)?;
+        revoke::refresh_token(&cx, &client, &self.token).await?;
+        Ok(Empty {})
+    }
+}
+
+/// What every step of a sign-in answers.
+#[derive(Default, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct AuthOutput {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    challenge_name: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<String>,
+    /// Empty beside tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    challenge_parameters: Option<Parameters>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authentication_result: Option<AuthenticationResult>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct AuthenticationResult {
+    access_token: String,
+    /// Seconds of the access token.
+    expires_in: u64,
+    token_type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id_token: Option<String>,
+}
+
+fn unsupported_method() -> Error {
+    Error::InvalidParameter("Initiate Auth method not supported".into())
+}
+
+fn shared_flow(name: &str) -> Result<Flow> {
+    match name {
+        "USER_SRP_AUTH" => Ok(Flow::Srp),
+        "REFRESH_TOKEN_AUTH" | "REFRESH_TOKEN" => Ok(Flow::Refresh),
+        "CUSTOM_AUTH" => Ok(Flow::Custom),
+        "USER_AUTH" => Ok(Flow::Choice),
+        _ => Err(unsupported_method()),
+    }
+}
+
+async fn initiate(
+    cx: &Cx,
+    pool: Arc<Pool>,
+    client: Arc<Client>,
+    flow: Flow,
+    mut parameters: Parameters,
+    metadata: Option<Parameters>,
+) -> Result<AuthOutput> {
+    // The flow asks for what is missing after it has looked at the client; an empty text is as good as none.
+    let mut take = |name: &str| parameters.remove(name).unwrap_or_default();
+    let username = take("USERNAME");
+    let secret = Secret::from(take("PASSWORD"));
+    let (srp_a, refresh_token) = (take("SRP_A"), take("REFRESH_TOKEN"));
+    let secret_hash = parameters.remove("SECRET_HASH");
+    let start = match flow {
+        Flow::Refresh => {
+            return refresh_with(cx, pool, client, &refresh_token, secret_hash.as_deref()).await;
+        }
+        Flow::Srp => Start::Srp { username, srp_a, secret_hash },
+        Flow::Password | Flow::AdminPassword => Start::Password { username, password: secret, secret_hash, flow },
+        Flow::Custom | Flow::Choice => Start::Other { username, secret_hash, flow },
+    };
+    let door = Door { pool, client, goal: Goal::Tokens, metadata };
+    sign_in::begin(cx, &door, start).await.map(AuthOutput::of_step)
+}
+
+/// REFRESH_TOKEN_AUTH. Its `ClientMetadata` reaches no trigger.
+async fn refresh_with(
+    cx: &Cx,
+    pool: Arc<Pool>,
+    client: Arc<Client>,
+    token: &str,
+    secret_hash: Option<&str>,
+) -> Result<AuthOutput> {
+    if !client.is_public() && secret_hash.is_none() {
+        return Err(Error::SecretHashMissing(client.id.clone()));
+    }
+    if !client.allows(Flow::Refresh) {
+        return Err(Error::InvalidParameter("Auth flow not enabled for this client".into()));
+    }
+    if token.is_empty() {
+        return Err(sign_in::missing("REFRESH_TOKEN"));
+    }
+    let request = Refresh { pool, client, token, proof: Proof::SecretHash(secret_hash), metadata: None };
+    refresh::refresh(cx, request).await.map(AuthOutput::of_tokens)
+}
+
+async fn respond(
+    cx: &Cx,
+    door: &Door,
+    challenge: &str,
+    session: Option<String>,
+    mut responses: Parameters,
+) -> Result<AuthOutput> {
+    let username = responses.remove("USERNAME").unwrap_or_default();
+    let secret_hash = responses.remove("SECRET_HASH");
+    client_proof::check_secret_hash(&door.client, &username, secret_hash.as_deref())?;
+    let mut need = |name: &str| responses.remove(name).ok_or_else(|| sign_in::missing(name));
+    if username.is_empty() {
+        return Err(sign_in::missing("USERNAME"));
+    }
+    let answer = match challenge {
+        "PASSWORD_VERIFIER" => Answer::PasswordVerifier {
+            username,
+            secret_block: need("PASSWORD_CLAIM_SECRET_BLOCK")?,
+            signature: need("PASSWORD_CLAIM_SIGNATURE")?,
+            timestamp: need("TIMESTAMP")?,
+        },
+        "NEW_PASSWORD_REQUIRED" => Answer::NewPassword {
+            username,
+            password: need("NEW_PASSWORD")?.into(),
+            session: session.ok_or(Error::Session(SessionFault::Invalid))?,
+            attributes: responses
+                .into_iter()
+                .filter_map(|(name, value)| Some((name.strip_prefix("userAttributes.")?.to_owned(), value)))
+                .collect(),
+        },
+        // Nobody was asked anything else, so no session of ours fits.
+        _ => return Err(Error::Session(SessionFault::Invalid)),
+    };
+    sign_in::answer(cx, door, answer).await.map(AuthOutput::of_step)
+}
+
+impl AuthOutput {
+    fn of_step(step: Step) -> Self {
+        match step {
+            Step::Challenge(challenge) => Self::of_challenge(challenge),
+            Step::Tokens(tokens) => Self::of_tokens(*tokens),
+        }
+    }
+
+    fn of_tokens(tokens: Tokens) -> Self {
+        Self {
+            challenge_parameters: Some(Parameters::new()),
+            authentication_result: Some(AuthenticationResult {
+                access_token: tokens.access_token,
+                expires_in: tokens.expires_in.as_secs(),
+                token_type: "Bearer",
+                refresh_token: tokens.refresh_token,
+                id_token: tokens.id_token,
+            }),
+            ..Self::default()
+        }
+    }
+
+    fn of_challenge(challenge: Challenge) -> Self {
+        let challenge_name = Some(challenge.name());
+        let (session, parameters) = match challenge {
+            Challenge::PasswordVerifier { username, salt, srp_b, secret_block } => (
+                None,
+                vec![
+                    ("SALT", salt),
+                    ("SRP_B", srp_b),
+                    ("SECRET_BLOCK", secret_block),
+                    ("USERNAME", username.clone()),
+                    ("USER_ID_FOR_SRP", username),
+                ],
+            ),
+            Challenge::NewPasswordRequired { username, required, attributes, session } => {
+                let required: Vec<_> = required.into_iter().map(|name| format!("userAttributes.{name}")).collect();
+                (
+                    Some(session),
+                    vec![
+                        ("USER_ID_FOR_SRP", username),
+                        ("requiredAttributes", serde_json::json!(required).to_string()),
+                        ("userAttributes", serde_json::json!(attributes).to_string()),
+                    ],
+                )
+            }
+        };
+        let parameters = parameters.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        Self { challenge_name, session, challenge_parameters: Some(parameters), authentication_result: None }
+    }
+}

@@ -1,0 +1,157 @@
+//! Accounts that people make for themselves, and passwords that they forgot.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    api::{
+        Operation,
+        shapes::{Attribute, CodeDeliveryDetails, Empty, attributes_from},
+    },
+    domain::{Error, Result},
+    flows::{
+        Cx, directory, recover,
+        sign_up::{self, Named},
+    },
+    kit::secret::Secret,
+};
+
+/// Makes an account. It is confirmed with the code that is sent to an address that the pool verifies.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SignUp {
+    client_id: String,
+    username: String,
+    password: Option<Secret>,
+    secret_hash: Option<String>,
+    #[serde(default)]
+    user_attributes: Vec<Attribute>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SignUpOutput {
+    user_confirmed: bool,
+    user_sub: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code_delivery_details: Option<CodeDeliveryDetails>,
+}
+
+impl Operation for SignUp {
+    type Output = SignUpOutput;
+
+    async fn run(self, cx: Cx) -> Result<SignUpOutput> {
+        let (pool, client) = directory::client(&cx, &self.client_id).await?;
+        // Passwordless sign-up is not built, and without it the service asks for the password in these words.
+        let password = self.password.ok_or_else(|| {
+            let rule = "Value at 'password' failed to satisfy constraint: Member must not be null";
+            Error::InvalidParameter(format!("1 validation error detected: {rule}"))
+        })?;
+        let given = sign_up::SignUp {
+            pool,
+            client,
+            username: self.username,
+            password,
+            attributes: attributes_from(self.user_attributes),
+            secret_hash: self.secret_hash,
+        };
+        let made = sign_up::sign_up(&cx, given).await?;
+        Ok(SignUpOutput {
+            user_confirmed: false,
+            user_sub: made.user.sub,
+            code_delivery_details: made.delivery.map(Into::into),
+        })
+    }
+}
+
+/// Confirms an account with its code.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ConfirmSignUp {
+    client_id: String,
+    username: String,
+    confirmation_code: String,
+    secret_hash: Option<String>,
+    #[serde(default)]
+    force_alias_creation: bool,
+}
+
+impl Operation for ConfirmSignUp {
+    type Output = Empty;
+
+    async fn run(self, cx: Cx) -> Result<Empty> {
+        let named = named(&cx, &self.client_id, &self.username, self.secret_hash.as_deref()).await?;
+        sign_up::confirm(&cx, named, &self.confirmation_code, self.force_alias_creation).await?;
+        Ok(Empty {})
+    }
+}
+
+/// Sends the confirmation code once more.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ResendConfirmationCode {
+    client_id: String,
+    username: String,
+    secret_hash: Option<String>,
+}
+
+impl Operation for ResendConfirmationCode {
+    type Output = CodeDeliveryOutput;
+
+    async fn run(self, cx: Cx) -> Result<CodeDeliveryOutput> {
+        let named = named(&cx, &self.client_id, &self.username, self.secret_hash.as_deref()).await?;
+        let delivery = sign_up::resend(&cx, named).await?;
+        Ok(CodeDeliveryOutput { code_delivery_details: delivery.into() })
+    }
+}
+
+/// Sends a code with which a new password can be set.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ForgotPassword {
+    client_id: String,
+    username: String,
+    secret_hash: Option<String>,
+}
+
+impl Operation for ForgotPassword {
+    type Output = CodeDeliveryOutput;
+
+    async fn run(self, cx: Cx) -> Result<CodeDeliveryOutput> {
+        let named = named(&cx, &self.client_id, &self.username, self.secret_hash.as_deref()).await?;
+        let delivery = recover::forgot(&cx, named).await?;
+        Ok(CodeDeliveryOutput { code_delivery_details: delivery.into() })
+    }
+}
+
+/// Sets a new password with the code that was sent.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ConfirmForgotPassword {
+    client_id: String,
+    username: String,
+    confirmation_code: String,
+    password: Secret,
+    secret_hash: Option<String>,
+}
+
+impl Operation for ConfirmForgotPassword {
+    type Output = Empty;
+
+    async fn run(self, cx: Cx) -> Result<Empty> {
+        let named = named(&cx, &self.client_id, &self.username, self.secret_hash.as_deref()).await?;
+        recover::confirm(&cx, named, &self.confirmation_code, &self.password).await?;
+        Ok(Empty {})
+    }
+}
+
+/// Where a code went.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct CodeDeliveryOutput {
+    pub code_delivery_details: CodeDeliveryDetails,
+}
+
+async fn named<'a>(cx: &Cx, client_id: &str, username: &'a str, secret_hash: Option<&'a str>) -> Result<Named<'a>> {
+    let (pool, client) = directory::client(cx, client_id).await?;
+    Ok(Named { pool, client, username, secret_hash })
+}
