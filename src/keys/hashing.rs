@@ -145,6 +145,10 @@ impl Permit {
 fn verify(password: &Secret, phc: &str) -> Result<bool, KeyError> {
     let unreadable = |reason: String| KeyError::PasswordHash(reason);
     let hash = PasswordHash::new(phc).map_err(|error| unreadable(error.to_string()))?;
+    // The library takes a hash that was cut off for one that no password fits.
+    if hash.salt.is_none() || hash.hash.is_none() {
+        return Err(unreadable("it has no salt or no output".to_owned()));
+    }
     let params = Params::try_from(&hash).map_err(|error| unreadable(error.to_string()))?;
     within_bounds(params.m_cost(), params.t_cost(), params.p_cost()).map_err(|reason| unreadable(reason.to_owned()))?;
     match Argon2::default().verify_password(password.expose().as_bytes(), &hash) {

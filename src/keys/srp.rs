@@ -121,7 +121,7 @@ pub fn parse_a(text: &str) -> Result<ClientPublic, SrpError> {
     if text.is_empty() || text.len() > MAX_HEX_DIGITS {
         return Err(SrpError::NotHex);
     }
-    let even = format!("{text:0>width$}", width = MAX_HEX_DIGITS);
+    let even = format!("{text:0>MAX_HEX_DIGITS$}");
     let number = hex::decode(even).map_err(|_| SrpError::NotHex)?;
     let wide = U6144::from_be_slice(&number);
     let modulus = NonZero::<U3072>::new(*Element::MODULUS.as_ref()).into_option().ok_or(SrpError::Zero)?;

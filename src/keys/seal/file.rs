@@ -56,7 +56,7 @@ fn read(path: &Path, file: File) -> Result<Zeroizing<[u8; 32]>, KeyError> {
 /// The file appears under its name complete or not at all, and never replaces another: it is written beside and linked.
 fn create(path: &Path, random: &Random) -> std::io::Result<()> {
     let master = Zeroizing::new(random.bytes::<32>());
-    let text = Zeroizing::new(BASE64_STANDARD.encode(&*master) + "\n");
+    let text = Zeroizing::new(BASE64_STANDARD.encode(*master) + "\n");
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".{}.new", Random::system().lower_alphanumeric(12)));
     let beside = PathBuf::from(name);
