@@ -53,7 +53,7 @@ impl Source {
     fn parse(name: String, text: &str) -> std::result::Result<Self, Mistake> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         // A line that names an interpreter is no JavaScript inside of the wrapper; two slashes keep its place.
-        let text = if text.starts_with("#!") { format!("//{}", &text[2..]) } else { text.to_owned() };
+        let text = text.strip_prefix("#!").map_or_else(|| text.to_owned(), |rest| format!("//{rest}"));
         let mut source = Self { name, text, kind: Kind::Common };
         let ending = Path::new(&source.name).extension().unwrap_or_default().to_string_lossy().into_owned();
         let kinds: &[Kind] = match ending.as_str() {
@@ -129,7 +129,7 @@ fn kind_of(error: &Object<'_>) -> String {
 fn place_of(stack: &str, name: &str) -> Option<(usize, usize)> {
     let after = stack.split_once(&format!("{name}:"))?.1;
     let mut numbers = after.split(|c: char| !c.is_ascii_digit()).map(str::parse);
-    Some((numbers.next()?.ok()?, numbers.next().and_then(|number| number.ok()).unwrap_or_default()))
+    Some((numbers.next()?.ok()?, numbers.next().and_then(std::result::Result::ok).unwrap_or_default()))
 }
 
 #[cfg(test)]

@@ -23,8 +23,13 @@ fn read<'js>(cx: &Ctx<'js>, value: Value<'js>) -> FunctionError {
     {
         return error;
     }
+    // With a heap too full for an error object the engine throws null, and nothing tells that from a script's `throw null`.
+    // Memory is the likelier story and the one that must not pass unnoticed.
+    if value.is_null() {
+        return FunctionError::OutOfMemory;
+    }
     let kind = match value.type_of() {
-        rquickjs::Type::Null | rquickjs::Type::Array => "object",
+        rquickjs::Type::Array => "object",
         rquickjs::Type::Int | rquickjs::Type::Float => "number",
         rquickjs::Type::Bool => "boolean",
         rquickjs::Type::BigInt => "bigint",

@@ -66,7 +66,7 @@
         #params = null;
         constructor(address, base) {
             const parts = host.urlParse(text(address), base === undefined ? null : text(base));
-            if (parts === null) {
+            if (parts === undefined) {
                 const error = new TypeError('Invalid URL');
                 error.code = 'ERR_INVALID_URL';
                 error.input = String(address);
@@ -74,12 +74,12 @@
             }
             this.#parts = JSON.parse(parts);
         }
-        static canParse(address, base) { return host.urlParse(text(address), base === undefined ? null : text(base)) !== null; }
+        static canParse(address, base) { return host.urlParse(text(address), base === undefined ? null : text(base)) !== undefined; }
         static parse(address, base) { return URL.canParse(address, base) ? new URL(address, base) : null; }
         static part(url, name) { return url.#parts[name]; }
         static change(url, name, value) {
             const parts = host.urlChange(url.#parts.href, name, text(value));
-            if (parts === null) {
+            if (parts === undefined) {
                 if (name === 'href') throw new TypeError('Invalid URL');
                 return;
             }
