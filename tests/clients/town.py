@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import itertools
 import json
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -82,8 +83,6 @@ class Inbox:
                 seen.append(json.dumps(unread[0]))
                 return unread[0]
             if seen:
-                import time
-
                 time.sleep(0.25)
         raise AssertionError(f"no message reached {to}")
 

@@ -1,7 +1,7 @@
 """What follows sign-in: refresh and rotation, the operations of an access token, sign-out and revocation."""
 
 import pytest
-from town import PASSWORD, Client, Town, as_dict, attributes, claims, refused
+from town import PASSWORD, Client, Town, as_dict, attributes, claims, refused, secret_hash
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +36,6 @@ def test_a_foreign_or_broken_refresh_token_is_refused(town: Town, client: Client
 
 
 def test_a_secret_client_refreshes_with_its_hash_only(town: Town, client: Client):
-    from town import secret_hash
-
     keeper = town.make_client(client.pool, GenerateSecret=True)
     username = town.make_user(client.pool)
     token = keeper.sign_in(username)["RefreshToken"]
