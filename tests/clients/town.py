@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import itertools
 import json
+import re
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -46,13 +47,16 @@ def claims(token: str) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def refused(name: str, message: str | None = None):
+def refused(name: str, message: str | re.Pattern[str] | None = None):
     """The block must fail with exactly this exception and, when given, exactly this message."""
     try:
         yield
     except ClientError as error:
         said = error.response["Error"]
-        assert (said["Code"], said["Message"]) == (name, message if message is not None else said["Message"])
+        expected = message if isinstance(message, str) else said["Message"]
+        assert (said["Code"], said["Message"]) == (name, expected)
+        if isinstance(message, re.Pattern):
+            assert message.fullmatch(said["Message"]), said["Message"]
         assert error.response["ResponseMetadata"]["HTTPStatusCode"] == 400
         return
     raise AssertionError(f"expected {name}, but the call succeeded")

@@ -107,7 +107,8 @@ def test_a_schema_error_names_the_attribute(town: Town):
         town.idp.create_user_pool(
             PoolName=unique("pool"), Schema=[{"Name": "team", "AttributeDataType": "String", "Required": True}]
         )
-    with refused("InvalidParameterException", "user.team: Max length cannot be less than min length."):
+    # Sources differ in whether the prefix is part of the name here.
+    with refused("InvalidParameterException", re.compile(r"user\.(custom:)?team: Max length cannot be less than min length\.")):
         town.idp.create_user_pool(
             PoolName=unique("pool"),
             Schema=[
