@@ -1,0 +1,182 @@
+"""The wire: headers, envelopes, generated validation messages, and operations that are not built."""
+
+import json
+import re
+
+import pytest
+import requests
+from town import Client, Town, refused
+
+TARGET = "AWSCognitoIdentityProviderService."
+
+
+def post(town: Town, operation: str, body: object, **headers: str) -> requests.Response:
+    sent = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": TARGET + operation} | headers
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return requests.post(town.server.url + "/", data=data, headers=sent, timeout=30)
+
+
+@pytest.fixture(scope="module")
+def client(town: Town) -> Client:
+    return town.make_client()
+
+
+def test_an_answer_has_the_headers_that_clients_read(town: Town, client: Client):
+    username = town.make_user(client.pool)
+    answer = post(
+        town, "InitiateAuth",
+        {"ClientId": client.id, "AuthFlow": "USER_PASSWORD_AUTH", "AuthParameters": {"USERNAME": username, "PASSWORD": "Correct-horse-1"}},
+    )
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "application/x-amz-json-1.1"
+    assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", answer.headers["x-amzn-requestid"])
+    assert answer.headers["access-control-allow-origin"] == "*"
+
+
+def test_an_error_says_its_name_in_body_and_headers(town: Town, client: Client):
+    answer = post(
+        town, "InitiateAuth",
+        {"ClientId": client.id, "AuthFlow": "USER_PASSWORD_AUTH", "AuthParameters": {"USERNAME": "stranger", "PASSWORD": "Wrong-horse-1"}},
+    )
+    assert answer.status_code == 400
+    assert answer.json() == {"__type": "UserNotFoundException", "message": "User does not exist."}
+    assert answer.headers["x-amzn-errortype"] == "UserNotFoundException:"
+    assert answer.headers["x-amzn-errormessage"] == "User does not exist."
+    assert answer.headers["content-type"] == "application/x-amz-json-1.1"
+    assert "x-amzn-ErrorType" in answer.headers["access-control-expose-headers"]
+
+
+def test_a_preflight_allows_what_browser_clients_send(town: Town):
+    wanted = "content-type,x-amz-target,x-amz-user-agent,cache-control"
+    answer = requests.options(
+        town.server.url + "/", timeout=10,
+        headers={
+            "Origin": "http://localhost:3000", "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": wanted,
+        },
+    )
+    assert answer.status_code == 200
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert "POST" in answer.headers["access-control-allow-methods"]
+    allowed = {name.strip().lower() for name in answer.headers["access-control-allow-headers"].split(",")}
+    assert set(wanted.split(",")) <= allowed
+
+
+def test_an_unknown_operation_and_an_unreadable_body_are_named(town: Town):
+    answer = post(town, "NoSuchOperation", {})
+    assert (answer.status_code, answer.json()["__type"]) == (400, "UnknownOperationException")
+    for body in (b"{", b"[]", b'{"ClientId": 7, "AuthFlow": "USER_PASSWORD_AUTH"}'):
+        answer = post(town, "InitiateAuth", body)
+        assert (answer.status_code, answer.json()["__type"]) == (400, "SerializationException"), body
+
+
+VIOLATION = "1 validation error detected: "
+
+
+@pytest.mark.parametrize(
+    ("operation", "given", "message"),
+    [
+        ("describe_user_pool", {}, "Value null at 'userPoolId' failed to satisfy constraint: Member must not be null"),
+        (
+            "describe_user_pool", {"UserPoolId": "bad"},
+            "Value 'bad' at 'userPoolId' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\w-]+_[0-9a-zA-Z]+",
+        ),
+        (
+            "create_user_pool", {"PoolName": ""},
+            "Value '' at 'poolName' failed to satisfy constraint: Member must have length greater than or equal to 1",
+        ),
+        (
+            "create_user_pool", {"PoolName": "x" * 129},
+            f"Value '{'x' * 129}' at 'poolName' failed to satisfy constraint: Member must have length less than or equal to 128",
+        ),
+        (
+            "list_users", {"UserPoolId": "us-east-1_Nothing00", "Limit": 61},
+            "Value '61' at 'limit' failed to satisfy constraint: Member must have value less than or equal to 60",
+        ),
+        (
+            "list_user_pools", {"MaxResults": 0},
+            "Value '0' at 'maxResults' failed to satisfy constraint: Member must have value greater than or equal to 1",
+        ),
+        (
+            "create_user_pool", {"PoolName": "p", "Policies": {"PasswordPolicy": {"MinimumLength": 5}}},
+            "Value '5' at 'policies.passwordPolicy.minimumLength' failed to satisfy constraint: "
+            "Member must have value greater than or equal to 6",
+        ),
+        (
+            "admin_update_user_attributes",
+            {"UserPoolId": "us-east-1_Nothing00", "Username": "u", "UserAttributes": [{"Name": "x" * 33, "Value": "v"}]},
+            f"Value '{'x' * 33}' at 'userAttributes.1.member.name' failed to satisfy constraint: "
+            "Member must have length less than or equal to 32",
+        ),
+        (
+            "admin_set_user_password", {"UserPoolId": "us-east-1_Nothing00", "Username": "u", "Password": "p" * 257},
+            "Value at 'password' failed to satisfy constraint: Member must have length less than or equal to 256",
+        ),
+        (
+            "initiate_auth", {"ClientId": "not a client", "AuthFlow": "USER_PASSWORD_AUTH"},
+            "Value at 'clientId' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\w+]+",
+        ),
+    ],
+)
+def test_a_shape_violation_reads_as_the_service_writes_it(town: Town, operation: str, given: dict, message: str):
+    with refused("InvalidParameterException", VIOLATION + message):
+        getattr(town.unchecked, operation)(**given)
+
+
+def test_an_enum_violation_lists_the_values(town: Town, client: Client):
+    answer = post(town, "InitiateAuth", {"ClientId": client.id, "AuthFlow": "NO_SUCH_FLOW"})
+    said = answer.json()
+    assert said["__type"] == "InvalidParameterException"
+    found = re.fullmatch(
+        re.escape(VIOLATION + "Value 'NO_SUCH_FLOW' at 'authFlow' failed to satisfy constraint: Member must satisfy enum value set: ")
+        + r"\[(.*)\]",
+        said["message"],
+    )
+    assert found, said["message"]
+    assert {"USER_SRP_AUTH", "USER_PASSWORD_AUTH", "REFRESH_TOKEN_AUTH", "ADMIN_USER_PASSWORD_AUTH"} <= set(found[1].split(", "))
+
+
+def test_several_violations_are_counted_and_joined(town: Town):
+    answer = post(town, "InitiateAuth", {})
+    said = answer.json()
+    assert said["__type"] == "InvalidParameterException"
+    assert said["message"].startswith("2 validation errors detected: Value")
+    parts = said["message"].removeprefix("2 validation errors detected: ").split("; ")
+    assert len(parts) == 2 and all(part.endswith("failed to satisfy constraint: Member must not be null") for part in parts)
+    assert any("'authFlow'" in part for part in parts) and any("'clientId'" in part for part in parts)
+
+
+def test_a_sign_up_without_password_reads_as_amplify_expects(town: Town, client: Client):
+    said = post(town, "SignUp", {"ClientId": client.id, "Username": "nobody"}).json()
+    assert said["__type"] == "InvalidParameterException"
+    assert "'password'" in said["message"] and "Member must not be null" in said["message"]
+
+
+def test_unknown_members_are_ignored_and_null_counts_as_absent(town: Town):
+    answer = town.unchecked.list_user_pools(MaxResults=1)
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 200
+    said = post(town, "GetUser", {"AccessToken": None, "Whatever": 1}).json()
+    assert said["__type"] == "InvalidParameterException" and "'accessToken'" in said["message"]
+
+
+def test_an_operation_that_is_not_built_says_so_by_name(town: Town, client: Client):
+    with pytest.raises(town.idp.exceptions.ClientError) as caught:
+        town.idp.create_identity_provider(
+            UserPoolId=client.pool, ProviderName="Corporate", ProviderType="OIDC",
+            ProviderDetails={"client_id": "x", "attributes_request_method": "GET", "oidc_issuer": "https://id.example.com", "authorize_scopes": "openid"},
+        )
+    assert "CreateIdentityProvider" in caught.value.response["Error"]["Message"]
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+
+
+def test_discovery_and_keys_are_plain_documents(town: Town, client: Client):
+    base = f"{town.server.url}/{client.pool}/.well-known"
+    discovery = requests.get(f"{base}/openid-configuration", timeout=10)
+    assert discovery.headers["content-type"].startswith("application/json")
+    document = discovery.json()
+    assert document["issuer"] == f"{town.server.url}/{client.pool}"
+    assert document["jwks_uri"] == f"{base}/jwks.json"
+    assert document["id_token_signing_alg_values_supported"] == ["RS256"]
+    keys = requests.get(document["jwks_uri"], timeout=10).json()["keys"]
+    assert keys and all((key["kty"], key["alg"], key["use"], key["e"]) == ("RSA", "RS256", "sig", "AQAB") for key in keys)
+    assert all(not {"d", "p", "q"} & set(key) for key in keys)
+    assert requests.get(f"{town.server.url}/us-east-1_Nothing00/.well-known/jwks.json", timeout=10).status_code in (400, 404)
