@@ -137,3 +137,73 @@ impl<K: Hash + Eq + Clone, V> Rows<K, V> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    async fn load(cache: &Cache<u32, u32>, key: u32, value: u32) -> u32 {
+        *cache.get_or_load(&key, async { Ok(Some(value)) }).await.unwrap().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_row_stays_until_it_is_invalidated() {
+        let cache = Cache::new(4, None);
+        assert_eq!(load(&cache, 1, 10).await, 10);
+        assert_eq!(load(&cache, 1, 11).await, 10);
+        cache.invalidate(&1);
+        assert_eq!(load(&cache, 1, 12).await, 12);
+        cache.clear();
+        assert_eq!(load(&cache, 1, 13).await, 13);
+    }
+
+    #[tokio::test]
+    async fn on_a_shared_database_a_row_ages_from_the_start_of_its_load() {
+        let cache = Cache::new(4, Some(Duration::from_millis(60)));
+        let slow = async {
+            tokio::time::sleep(Duration::from_millis(80)).await;
+            Ok(Some(10))
+        };
+        cache.get_or_load(&1, slow).await.unwrap();
+        assert_eq!(load(&cache, 1, 11).await, 11, "the first row was too old when it arrived");
+        assert_eq!(load(&cache, 1, 12).await, 11);
+        tokio::time::sleep(Duration::from_millis(70)).await;
+        assert_eq!(load(&cache, 1, 13).await, 13);
+    }
+
+    #[tokio::test]
+    async fn a_load_that_began_before_an_invalidation_is_not_kept() {
+        let cache = Arc::new(Cache::new(4, None));
+        let (read, row) = oneshot::channel();
+        let late = {
+            let cache = Arc::clone(&cache);
+            tokio::spawn(async move { cache.get_or_load(&1, async { Ok(row.await.ok()) }).await })
+        };
+        tokio::task::yield_now().await;
+        cache.invalidate(&1);
+        read.send(10).unwrap();
+        assert_eq!(late.await.unwrap().unwrap().as_deref(), Some(&10));
+        assert_eq!(load(&cache, 1, 11).await, 11);
+    }
+
+    #[tokio::test]
+    async fn an_absent_row_is_asked_for_again() {
+        let cache = Cache::new(4, None);
+        assert!(cache.get_or_load(&1, async { Ok(None) }).await.unwrap().is_none());
+        assert_eq!(load(&cache, 1, 10).await, 10);
+    }
+
+    #[tokio::test]
+    async fn a_full_cache_keeps_what_is_used() {
+        let cache = Cache::new(8, None);
+        for key in 0..1000 {
+            load(&cache, 5000, 1).await;
+            load(&cache, key, 1).await;
+        }
+        assert_eq!(cache.read().slots.len(), 8);
+        assert_eq!(cache.read().places.len(), 8);
+        assert_eq!(load(&cache, 5000, 2).await, 1);
+    }
+}

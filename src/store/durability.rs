@@ -65,6 +65,13 @@ struct Queue {
 
 type Outcome = std::result::Result<(), Arc<str>>;
 
+/// Everybody who waited at one moment.
+struct Round {
+    waiting: Vec<oneshot::Sender<Outcome>>,
+    /// Why no flush can help them any more.
+    failed: Option<Arc<str>>,
+}
+
 impl Flusher {
     /// Flushes the write-ahead log at `path`, which is opened when the first commit waits.
     pub(super) fn of_log(path: PathBuf) -> Result<Self> {
@@ -111,8 +118,8 @@ impl Drop for Flusher {
 
 impl Shared {
     fn serve(&self, mut flush: impl FnMut() -> io::Result<()>) {
-        while let Some((waiting, failed)) = self.next() {
-            let outcome = match failed {
+        while let Some(round) = self.next() {
+            let outcome = match round.failed {
                 Some(reason) => Err(reason),
                 None => flush().map_err(|error| Arc::from(error.to_string())),
             };
@@ -120,19 +127,19 @@ impl Shared {
                 Ok(()) => _ = self.flushes.fetch_add(1, Ordering::Relaxed),
                 Err(reason) => self.queue().failed = Some(Arc::clone(reason)),
             }
-            for done in waiting {
+            for done in round.waiting {
                 // Who does not wait any more misses nothing.
                 let _ = done.send(outcome.clone());
             }
         }
     }
 
-    /// Everybody who waits at this moment, and why no flush can help them; `None` when the store is gone.
-    fn next(&self) -> Option<(Vec<oneshot::Sender<Outcome>>, Option<Arc<str>>)> {
+    /// Waits for somebody to wait; `None` when the store is gone.
+    fn next(&self) -> Option<Round> {
         let idle = |queue: &mut Queue| queue.waiting.is_empty() && !queue.closed;
         let mut queue = self.wake.wait_while(self.queue(), idle).unwrap_or_else(PoisonError::into_inner);
         let waiting = std::mem::take(&mut queue.waiting);
-        (!waiting.is_empty()).then(|| (waiting, queue.failed.clone()))
+        (!waiting.is_empty()).then(|| Round { waiting, failed: queue.failed.clone() })
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
@@ -168,5 +175,89 @@ impl Log {
             File::open(folder)?.sync_all()?;
         }
         Ok(file)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::mpsc, time::Duration};
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn sixteen_writers_share_their_flushes() {
+        let slow = || {
+            thread::sleep(Duration::from_millis(2));
+            Ok(())
+        };
+        let flusher = Arc::new(Flusher::start(slow).unwrap());
+        let writers = (0..16).map(|_| {
+            let flusher = Arc::clone(&flusher);
+            tokio::spawn(async move {
+                for _ in 0..20 {
+                    flusher.flushed().await.unwrap();
+                }
+            })
+        });
+        for writer in writers.collect::<Vec<_>>() {
+            writer.await.unwrap();
+        }
+        let flushes = flusher.flushes();
+        assert!((20..160).contains(&flushes), "{flushes} flushes for 320 commits");
+    }
+
+    #[tokio::test]
+    async fn nobody_returns_before_a_flush_that_began_after_the_call() {
+        let (began_in, began) = mpsc::channel();
+        let (finish, finish_out) = mpsc::channel::<()>();
+        let gated = move || {
+            began_in.send(()).unwrap();
+            finish_out.recv().map_err(io::Error::other)
+        };
+        let flusher = Arc::new(Flusher::start(gated).unwrap());
+        let wait = |flusher: &Arc<Flusher>| {
+            let flusher = Arc::clone(flusher);
+            tokio::spawn(async move { flusher.flushed().await })
+        };
+        let first = wait(&flusher);
+        tokio::task::yield_now().await;
+        began.recv().unwrap();
+        let second = wait(&flusher);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert!(!first.is_finished(), "returned while its flush was running");
+        finish.send(()).unwrap();
+        first.await.unwrap().unwrap();
+        began.recv().unwrap();
+        assert!(!second.is_finished(), "returned with a flush that had begun before it");
+        finish.send(()).unwrap();
+        second.await.unwrap().unwrap();
+        assert_eq!(flusher.flushes(), 2);
+    }
+
+    #[tokio::test]
+    async fn after_a_failed_flush_nothing_is_acknowledged_even_if_the_disk_recovers() {
+        let mut results = vec![Ok(()), Err(io::Error::other("no space on the moon")), Ok(())].into_iter();
+        let flusher = Flusher::start(move || results.next().unwrap()).unwrap();
+        flusher.flushed().await.unwrap();
+        flusher.health().unwrap();
+        for _ in 0..2 {
+            let error = flusher.flushed().await.unwrap_err().to_string();
+            assert!(error.contains("no space on the moon"), "{error}");
+        }
+        assert!(matches!(flusher.health(), Err(StoreError::Unsynced(_))));
+    }
+
+    #[test]
+    fn a_log_that_was_replaced_or_removed_fails_the_flush() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("town.db-wal");
+        let mut log = Log { path: path.clone(), file: None };
+        assert!(log.flush().is_err(), "there is no log yet");
+        std::fs::write(&path, "frames").unwrap();
+        log.flush().unwrap();
+        log.flush().unwrap();
+        std::fs::write(folder.path().join("other"), "frames").unwrap();
+        std::fs::rename(folder.path().join("other"), &path).unwrap();
+        assert!(log.flush().unwrap_err().to_string().contains("replaced"));
     }
 }

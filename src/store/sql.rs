@@ -375,3 +375,16 @@ impl Verb {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_word_tells_what_a_statement_may_do() {
+        assert_eq!(Verb::of("\n  SELECT 1"), Verb::Read);
+        assert_eq!(Verb::of("delete FROM users"), Verb::Change);
+        assert_eq!(Verb::of("WITH old AS (SELECT 1) SELECT * FROM old"), Verb::Unclear);
+        assert_eq!(Verb::of("CREATE TABLE users (id TEXT)"), Verb::Define);
+    }
+}

@@ -1,4 +1,5 @@
 //! The integration tests: one binary, one module per room.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
+mod store;
 mod walls;
