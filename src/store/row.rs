@@ -10,13 +10,9 @@ macro_rules! row {
         $(#[$note])*
         struct $name { $($field: $kind),* }
 
-        impl<'r, R: sqlx::Row> sqlx::FromRow<'r, R> for $name
-        where
-            &'static str: sqlx::ColumnIndex<R>,
-            $($kind: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,)*
-        {
+        impl<'r, R: $crate::store::Columns> sqlx::FromRow<'r, R> for $name {
             fn from_row(row: &'r R) -> sqlx::Result<Self> {
-                Ok(Self { $($field: row.try_get(stringify!($field))?),* })
+                Ok(Self { $($field: $crate::store::Columns::column(row, stringify!($field))?),* })
             }
         }
     };
