@@ -7,7 +7,7 @@ use std::{
 };
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use poolhouse::{config::database::Durability, store::Store};
+use poolhouse::{config::database::Durability, keys::seal::Sealer, kit::random::Random, store::Store};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -73,7 +73,7 @@ async fn read(store: &Store, id: &str) -> String {
 async fn opened(durability: Durability) -> (TempDir, Store) {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let url = format!("sqlite:{}", folder.path().join("bench.db").display());
-    let store = Store::open(&url, durability).await.unwrap();
+    let store = Store::open(&url, durability, Sealer::new(&[7; 32], &Random::seeded(7))).await.unwrap();
     let mut tx = store.begin().await.unwrap();
     tx.sql("CREATE TABLE things (id TEXT NOT NULL PRIMARY KEY, note TEXT NOT NULL)").run().await.unwrap();
     for id in 0..1000 {

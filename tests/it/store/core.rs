@@ -9,7 +9,7 @@ use poolhouse::{
 use serde_json::json;
 use sqlx::FromRow;
 
-use super::{engines, postgres, sqlite};
+use super::{engines, fresh_schema, open, postgres, sealer, sqlite};
 
 #[derive(Debug, PartialEq)]
 struct Thing {
@@ -219,19 +219,20 @@ async fn callers_that_go_away_at_any_moment_leave_the_store_whole() {
     }
 }
 
-#[tokio::test]
-async fn two_instances_may_migrate_at_once() {
-    for engine in engines().await {
-        let other = match engine.store.is_shared() {
-            true => Store::open(&engine.url, Durability::Relaxed).await.unwrap(),
-            false => engine.store.clone(),
-        };
-        let mut tx = engine.store.begin().await.unwrap();
-        tx.sql("DROP TABLE _sqlx_migrations").run().await.unwrap();
-        drop(tx);
-        let (one, two) = tokio::join!(engine.store.migrate(), other.migrate());
-        one.unwrap();
-        two.unwrap();
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn instances_that_start_together_migrate_an_empty_database_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let alone = open(&format!("sqlite:{}", folder.path().join("deep/town.db").display()), Durability::Full).await;
+    let mut pairs = vec![[alone.as_ref().unwrap().clone(), alone.unwrap()]];
+    if let Some(url) = fresh_schema().await {
+        let instance = async || open(&url, Durability::Full).await.unwrap();
+        pairs.push([instance().await, instance().await]);
+    }
+    for [one, two] in pairs {
+        let (first, second) = tokio::join!(one.migrate(), two.migrate());
+        first.unwrap();
+        second.unwrap();
+        one.migrate().await.unwrap();
     }
 }
 
@@ -254,16 +255,16 @@ async fn a_database_of_a_newer_release_is_refused() {
 async fn a_second_opening_of_a_sqlite_file_is_refused_by_its_name() {
     let engine = sqlite(Durability::Full).await;
     let path = engine.url.strip_prefix("sqlite:").unwrap();
-    let refused = Store::open(&engine.url, Durability::Full).await.err().unwrap();
+    let refused = open(&engine.url, Durability::Full).await.err().unwrap();
     assert!(matches!(refused, StoreError::Locked { .. }) && refused.to_string().contains(path), "{refused}");
     drop(engine.store);
-    Store::open(&engine.url, Durability::Full).await.unwrap().health().await.unwrap();
+    open(&engine.url, Durability::Full).await.unwrap().health().await.unwrap();
 }
 
 #[tokio::test]
 async fn a_url_that_names_no_database_is_explained() {
     for url in ["", "mysql://x", "sqlite:", "sqlite::memory:", "sqlite:a.db?mode=ro", "postgres://[::"] {
-        let error = Store::open(url, Durability::Full).await.err().unwrap();
+        let error = open(url, Durability::Full).await.err().unwrap();
         assert!(matches!(error, StoreError::Url(_)), "{url}: {error}");
     }
 }
@@ -274,7 +275,7 @@ async fn a_server_that_is_not_there_is_waited_for_and_then_reported() {
     let began = Instant::now();
     let url = format!("postgres://nobody@127.0.0.1:{port}/none");
     let patience = Duration::from_millis(500);
-    assert!(Store::open_waiting(&url, Durability::Full, patience).await.is_err());
+    assert!(Store::open_waiting(&url, Durability::Full, sealer(), patience).await.is_err());
     assert!(began.elapsed() >= patience);
 }
 
@@ -289,7 +290,7 @@ async fn a_healthy_store_says_so() {
 async fn a_change_by_another_instance_is_seen_within_a_second() {
     let Some(engine) = postgres(Durability::Relaxed).await else { return };
     with_things(&engine.store).await;
-    let other = Store::open(&engine.url, Durability::Relaxed).await.unwrap();
+    let other = open(&engine.url, Durability::Relaxed).await.unwrap();
     let cache = engine.store.cache::<&str, i64>(10);
     let load = async || {
         let row = cache.get_or_load(&"things", async { Ok(Some(count(&engine.store).await)) }).await;

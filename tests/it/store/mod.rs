@@ -4,7 +4,12 @@
 mod core;
 mod durability;
 
-use poolhouse::{config::database::Durability, store::Store};
+use poolhouse::{
+    config::database::Durability,
+    keys::seal::Sealer,
+    kit::random::Random,
+    store::{Result, Store},
+};
 use tempfile::TempDir;
 
 /// A database of its own for one test, empty.
@@ -32,20 +37,34 @@ pub(crate) async fn sqlite(durability: Durability) -> Engine {
 
 /// A schema of its own on the test server, if there is one.
 pub(crate) async fn postgres(durability: Durability) -> Option<Engine> {
-    let server = server()?;
-    let schema = format!("t{}", uuid::Uuid::new_v4().simple());
-    let maker = Store::open(&server, Durability::Relaxed).await.unwrap();
-    let mut tx = maker.begin().await.unwrap();
-    tx.sql_built(format!("CREATE SCHEMA {schema}")).run().await.unwrap();
-    tx.commit().await.unwrap();
-    let separator = if server.contains('?') { '&' } else { '?' };
-    let url = format!("{server}{separator}options=-c%20search_path%3D{schema}");
+    let url = fresh_schema().await?;
     let store = opened(&url, durability).await;
     Some(Engine { store, url, _folder: None })
 }
 
+/// The URL of an empty schema on the test server, if there is one.
+pub(crate) async fn fresh_schema() -> Option<String> {
+    let server = server()?;
+    let schema = format!("t{}", uuid::Uuid::new_v4().simple());
+    let maker = open(&server, Durability::Relaxed).await.unwrap();
+    let mut tx = maker.begin().await.unwrap();
+    tx.sql_built(format!("CREATE SCHEMA {schema}")).run().await.unwrap();
+    tx.commit().await.unwrap();
+    let separator = if server.contains('?') { '&' } else { '?' };
+    Some(format!("{server}{separator}options=-c%20search_path%3D{schema}"))
+}
+
+/// Opens a database with a master key of the tests' own.
+pub(crate) async fn open(url: &str, durability: Durability) -> Result<Store> {
+    Store::open(url, durability, sealer()).await
+}
+
+pub(crate) fn sealer() -> Sealer {
+    Sealer::new(&[7; 32], &Random::seeded(7))
+}
+
 async fn opened(url: &str, durability: Durability) -> Store {
-    let store = Store::open(url, durability).await.unwrap();
+    let store = open(url, durability).await.unwrap();
     store.migrate().await.unwrap();
     store
 }
