@@ -1,5 +1,7 @@
 //! What a token, a proof and a sealed session cost. `cargo bench --bench keys`
 
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on should say where")]
+
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};

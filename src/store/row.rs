@@ -12,7 +12,7 @@ macro_rules! row {
 
         impl<'r, R: $crate::store::Columns> sqlx::FromRow<'r, R> for $name {
             fn from_row(row: &'r R) -> sqlx::Result<Self> {
-                Ok(Self { $($field: $crate::store::Columns::column(row, stringify!($field))?),* })
+                Ok(Self { $($field: $crate::store::Columns::field(row, stringify!($field))?),* })
             }
         }
     };

@@ -16,8 +16,8 @@
 //!
 //! impl<'r, R: Columns> FromRow<'r, R> for Pool {
 //!     fn from_row(row: &'r R) -> sqlx::Result<Self> {
-//!         let Doc(settings) = row.column("settings")?;
-//!         Ok(Self { id: row.column("id")?, created: row.column("created")?, settings })
+//!         let Doc(settings) = row.field("settings")?;
+//!         Ok(Self { id: row.field("id")?, created: row.field("created")?, settings })
 //!     }
 //! }
 //!
@@ -109,17 +109,17 @@ impl<T> Column for T where T: for<'r> Decode<'r, Sqlite> + Type<Sqlite> + for<'r
 /// A row of either driver, for an `impl<'r, R: Columns> FromRow<'r, R>` that serves both.
 pub trait Columns: sqlx::Row {
     /// The value of the column `name`.
-    fn column<T: Column>(&self, name: &str) -> sqlx::Result<T>;
+    fn field<T: Column>(&self, name: &str) -> sqlx::Result<T>;
 }
 
 impl Columns for SqliteRow {
-    fn column<T: Column>(&self, name: &str) -> sqlx::Result<T> {
+    fn field<T: Column>(&self, name: &str) -> sqlx::Result<T> {
         sqlx::Row::try_get(self, name)
     }
 }
 
 impl Columns for PgRow {
-    fn column<T: Column>(&self, name: &str) -> sqlx::Result<T> {
+    fn field<T: Column>(&self, name: &str) -> sqlx::Result<T> {
         sqlx::Row::try_get(self, name)
     }
 }

@@ -23,13 +23,13 @@ struct Thing {
 
 impl<'r, R: Columns> FromRow<'r, R> for Thing {
     fn from_row(row: &'r R) -> sqlx::Result<Self> {
-        let Doc(settings) = row.column("settings")?;
+        let Doc(settings) = row.field("settings")?;
         Ok(Self {
-            id: row.column("id")?,
-            size: row.column("size")?,
-            small: row.column("small")?,
-            body: row.column("body")?,
-            note: row.column("note")?,
+            id: row.field("id")?,
+            size: row.field("size")?,
+            small: row.field("small")?,
+            body: row.field("body")?,
+            note: row.field("note")?,
             settings,
         })
     }
