@@ -161,3 +161,34 @@ impl fmt::Display for Failure {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound_and_every_command_has_an_example() {
+        let line = Line::command();
+        line.clone().debug_assert();
+        for name in BUILT {
+            let help = line.find_subcommand(name).unwrap().clone().render_help().to_string();
+            assert!(help.contains(&format!("Example:\n  poolhouse {name}")), "{help}");
+            assert!(!help.contains("--template"), "{help}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_built_says_so() {
+        let said = |word: &str| unknown(&[OsString::from(word)]).to_string();
+        for name in NOT_BUILT {
+            assert_eq!(said(name), format!("poolhouse: the command \"{name}\" is not built yet\n"));
+        }
+        assert_eq!(said("chekc"), "poolhouse: there is no command \"chekc\" (did you mean `check`?)\n");
+        let line = Line::try_parse_from(["poolhouse", "serve", "--template", "a.yaml", "b.yaml"]).unwrap();
+        let Some(Command::Serve(places)) = line.command else { panic!("serve was asked for") };
+        let failure = places.sources().unwrap_err().to_string();
+        assert_eq!(failure, "poolhouse: the flag \"--template\" is not built yet\n");
+    }
+}

@@ -145,3 +145,6 @@ impl Config {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
