@@ -2,6 +2,7 @@
 //! its tokens.
 
 pub mod api;
+pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod flows;
@@ -11,4 +12,6 @@ pub mod keys;
 pub mod kit;
 pub mod model;
 pub mod post;
+pub mod server;
 pub mod store;
+pub mod telemetry;

@@ -1,21 +1,36 @@
 //! The configuration: one file per section, plain data. What a value means is decided by the room that receives its section.
 //!
-//! Only the server's assembly and the command line see the whole; a tool receives its section.
+//! Only the server's assembly and the command line see the whole; a tool receives its section. [`load`] reads
+//! `poolhouse.toml`, the environment and the flags, and either understands every word or says what it does not.
 
 pub mod admin;
 pub mod api;
 pub mod database;
+mod form;
 pub mod function;
 pub mod gateway;
 pub mod hashing;
 pub mod keys;
+mod mistake;
 pub mod place;
 pub mod pool;
+mod reader;
+mod references;
 pub mod server;
+mod sources;
+mod standards;
+mod tree;
 
 use std::path::PathBuf;
 
+pub use mistake::Mistake;
 pub use place::{Place, Placed};
+pub use sources::{Flags, Sources};
+
+use self::{
+    reader::{Reader, Reading},
+    standards::Standards,
+};
 
 /// Everything that `poolhouse.toml`, the environment and the flags say together.
 #[derive(Clone, Debug)]
@@ -50,3 +65,86 @@ pub enum Mode {
     Development,
     Production,
 }
+
+/// Reads the configuration from all its sources, or reports every mistake in it, sorted by line. Writes nothing.
+///
+/// A file that is not TOML is reported alone: what it means cannot be judged before it can be read.
+pub fn load(sources: &Sources) -> Result<Config, Vec<Mistake>> {
+    let (file, folder) = sources.place();
+    let tree = sources.read(file.as_deref()).map_err(|mut mistakes| {
+        Mistake::sort(&mut mistakes);
+        mistakes
+    })?;
+    let reading = Reading::new(folder.clone());
+    let whole = Place::whole(file.unwrap_or_else(|| PathBuf::from("configuration")));
+    let config = Config::read(Reader::new(&reading, whole, "", tree), folder);
+    references::check(&reading, &config);
+    let mistakes = reading.finish();
+    if mistakes.is_empty() { Ok(config) } else { Err(mistakes) }
+}
+
+impl Config {
+    fn read(mut top: Reader, folder: PathBuf) -> Self {
+        let reading = top.reading;
+        let mode = top.choice("mode", &[("development", Mode::Development), ("production", Mode::Production)]);
+        let at = mode.as_ref().map_or_else(|| top.at.clone(), |mode| mode.at.clone());
+        let mode = mode.map_or(Mode::Development, |mode| mode.value);
+        let allow_remote = top.boolean("allow_remote");
+        if let (Mode::Production, Some(said)) = (mode, &allow_remote) {
+            reading.refuse(&said.at, "`allow_remote` belongs to development: production listens where `listen` says");
+        }
+        let allow_remote = allow_remote.is_some_and(|said| said.value);
+        let standards = Standards { mode, at, allow_remote };
+        let region = top.string("region");
+        if let Some(region) = region.as_ref().filter(|region| !form::is_region(&region.value)) {
+            let message = format!("`region` must be a region such as us-east-1, found {:?}", region.value);
+            reading.refuse(&region.at, message);
+        }
+        let account_id = top.string("account_id");
+        if let Some(id) = account_id.as_ref().filter(|id| !form::is_account_id(&id.value)) {
+            reading.refuse(&id.at, format!("`account_id` must be twelve digits, found {:?}", id.value));
+        }
+        let data = match top.string("data") {
+            Some(path) if path.value.is_empty() => {
+                reading.refuse(&path.at, "`data` must not be empty");
+                PathBuf::new()
+            }
+            Some(path) => reading.resolve(&path.at, &path.value),
+            None => reading.in_folder("data"),
+        };
+        let prune = top.boolean("prune").is_some_and(|said| said.value);
+        let (server, listen) = server::Server::read(top.table("server"), &standards);
+        let database = database::Database::read(top.table("database"), &standards, &data);
+        let gateway = gateway::Gateway::read(top.table("gateway"), &standards, &listen);
+        let admin = admin::Admin::read(top.table("admin"), &standards);
+        let hashing = hashing::Hashing::read(top.table("hashing"), &standards);
+        let keys = keys::Keys::read(top.table("keys"), &standards);
+        let pools = top.tables("pool").into_iter().map(|pool| pool::Pool::read(pool, &standards)).collect();
+        let functions = top.named_tables("function");
+        let functions = functions.into_iter().map(|(name, entry)| function::Function::read(name, entry)).collect();
+        let exposed = gateway.allow_insecure_issuer;
+        let apis = top.tables("api").into_iter().map(|api| api::Api::read(api, exposed)).collect();
+        top.finish();
+        Self {
+            mode,
+            region: region.map_or_else(|| "us-east-1".to_owned(), |region| region.value),
+            account_id: account_id.map_or_else(|| "123456789012".to_owned(), |id| id.value),
+            allow_remote,
+            prune,
+            folder,
+            data,
+            server,
+            database,
+            gateway,
+            admin,
+            hashing,
+            keys,
+            pools,
+            functions,
+            apis,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

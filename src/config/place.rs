@@ -3,12 +3,19 @@
 use std::{fmt, path::PathBuf, sync::Arc};
 
 /// A line of a file, or another source such as an environment variable.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
-    /// The file as the user named it, `environment` or `command line`.
+    /// The file as the user named it, the name of the environment variable, or the flag.
     pub source: Arc<PathBuf>,
     /// Counted from one; zero where there are no lines.
     pub line: usize,
+}
+
+impl Place {
+    /// A source without lines: an environment variable, a flag, or a file as a whole.
+    pub fn whole(source: impl Into<PathBuf>) -> Self {
+        Self { source: Arc::new(source.into()), line: 0 }
+    }
 }
 
 impl fmt::Display for Place {

@@ -2,7 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::place::{Place, Placed};
+use super::{
+    Mistake, Place, Placed, form,
+    reader::Reader,
+    standards::Standards,
+    tree::{Node, Table, Value},
+};
 use crate::kit::secret::Secret;
 
 #[derive(Clone, Debug)]
@@ -82,5 +87,209 @@ impl Settings {
                 None => return &self.at,
             }
         }
+    }
+}
+
+/// Every trigger that a pool can have, and whether it runs here.
+const TRIGGERS: [(&str, bool); 13] = [
+    ("PreSignUp", false),
+    ("CustomMessage", false),
+    ("PostConfirmation", false),
+    ("PreAuthentication", false),
+    ("PostAuthentication", false),
+    ("DefineAuthChallenge", false),
+    ("CreateAuthChallenge", false),
+    ("VerifyAuthChallengeResponse", false),
+    ("PreTokenGeneration", true),
+    ("UserMigration", false),
+    ("CustomSMSSender", false),
+    ("CustomEmailSender", false),
+    ("InboundFederation", false),
+];
+
+impl Pool {
+    pub(super) fn read(mut section: Reader, standards: &Standards) -> Self {
+        let reading = section.reading;
+        let at = section.at.clone();
+        let id = section.required("id");
+        if let Some(id) = id.as_ref().filter(|id| !form::is_pool_id(&id.value)) {
+            let message = format!(
+                "`pool.id` must be a region, one underscore and letters or digits, such as us-east-1_Example01, found {:?}",
+                id.value
+            );
+            reading.refuse(&id.at, message);
+        }
+        let id = id.map(|id| id.value).unwrap_or_default();
+        let name = title(&mut section, &id);
+        let strict_oidc = section.choice("oidc", &[("cognito", false), ("strict", true)]);
+        let settings = Settings::read(&mut section);
+        let clients = section.tables("client").into_iter().map(|entry| Client::read(entry, standards)).collect();
+        let groups = section.tables("group").into_iter().map(Group::read).collect();
+        let users = section.tables("user").into_iter().map(|entry| User::read(entry, standards)).collect();
+        let resource_servers = section.tables("resource_server").into_iter().map(ResourceServer::read).collect();
+        let triggers = read_triggers(&mut section);
+        section.finish();
+        let strict_oidc = strict_oidc.is_some_and(|said| said.value);
+        Self { at, id, name, settings, strict_oidc, clients, groups, users, resource_servers, triggers }
+    }
+}
+
+/// The name of a pool or a client; without one it is called by its id.
+fn title(section: &mut Reader, id: &str) -> String {
+    let Some(name) = section.string("name") else { return id.to_owned() };
+    if !form::is_title(&name.value) {
+        let message = format!(
+            "`{}` must be 1 to 128 letters, digits, spaces or any of _+=,.@-, found {:?}",
+            section.path("name"),
+            name.value
+        );
+        section.reading.refuse(&name.at, message);
+    }
+    name.value
+}
+
+/// The name of a user or a group, which must be there.
+fn name(section: &mut Reader, key: &str) -> String {
+    let Some(name) = section.required(key) else { return String::new() };
+    if !form::is_name(&name.value) {
+        let message =
+            format!("`{}` must be 1 to 128 characters without spaces, found {:?}", section.path(key), name.value);
+        section.reading.refuse(&name.at, message);
+    }
+    name.value
+}
+
+fn read_triggers(section: &mut Reader) -> BTreeMap<String, Placed<String>> {
+    let reading = section.reading;
+    let mut triggers = BTreeMap::new();
+    for (trigger, function) in section.string_map("triggers") {
+        match TRIGGERS.iter().find(|(name, _)| *name == trigger) {
+            Some((_, true)) => {
+                triggers.insert(trigger, function);
+            }
+            Some((_, false)) => reading.refuse(&function.at, format!("the {trigger} trigger is not built yet")),
+            None => reading.note(
+                Mistake::new(&function.at, format!("unknown trigger `{trigger}`"))
+                    .nearest(&trigger, TRIGGERS.iter().map(|(name, _)| *name)),
+            ),
+        }
+    }
+    triggers
+}
+
+impl Client {
+    fn read(mut section: Reader, standards: &Standards) -> Self {
+        let at = section.at.clone();
+        let id = section.required("id");
+        if let Some(id) = id.as_ref().filter(|id| !form::is_client_id(&id.value)) {
+            let message = format!("`pool.client.id` must be 1 to 128 letters, digits, _ or +, found {:?}", id.value);
+            section.reading.refuse(&id.at, message);
+        }
+        let id = id.map(|id| id.value).unwrap_or_default();
+        let name = title(&mut section, &id);
+        let secret = section.secret("secret");
+        if let Some(secret) = &secret {
+            standards.secret(section.reading, "pool.client.secret", secret);
+        }
+        let settings = Settings::read(&mut section);
+        section.finish();
+        Self { at, id, name, secret: secret.map(|secret| secret.value), settings }
+    }
+}
+
+impl Group {
+    fn read(mut section: Reader) -> Self {
+        let group = Self {
+            at: section.at.clone(),
+            name: name(&mut section, "name"),
+            description: section.string("description").map(|text| text.value),
+            precedence: section.integer("precedence", 0..=i64::from(i32::MAX)),
+            role_arn: section.string("role_arn").map(|text| text.value),
+        };
+        section.finish();
+        group
+    }
+}
+
+impl User {
+    fn read(mut section: Reader, standards: &Standards) -> Self {
+        let at = section.at.clone();
+        let username = name(&mut section, "username");
+        let password = section.secret("password");
+        if let Some(password) = &password {
+            standards.secret(section.reading, "pool.user.password", password);
+        }
+        let groups = section.strings("groups");
+        let attributes = section.string_map("attributes").into_iter().map(|(name, text)| (name, text.value)).collect();
+        section.finish();
+        Self { at, username, password: password.map(|password| password.value), groups, attributes }
+    }
+}
+
+impl ResourceServer {
+    fn read(mut section: Reader) -> Self {
+        let reading = section.reading;
+        let at = section.at.clone();
+        let identifier = section.required("identifier");
+        if let Some(identifier) = identifier.as_ref().filter(|text| !form::is_scope_text(&text.value, false)) {
+            let message =
+                format!("`pool.resource_server.identifier` has a forbidden character: {:?}", identifier.value);
+            reading.refuse(&identifier.at, message);
+        }
+        let identifier = identifier.map(|text| text.value).unwrap_or_default();
+        let name = section.string("name").map_or_else(|| identifier.clone(), |text| text.value);
+        let mut scopes = BTreeMap::new();
+        for (scope, description) in section.string_map("scopes") {
+            if !form::is_scope_text(&scope, true) {
+                reading.refuse(&description.at, format!("the scope {scope:?} has a forbidden character"));
+            }
+            scopes.insert(scope, description.value);
+        }
+        section.finish();
+        Self { at, identifier, name, scopes }
+    }
+}
+
+impl Settings {
+    fn read(section: &mut Reader) -> Self {
+        let reading = section.reading;
+        let at = section.place_of("settings");
+        let name = section.path("settings");
+        let mut settings = Self { at, value: serde_json::Map::new(), places: BTreeMap::new() };
+        for (key, node) in section.table("settings").into_names() {
+            match settings.json(&key, node) {
+                Ok(value) => {
+                    settings.value.insert(key, value);
+                }
+                Err((at, kind)) => reading.refuse(&at, format!("`{name}.{key}` holds {kind}, which no setting can be")),
+            }
+        }
+        settings
+    }
+
+    /// The node as JSON; its places are kept under `path`.
+    fn json(&mut self, path: &str, node: Node) -> Result<serde_json::Value, (Place, &'static str)> {
+        self.places.insert(path.to_owned(), node.at.clone());
+        let kind = node.value.kind();
+        Ok(match node.value {
+            Value::String(text) | Value::Word(text) => text.into(),
+            Value::Integer(integer) => integer.into(),
+            Value::Float(float) => float.into(),
+            Value::Boolean(boolean) => boolean.into(),
+            Value::Date => return Err((node.at, kind)),
+            Value::List(items) => {
+                let items = items.into_iter().enumerate();
+                items.map(|(index, item)| self.json(&format!("{path}.{index}"), item)).collect::<Result<_, _>>()?
+            }
+            Value::Table(table) => serde_json::Value::Object(self.object(path, table)?),
+        })
+    }
+
+    fn object(
+        &mut self,
+        path: &str,
+        table: Table,
+    ) -> Result<serde_json::Map<String, serde_json::Value>, (Place, &'static str)> {
+        table.into_iter().map(|(key, node)| Ok((key.clone(), self.json(&format!("{path}.{key}"), node)?))).collect()
     }
 }

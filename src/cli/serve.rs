@@ -1,0 +1,23 @@
+//! `poolhouse serve`: applies the configuration and serves until a signal stops it.
+
+use anyhow::Context;
+
+use super::Failure;
+use crate::{
+    config::{Mode, Sources},
+    server,
+    telemetry::{self, Format},
+};
+
+pub(super) fn run(sources: Sources) -> Result<(), Failure> {
+    let config = super::load(&sources)?;
+    let format = match config.mode {
+        Mode::Development => Format::Text,
+        Mode::Production => Format::Json,
+    };
+    telemetry::init(format, sources.log().as_deref()).map_err(|error| Failure::Usage(error.to_string()))?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
+    runtime.block_on(server::serve(config))?;
+    Ok(())
+}

@@ -1,0 +1,96 @@
+//! Names that must exist, and names that must not exist twice.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Config, Mistake, Place, Placed,
+    api::{Api, Integration, Issuer},
+    form,
+    pool::Pool,
+    reader::Reading,
+};
+
+/// The function that is always there, for PreTokenGeneration only.
+const BUILT_IN: &str = "groups-to-scopes";
+
+pub(super) fn check(reading: &Reading, config: &Config) {
+    let functions: Vec<&str> = config.functions.iter().map(|function| function.name.as_str()).collect();
+    unique(reading, "pool id", config.pools.iter().map(|pool| (&pool.at, pool.id.clone())));
+    unique(reading, "pool name", config.pools.iter().map(|pool| (&pool.at, pool.name.clone())));
+    let clients = config.pools.iter().flat_map(|pool| &pool.clients);
+    unique(reading, "client id", clients.map(|client| (&client.at, client.id.clone())));
+    for pool in &config.pools {
+        check_pool(reading, pool, &functions);
+    }
+    unique(reading, "API name", config.apis.iter().map(|api| (&api.at, api.name.clone())));
+    unique(reading, "API id", config.apis.iter().map(|api| (&api.at, api.id.clone())));
+    for api in &config.apis {
+        check_api(reading, api, &config.pools, &functions);
+    }
+}
+
+fn check_pool(reading: &Reading, pool: &Pool, functions: &[&str]) {
+    unique(reading, "client name", pool.clients.iter().map(|client| (&client.at, client.name.clone())));
+    unique(reading, "group", pool.groups.iter().map(|group| (&group.at, group.name.clone())));
+    unique(reading, "user", pool.users.iter().map(|user| (&user.at, user.username.clone())));
+    let servers = pool.resource_servers.iter();
+    unique(reading, "resource server", servers.map(|server| (&server.at, server.identifier.clone())));
+    let groups: Vec<&str> = pool.groups.iter().map(|group| group.name.as_str()).collect();
+    for group in pool.users.iter().flat_map(|user| &user.groups) {
+        exists(reading, group, &groups, || format!("there is no group {:?} in the pool {}", group.value, pool.id));
+    }
+    let known: Vec<&str> = functions.iter().copied().chain([BUILT_IN]).collect();
+    for function in pool.triggers.values() {
+        exists(reading, function, &known, || format!("there is no function {:?}", function.value));
+    }
+}
+
+fn check_api(reading: &Reading, api: &Api, pools: &[Pool], functions: &[&str]) {
+    let ids: Vec<&str> = pools.iter().map(|pool| pool.id.as_str()).collect();
+    for authorizer in api.authorizers.values() {
+        let id = match &authorizer.issuer {
+            Issuer::Pool(id) => {
+                let issuer = Placed { value: id.clone(), at: authorizer.issuer_at.clone() };
+                exists(reading, &issuer, &ids, || format!("there is no pool {id:?}"));
+                id.as_str()
+            }
+            // The URL of a pool of ours ends with its id. A stranger's issuer has audiences of its own.
+            Issuer::Url(url) => url.rsplit('/').next().unwrap_or_default(),
+        };
+        let Some(pool) = pools.iter().find(|pool| pool.id == id) else { continue };
+        let clients: Vec<&str> = pool.clients.iter().map(|client| client.id.as_str()).collect();
+        for client in authorizer.audience.iter().filter(|client| !client.value.is_empty()) {
+            exists(reading, client, &clients, || format!("there is no client {:?} in the pool {id}", client.value));
+        }
+    }
+    let authorizers: Vec<&str> = api.authorizers.keys().map(String::as_str).collect();
+    for route in &api.routes {
+        if let Some(name) = &route.authorizer {
+            let what = || format!("there is no authorizer {:?} in the API {}", name.value, api.name);
+            exists(reading, name, &authorizers, what);
+        }
+        if let Integration::Function { name, .. } = &route.integration {
+            exists(reading, name, functions, || format!("there is no function {:?}", name.value));
+        }
+    }
+    unique(reading, "route", api.routes.iter().map(|route| (&route.at, form::route_identity(&route.key))));
+}
+
+fn exists(reading: &Reading, name: &Placed<String>, known: &[&str], message: impl FnOnce() -> String) {
+    if !known.contains(&name.value.as_str()) {
+        reading.note(Mistake::new(&name.at, message()).nearest(&name.value, known.iter().copied()));
+    }
+}
+
+/// Refuses a name that was given before. An empty one is missing, which is noted where it was read.
+fn unique<'a>(reading: &Reading, what: &str, names: impl IntoIterator<Item = (&'a Place, String)>) {
+    let mut seen: BTreeMap<String, &Place> = BTreeMap::new();
+    for (at, name) in names.into_iter().filter(|(_, name)| !name.is_empty()) {
+        match seen.get(&name) {
+            Some(first) => reading.refuse(at, format!("the {what} {name:?} is there already, at {first}")),
+            None => {
+                seen.insert(name, at);
+            }
+        }
+    }
+}

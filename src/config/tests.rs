@@ -1,0 +1,339 @@
+//! Every kind of mistake with its line and its words, and who wins when two sources differ.
+
+use std::fs;
+
+use tempfile::TempDir;
+
+use super::{api::Integration, database::Durability, function::Runs, hashing::Hashing, *};
+
+/// A folder with one configuration in it, and `here.js`.
+struct Folder(TempDir);
+
+impl Folder {
+    fn with(text: &str) -> Self {
+        let folder = Self(TempDir::new().unwrap());
+        folder.put("here.js", "exports.handler = async () => ({});");
+        folder.put("poolhouse.toml", text);
+        folder
+    }
+
+    fn put(&self, name: &str, text: &str) {
+        fs::write(self.0.path().join(name), text).unwrap();
+    }
+
+    fn load(&self, environment: &[(&str, &str)], flags: Flags) -> Result<Config, Vec<Mistake>> {
+        let environment = environment.iter().map(|(name, value)| (name.into(), value.into())).collect();
+        load(&Sources { file: Some(self.0.path().join("poolhouse.toml")), environment, flags })
+    }
+}
+
+fn config(text: &str) -> Config {
+    Folder::with(text).load(&[], Flags::default()).unwrap()
+}
+
+/// The mistakes without the folder: `line: message`.
+fn mistakes(text: &str) -> Vec<String> {
+    mistakes_with(text, &[])
+}
+
+fn mistakes_with(text: &str, environment: &[(&str, &str)]) -> Vec<String> {
+    let folder = Folder::with(text);
+    let file = format!("{}/poolhouse.toml", folder.0.path().display());
+    let mistakes = folder.load(environment, Flags::default()).map(|_| ()).unwrap_err();
+    let shown = |mistake: &Mistake| mistake.to_string().replace(&file, "").trim_start_matches(':').to_owned();
+    mistakes.iter().map(shown).collect()
+}
+
+const POOL: &str = "[[pool]]\nid = 'us-east-1_A'\n[[pool.client]]\nid = 'c1'\n";
+
+#[test]
+fn the_example_loads() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let file = Some(root.join("poolhouse.toml"));
+    let config = load(&Sources { file, ..Sources::default() }).unwrap();
+    let pool = &config.pools[0];
+    assert_eq!((pool.id.as_str(), pool.clients[0].id.as_str()), ("us-east-1_Example01", "1example23456789abcdefghij"));
+    assert_eq!(pool.users[0].groups.iter().map(|group| group.value.as_str()).collect::<Vec<_>>(), ["admin", "regular"]);
+    assert_eq!(pool.users[0].password.as_ref().unwrap().expose(), "Admin-1234");
+    assert_eq!(pool.triggers["PreTokenGeneration"].value, "pre-token");
+    assert_eq!(config.functions.len(), 3);
+    let route = &config.apis[0].routes[0];
+    assert_eq!((route.key.as_str(), route.scopes[0].as_str()), ("GET /AdminUser", "admin-1example23456789abcdefghij"));
+    assert!(matches!(&route.integration, Integration::Function { name, .. } if name.value == "admin-user"));
+    let scopes = pool.clients[0].settings.place_of("AllowedOAuthScopes.7");
+    let text = fs::read_to_string(root.join("poolhouse.toml")).unwrap();
+    assert!(text.lines().nth(scopes.line - 1).unwrap().contains("AllowedOAuthScopes"));
+}
+
+#[test]
+fn an_empty_file_means_the_defaults() {
+    let folder = Folder::with("");
+    let config = folder.load(&[], Flags::default()).unwrap();
+    assert_eq!(config.mode, Mode::Development);
+    assert_eq!(config.server.listen.to_string(), "127.0.0.1:9229");
+    assert_eq!(config.server.public_url, "http://localhost:9229");
+    assert_eq!(config.database.durability, Durability::Relaxed);
+    assert_eq!(config.database.url, format!("sqlite:{}/data/poolhouse.db", folder.0.path().display()));
+    assert_eq!(config.hashing, Hashing::DEVELOPMENT);
+    assert!(config.pools.is_empty());
+}
+
+#[test]
+fn unknown_keys_name_the_nearest() {
+    assert_eq!(
+        mistakes("regoin = 'us-east-1'\n[server]\nlsiten = 'x'\n[sevrer]\n"),
+        [
+            "1: unknown key `regoin` (did you mean `region`?)",
+            "3: unknown key `server.lsiten` (did you mean `server.listen`?)",
+            "4: unknown key `sevrer` (did you mean `server`?)",
+        ]
+    );
+    assert_eq!(mistakes("\ncolour = 1"), ["2: unknown key `colour`"]);
+    assert_eq!(
+        mistakes(&format!("{POOL}secert = 'x'")),
+        ["5: unknown key `pool.client.secert` (did you mean `pool.client.secret`?)"]
+    );
+}
+
+#[test]
+fn a_wrong_type_says_what_was_expected_and_found() {
+    assert_eq!(
+        mistakes("account_id = 12\nprune = 'yes'\nserver = 1\npool = 2\n[hashing]\nmemory_kib = 1.5\niterations = 0\n"),
+        [
+            "1: `account_id` must be a string, found an integer",
+            "2: `prune` must be true or false, found a string",
+            "3: `server` must be a table, found an integer",
+            "4: `pool` must be a list of tables, written [[pool]], found an integer",
+            "6: `hashing.memory_kib` must be an integer, found a fraction",
+            "7: `hashing.iterations` must be between 1 and 1000, found 0",
+        ]
+    );
+    assert_eq!(
+        mistakes(&format!("{POOL}[pool.client.settings]\nX = {{ Y = [1979-05-27] }}")),
+        ["6: `pool.client.settings.X` holds a date, which no setting can be"]
+    );
+}
+
+#[test]
+fn syntax_errors_have_lines_and_come_alone() {
+    let found = mistakes("mode = 'x'\nregion = \n[server]\nlisten = '1'\nlisten = '2'\n");
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].starts_with("2: ") && found[1] == "5: duplicate key", "{found:?}");
+}
+
+#[test]
+fn forms_are_checked() {
+    assert_eq!(
+        mistakes(
+            "region = 'us-east1'\naccount_id = '1'\n[server]\nlisten = 'localhost'\npublic_url = 'ftp://x'\n[database]\nurl = 'mysql://x'\n[keys]\nmaster_key = 'short'\n[[pool]]\nid = 'us_east_1'\n"
+        ),
+        [
+            "1: `region` must be a region such as us-east-1, found \"us-east1\"",
+            "2: `account_id` must be twelve digits, found \"1\"",
+            "4: `server.listen` must be an address and a port such as 127.0.0.1:9229, found \"localhost\"",
+            "5: `server.public_url` must start with http:// or https://: \"ftp://x\"",
+            "7: `database.url` must be sqlite:PATH or postgres://…",
+            "9: `keys.master_key` must be 32 bytes in base64",
+            "11: `pool.id` must be a region, one underscore and letters or digits, such as us-east-1_Example01, found \"us_east_1\"",
+        ]
+    );
+}
+
+#[test]
+fn names_must_not_be_given_twice() {
+    let found = mistakes(&format!(
+        "{POOL}name = 'a'\n[[pool.client]]\nid = 'c1'\nname = 'b'\n[[pool.group]]\nname = 'g'\n[[pool.group]]\nname = 'g'\n\
+         [[pool.user]]\nusername = 'u'\n[[pool.user]]\nusername = 'u'\n[[pool]]\nid = 'us-east-1_A'\nname = 'other'\n\
+         [[api]]\nname = 'x'\n[[api.route]]\nkey = 'GET /{{a}}'\nintegration = {{ respond = {{}} }}\n\
+         [[api.route]]\nkey = 'GET /{{b}}'\nintegration = {{ respond = {{}} }}\n[[api]]\nname = 'x'\n"
+    ));
+    let starts = [
+        "6: the client id \"c1\" is there already, at 3",
+        "11: the group \"g\" is there already, at 9",
+        "15: the user \"u\" is there already, at 13",
+        "17: the pool id \"us-east-1_A\" is there already, at 1",
+        "25: the route \"GET /{}\" is there already, at 22",
+        "28: the API id ",
+        "28: the API name \"x\" is there already, at 20",
+    ];
+    assert_eq!(found.len(), starts.len(), "{found:#?}");
+    for (found, start) in found.iter().zip(starts) {
+        assert!(found.replace("at :", "at ").starts_with(start), "{found} / {start}");
+    }
+}
+
+#[test]
+fn names_must_exist() {
+    let text = format!(
+        "{POOL}[[pool.group]]\nname = 'admin'\n[[pool.user]]\nusername = 'u'\ngroups = ['admn']\n[pool.triggers]\n\
+         PreTokenGeneration = 'groups-to-scope'\nPreSignUp = 'x'\nPreTokenGeneratoin = 'x'\n\
+         [[pool]]\nid = 'us-east-1_B'\n[[pool.client]]\nid = 'd1'\n[function.f]\nscript = 'here.js'\n\
+         [[api]]\nname = 'x'\n[api.authorizer.A]\ntype = 'JWT'\nissuer = 'pool:us-east-1_A'\naudience = ['d1']\n\
+         [api.authorizer.B]\ntype = 'JWT'\nissuer = 'pool:us-east-1_C'\naudience = ['c1']\n\
+         [api.authorizer.C]\ntype = 'JWT'\nissuer = 'https://id.example.com/'\naudience = ['anything']\n\
+         [[api.route]]\nkey = '$default'\nauthorizer = 'D'\nintegration = {{ function = 'g' }}\n"
+    );
+    assert_eq!(
+        mistakes(&text),
+        [
+            "9: there is no group \"admn\" in the pool us-east-1_A (did you mean `admin`?)",
+            "11: there is no function \"groups-to-scope\" (did you mean `groups-to-scopes`?)",
+            "12: the PreSignUp trigger is not built yet",
+            "13: unknown trigger `PreTokenGeneratoin` (did you mean `PreTokenGeneration`?)",
+            "25: there is no client \"d1\" in the pool us-east-1_A (did you mean `c1`?)",
+            "28: there is no pool \"us-east-1_C\" (did you mean `us-east-1_A`?)",
+            "36: there is no authorizer \"D\" in the API x (did you mean `A`?)",
+            "37: there is no function \"g\" (did you mean `f`?)",
+        ]
+    );
+}
+
+#[test]
+fn functions_are_scripts_that_exist() {
+    assert_eq!(
+        mistakes(
+            "[function.a]\nwebhook = 'https://x'\n[function.b]\nscript = 'gone.js'\ntimeout_seconds = 0\n[function.c]\nscirpt = 'here.js'\n"
+        ),
+        [
+            "2: `webhook` functions are not built yet",
+            "4: `function.b.script`: there is no file gone.js",
+            "5: `function.b.timeout_seconds` must be between 1 and 900, found 0",
+            "6: function \"c\" does not say what runs it: `script = \"FILE\"`",
+            "7: unknown key `function.c.scirpt` (did you mean `function.c.script`?)",
+        ]
+    );
+    let folder = Folder::with("[function.a]\nscript = 'here.js'\n");
+    let config = folder.load(&[], Flags::default()).unwrap();
+    assert!(matches!(&config.functions[0].runs, Runs::Script(path) if path.is_file()));
+}
+
+#[test]
+fn routes_and_integrations_are_checked() {
+    let text = "[[api]]\nname = 'x'\n[[api.route]]\nkey = 'get /'\nscopes = ['a']\nintegration = { respond = {}, http = 'http://10.0.0.1' }\n\
+                [[api.route]]\nkey = 'GET /'\n[[api.route]]\nkey = 'PUT /'\nintegration = { http = 'http://127.0.0.1:1', payload_format = '3.0' }\n\
+                [api.authorizer.A]\ntype = 'REQUEST'\nissuer = 'http://id.example.com'\nidentity_source = '$context.x'\n";
+    assert_eq!(
+        mistakes(text),
+        [
+            "4: the route key \"get /\" has the method \"get\", which is none of GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS, ANY",
+            "5: `api.route.scopes` needs an `authorizer`: without one the route is open",
+            "6: `api.route.integration.http` must be https, or set `gateway.allow_insecure_issuer = true`: \"http://10.0.0.1\"",
+            "6: `api.route.integration` must hold one of `function`, `http` and `respond`",
+            "7: missing key `api.route.integration`",
+            "11: `api.route.integration.payload_format` belongs to `function`",
+            "11: `api.route.integration.payload_format` must be \"1.0\" or \"2.0\", found \"3.0\" (did you mean `1.0`?)",
+            "12: missing key `api.authorizer.A.audience`",
+            "13: `REQUEST` authorizers are not built yet",
+            "14: `api.authorizer.A.issuer` must be https, or set `gateway.allow_insecure_issuer = true`: \"http://id.example.com\"",
+            "15: `api.authorizer.A.identity_source` must be $request.header.NAME or $request.querystring.NAME, found \"$context.x\"",
+        ]
+    );
+}
+
+#[test]
+fn the_environment_wins_over_the_file_and_flags_over_both() {
+    let folder =
+        Folder::with("region = 'eu-west-1'\n[server]\nlisten = '127.0.0.1:1'\n[gateway]\nlisten = '127.0.0.1:2'\n");
+    let environment = [
+        ("POOLHOUSE_SERVER__LISTEN", "127.0.0.1:3"),
+        ("POOLHOUSE_GATEWAY__LISTEN", "127.0.0.1:4"),
+        ("POOLHOUSE_GATEWAY__CLOCK_SKEW_SECONDS", "7"),
+        ("POOLHOUSE_PRUNE", "true"),
+        ("POOLHOUSE_SERVER__BEHIND_PROXY", "true"),
+        ("POOLHOUSE_SERVER__TRUSTED_PROXIES", "10.0.0.1, ::1"),
+        ("POOLHOUSE_ADMIN__ACCESS_KEYS", "[{ id = 'A', secret = 'b' }]"),
+        ("POOLHOUSE_TEST_ANYTHING", "x"),
+        ("POOLHOUSE_LOG", "debug"),
+        ("HOME", "/"),
+    ];
+    let flags = Flags { listen: Some("127.0.0.1:5".to_owned()), data: Some("d".to_owned()), gateway_listen: None };
+    let config = folder.load(&environment, flags).unwrap();
+    assert_eq!(config.region, "eu-west-1");
+    assert_eq!(config.server.listen.port(), 5);
+    assert_eq!(config.gateway.listen.port(), 4);
+    assert_eq!(config.gateway.clock_skew_seconds, 7);
+    assert!(config.prune);
+    assert_eq!(config.server.trusted_proxies, ["10.0.0.1", "::1"]);
+    assert_eq!(config.admin.access_keys[0].id, "A");
+    assert_eq!(config.database.url, "sqlite:d/poolhouse.db");
+}
+
+#[test]
+fn an_unknown_variable_is_a_mistake() {
+    assert_eq!(
+        mistakes_with("", &[("POOLHOUSE_SERVER__LISTNE", "x"), ("POOLHOUSE_LOGS", "x"), ("POOLHOUSE_PRUNE", "yes")]),
+        [
+            "POOLHOUSE_LOGS: unknown key `logs`",
+            "POOLHOUSE_PRUNE: `prune` must be true or false, found a string",
+            "POOLHOUSE_SERVER__LISTNE: unknown key `server.listne` (did you mean `server.listen`?)",
+        ]
+    );
+}
+
+#[test]
+fn a_secret_may_stand_in_a_file() {
+    let folder = Folder::with(&format!("{POOL}secret_file = 'client.secret'\n[database]\nurl_file = 'url'\n"));
+    folder.put("client.secret", "from the file\n");
+    folder.put("url", "postgres://u:p@localhost/d\n");
+    let config = folder.load(&[("POOLHOUSE_DATABASE__URL", "sqlite:x.db")], Flags::default()).unwrap();
+    assert_eq!(config.pools[0].clients[0].secret.as_ref().unwrap().expose(), "from the file");
+    assert_eq!(config.database.url, "sqlite:x.db", "the environment wins over the file's other key");
+    let config = folder.load(&[], Flags::default()).unwrap();
+    assert_eq!(config.database.url, "postgres://u:p@localhost/d");
+    assert!(!format!("{config:?}").contains("u:p"), "no secret in a debug form");
+
+    let found = mistakes(&format!("{POOL}secret = 'x'\nsecret_file = 'y'\n[keys]\nmaster_key_file = 'gone'\n"));
+    assert_eq!(found[0], "6: `pool.client.secret` and `pool.client.secret_file` are given both; keep one");
+    assert!(found[1].starts_with("8: `keys.master_key_file`: cannot read gone: "), "{found:?}");
+    assert_eq!(found.len(), 2);
+}
+
+#[test]
+fn development_stays_on_this_machine() {
+    let text = "[server]\nlisten = '0.0.0.0:9229'\n[gateway]\nlisten = '[::]:9230'\n";
+    let found = mistakes(text);
+    assert!(found[0].starts_with("2: `server.listen` 0.0.0.0:9229 can be reached by other machines"), "{found:?}");
+    assert!(found[1].starts_with("4: `gateway.listen` [::]:9230 can be reached by other machines"), "{found:?}");
+    assert_eq!(found.len(), 2);
+    assert!(config(&format!("allow_remote = true\n{text}")).allow_remote);
+}
+
+#[test]
+fn production_refuses_every_weak_setting() {
+    let text = "mode = 'production'\n[server]\npublic_url = 'http://id.example.com'\n[database]\ndurability = 'relaxed'\n\
+                [hashing]\nmemory_kib = 1024\n[admin]\naccess_keys = [{ id = 'A', secret = 'short' }]\n\
+                [[pool]]\nid = 'us-east-1_A'\n[[pool.user]]\nusername = 'u'\npassword = 'Admin-1234'\n";
+    assert_eq!(
+        mistakes(text),
+        [
+            "3: `server.public_url` is weak: production needs https, or `server.behind_proxy = true` with `server.trusted_proxies`",
+            "5: `database.durability` is weak: production needs \"full\"",
+            "6: `hashing` is weak: production needs at least 19456 KiB with 2 iterations, or an equal of OWASP's list",
+            "9: `admin.access_keys.secret` is weak: production needs at least 16 characters",
+            "14: `pool.user.password` is a published example; production needs a secret of its own",
+        ]
+    );
+    let found = mistakes("mode = 'production'\n");
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found.contains(&"1: production needs an access key for administrators: `admin.access_keys`".to_owned()));
+    let strong = "mode = 'production'\n[server]\nlisten = '0.0.0.0:9229'\nbehind_proxy = true\ntrusted_proxies = ['10.0.0.0/8']\n\
+                  [admin]\naccess_keys = [{ id = 'A', secret = 'Kq3vT9xZ2mWn8RbL' }]\n";
+    let config = config(strong);
+    assert_eq!((config.database.durability, config.hashing), (Durability::Full, Hashing::OWASP));
+}
+
+#[test]
+fn tls_is_self_signed_or_two_files() {
+    assert_eq!(config("[server]\ntls = 'self-signed'\n").server.public_url, "https://localhost:9229");
+    assert_eq!(
+        mistakes("[server]\ntls = 'auto'\nbehind_proxy = true\n"),
+        [
+            "2: `server.tls` must be \"self-signed\" or { cert = …, key = … }",
+            "3: `server.behind_proxy` needs `server.trusted_proxies`: whose word to believe",
+        ]
+    );
+    assert_eq!(
+        mistakes("[server]\ntls = { cert = 'gone.pem' }\n"),
+        ["2: `server.tls.cert`: there is no file gone.pem", "2: missing key `server.tls.key`"]
+    );
+}
