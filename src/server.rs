@@ -1,15 +1,221 @@
-//! Assembly: opens the store, loads keys, nests the routers and runs the listeners.
+//! Assembly: opens the store, loads keys and functions, applies the configuration, nests the routers and runs the listeners.
+//!
+//! Nothing is decided here. What a program that embeds the server needs is [`Poolhouse`] and its [`Builder`].
 
-use crate::config::{Config, Mistake};
+mod background;
+mod health;
+mod issuers;
+mod listener;
 
-/// Serves until a signal stops it.
-pub async fn serve(config: Config) -> anyhow::Result<()> {
-    let _ = config;
-    anyhow::bail!("not assembled yet")
-}
+use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use axum::Router;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    api,
+    config::{Config, Mistake, Mode},
+    controls,
+    flows::{App, Cx, Setup, directory::Directory, key_ring::KeyRing},
+    functions::Functions,
+    gateway::Gateway,
+    hooks::{Hook, Hooks, Trigger},
+    import,
+    keys::{hashing::Hasher, seal::Sealer},
+    kit::{clock::Clock, random::Random},
+    oauth, pages,
+    post::Post,
+    store::{self, Store},
+};
+
+/// How long a PostgreSQL server that is starting is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
+const MASTER_KEY_FILE: &str = "master.key";
 
 /// Judges what only the rooms that receive a section can judge: settings against the service's facts, the syntax of
 /// functions. Touches nothing.
-pub fn check(_config: &Config) -> Vec<Mistake> {
-    Vec::new()
+pub fn check(config: &Config) -> Vec<Mistake> {
+    let mut mistakes = import::check(config);
+    if let Err(error) = Functions::load(&config.functions) {
+        mistakes.push(Mistake::new(&error.place(), error.to_string()));
+    }
+    mistakes
+}
+
+/// Serves until a signal stops the process.
+pub async fn serve(config: Config, metrics: Option<PrometheusHandle>) -> anyhow::Result<()> {
+    let mut builder = Poolhouse::builder(config);
+    builder.metrics = metrics;
+    builder.build().await?.serve(background::signal()).await
+}
+
+/// A server that is ready to serve: its listeners are bound, its database is open, its configuration is applied.
+pub struct Poolhouse {
+    app: Arc<App>,
+    gateway: Arc<Gateway>,
+    main: TcpListener,
+    gate: TcpListener,
+    tls: Option<listener::Tls>,
+    router: Router,
+}
+
+/// Makes a [`Poolhouse`] from a configuration and, where it is embedded, from Rust.
+pub struct Builder {
+    config: Config,
+    clock: Clock,
+    random: Random,
+    hooks: Vec<Box<dyn FnOnce(&mut Hooks) + Send>>,
+    metrics: Option<PrometheusHandle>,
+}
+
+impl Builder {
+    /// Lets `hook` answer trigger `T` in every pool that names `name` for it.
+    #[must_use]
+    pub fn hook<T: Trigger>(mut self, name: &str, hook: impl Hook<T>) -> Self {
+        let name = name.to_owned();
+        self.hooks.push(Box::new(move |hooks| hooks.register::<T>(&name, Arc::new(hook))));
+        self
+    }
+
+    /// Another clock than the system's, for tests that move time.
+    #[must_use]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Opens and binds everything, migrates the database and applies the configuration.
+    pub async fn build(self) -> anyhow::Result<Poolhouse> {
+        let Self { config, clock, random, hooks, metrics } = self;
+        let main = bind(config.server.listen).await?;
+        let gate = bind(config.gateway.listen).await?;
+        let tls = config.server.tls.as_ref().map(|tls| listener::Tls::new(tls, &config.server.public_url)).transpose()?;
+        let functions = Arc::new(Functions::load(&config.functions)?);
+        let app = Arc::new(open(&config, clock, random, &functions, hooks).await?);
+        let cx = Cx::new(Arc::clone(&app), &config.region, app.random.uuid());
+        import::apply(&cx, &config).await?;
+        let gateway = Gateway::new(
+            &config.apis,
+            &config.gateway,
+            functions,
+            Arc::new(issuers::OwnPools::new(Arc::clone(&app))),
+            app.clock.clone(),
+            app.random.clone(),
+            &config.account_id,
+            &config.region,
+        )?;
+        let router = router(&app, metrics);
+        Ok(Poolhouse { app, gateway: Arc::new(gateway), main, gate, tls, router })
+    }
+}
+
+impl Poolhouse {
+    pub fn builder(config: Config) -> Builder {
+        Builder { config, clock: Clock::system(), random: Random::system(), hooks: Vec::new(), metrics: None }
+    }
+
+    /// Where the main listener is bound.
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        self.main.local_addr()
+    }
+
+    /// Where the gateway's listener is bound.
+    pub fn gateway_address(&self) -> std::io::Result<SocketAddr> {
+        self.gate.local_addr()
+    }
+
+    /// Serves until `stop` is over; then no connection is taken any more, and requests in flight end.
+    pub async fn serve(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+        tracing::info!(
+            url = self.app.setup.public_url,
+            listen = %self.address()?,
+            gateway = %self.gateway_address()?,
+            "poolhouse is ready"
+        );
+        let shutdown = CancellationToken::new();
+        let background = tokio::spawn(background::run(Arc::clone(&self.app), shutdown.clone()));
+        let main = tokio::spawn(listener::serve(self.main, self.tls, self.router, shutdown.clone()));
+        let gate = tokio::spawn(self.gateway.serve(self.gate, shutdown.clone()));
+        stop.await;
+        tracing::info!("stopping: requests in flight end first");
+        shutdown.cancel();
+        let (main, gate, background) = tokio::join!(main, gate, background);
+        main?;
+        gate?;
+        background?;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
+}
+
+async fn open(
+    config: &Config,
+    clock: Clock,
+    random: Random,
+    functions: &Arc<Functions>,
+    hooks: Vec<Box<dyn FnOnce(&mut Hooks) + Send>>,
+) -> anyhow::Result<App> {
+    let sealer = sealer(config, &random)?;
+    let store = Store::open_waiting(&config.database.url, config.database.durability, sealer.clone(), PATIENCE)
+        .await
+        .context("cannot open the database")?;
+    store.migrate().await.context("cannot bring the database up to date")?;
+    let mut tx = store.begin().await?;
+    store::signing_keys::prove_master_key(&mut tx).await?;
+    tx.commit().await?;
+    let mut registry = Hooks::new(Arc::clone(functions));
+    for register in hooks {
+        register(&mut registry);
+    }
+    let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    Ok(App {
+        directory: Directory::new(&store),
+        key_ring: KeyRing::new(&store),
+        hasher: Hasher::new(config.hashing, workers)?,
+        hooks: registry,
+        post: match config.mode {
+            Mode::Development => Post::inbox(),
+            Mode::Production => Post::nowhere(),
+        },
+        setup: Setup {
+            mode: config.mode,
+            account_id: config.account_id.clone(),
+            region: config.region.clone(),
+            public_url: config.server.public_url.trim_end_matches('/').to_owned(),
+            issuer: config.server.issuer,
+            admin_keys: config.admin.access_keys.clone(),
+        },
+        store,
+        clock,
+        random,
+        sealer,
+    })
+}
+
+fn sealer(config: &Config, random: &Random) -> anyhow::Result<Sealer> {
+    if let Some(key) = &config.keys.master_key {
+        return Sealer::from_base64(key).context("[keys] master_key");
+    }
+    std::fs::create_dir_all(&config.data).with_context(|| format!("cannot make {}", config.data.display()))?;
+    let path = config.data.join(MASTER_KEY_FILE);
+    Sealer::load_or_create(&path, random).with_context(|| format!("the master key {}", path.display()))
+}
+
+fn router(app: &Arc<App>, metrics: Option<PrometheusHandle>) -> Router {
+    let mut router = Router::new()
+        .merge(api::router().with_state(Arc::clone(app)))
+        .merge(oauth::router(Arc::clone(app)))
+        .merge(pages::router(Arc::clone(app)))
+        .merge(health::router(Arc::clone(app), metrics));
+    if app.setup.mode == Mode::Development {
+        router = router.nest("/_poolhouse", controls::router(Arc::clone(app)));
+    }
+    router.layer(tower_http::catch_panic::CatchPanicLayer::new())
 }

@@ -10,7 +10,7 @@ const PUBLISHED: &[&str] = &[
     "Admin-1234",
     "Regular-1234",
     "Stranger-1234",
-    "example-machine-secret-0123456789",
+    "example_machine_secret_0123456789",
     "example-admin-secret-0123456789",
     "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
     "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",

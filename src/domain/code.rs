@@ -76,6 +76,10 @@ impl Medium {
         }
     }
 
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Email, Self::Sms].into_iter().find(|medium| medium.name() == name)
+    }
+
     pub fn of_attribute(attribute: &str) -> Option<Self> {
         [Self::Email, Self::Sms].into_iter().find(|medium| medium.attribute() == attribute)
     }

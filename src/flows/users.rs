@@ -143,7 +143,7 @@ async fn invite(
             Medium::Sms => Template { subject: None, body: text("SMSMessage") },
         },
     };
-    Ok(cx.app.post.send(tx, letter, cx.random(), cx.now()).await?)
+    codes::deliver(cx, tx, letter, cx.now()).await
 }
 
 /// A page of the pool's users, or of those that a filter finds.

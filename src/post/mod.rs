@@ -1,13 +1,12 @@
 //! Messages to people: verification codes, temporary passwords.
 //!
-//! In development every message lands in the inbox, a table that `/_poolhouse/messages` reads, so that a test can find its
-//! code. Real delivery is not built yet; in production a flow that has to reach somebody therefore fails with a delivery
+//! In development every message lands in the inbox: a table that `/_poolhouse/messages` reads, so that a test can find its
+//! code. Flows write it there, in the transaction of the change that it tells about. Real delivery is not built yet; in production a flow that has to reach somebody therefore fails with a delivery
 //! error, and says so before it changes anything.
 
 use crate::{
-    domain::code::Medium,
+    domain::{code::Medium, message::Message},
     kit::{clock::Time, random::Random},
-    store::{self, Tx, messages::Message},
 };
 
 /// What is said, and whether in the pool's own words.
@@ -60,21 +59,22 @@ impl Post {
     pub fn can_deliver(&self) -> bool {
         self.has_inbox
     }
+}
 
-    /// Puts the letter into the inbox, in the transaction of the change that it tells about.
-    pub async fn send(&self, tx: &mut Tx, letter: Letter, random: &Random, now: Time) -> store::Result<()> {
-        let (subject, body) = words(&letter);
-        let message = Message {
+impl Letter {
+    /// The message that goes to the person.
+    pub fn written(self, random: &Random, now: Time) -> Message {
+        let (subject, body) = words(&self);
+        Message {
             id: random.uuid(),
-            pool_id: letter.pool_id,
-            medium: letter.medium.name().to_owned(),
-            recipient: letter.recipient,
-            subject: (letter.medium == Medium::Email).then_some(subject),
+            pool_id: self.pool_id,
+            medium: self.medium,
+            recipient: self.recipient,
+            subject: (self.medium == Medium::Email).then_some(subject),
             body,
-            code: Some(letter.code),
+            code: Some(self.code),
             created_at: now,
-        };
-        store::messages::insert(tx, &message).await
+        }
     }
 }
 

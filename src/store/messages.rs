@@ -1,22 +1,10 @@
 //! Messages that were sent, as development shows them.
 
-use super::{Result, Tx, row::row};
-use crate::kit::clock::Time;
-
-/// One message to one person.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Message {
-    pub id: String,
-    pub pool_id: String,
-    /// `EMAIL` or `SMS`.
-    pub medium: String,
-    pub recipient: String,
-    pub subject: Option<String>,
-    pub body: String,
-    /// The code or the temporary password that it carries.
-    pub code: Option<String>,
-    pub created_at: Time,
-}
+use super::{Result, StoreError, Tx, row::row};
+use crate::{
+    domain::{code::Medium, message::Message},
+    kit::clock::Time,
+};
 
 row! {
     struct MessageRow {
@@ -31,18 +19,20 @@ row! {
     }
 }
 
-impl From<MessageRow> for Message {
-    fn from(row: MessageRow) -> Self {
-        Self {
+impl TryFrom<MessageRow> for Message {
+    type Error = StoreError;
+
+    fn try_from(row: MessageRow) -> Result<Self> {
+        Ok(Self {
             id: row.id,
             pool_id: row.pool_id,
-            medium: row.medium,
+            medium: Medium::from_name(&row.medium).ok_or(StoreError::Corrupt("message medium"))?,
             recipient: row.recipient,
             subject: row.subject,
             body: row.body,
             code: row.code,
             created_at: Time::from_millis(row.created_at),
-        }
+        })
     }
 }
 
@@ -53,7 +43,7 @@ pub async fn insert(tx: &mut Tx, message: &Message) -> Result<()> {
     )
     .bind(&*message.id)
     .bind(&*message.pool_id)
-    .bind(&*message.medium)
+    .bind(message.medium.name())
     .bind(&*message.recipient)
     .bind(message.subject.clone())
     .bind(&*message.body)
@@ -79,5 +69,5 @@ pub async fn newest(tx: &mut Tx, recipient: Option<&str>, limit: i64) -> Result<
         .bind(limit)
         .all::<MessageRow>()
         .await?;
-    Ok(rows.into_iter().map(Into::into).collect())
+    rows.into_iter().map(TryInto::try_into).collect()
 }

@@ -20,6 +20,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (5, "grants", include_str!("../../migrations/0005_grants.sql")),
     (6, "codes", include_str!("../../migrations/0006_codes.sql")),
     (7, "master key", include_str!("../../migrations/0007_master_key.sql")),
+    (8, "applied", include_str!("../../migrations/0008_applied.sql")),
 ];
 
 /// Brings the database behind `connection` up to date. Several instances may do so at once on PostgreSQL: an advisory lock

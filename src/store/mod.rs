@@ -20,6 +20,7 @@ mod row;
 mod sql;
 mod sqlite;
 
+pub mod applied;
 pub mod browser_sessions;
 pub mod clients;
 pub mod codes;

@@ -1,0 +1,213 @@
+//! `poolhouse.toml`: its pools with all that is in them.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use anyhow::Context;
+use serde_json::{Map, Value, json};
+
+use crate::{
+    config::{self, Config},
+    domain::{Pool, User, user::Attributes},
+    flows::{
+        Cx, attributes,
+        attributes::Writer,
+        clients::{self, DesiredClient},
+        directory,
+        groups::{self, DesiredGroup},
+        key_ring,
+        pools::{self, DesiredPool},
+        resource_servers::{self, DesiredResourceServer},
+        users::{self, Create, Invitation},
+    },
+    keys::{same, seal::Purpose},
+    store,
+};
+
+/// A user is in at most so many groups.
+const ALL_GROUPS: i64 = 1_000;
+
+/// Makes the database hold what the file says.
+pub async fn apply(cx: &Cx, config: &Config) -> anyhow::Result<()> {
+    for pool in &config.pools {
+        apply_pool(cx, config, pool).await.with_context(|| format!("{}: pool {}", pool.at, pool.id))?;
+    }
+    if config.prune {
+        prune(cx, config).await.context("prune")?;
+    }
+    Ok(())
+}
+
+async fn apply_pool(cx: &Cx, config: &Config, pool: &config::pool::Pool) -> anyhow::Result<()> {
+    let desired = DesiredPool {
+        id: pool.id.clone(),
+        name: pool.name.clone(),
+        strict_oidc: pool.strict_oidc,
+        settings: with_triggers(config, pool),
+    };
+    let applied = pools::apply(cx, desired).await?;
+    tracing::debug!(pool = pool.id, ?applied, "pool");
+    for server in &pool.resource_servers {
+        let desired = DesiredResourceServer {
+            identifier: server.identifier.clone(),
+            name: server.name.clone(),
+            scopes: server.scopes.clone(),
+        };
+        resource_servers::apply(cx, &pool.id, desired)
+            .await
+            .with_context(|| format!("{}: resource server {}", server.at, server.identifier))?;
+    }
+    for client in &pool.clients {
+        let desired = DesiredClient {
+            id: client.id.clone(),
+            name: client.name.clone(),
+            secret: client.secret.clone(),
+            settings: client.settings.value.clone(),
+        };
+        clients::apply(cx, &pool.id, desired).await.with_context(|| format!("{}: client {}", client.at, client.id))?;
+    }
+    for group in &pool.groups {
+        let desired = DesiredGroup {
+            name: group.name.clone(),
+            description: group.description.clone(),
+            role_arn: group.role_arn.clone(),
+            precedence: group.precedence,
+        };
+        groups::apply(cx, &pool.id, desired).await.with_context(|| format!("{}: group {}", group.at, group.name))?;
+    }
+    let stored = directory::pool(cx, &pool.id).await?;
+    for user in &pool.users {
+        apply_user(cx, &stored, user).await.with_context(|| format!("{}: user {}", user.at, user.username))?;
+    }
+    key_ring::prepare(cx, &pool.id);
+    Ok(())
+}
+
+/// The pool's settings with its `[pool.triggers]` as the service writes them: names become ARNs.
+fn with_triggers(config: &Config, pool: &config::pool::Pool) -> Map<String, Value> {
+    let mut settings = pool.settings.value.clone();
+    if pool.triggers.is_empty() {
+        return settings;
+    }
+    let region = crate::kit::ids::region_of(&pool.id);
+    let triggers = settings.entry("LambdaConfig").or_insert_with(|| json!({}));
+    if let Some(triggers) = triggers.as_object_mut() {
+        for (trigger, function) in &pool.triggers {
+            let arn = format!("arn:aws:lambda:{region}:{}:function:{}", config.account_id, function.value);
+            triggers.insert(trigger.clone(), json!(arn));
+        }
+    }
+    settings
+}
+
+async fn apply_user(cx: &Cx, pool: &Arc<Pool>, wanted: &config::pool::User) -> anyhow::Result<()> {
+    let found = store::users::by_login(&mut cx.read().await?, pool, &wanted.username).await?;
+    let user = match found {
+        None => make_user(cx, pool, wanted).await?,
+        Some(user) => {
+            let differs = |(name, value): &(&String, &String)| user.attribute(name) != Some(value.as_str());
+            let changed: Attributes =
+                wanted.attributes.iter().filter(differs).map(|(name, value)| (name.clone(), value.clone())).collect();
+            if !changed.is_empty() {
+                attributes::update(cx, pool, &user, changed, Writer::Administrator).await?;
+            }
+            apply_password(cx, pool, &user, wanted).await?;
+            user
+        }
+    };
+    let mut tx = cx.read().await?;
+    let held: BTreeSet<String> = store::groups::of_user(&mut tx, &pool.id, &user.sub, "", ALL_GROUPS)
+        .await?
+        .into_iter()
+        .map(|group| group.name)
+        .collect();
+    drop(tx);
+    for group in wanted.groups.iter().filter(|group| !held.contains(&group.value)) {
+        groups::add_member(cx, &pool.id, &group.value, &user.username).await?;
+    }
+    Ok(())
+}
+
+async fn make_user(cx: &Cx, pool: &Arc<Pool>, wanted: &config::pool::User) -> anyhow::Result<User> {
+    let create = Create {
+        pool: Arc::clone(pool),
+        username: wanted.username.clone(),
+        attributes: wanted.attributes.clone(),
+        temporary_password: wanted.password.clone(),
+        invitation: Invitation::Suppress,
+        force_alias: false,
+    };
+    let user = users::create(cx, create).await?;
+    apply_password(cx, pool, &user, wanted).await?;
+    Ok(user)
+}
+
+/// Sets the file's password when it is not the one that was applied last.
+async fn apply_password(
+    cx: &Cx,
+    pool: &Arc<Pool>,
+    user: &User,
+    wanted: &config::pool::User,
+) -> anyhow::Result<()> {
+    let Some(password) = &wanted.password else { return Ok(()) };
+    let subject = format!("password:{}:{}", pool.id, user.sub);
+    let message = format!("{subject}\0{}", password.expose());
+    let digest = cx.app.sealer.mac(Purpose::Credential, message.as_bytes());
+    let last = store::applied::digest(&mut cx.read().await?, &subject).await?;
+    if last.is_some_and(|last| same(&last, &digest)) {
+        return Ok(());
+    }
+    users::set_password(cx, pool, user, password, true).await?;
+    let mut tx = cx.begin().await?;
+    store::applied::put(&mut tx, &subject, &digest).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Removes the pools, clients and groups that the file does not name. Users are pruned only where the file names some.
+async fn prune(cx: &Cx, config: &Config) -> anyhow::Result<()> {
+    for pool_id in pools::ids(cx).await? {
+        let Some(named) = config.pools.iter().find(|pool| pool.id == pool_id) else {
+            tracing::warn!(pool = pool_id, "pruning a pool that the file does not name");
+            pools::remove(cx, &pool_id).await?;
+            continue;
+        };
+        for client_id in clients::ids(cx, &pool_id).await? {
+            if !named.clients.iter().any(|client| client.id == client_id) {
+                tracing::warn!(client = client_id, "pruning a client that the file does not name");
+                clients::remove(cx, &pool_id, &client_id).await?;
+            }
+        }
+        for name in groups::names(cx, &pool_id).await? {
+            if !named.groups.iter().any(|group| group.name == name) {
+                tracing::warn!(group = name, "pruning a group that the file does not name");
+                groups::remove(cx, &pool_id, &name).await?;
+            }
+        }
+        prune_users(cx, named).await?;
+    }
+    Ok(())
+}
+
+async fn prune_users(cx: &Cx, named: &config::pool::Pool) -> anyhow::Result<()> {
+    if named.users.is_empty() {
+        return Ok(());
+    }
+    let pool = directory::pool(cx, &named.id).await?;
+    let mut kept = BTreeSet::new();
+    for user in &named.users {
+        if let Some(found) = store::users::by_login(&mut cx.read().await?, &pool, &user.username).await? {
+            kept.insert(found.sub);
+        }
+    }
+    let mut cursor = None;
+    loop {
+        let page = users::list(cx, &pool, None, 60, cursor.as_deref()).await?;
+        for user in page.items.iter().filter(|user| !kept.contains(&user.sub)) {
+            tracing::warn!(user = user.username, "pruning a user that the file does not name");
+            users::delete(cx, user).await?;
+        }
+        cursor = page.next;
+        if cursor.is_none() {
+            return Ok(());
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! What goes on beside requests: removing what has ended, and waiting for the signal to stop.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::{flows::App, store};
+
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// Rows of a kind in one transaction: few enough that nobody waits for the sweep.
+const SWEEP_ROWS: i64 = 500;
+
+/// Runs until `shutdown`.
+pub(super) async fn run(app: Arc<App>, shutdown: CancellationToken) {
+    let mut ticks = tokio::time::interval(SWEEP_EVERY);
+    // The first tick is immediate, and a start has better things to do.
+    ticks.tick().await;
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        if let Err(error) = sweep(&app, &shutdown).await {
+            tracing::warn!(%error, "what has ended was not removed; the next sweep tries again");
+        }
+    }
+}
+
+async fn sweep(app: &App, shutdown: &CancellationToken) -> store::Result<()> {
+    while !shutdown.is_cancelled() {
+        let mut tx = app.store.begin().await?;
+        let removed = store::grants::sweep(&mut tx, app.clock.now(), SWEEP_ROWS).await?;
+        tx.commit().await?;
+        if removed == 0 {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Returns at the first interrupt or request to terminate.
+pub(super) async fn signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return interrupt().await };
+    tokio::select! {
+        () = interrupt() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+async fn interrupt() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        // Without a handler nothing ever arrives; the process still ends by the signal's default.
+        std::future::pending::<()>().await;
+    }
+}

@@ -1,0 +1,132 @@
+//! The main listener: HTTP/1.1 and HTTP/2, with or without TLS, bounded in time and size, and gentle at the end.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use axum::{Router, body::Body, extract::ConnectInfo};
+use hyper::{Request, body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{conn::auto, graceful::GracefulShutdown},
+};
+use rustls::{
+    ServerConfig,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+use crate::config::server;
+
+/// Slow heads hold no connection longer than this.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Request line and headers of HTTP/1.1 together.
+const HEAD_LIMIT: usize = 64 * 1024;
+/// How long requests in flight may take after the signal to stop.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// A certificate and its key, ready for handshakes.
+pub(super) struct Tls(TlsAcceptor);
+
+impl Tls {
+    /// Reads the files, or makes a certificate for this run.
+    pub(super) fn new(section: &server::Tls, public_url: &str) -> anyhow::Result<Self> {
+        let (chain, key) = match section {
+            server::Tls::Files { cert, key } => {
+                let chain = CertificateDer::pem_file_iter(cert)
+                    .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+                    .with_context(|| format!("the certificate {}", cert.display()))?;
+                let key =
+                    PrivateKeyDer::from_pem_file(key).with_context(|| format!("the private key {}", key.display()))?;
+                (chain, key)
+            }
+            server::Tls::SelfSigned => self_signed(public_url)?,
+        };
+        let mut config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .context("the certificate and the private key do not belong together")?;
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(Self(TlsAcceptor::from(Arc::new(config))))
+    }
+}
+
+fn self_signed(public_url: &str) -> anyhow::Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {
+    let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
+    if let Some(host) = url::Url::parse(public_url)?.host_str() {
+        names.push(host.to_owned());
+    }
+    let made = rcgen::generate_simple_self_signed(names)?;
+    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).map_err(anyhow::Error::msg)?;
+    Ok((vec![made.cert.der().clone()], key))
+}
+
+/// Takes connections until `shutdown`, then waits for requests in flight.
+pub(super) async fn serve(listener: TcpListener, tls: Option<Tls>, router: Router, shutdown: CancellationToken) {
+    let mut http = auto::Builder::new(TokioExecutor::new());
+    http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_LIMIT);
+    http.http2().timer(TokioTimer::new()).keep_alive_interval(Some(Duration::from_secs(30))).max_concurrent_streams(256);
+    let http = Arc::new(http);
+    let graceful = GracefulShutdown::new();
+    let hang_up = CancellationToken::new();
+    loop {
+        let (stream, peer) = tokio::select! {
+            () = shutdown.cancelled() => break,
+            accepted = listener.accept() => match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    // Out of file descriptors, most likely: others must end before one more can begin.
+                    tracing::warn!(%error, "cannot take a connection");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            },
+        };
+        let (http, router, acceptor) = (Arc::clone(&http), router.clone(), tls.as_ref().map(|tls| tls.0.clone()));
+        let (watcher, hang_up) = (graceful.watcher(), hang_up.clone());
+        tokio::spawn(async move {
+            let serve = connection(&http, watcher, stream, peer, acceptor, router);
+            tokio::select! {
+                outcome = serve => if let Err(error) = outcome {
+                    tracing::debug!(%peer, error, "a connection broke");
+                },
+                () = hang_up.cancelled() => {}
+            }
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
+        tracing::warn!("requests that did not end in time are cut off");
+    }
+    hang_up.cancel();
+}
+
+type Http = auto::Builder<TokioExecutor>;
+
+async fn connection(
+    http: &Http,
+    watcher: hyper_util::server::graceful::Watcher,
+    stream: TcpStream,
+    peer: SocketAddr,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    // Answers are written whole, and nobody should wait for the kernel to collect more.
+    stream.set_nodelay(true)?;
+    let service = service_fn(move |request: Request<Incoming>| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(ConnectInfo(peer));
+        router.clone().oneshot(request)
+    });
+    match tls {
+        None => watcher.watch(http.serve_connection(TokioIo::new(stream), service)).await,
+        Some(acceptor) => {
+            let stream = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await??;
+            watcher.watch(http.serve_connection(TokioIo::new(stream), service)).await
+        }
+    }
+}
