@@ -28,13 +28,11 @@ impl Database {
             Some(url) => match url.value.strip_prefix("sqlite:") {
                 Some(path) => {
                     let path = path.strip_prefix("//").unwrap_or(path);
-                    if path.is_empty() || path.starts_with('?') {
-                        section.reading.refuse(&url.at, "`database.url` names no file: write sqlite:PATH");
+                    if path.is_empty() || path.contains('?') || path == ":memory:" {
+                        let message = "`database.url` must be sqlite: and the path of a file, nothing else";
+                        section.reading.refuse(&url.at, message);
                     }
-                    match path {
-                        ":memory:" => url.value,
-                        path => format!("sqlite:{}", section.reading.resolve(&url.at, path).display()),
-                    }
+                    format!("sqlite:{}", section.reading.resolve(&url.at, path).display())
                 }
                 None if url.value.starts_with("postgres://") || url.value.starts_with("postgresql://") => {
                     if url::Url::parse(&url.value).is_err() {

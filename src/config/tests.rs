@@ -337,3 +337,16 @@ fn tls_is_self_signed_or_two_files() {
         ["2: `server.tls.cert`: there is no file gone.pem", "2: missing key `server.tls.key`"]
     );
 }
+
+#[test]
+fn a_sqlite_url_names_a_file() {
+    let folder = Folder::with("[database]\nurl = 'sqlite:a/b.db'\n");
+    let config = folder.load(&[], Flags::default()).unwrap();
+    assert_eq!(config.database.url, format!("sqlite:{}/a/b.db", folder.0.path().display()));
+    for url in ["sqlite:", "sqlite::memory:", "sqlite:a.db?mode=ro"] {
+        assert_eq!(
+            mistakes(&format!("[database]\nurl = '{url}'\n")),
+            ["2: `database.url` must be sqlite: and the path of a file, nothing else"]
+        );
+    }
+}
