@@ -119,8 +119,8 @@ pub(super) async fn read(head: &Parts, body: Body) -> Result<Bytes, Fault> {
         return Err(Fault::ContentType);
     }
     axum::body::to_bytes(body, LARGEST_BODY).await.map_err(|error| {
-        let is_too_large =
-            std::error::Error::source(&error).is_some_and(|cause| cause.is::<http_body_util::LengthLimitError>());
+        let is_too_large = std::error::Error::source(&error)
+            .is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>);
         if is_too_large { Fault::TooLarge } else { Fault::Broken }
     })
 }

@@ -284,3 +284,6 @@ fn incomplete(text: impl Into<String>) -> Fault {
 fn invalid(text: impl Into<String>) -> Fault {
     Fault::InvalidSignature(text.into())
 }
+
+#[cfg(test)]
+mod tests;

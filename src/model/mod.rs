@@ -17,3 +17,6 @@ pub use facts::{Facts, Kind, Model, Shape};
 pub static MODEL: LazyLock<Model> = LazyLock::new(|| {
     Model::parse(include_str!("../../model/cognito-idp.json")).expect("tests parse the embedded file")
 });
+
+#[cfg(test)]
+mod tests;
