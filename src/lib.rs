@@ -7,6 +7,7 @@ pub mod config;
 pub mod domain;
 pub mod flows;
 pub mod functions;
+pub mod gateway;
 pub mod hooks;
 pub mod keys;
 pub mod kit;

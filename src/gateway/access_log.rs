@@ -1,0 +1,84 @@
+//! One event for each request, also for every refusal, and the counters. No token, no query and no header gets in: a query may
+//! hold a token. Labels of metrics come from the configuration only, so that clients cannot make new ones.
+
+use std::{
+    collections::BTreeMap,
+    sync::{OnceLock, PoisonError, RwLock},
+};
+
+use http::{Response, StatusCode};
+use http_body::Body as _;
+use metrics::{Counter, Histogram};
+
+use super::{body::Body, exchange::Exchange, refusal::Refusal};
+
+/// The counters of one route, made when first needed: the recorder must be installed before the gateway serves.
+pub(super) struct Meters {
+    api: String,
+    route: String,
+    ok: OnceLock<Counter>,
+    others: RwLock<BTreeMap<u16, Counter>>,
+    latency: OnceLock<Histogram>,
+}
+
+impl Meters {
+    pub(super) fn new(api: &str, route: &str) -> Self {
+        Self {
+            api: api.to_owned(),
+            route: route.to_owned(),
+            ok: OnceLock::new(),
+            others: RwLock::default(),
+            latency: OnceLock::new(),
+        }
+    }
+
+    fn count(&self, status: StatusCode, seconds: f64) {
+        if status == StatusCode::OK {
+            self.ok.get_or_init(|| self.counter(status)).increment(1);
+        } else {
+            self.count_other(status);
+        }
+        let latency = || metrics::histogram!("poolhouse_gateway_request_seconds", "api" => self.api.clone(), "route" => self.route.clone());
+        self.latency.get_or_init(latency).record(seconds);
+    }
+
+    fn count_other(&self, status: StatusCode) {
+        if let Some(counter) = self.others.read().unwrap_or_else(PoisonError::into_inner).get(&status.as_u16()) {
+            counter.increment(1);
+            return;
+        }
+        let mut others = self.others.write().unwrap_or_else(PoisonError::into_inner);
+        others.entry(status.as_u16()).or_insert_with(|| self.counter(status)).increment(1);
+    }
+
+    fn counter(&self, status: StatusCode) -> Counter {
+        metrics::counter!(
+            "poolhouse_gateway_requests_total",
+            "api" => self.api.clone(), "route" => self.route.clone(), "status" => status.as_str().to_owned()
+        )
+    }
+}
+
+/// Writes down how a request was answered. `unrouted` counts what found no route.
+pub(super) fn record(exchange: &Exchange<'_>, response: &Response<Body>, refusal: Option<&Refusal>, unrouted: &Meters) {
+    let elapsed = exchange.began.elapsed();
+    let status = response.status();
+    exchange.route.map_or(unrouted, |route| &route.meters).count(status, elapsed.as_secs_f64());
+    if let Some(Refusal::Function(reason) | Refusal::Unavailable(reason)) = refusal {
+        tracing::warn!(request_id = exchange.id, reason, "integration failed");
+    }
+    tracing::info!(
+        target: "poolhouse::gateway::access",
+        request_id = exchange.id,
+        api = exchange.api.map(|api| api.name.as_str()),
+        route = exchange.route.map(|route| route.key.as_str()),
+        method = exchange.head.method.as_str(),
+        path = exchange.head.uri.path(),
+        status = status.as_u16(),
+        length = response.body().size_hint().exact(),
+        source_ip = %exchange.peer.ip(),
+        latency_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
+        error = refusal.map(tracing::field::display),
+        "request"
+    );
+}

@@ -1,0 +1,174 @@
+//! Who may pass. An authorizer returns a [`Principal`] or a [`Denial`]; the words of a denial are API Gateway's.
+//! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html>
+
+mod fetch;
+mod jwks;
+mod jwt;
+mod verdicts;
+
+use std::{borrow::Cow, sync::Arc};
+
+use async_trait::async_trait;
+use http::{HeaderValue, StatusCode};
+use serde_json::{Map, Value};
+
+pub use self::fetch::UrlError;
+pub(super) use self::{
+    fetch::{Fetcher, check_url},
+    jwks::ForeignIssuer,
+    jwt::{JwtAuthorizer, Source},
+};
+use crate::keys::jwt::VerifyingKey;
+
+/// The issuers that live in this server. Their keys are never fetched over HTTP.
+#[async_trait]
+pub trait LocalIssuers: Send + Sync {
+    /// The verifying keys of a pool; `None` when there is no such pool. Asked for each request, so it should be cheap.
+    async fn keys(&self, pool_id: &str) -> Option<Arc<KeySet>>;
+
+    /// Every `iss` that tokens of this pool may carry: the local form and the form of the service that templates name.
+    fn issuers_of(&self, pool_id: &str) -> Vec<String>;
+
+    /// The pool that is meant by an issuer URL, when it is one of ours in either form.
+    fn pool_of_issuer(&self, issuer: &str) -> Option<String>;
+}
+
+/// The keys of an issuer at one time.
+#[derive(Debug)]
+pub struct KeySet {
+    keys: Vec<VerifyingKey>,
+    version: u64,
+}
+
+impl KeySet {
+    /// `version` must change whenever a key is added or removed: a token that was found valid stays so only while it does not.
+    pub fn new(keys: impl IntoIterator<Item = VerifyingKey>, version: u64) -> Self {
+        Self { keys: keys.into_iter().collect(), version }
+    }
+
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// The keys of this id. There should be one; an issuer that uses an id twice is served as far as possible.
+    pub(super) fn find(&self, kid: &str) -> impl Iterator<Item = &VerifyingKey> {
+        self.keys.iter().filter(move |key| key.kid() == Some(kid))
+    }
+}
+
+/// Who a valid token speaks for.
+#[derive(Clone, Debug)]
+pub struct Principal {
+    pub(super) token: Arc<jwt::Verified>,
+}
+
+impl Principal {
+    /// The claims as they were signed.
+    pub fn claims(&self) -> Map<String, Value> {
+        self.token.claims()
+    }
+
+    /// The scopes of the token, in its order.
+    pub fn scopes(&self) -> &[String] {
+        &self.token.scopes
+    }
+}
+
+/// Why a request may not pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Denial {
+    /// No token where the authorizer looks for it.
+    Missing,
+    /// A token that does not hold; the text says why.
+    Invalid(Cow<'static, str>),
+    /// A good token without any of the scopes of the route.
+    InsufficientScope { required: String },
+}
+
+impl Denial {
+    pub(super) fn invalid(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self::Invalid(reason.into())
+    }
+
+    pub(super) fn status(&self) -> StatusCode {
+        match self {
+            Self::Missing | Self::Invalid(_) => StatusCode::UNAUTHORIZED,
+            Self::InsufficientScope { .. } => StatusCode::FORBIDDEN,
+        }
+    }
+
+    /// The value of `www-authenticate`. Its parts are separated by spaces alone, as API Gateway writes it; RFC 6750 has commas.
+    pub(super) fn challenge(&self) -> HeaderValue {
+        let text = match self {
+            Self::Missing => return HeaderValue::from_static("Bearer"),
+            Self::Invalid(reason) => {
+                format!(r#"Bearer scope="" error="invalid_token" error_description="{}""#, quotable(reason))
+            }
+            Self::InsufficientScope { required } => format!(
+                r#"Bearer scope="{}" error="insufficient_scope" error_description="{NO_SCOPE}""#,
+                quotable(required)
+            ),
+        };
+        HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("Bearer"))
+    }
+}
+
+const NO_SCOPE: &str = "the token has none of the scopes of the route";
+
+/// The text of `$context.authorizer.error`.
+impl std::fmt::Display for Denial {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Missing => f.write_str("missing: token not provided"),
+            Self::Invalid(reason) => write!(f, "invalid_token: {reason}"),
+            Self::InsufficientScope { .. } => write!(f, "insufficient_scope: {NO_SCOPE}"),
+        }
+    }
+}
+
+impl std::error::Error for Denial {}
+
+/// What may stand inside a quoted string of a header field.
+fn quotable(text: &str) -> Cow<'_, str> {
+    let plain = |c: char| (c.is_ascii_graphic() || c == ' ') && c != '"' && c != '\\';
+    if text.chars().all(plain) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.chars().filter(|c| plain(*c)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn challenges_are_written_as_the_service_writes_them() {
+        assert_eq!(Denial::Missing.challenge(), "Bearer");
+        assert_eq!(
+            Denial::invalid("the token does not have a valid audience").challenge(),
+            r#"Bearer scope="" error="invalid_token" error_description="the token does not have a valid audience""#
+        );
+        let challenge = Denial::InsufficientScope { required: "a b".into() }.challenge();
+        assert!(challenge.to_str().unwrap().starts_with(r#"Bearer scope="a b" error="insufficient_scope" "#));
+    }
+
+    #[test]
+    fn a_challenge_cannot_be_broken_by_its_text() {
+        let challenge = Denial::invalid("a\"b\\c\r\nd: e").challenge();
+        assert_eq!(challenge, r#"Bearer scope="" error="invalid_token" error_description="abcd: e""#);
+    }
+
+    #[test]
+    fn the_log_names_the_kind_of_failure() {
+        assert_eq!(Denial::Missing.to_string(), "missing: token not provided");
+        assert_eq!(Denial::invalid("issuer does not match").to_string(), "invalid_token: issuer does not match");
+    }
+}

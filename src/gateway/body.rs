@@ -1,0 +1,190 @@
+//! Bodies on their way through: requests up to the limit, responses as they come. Trailers are dropped in both directions,
+//! since they could carry what the header was checked for.
+
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, header};
+use http_body::{Frame, SizeHint};
+use hyper::body::Incoming;
+
+/// API Gateway's limit for a request body.
+pub const BODY_LIMIT: u64 = 10 * 1024 * 1024;
+
+/// The body of an answer: bytes at hand, or a stream from a backend.
+#[derive(Debug)]
+pub struct Body(Source);
+
+#[derive(Debug)]
+enum Source {
+    Bytes(Bytes),
+    Backend(Incoming),
+}
+
+impl Body {
+    pub(super) fn backend(body: Incoming) -> Self {
+        Self(Source::Backend(body))
+    }
+}
+
+impl Default for Body {
+    fn default() -> Self {
+        Self::from(Bytes::new())
+    }
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Self {
+        Self(Source::Bytes(bytes))
+    }
+}
+
+impl From<&'static str> for Body {
+    fn from(text: &'static str) -> Self {
+        Self::from(Bytes::from_static(text.as_bytes()))
+    }
+}
+
+impl From<String> for Body {
+    fn from(text: String) -> Self {
+        Self::from(Bytes::from(text))
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match &mut self.get_mut().0 {
+            Source::Bytes(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Source::Bytes(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Source::Backend(body) => Pin::new(body).poll_frame(cx).map(without_trailers),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Source::Bytes(bytes) => bytes.is_empty(),
+            Source::Backend(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Source::Bytes(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Source::Backend(body) => body.size_hint(),
+        }
+    }
+}
+
+/// The client's body on its way to a backend. Its length is held against the limit up front when it was announced, and while
+/// it streams when it was not.
+#[derive(Debug)]
+pub(super) struct RequestBody {
+    source: Option<Incoming>,
+    left: u64,
+    overflow: Option<Overflow>,
+}
+
+/// Set when a streamed body went past the limit.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Overflow(Arc<AtomicBool>);
+
+impl Overflow {
+    pub(super) fn happened(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The announced length is over the limit.
+#[derive(Debug)]
+pub(super) struct TooLarge;
+
+impl RequestBody {
+    pub(super) fn new(body: Incoming) -> Result<Self, TooLarge> {
+        use http_body::Body as _;
+        let (source, overflow) = match body.size_hint().exact() {
+            Some(0) => (None, None),
+            Some(length) if length > BODY_LIMIT => return Err(TooLarge),
+            Some(_) => (Some(body), None),
+            None => (Some(body), Some(Overflow::default())),
+        };
+        Ok(Self { source, left: BODY_LIMIT, overflow })
+    }
+
+    /// What tells later whether an unannounced body was too large.
+    pub(super) fn overflow(&self) -> Option<Overflow> {
+        self.overflow.clone()
+    }
+}
+
+impl http_body::Body for RequestBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = self.get_mut();
+        let Some(source) = &mut this.source else { return Poll::Ready(None) };
+        let frame = std::task::ready!(Pin::new(source).poll_frame(cx));
+        let Some(frame) = without_trailers(frame) else { return Poll::Ready(None) };
+        let frame = frame.map_err(BodyError::Client)?;
+        let length = frame.data_ref().map_or(0, |data| data.len() as u64);
+        match this.left.checked_sub(length) {
+            Some(left) => this.left = left,
+            None => {
+                if let Some(overflow) = &this.overflow {
+                    overflow.0.store(true, Ordering::Relaxed);
+                }
+                this.source = None;
+                return Poll::Ready(Some(Err(BodyError::TooLarge)));
+            }
+        }
+        Poll::Ready(Some(Ok(frame)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.source.as_ref().is_none_or(http_body::Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.source.as_ref().map_or(SizeHint::with_exact(0), http_body::Body::size_hint)
+    }
+}
+
+/// Why a request body ended early.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum BodyError {
+    #[error("the client's body broke off: {0}")]
+    Client(hyper::Error),
+    #[error("the request body is too large")]
+    TooLarge,
+}
+
+fn without_trailers(frame: Option<Result<Frame<Bytes>, hyper::Error>>) -> Option<Result<Frame<Bytes>, hyper::Error>> {
+    match frame {
+        Some(Ok(frame)) if frame.is_trailers() => None,
+        frame => frame,
+    }
+}
+
+/// Refuses a request whose end another reader could find elsewhere. The HTTP parser already refused different or malformed
+/// lengths, and took a chunked body for the truth where both were given.
+pub(super) fn check_framing(headers: &HeaderMap) -> Result<(), &'static str> {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let Some(coding) = codings.next() else { return Ok(()) };
+    if codings.next().is_some() || !coding.as_bytes().eq_ignore_ascii_case(b"chunked") {
+        return Err("a transfer coding other than chunked");
+    }
+    if headers.contains_key(header::CONTENT_LENGTH) {
+        return Err("both a length and a transfer coding");
+    }
+    Ok(())
+}

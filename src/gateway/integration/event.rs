@@ -1,0 +1,259 @@
+//! The events that functions receive, in both payload formats.
+//!
+//! Format 2.0 leaves out what is empty, format 1.0 says `null`. Header names are lower case, as they arrive.
+//! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use bytes::Bytes;
+use http::{HeaderMap, header};
+use serde_json::{Map, Value, json};
+use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
+
+use super::claims;
+use crate::{
+    gateway::{Route, authorizer::Principal, exchange::Exchange, routes},
+    kit::clock::Time,
+};
+
+/// What an event says about the API that no request says.
+#[derive(Clone, Debug)]
+pub(in crate::gateway) struct Place {
+    pub(in crate::gateway) account_id: String,
+    pub(in crate::gateway) api_id: String,
+}
+
+/// The only stage there is.
+const STAGE: &str = "$default";
+
+const COMMON_LOG: &[BorrowedFormatItem<'_>] =
+    format_description!("[day]/[month repr:short]/[year]:[hour]:[minute]:[second] +0000");
+
+/// Payload format 2.0.
+pub(super) fn version_2(exchange: &Exchange<'_>, route: &Route, place: &Place, body: &Bytes) -> Value {
+    let headers = &exchange.head.headers;
+    let mut event = json!({
+        "version": "2.0",
+        "routeKey": route.key,
+        "rawPath": exchange.path(),
+        "rawQueryString": exchange.query().unwrap_or_default(),
+        "headers": joined_headers(headers),
+        "requestContext": {
+            "accountId": place.account_id,
+            "apiId": place.api_id,
+            "authentication": null,
+            "domainName": exchange.domain(),
+            "domainPrefix": domain_prefix(exchange),
+            "http": {
+                "method": exchange.head.method.as_str(),
+                "path": exchange.path(),
+                "protocol": format!("{:?}", exchange.head.version),
+                "sourceIp": exchange.peer.ip().to_canonical().to_string(),
+                "userAgent": exchange.header(&header::USER_AGENT).unwrap_or_default(),
+            },
+            "requestId": exchange.id,
+            "routeKey": route.key,
+            "stage": STAGE,
+            "time": written(exchange.at),
+            "timeEpoch": exchange.at.millis(),
+        },
+        "isBase64Encoded": false,
+    });
+    if let Some(principal) = &exchange.principal {
+        let (claims, scopes) = authorizer(route, principal);
+        event["requestContext"]["authorizer"] = json!({"jwt": {"claims": claims, "scopes": scopes}});
+    }
+    let cookies = cookies(headers);
+    if !cookies.is_empty() {
+        event["cookies"] = cookies.into();
+    }
+    let query = query(exchange);
+    if !query.is_empty() {
+        event["queryStringParameters"] = grouped(&query).into_iter().map(|(name, all)| (name, all.join(","))).collect();
+    }
+    let parameters = path_parameters(exchange, route);
+    if !parameters.is_empty() {
+        event["pathParameters"] = parameters.into();
+    }
+    if !body.is_empty() {
+        let (text, encoded) = body_text(headers, body);
+        event["body"] = text.into();
+        event["isBase64Encoded"] = encoded.into();
+    }
+    event
+}
+
+/// Payload format 1.0.
+pub(super) fn version_1(exchange: &Exchange<'_>, route: &Route, place: &Place, body: &Bytes) -> Value {
+    let headers = &exchange.head.headers;
+    let resource = route.key.split_once(' ').map_or(route.key.as_str(), |(_, path)| path);
+    let (claims, scopes) =
+        exchange.principal.as_ref().map_or((Value::Null, Value::Null), |principal| authorizer(route, principal));
+    let query = query(exchange);
+    let several = grouped(&query);
+    let last: Map<String, Value> = query.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
+    let (text, encoded) = body_text(headers, body);
+    let (single_headers, multi_headers) = separate_headers(headers);
+    let parameters = path_parameters(exchange, route);
+    json!({
+        "version": "1.0",
+        "resource": resource,
+        "path": exchange.path(),
+        "httpMethod": exchange.head.method.as_str(),
+        "headers": single_headers,
+        "multiValueHeaders": multi_headers,
+        "queryStringParameters": or_null(last),
+        "multiValueQueryStringParameters": or_null(several.into_iter().map(|(name, all)| (name, all.into())).collect()),
+        "requestContext": {
+            "accountId": place.account_id,
+            "apiId": place.api_id,
+            "authorizer": {"claims": claims, "scopes": scopes},
+            "domainName": exchange.domain(),
+            "domainPrefix": domain_prefix(exchange),
+            "extendedRequestId": exchange.id,
+            "httpMethod": exchange.head.method.as_str(),
+            "identity": {
+                "accessKey": null,
+                "accountId": null,
+                "caller": null,
+                "clientCert": null,
+                "cognitoAuthenticationProvider": null,
+                "cognitoAuthenticationType": null,
+                "cognitoIdentityId": null,
+                "cognitoIdentityPoolId": null,
+                "principalOrgId": null,
+                "sourceIp": exchange.peer.ip().to_canonical().to_string(),
+                "user": null,
+                "userAgent": exchange.header(&header::USER_AGENT).unwrap_or_default(),
+                "userArn": null,
+            },
+            "path": exchange.path(),
+            "protocol": format!("{:?}", exchange.head.version),
+            "requestId": exchange.id,
+            "requestTime": written(exchange.at),
+            "requestTimeEpoch": exchange.at.millis(),
+            "resourceId": route.key,
+            "resourcePath": resource,
+            "stage": STAGE,
+        },
+        "pathParameters": or_null(parameters),
+        "stageVariables": null,
+        "body": if body.is_empty() { Value::Null } else { text.into() },
+        "isBase64Encoded": encoded && !body.is_empty(),
+    })
+}
+
+/// Claims as strings, and the token's scopes where the route asks for any.
+fn authorizer(route: &Route, principal: &Principal) -> (Value, Value) {
+    let scopes = if route.scopes.is_empty() { Value::Null } else { principal.scopes().into() };
+    (claims::rendered(&principal.claims()).into(), scopes)
+}
+
+fn domain_prefix<'e>(exchange: &'e Exchange<'_>) -> &'e str {
+    exchange.domain().split('.').next().unwrap_or_default()
+}
+
+/// `12/Mar/2020:19:03:58 +0000`
+fn written(at: Time) -> String {
+    let moment = OffsetDateTime::from_unix_timestamp(at.seconds()).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    moment.format(COMMON_LOG).unwrap_or_default()
+}
+
+fn text(value: &http::HeaderValue) -> String {
+    String::from_utf8_lossy(value.as_bytes()).into_owned()
+}
+
+/// Format 2.0: one text for each name, cookies aside.
+fn joined_headers(headers: &HeaderMap) -> Map<String, Value> {
+    let names = headers.keys().filter(|name| **name != header::COOKIE);
+    let joined = |name| headers.get_all(name).iter().map(text).collect::<Vec<_>>().join(",");
+    names.map(|name| (name.to_string(), joined(name).into())).collect()
+}
+
+/// Format 1.0: the last value of each name, and all of them.
+fn separate_headers(headers: &HeaderMap) -> (Map<String, Value>, Map<String, Value>) {
+    let mut last = Map::new();
+    let mut all = Map::new();
+    for name in headers.keys() {
+        let values: Vec<String> = headers.get_all(name).iter().map(text).collect();
+        last.insert(name.to_string(), values.last().cloned().into());
+        all.insert(name.to_string(), values.into());
+    }
+    (last, all)
+}
+
+fn cookies(headers: &HeaderMap) -> Vec<String> {
+    let lines = headers.get_all(header::COOKIE).iter().map(text);
+    let pairs = lines.flat_map(|line| line.split(';').map(|pair| pair.trim().to_owned()).collect::<Vec<_>>());
+    pairs.filter(|pair| !pair.is_empty()).collect()
+}
+
+fn query(exchange: &Exchange<'_>) -> Vec<(String, String)> {
+    url::form_urlencoded::parse(exchange.query().unwrap_or_default().as_bytes()).into_owned().collect()
+}
+
+fn grouped(query: &[(String, String)]) -> Vec<(String, Vec<String>)> {
+    let mut grouped: Vec<(String, Vec<String>)> = Vec::new();
+    for (name, value) in query {
+        match grouped.iter_mut().find(|(known, _)| known == name) {
+            Some((_, values)) => values.push(value.clone()),
+            None => grouped.push((name.clone(), vec![value.clone()])),
+        }
+    }
+    grouped
+}
+
+fn path_parameters(exchange: &Exchange<'_>, route: &Route) -> Map<String, Value> {
+    let decoded = |raw| crate::gateway::path::decode(raw).map_or(Value::Null, |value| value.into_owned().into());
+    let parsed: &routes::Key = &route.parsed;
+    parsed.parameters().map(str::to_owned).zip(exchange.captured().map(decoded)).collect()
+}
+
+fn or_null(map: Map<String, Value>) -> Value {
+    if map.is_empty() { Value::Null } else { map.into() }
+}
+
+/// The body as text, and whether that is base64: what is not known to be text is.
+fn body_text(headers: &HeaderMap, body: &Bytes) -> (String, bool) {
+    if is_text(headers)
+        && let Ok(text) = std::str::from_utf8(body)
+    {
+        return (text.to_owned(), false);
+    }
+    (BASE64_STANDARD.encode(body), true)
+}
+
+fn is_text(headers: &HeaderMap) -> bool {
+    let Some(kind) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return false };
+    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    kind.starts_with("text/")
+        || kind.ends_with("+json")
+        || kind.ends_with("+xml")
+        || matches!(kind.as_str(), "application/json" | "application/xml" | "application/javascript")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_as_in_access_logs() {
+        assert_eq!(written(Time::from_seconds(1_584_039_838)), "12/Mar/2020:19:03:58 +0000");
+    }
+
+    #[test]
+    fn bodies_that_are_not_known_as_text_are_base64() {
+        let body = Bytes::from_static(b"a=1");
+        let of = |kind: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CONTENT_TYPE, kind.parse().unwrap());
+            body_text(&headers, &body)
+        };
+        for kind in ["text/plain", "application/json; charset=utf-8", "application/problem+json", "image/svg+xml"] {
+            assert_eq!(of(kind), ("a=1".to_owned(), false), "{kind}");
+        }
+        for kind in ["application/x-www-form-urlencoded", "image/png"] {
+            assert_eq!(of(kind), ("YT0x".to_owned(), true), "{kind}");
+        }
+        assert_eq!(body_text(&HeaderMap::new(), &body), ("YT0x".to_owned(), true));
+    }
+}

@@ -1,0 +1,239 @@
+//! Headers on their way to a backend and back: what belongs to one connection stays there, what only the gateway may say is
+//! taken from the client, and the gateway's own words are added last so that nothing can remove them.
+//! <https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1>
+
+use std::{fmt::Write as _, net::SocketAddr};
+
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{self, AUTHORIZATION, CONNECTION, HOST},
+};
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
+
+/// Headers that name another path or method than the one that was authorised, as some backends understand them.
+const OVERRIDES: &[&str] = &[
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-url",
+    "x-original-uri",
+    "x-rewrite-url",
+    "x-real-ip",
+];
+
+pub(in crate::gateway) fn is_hop_by_hop(name: &HeaderName) -> bool {
+    matches!(
+        *name,
+        CONNECTION
+            | header::TE
+            | header::TRAILER
+            | header::TRANSFER_ENCODING
+            | header::UPGRADE
+            | header::PROXY_AUTHENTICATE
+            | header::PROXY_AUTHORIZATION
+    ) || *name == KEEP_ALIVE
+        || *name == PROXY_CONNECTION
+        || *name == HTTP2_SETTINGS
+}
+
+/// What the client told us and the backend shall know.
+pub(super) struct Origin<'a> {
+    pub(super) peer: SocketAddr,
+    /// The `Host` of the client's request.
+    pub(super) host: Option<HeaderValue>,
+    pub(super) trace_id: &'a str,
+}
+
+/// Makes the client's headers the backend's.
+pub(super) fn prepare_request(headers: &mut HeaderMap, backend: &HeaderValue, origin: &Origin<'_>) {
+    strip_connection(headers);
+    // The server answered the expectation itself.
+    headers.remove(header::EXPECT);
+    let foreign: Vec<HeaderName> = headers.keys().filter(|name| is_reserved(name.as_str())).cloned().collect();
+    for name in foreign {
+        headers.remove(name);
+    }
+    headers.insert(FORWARDED_FOR, address(origin.peer));
+    headers.insert(FORWARDED_PROTO, HeaderValue::from_static("http"));
+    if let Some(host) = &origin.host {
+        headers.insert(FORWARDED_PORT, port(host));
+        headers.insert(FORWARDED_HOST, host.clone());
+    }
+    if let Ok(trace_id) = HeaderValue::from_str(origin.trace_id) {
+        headers.insert(TRACE_ID, trace_id);
+    }
+    headers.insert(HOST, backend.clone());
+}
+
+/// Makes the backend's headers the gateway's answer.
+pub(super) fn prepare_response(headers: &mut HeaderMap) {
+    strip_connection(headers);
+}
+
+/// Removes what is meant for one connection only, and what `Connection` says is. A client cannot have the credentials removed
+/// that were checked, nor the headers that say where the message ends and to whom it goes.
+fn strip_connection(headers: &mut HeaderMap) {
+    if let Some(first) = headers.get(CONNECTION) {
+        // The two usual values name no other header.
+        let plain = |value: &[u8]| value.eq_ignore_ascii_case(b"keep-alive") || value.eq_ignore_ascii_case(b"close");
+        if !plain(first.as_bytes()) || headers.get_all(CONNECTION).iter().nth(1).is_some() {
+            let named: Vec<HeaderName> = headers
+                .get_all(CONNECTION)
+                .iter()
+                .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+                .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
+                .filter(|name| ![AUTHORIZATION, HOST, header::CONTENT_LENGTH, header::COOKIE].contains(name))
+                .collect();
+            for name in named {
+                headers.remove(name);
+            }
+        }
+        headers.remove(CONNECTION);
+    }
+    for name in [
+        header::TE,
+        header::TRAILER,
+        header::TRANSFER_ENCODING,
+        header::UPGRADE,
+        header::PROXY_AUTHENTICATE,
+        header::PROXY_AUTHORIZATION,
+        KEEP_ALIVE,
+        PROXY_CONNECTION,
+        HTTP2_SETTINGS,
+    ] {
+        headers.remove(name);
+    }
+}
+
+/// Names that only the gateway may use towards a backend. An underscore counts as a hyphen, as it does for CGI and WSGI.
+fn is_reserved(name: &str) -> bool {
+    if !name.starts_with(['x', 'f', 'h', 'c', 't']) {
+        return false;
+    }
+    let like = |other: &str| {
+        name.len() == other.len() && name.bytes().zip(other.bytes()).all(|(a, b)| a == b || (a == b'_' && b == b'-'))
+    };
+    let begins = |prefix: &str| name.get(..prefix.len()).is_some_and(|start| start.replace('_', "-") == prefix);
+    match name.as_bytes()[0] {
+        b'x' => begins("x-forwarded-") || begins("x-amzn-") || OVERRIDES.iter().any(|other| like(other)),
+        b'f' => name == "forwarded",
+        // A second reading of the headers that frame the message.
+        b'c' => name == "content_length",
+        b't' => name == "transfer_encoding",
+        _ => name == "http_proxy",
+    }
+}
+
+fn address(peer: SocketAddr) -> HeaderValue {
+    let mut text = String::with_capacity(40);
+    let written = write!(text, "{}", peer.ip().to_canonical());
+    written.ok().and_then(|()| HeaderValue::try_from(text).ok()).unwrap_or(HeaderValue::from_static("unknown"))
+}
+
+fn port(host: &HeaderValue) -> HeaderValue {
+    let text = host.to_str().unwrap_or_default();
+    let name = crate::gateway::exchange::without_port(text);
+    HeaderValue::from_str(text[name.len()..].trim_start_matches(':'))
+        .ok()
+        .filter(|port| !port.is_empty())
+        .unwrap_or(HeaderValue::from_static("80"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(lines: &[(&str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
+        }
+        headers
+    }
+
+    fn prepared(lines: &[(&str, &str)]) -> HeaderMap {
+        let mut headers = headers(lines);
+        let origin = Origin {
+            peer: "192.0.2.7:1234".parse().unwrap(),
+            host: Some(HeaderValue::from_static("api.localhost:9230")),
+            trace_id: "Root=1-0-0",
+        };
+        prepare_request(&mut headers, &HeaderValue::from_static("backend:8080"), &origin);
+        headers
+    }
+
+    #[test]
+    fn what_belongs_to_the_connection_stays_there() {
+        let headers = prepared(&[
+            ("connection", "keep-alive, X-Hop"),
+            ("connection", "x-other"),
+            ("keep-alive", "5"),
+            ("te", "trailers"),
+            ("x-hop", "1"),
+            ("x-other", "2"),
+            ("upgrade", "h2c"),
+            ("http2-settings", "AA"),
+            ("proxy-authorization", "x"),
+            ("trailer", "a"),
+            ("expect", "100-continue"),
+            ("accept", "*/*"),
+        ]);
+        let mut names: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(
+            names,
+            [
+                "accept",
+                "host",
+                "x-amzn-trace-id",
+                "x-forwarded-for",
+                "x-forwarded-host",
+                "x-forwarded-port",
+                "x-forwarded-proto"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_client_cannot_have_credentials_or_our_headers_removed() {
+        let headers = prepared(&[
+            ("connection", "authorization, host, x-forwarded-for, x-amzn-trace-id"),
+            ("authorization", "a.b.c"),
+            ("host", "x"),
+        ]);
+        assert_eq!(headers["authorization"], "a.b.c");
+        assert_eq!(headers["host"], "backend:8080");
+        assert_eq!(headers["x-forwarded-for"], "192.0.2.7");
+        assert_eq!(headers["x-amzn-trace-id"], "Root=1-0-0");
+    }
+
+    #[test]
+    fn what_only_the_gateway_may_say_is_taken_from_the_client() {
+        let headers = prepared(&[
+            ("x-forwarded-for", "10.0.0.1"),
+            ("x-forwarded-for", "10.0.0.2"),
+            ("x_forwarded_for", "10.0.0.3"),
+            ("forwarded", "for=x"),
+            ("x-amzn-oidc-identity", "me"),
+            ("x_amzn_oidc_data", "me"),
+            ("x-http-method-override", "DELETE"),
+            ("x-original-url", "/x"),
+            ("x-forwarded-prefix", "/x"),
+            ("x-real-ip", "1"),
+            ("x-mine", "kept"),
+        ]);
+        assert_eq!(headers.get_all("x-forwarded-for").iter().collect::<Vec<_>>(), ["192.0.2.7"]);
+        assert_eq!(headers["x-forwarded-port"], "9230");
+        assert_eq!(headers["x-forwarded-proto"], "http");
+        assert_eq!(headers["x-mine"], "kept");
+        assert_eq!(headers.len(), 7, "{headers:?}");
+    }
+}

@@ -1,0 +1,121 @@
+//! A streaming reverse proxy. Bodies pass through as they come, connections to backends are kept, and what is sent is the path
+//! that was authorised, byte for byte. A backend that cannot be reached, or does not begin to answer within thirty seconds, is
+//! answered for with 503.
+//! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-http.html>
+
+use std::{fmt::Write as _, sync::Arc, time::Duration};
+
+use http::{HeaderValue, Request, Response, StatusCode, Version};
+use hyper::body::Incoming;
+use hyper_rustls::HttpsConnector;
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
+};
+
+use super::{
+    TIMEOUT, Target,
+    forwarding::{Origin, prepare_request, prepare_response},
+};
+use crate::gateway::{
+    body::{Body, RequestBody},
+    exchange::Exchange,
+    refusal::Refusal,
+};
+
+pub(in crate::gateway) type ProxyClient = Client<HttpsConnector<HttpConnector>, RequestBody>;
+
+/// Connections to backends and foreign issuers: TLS with the public roots, no delay of small writes.
+pub(in crate::gateway) fn connector() -> Result<HttpsConnector<HttpConnector>, rustls::Error> {
+    let mut http = HttpConnector::new();
+    http.enforce_http(false);
+    http.set_nodelay(true);
+    http.set_connect_timeout(Some(Duration::from_secs(5)));
+    let builder = hyper_rustls::HttpsConnectorBuilder::new()
+        .with_provider_and_webpki_roots(rustls::crypto::aws_lc_rs::default_provider())?;
+    Ok(builder.https_or_http().enable_http1().wrap_connector(http))
+}
+
+/// One pool of connections for all backends of a gateway.
+pub(in crate::gateway) fn proxy_client(connector: HttpsConnector<HttpConnector>) -> ProxyClient {
+    Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(Duration::from_secs(60))
+        .pool_max_idle_per_host(256)
+        .set_host(false)
+        .build(connector)
+}
+
+pub(in crate::gateway) struct HttpIntegration {
+    client: Arc<ProxyClient>,
+    target: Target,
+    host: HeaderValue,
+}
+
+impl HttpIntegration {
+    pub(in crate::gateway) fn new(client: Arc<ProxyClient>, target: Target) -> Self {
+        let host = HeaderValue::from_str(target.authority().as_str()).unwrap_or(HeaderValue::from_static("localhost"));
+        Self { client, target, host }
+    }
+
+    pub(super) async fn answer(&self, exchange: &mut Exchange<'_>, body: Incoming) -> Result<Response<Body>, Refusal> {
+        let body = RequestBody::new(body).map_err(|_| Refusal::TooLarge)?;
+        let overflow = body.overflow();
+        let request = self.request(exchange, body)?;
+        let Ok(answer) = tokio::time::timeout(TIMEOUT, self.client.request(request)).await else {
+            return Err(Refusal::Unavailable("no answer in time".to_owned()));
+        };
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(_) if overflow.is_some_and(|overflow| overflow.happened()) => return Err(Refusal::TooLarge),
+            Err(error) => return Err(Refusal::Unavailable(chain(&error))),
+        };
+        let (mut head, body) = answer.into_parts();
+        // We asked for no upgrade; hyper does not use the connection again.
+        if head.status == StatusCode::SWITCHING_PROTOCOLS {
+            return Err(Refusal::Unavailable("the backend switched protocols".to_owned()));
+        }
+        head.version = Version::HTTP_11;
+        prepare_response(&mut head.headers);
+        Ok(Response::from_parts(head, Body::backend(body)))
+    }
+
+    fn request(&self, exchange: &mut Exchange<'_>, body: RequestBody) -> Result<Request<RequestBody>, Refusal> {
+        let captured: Vec<&str> = exchange.captured().collect();
+        let uri = self.target.uri(&captured, exchange.path(), exchange.query());
+        let uri = uri.ok_or_else(|| Refusal::BadRequest("the path does not fit into the backend's URL".to_owned()))?;
+        let trace_id = trace_id(exchange);
+        let mut request = Request::new(body);
+        *request.method_mut() = exchange.head.method.clone();
+        *request.uri_mut() = uri;
+        let mut headers = std::mem::take(&mut exchange.head.headers);
+        let origin = Origin { peer: exchange.peer, host: headers.remove(http::header::HOST), trace_id: &trace_id };
+        prepare_request(&mut headers, &self.host, &origin);
+        *request.headers_mut() = headers;
+        Ok(request)
+    }
+}
+
+/// The form of AWS X-Ray: the time and 96 bits, here those of the request id.
+fn trace_id(exchange: &Exchange<'_>) -> String {
+    let mut text = String::with_capacity(40);
+    let written = write!(text, "Root=1-{:08x}-", exchange.at.seconds());
+    for byte in exchange.id.bytes().take(12) {
+        if written.is_err() || write!(text, "{byte:02x}").is_err() {
+            break;
+        }
+    }
+    text
+}
+
+/// An error with its causes: hyper's own text names only the outermost.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
+}

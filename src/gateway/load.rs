@@ -1,0 +1,206 @@
+//! From the configuration to a gateway. Every mistake that can be seen without a request is found here and named with its place.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
+
+use super::{
+    Api, Gateway, Route,
+    access_log::Meters,
+    authorizer::{Fetcher, ForeignIssuer, JwtAuthorizer, LocalIssuers, Source, UrlError, check_url},
+    integration::{
+        FixedResponse, FunctionIntegration, HttpIntegration, Integration, Place as EventPlace, ProxyClient,
+        RespondError, Target, TargetError, connector, proxy_client,
+    },
+    routes::{Key, RouteError, Routes},
+};
+use crate::{
+    config::{Place, api as config, gateway as section},
+    functions::Functions,
+    kit::{clock::Clock, random::Random, text::nearest},
+};
+
+/// Why a gateway cannot be made of a configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    #[error("{at}: {what} `{name}` is defined twice")]
+    Twice { at: Place, what: &'static str, name: String },
+    #[error("{at}: {source}")]
+    Route { at: Place, source: RouteError },
+    #[error("{at}: there is no {what} `{name}`{}", hint(.near.as_deref()))]
+    Unknown { at: Place, what: &'static str, name: String, near: Option<String> },
+    #[error("{at}: authorizer `{name}` has no audience")]
+    NoAudience { at: Place, name: String },
+    #[error("{at}: authorizer `{name}` accepts an empty audience")]
+    EmptyAudience { at: Place, name: String },
+    #[error("{at}: `{name}` is not the name of a header")]
+    Header { at: Place, name: String },
+    #[error("{at}: the issuer `{issuer}` cannot be used: {reason}")]
+    Issuer { at: Place, issuer: String, reason: UrlError },
+    #[error("{at}: the issuer `{issuer}` cannot be used: it must not have a query")]
+    IssuerQuery { at: Place, issuer: String },
+    #[error("{at}: route `{key}` asks for scopes but has no authorizer")]
+    ScopesWithoutAuthorizer { at: Place, key: String },
+    #[error("{at}: {source}")]
+    Target { at: Place, source: TargetError },
+    #[error("{at}: {source}")]
+    Respond { at: Place, source: RespondError },
+    #[error("TLS towards backends cannot be set up: {0}")]
+    Tls(#[from] rustls::Error),
+}
+
+/// What a gateway needs beside its own sections.
+#[derive(Clone)]
+pub struct Surroundings {
+    pub functions: Arc<Functions>,
+    pub issuers: Arc<dyn LocalIssuers>,
+    pub clock: Clock,
+    pub random: Random,
+    /// Told to functions.
+    pub account_id: String,
+}
+
+impl Gateway {
+    pub fn new(apis: &[config::Api], section: &section::Gateway, around: Surroundings) -> Result<Self, GatewayError> {
+        let connector = connector()?;
+        let fetcher = Arc::new(Fetcher::new(connector.clone(), section.allow_insecure_issuer));
+        let mut loader =
+            Loader { section, around, fetcher, proxy: Arc::new(proxy_client(connector)), foreign: HashMap::new() };
+        let (mut by_name, mut by_id) = (HashMap::new(), HashMap::new());
+        let mut loaded = Vec::with_capacity(apis.len());
+        for (index, api) in apis.iter().enumerate() {
+            let twice = |what, name: &str| GatewayError::Twice { at: api.at.clone(), what, name: name.to_owned() };
+            if by_name.insert(api.name.clone(), index).is_some() {
+                return Err(twice("API", &api.name));
+            }
+            if by_id.insert(api.id.to_ascii_lowercase(), index).is_some() {
+                return Err(twice("API id", &api.id));
+            }
+            loaded.push(loader.api(api)?);
+        }
+        let unrouted = Meters::new("-", "-");
+        let Surroundings { clock, random, .. } = loader.around;
+        Ok(Self { apis: loaded, by_name, by_id, clock, random, unrouted })
+    }
+}
+
+struct Loader<'c> {
+    section: &'c section::Gateway,
+    around: Surroundings,
+    fetcher: Arc<Fetcher>,
+    proxy: Arc<ProxyClient>,
+    /// Authorizers of one issuer share its keys.
+    foreign: HashMap<String, Arc<ForeignIssuer>>,
+}
+
+impl Loader<'_> {
+    fn api(&mut self, api: &config::Api) -> Result<Api, GatewayError> {
+        let mut authorizers = BTreeMap::new();
+        for (name, authorizer) in &api.authorizers {
+            authorizers.insert(name.as_str(), Arc::new(self.authorizer(name, authorizer)?));
+        }
+        let mut routes = Vec::with_capacity(api.routes.len());
+        for route in &api.routes {
+            routes.push(self.route(api, route, &authorizers)?);
+        }
+        let matcher = Routes::build(api.routes.iter().map(|route| route.key.as_str())).map_err(|source| {
+            let key = match &source {
+                RouteError::Conflict { key, .. } => key.as_str(),
+                _ => "",
+            };
+            // The later one of two routes that conflict.
+            let at = api.routes.iter().rfind(|route| route.key == key).map_or(&api.at, |route| &route.at);
+            GatewayError::Route { at: at.clone(), source }
+        })?;
+        Ok(Api { name: api.name.clone(), routes, matcher })
+    }
+
+    fn authorizer(&mut self, name: &str, config: &config::JwtAuthorizer) -> Result<JwtAuthorizer, GatewayError> {
+        if config.audience.is_empty() {
+            return Err(GatewayError::NoAudience { at: config.at.clone(), name: name.to_owned() });
+        }
+        if let Some(empty) = config.audience.iter().find(|audience| audience.value.is_empty()) {
+            return Err(GatewayError::EmptyAudience { at: empty.at.clone(), name: name.to_owned() });
+        }
+        let source = Source::new(&config.identity_source).map_err(|_| {
+            let (config::IdentitySource::Header(name) | config::IdentitySource::Query(name)) = &config.identity_source;
+            GatewayError::Header { at: config.at.clone(), name: name.clone() }
+        })?;
+        let skew = Duration::from_secs(self.section.clock_skew_seconds.into());
+        let issuers = Arc::clone(&self.around.issuers);
+        JwtAuthorizer::new(config, source, issuers, skew, |issuer| self.foreign_issuer(issuer, &config.at))
+    }
+
+    fn foreign_issuer(&mut self, issuer: &str, at: &Place) -> Result<Arc<ForeignIssuer>, GatewayError> {
+        let url = check_url(issuer, self.section.allow_insecure_issuer).map_err(|reason| GatewayError::Issuer {
+            at: at.clone(),
+            issuer: issuer.to_owned(),
+            reason,
+        })?;
+        if url.query().is_some() {
+            return Err(GatewayError::IssuerQuery { at: at.clone(), issuer: issuer.to_owned() });
+        }
+        let fetcher = &self.fetcher;
+        let make = || Arc::new(ForeignIssuer::new(issuer, Arc::clone(fetcher)));
+        Ok(Arc::clone(self.foreign.entry(issuer.to_owned()).or_insert_with(make)))
+    }
+
+    fn route(
+        &self,
+        api: &config::Api,
+        route: &config::Route,
+        authorizers: &BTreeMap<&str, Arc<JwtAuthorizer>>,
+    ) -> Result<Route, GatewayError> {
+        let parsed = Key::parse(&route.key).map_err(|source| GatewayError::Route { at: route.at.clone(), source })?;
+        let authorizer = match &route.authorizer {
+            None if !route.scopes.is_empty() => {
+                return Err(GatewayError::ScopesWithoutAuthorizer { at: route.at.clone(), key: route.key.clone() });
+            }
+            None => None,
+            Some(name) => Some(authorizers.get(name.value.as_str()).cloned().ok_or_else(|| GatewayError::Unknown {
+                at: name.at.clone(),
+                what: "authorizer",
+                name: name.value.clone(),
+                near: nearest(&name.value, authorizers.keys().copied()).map(str::to_owned),
+            })?),
+        };
+        Ok(Route {
+            integration: self.integration(api, route, &parsed)?,
+            key: route.key.clone(),
+            parsed,
+            authorizer,
+            scopes: route.scopes.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect(),
+            meters: Meters::new(&api.name, &route.key),
+        })
+    }
+
+    fn integration(&self, api: &config::Api, route: &config::Route, key: &Key) -> Result<Integration, GatewayError> {
+        Ok(match &route.integration {
+            config::Integration::Function { name, format } => {
+                let function = self.around.functions.get(&name.value).ok_or_else(|| GatewayError::Unknown {
+                    at: name.at.clone(),
+                    what: "function",
+                    name: name.value.clone(),
+                    near: nearest(&name.value, self.around.functions.names()).map(str::to_owned),
+                })?;
+                let place = EventPlace { account_id: self.around.account_id.clone(), api_id: api.id.clone() };
+                Integration::Function(FunctionIntegration { function, format: *format, place })
+            }
+            config::Integration::Http(url) => {
+                let target = Target::parse(&url.value, key, self.section.allow_insecure_issuer)
+                    .map_err(|source| GatewayError::Target { at: url.at.clone(), source })?;
+                Integration::Http(HttpIntegration::new(Arc::clone(&self.proxy), target))
+            }
+            config::Integration::Respond { status, headers, body } => Integration::Respond(
+                FixedResponse::new(*status, headers, body)
+                    .map_err(|source| GatewayError::Respond { at: route.at.clone(), source })?,
+            ),
+        })
+    }
+}
+
+fn hint(near: Option<&str>) -> String {
+    near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default()
+}

@@ -1,0 +1,195 @@
+//! The gateway: stands in front of APIs and lets through what carries a good token, as API Gateway's HTTP APIs do.
+//!
+//! A request passes the phases below in their order; the first refusal is the answer. What was authorised is what is forwarded,
+//! byte for byte, so a path that could be read in two ways is refused before a route is looked for. The room knows keys and
+//! functions but no pools and no users: it can stand in front of anything, with any issuer.
+//! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api.html>
+
+mod access_log;
+mod authorizer;
+mod body;
+mod exchange;
+mod integration;
+mod load;
+mod path;
+mod refusal;
+mod routes;
+mod serve;
+
+use std::{collections::HashMap, net::SocketAddr, sync::Arc};
+
+use http::{HeaderName, Method, Request, Response, Version, header};
+use hyper::body::Incoming;
+
+use self::{
+    access_log::Meters,
+    authorizer::JwtAuthorizer,
+    exchange::Exchange,
+    integration::Integration,
+    refusal::Refusal,
+    routes::{Key, Routes},
+};
+pub use self::{
+    authorizer::{Denial, KeySet, LocalIssuers, Principal, UrlError},
+    body::{BODY_LIMIT, Body},
+    integration::{RespondError, TargetError},
+    load::{GatewayError, Surroundings},
+    path::PathError,
+    routes::RouteError,
+    serve::HEAD_LIMIT,
+};
+use crate::kit::{clock::Clock, random::Random};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("apigw-requestid");
+
+/// Hosts of this form belong to an API by its id.
+const HOST_SUFFIX: &str = ".execute-api.localhost";
+
+/// Paths below this one begin with the name of an API.
+const NAMED: &str = "/_apis/";
+
+/// The APIs of a server, ready to answer.
+pub struct Gateway {
+    /// The first one also answers where nothing names an API.
+    apis: Vec<Api>,
+    by_name: HashMap<String, usize>,
+    by_id: HashMap<String, usize>,
+    clock: Clock,
+    random: Random,
+    /// Counts requests that found no route.
+    unrouted: Meters,
+}
+
+struct Api {
+    name: String,
+    routes: Vec<Route>,
+    matcher: Routes,
+}
+
+struct Route {
+    key: String,
+    parsed: Key,
+    authorizer: Option<Arc<JwtAuthorizer>>,
+    scopes: Vec<String>,
+    integration: Integration,
+    meters: Meters,
+}
+
+impl Gateway {
+    /// Answers one request. A refusal is an answer too: this never fails.
+    pub async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+        let (head, body) = request.into_parts();
+        let mut exchange = Exchange::begin(head, peer, self.clock.now(), &self.random);
+        let outcome = self.answer(&mut exchange, body).await;
+        let (mut response, refusal) = match outcome {
+            Ok(response) => (response, None),
+            Err(refusal) => (refusal.response(), Some(refusal)),
+        };
+        response.headers_mut().insert(REQUEST_ID, exchange.id_header());
+        access_log::record(&exchange, &response, refusal.as_ref(), &self.unrouted);
+        response
+    }
+
+    async fn answer<'g>(&'g self, exchange: &mut Exchange<'g>, body: Incoming) -> Result<Response<Body>, Refusal> {
+        check_request(exchange)?;
+        let api = self.match_api(exchange)?;
+        let route = match_route(exchange, api)?;
+        authorize(exchange, route).await?;
+        route.integration.answer(exchange, body).await
+    }
+
+    /// By host, by path, else the first. A name that is not known is not found: it does not fall back to the first.
+    fn match_api<'g>(&'g self, exchange: &mut Exchange<'g>) -> Result<&'g Api, Refusal> {
+        let index = if let Some(id) = api_id(exchange.domain()) {
+            self.by_id.get(&id).copied()
+        } else if let Some(rest) = exchange.head.uri.path().strip_prefix(NAMED) {
+            let name = rest.split('/').next().unwrap_or_default();
+            exchange.base = NAMED.len() + name.len();
+            path::decode(&exchange.head.uri.path()[NAMED.len()..exchange.base])
+                .ok()
+                .and_then(|name| self.by_name.get(&*name).copied())
+        } else {
+            Some(0)
+        };
+        let api = index.and_then(|index| self.apis.get(index)).ok_or(Refusal::NotFound)?;
+        exchange.api = Some(api);
+        Ok(api)
+    }
+}
+
+/// Refuses what two readers could understand in two ways, before anything is looked up.
+fn check_request(exchange: &Exchange<'_>) -> Result<(), Refusal> {
+    let head = &exchange.head;
+    body::check_framing(&head.headers).map_err(Refusal::Framing)?;
+    let bad = |reason: &str| Err(Refusal::BadRequest(reason.to_owned()));
+    if head.method == Method::CONNECT {
+        return bad("this is no forward proxy");
+    }
+    let mut hosts = head.headers.get_all(header::HOST).iter();
+    let host = hosts.next();
+    if hosts.next().is_some() {
+        return bad("more than one host");
+    }
+    if host.is_none() && head.version == Version::HTTP_11 {
+        return bad("no host");
+    }
+    if let (Some(named), Some(host)) = (head.uri.authority(), host)
+        && !named.as_str().as_bytes().eq_ignore_ascii_case(host.as_bytes())
+    {
+        return bad("the target and the host differ");
+    }
+    path::check(head.uri.path()).map_err(|reason| Refusal::BadRequest(reason.to_string()))
+}
+
+fn match_route<'g>(exchange: &mut Exchange<'g>, api: &'g Api) -> Result<&'g Route, Refusal> {
+    let found = api.matcher.find(&exchange.head.method, exchange.path()).ok_or(Refusal::NotFound)?;
+    let route = api.routes.get(found.route).ok_or(Refusal::NotFound)?;
+    exchange.route = Some(route);
+    exchange.captures = found.captures;
+    Ok(route)
+}
+
+async fn authorize(exchange: &mut Exchange<'_>, route: &Route) -> Result<(), Refusal> {
+    if let Some(authorizer) = &route.authorizer {
+        let head = &exchange.head;
+        let principal = authorizer.authorize(&head.headers, &head.uri, &route.scopes, exchange.at).await?;
+        exchange.principal = Some(principal);
+    }
+    Ok(())
+}
+
+/// The id that a host names. Hosts have no case, and a dot at the end changes nothing.
+fn api_id(domain: &str) -> Option<String> {
+    let domain = domain.strip_suffix('.').unwrap_or(domain);
+    let at = domain.len().checked_sub(HOST_SUFFIX.len())?;
+    let suffix = domain.get(at..)?;
+    suffix.eq_ignore_ascii_case(HOST_SUFFIX).then(|| domain[..at].to_ascii_lowercase())
+}
+
+impl std::fmt::Debug for Api {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Api").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Route {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Route").field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{exchange::without_port, *};
+
+    #[test]
+    fn hosts_name_an_api_whatever_their_case() {
+        assert_eq!(api_id("abc123.execute-api.localhost").as_deref(), Some("abc123"));
+        assert_eq!(api_id("ABC.Execute-API.localhost.").as_deref(), Some("abc"));
+        assert_eq!(api_id("execute-api.localhost"), None);
+        assert_eq!(api_id("localhost"), None);
+        assert_eq!(without_port("a.localhost:9230"), "a.localhost");
+        assert_eq!(without_port("[::1]:80"), "[::1]");
+        assert_eq!(without_port("[::1]"), "[::1]");
+    }
+}
