@@ -10,5 +10,8 @@ pub mod hooks;
 pub mod keys;
 pub mod kit;
 pub mod model;
+pub mod oauth;
+pub mod pages;
 pub mod post;
 pub mod store;
+pub mod web;
