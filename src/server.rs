@@ -21,7 +21,7 @@ use crate::{
     controls,
     flows::{App, Cx, Setup, directory::Directory, key_ring::KeyRing},
     functions::Functions,
-    gateway::Gateway,
+    gateway::{Gateway, Surroundings},
     hooks::{Hook, Hooks, Trigger},
     import,
     keys::{hashing::Hasher, seal::Sealer},
@@ -39,9 +39,9 @@ const MASTER_KEY_FILE: &str = "master.key";
 /// functions. Touches nothing.
 pub fn check(config: &Config) -> Vec<Mistake> {
     let mut mistakes = import::check(config);
-    if let Err(error) = Functions::load(&config.functions) {
-        mistakes.push(Mistake::new(&error.place(), error.to_string()));
-    }
+    // One at a time, so that a mistake in one script does not hide another's.
+    let broken = |section| Functions::load(std::slice::from_ref(section)).err();
+    mistakes.extend(config.functions.iter().filter_map(broken).map(|error| error.mistake()));
     mistakes
 }
 
@@ -97,16 +97,14 @@ impl Builder {
         let app = Arc::new(open(&config, clock, random, &functions, hooks).await?);
         let cx = Cx::new(Arc::clone(&app), &config.region, app.random.uuid());
         import::apply(&cx, &config).await?;
-        let gateway = Gateway::new(
-            &config.apis,
-            &config.gateway,
+        let around = Surroundings {
             functions,
-            Arc::new(issuers::OwnPools::new(Arc::clone(&app))),
-            app.clock.clone(),
-            app.random.clone(),
-            &config.account_id,
-            &config.region,
-        )?;
+            issuers: Arc::new(issuers::OwnPools::new(Arc::clone(&app))),
+            clock: app.clock.clone(),
+            random: app.random.clone(),
+            account_id: config.account_id.clone(),
+        };
+        let gateway = Gateway::new(&config.apis, &config.gateway, around)?;
         let router = router(&app, metrics);
         Ok(Poolhouse { app, gateway: Arc::new(gateway), main, gate, tls, router })
     }

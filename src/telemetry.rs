@@ -6,6 +6,7 @@
 
 use std::io::{self, IsTerminal};
 
+use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::{EnvFilter, util::SubscriberInitExt};
 
 /// What a line of the log looks like.
@@ -36,6 +37,11 @@ pub fn init(format: Format, filter: Option<&str>) -> Result<(), TelemetryError> 
         Format::Text => lines.compact().with_target(false).with_ansi(io::stderr().is_terminal()).finish().try_init(),
     }?;
     Ok(())
+}
+
+/// Starts the metrics of this process, once, and returns what renders them for Prometheus.
+pub fn metrics() -> Result<PrometheusHandle, BuildError> {
+    PrometheusBuilder::new().install_recorder()
 }
 
 fn parse(filter: &str) -> Result<EnvFilter, TelemetryError> {

@@ -147,7 +147,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Usage(message) => writeln!(f, "poolhouse: {message}"),
-            Self::Failed(error) => writeln!(f, "poolhouse: {error:?}"),
+            Self::Failed(error) => writeln!(f, "poolhouse: {error:#}"),
             Self::Mistakes(mistakes) => {
                 for mistake in mistakes {
                     writeln!(f, "{mistake}")?;

@@ -18,6 +18,7 @@ pub(super) fn run(sources: Sources) -> Result<(), Failure> {
     telemetry::init(format, sources.log().as_deref()).map_err(|error| Failure::Usage(error.to_string()))?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
-    runtime.block_on(server::serve(config))?;
+    let metrics = telemetry::metrics().context("cannot count")?;
+    runtime.block_on(server::serve(config, Some(metrics)))?;
     Ok(())
 }

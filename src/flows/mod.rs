@@ -4,6 +4,7 @@
 //! mail and no password hash runs while a transaction is open: SQLite has one writer.
 
 pub mod attributes;
+pub mod authorize;
 pub mod bearer;
 pub mod client_proof;
 pub mod codes;

@@ -13,7 +13,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use crate::config::{Place, function as config};
+use crate::config::{Mistake, Place, function as config};
 
 /// Lambda's limit for a synchronous call, for what goes in and for what comes out, in bytes of JSON.
 pub const PAYLOAD_LIMIT: usize = 6 * 1024 * 1024;
@@ -127,6 +127,23 @@ pub enum LoadError {
     /// Line and column are counted from one; zero where the engine gave none.
     #[error("{}:{line}:{column}: function `{function}`: {message}", file.display())]
     Syntax { function: String, file: PathBuf, line: usize, column: usize, message: String },
+}
+
+impl LoadError {
+    /// The mistake as a configuration's reader is told it: where, and what.
+    pub fn mistake(&self) -> Mistake {
+        let (at, message) = match self {
+            Self::Twice { function, at } => (at.clone(), format!("function `{function}` is defined twice")),
+            Self::Unreadable { function, at, file, source } => {
+                (at.clone(), format!("function `{function}`: cannot read {}: {source}", file.display()))
+            }
+            Self::Syntax { function, file, line, column, message } => {
+                let at = Place { source: Arc::new(file.clone()), line: *line };
+                (at, format!("function `{function}`, column {column}: {message}"))
+            }
+        };
+        Mistake::new(&at, message)
+    }
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::{
-    config::{Config, Mistake, Place, pool::Settings},
-    kit::{ids, text::nearest},
+    config::{Config, Mistake, pool::Settings},
+    kit::ids,
     model::MODEL,
 };
 
@@ -28,28 +28,43 @@ pub fn check(config: &Config) -> Vec<Mistake> {
 
 /// `given` are the members that the file has keys of its own for; they must not stand in the settings as well.
 fn check_one(shape: &str, settings: &Settings, given: &[(&str, Value)], mistakes: &mut Vec<Mistake>) {
-    let known = MODEL.members(shape);
     for name in settings.value.keys() {
-        let at = settings.place_of(name);
         if given.iter().any(|(own, _)| own == name) || name == "GenerateSecret" {
+            let at = settings.place_of(name);
             mistakes.push(Mistake::new(at, format!("`{name}` has a key of its own outside of `settings`")));
-        } else if !known.contains(&name.as_str()) {
-            let mistake = Mistake::new(at, format!("`{name}` is not a setting of {}", shape.trim_end_matches("Request")));
-            mistakes.push(match nearest(name, known.iter().copied()) {
-                Some(near) => mistake.nearest(near, known.iter().copied()),
-                None => mistake,
-            });
         }
     }
     let mut whole: Map<String, Value> = settings.value.clone();
     whole.extend(given.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
     let found = MODEL.findings(shape, &Value::Object(whole));
+    for path in found.strays {
+        let (around, name) = path.rsplit_once('.').unwrap_or(("", &path));
+        let known = members_at(shape, around);
+        let operation = shape.trim_end_matches("Request");
+        let mistake = Mistake::new(settings.place_of(&path), format!("`{name}` is not a setting of {operation}"));
+        mistakes.push(mistake.nearest(name, known));
+    }
     for fault in found.type_faults {
         mistakes.push(Mistake::new(settings.place_of(&fault.path), format!("`{}`: {}", fault.path, fault.message)));
     }
     for violation in found.violations {
         mistakes.push(Mistake::new(settings.place_of(&violation.path), violation.message));
     }
+}
+
+/// The names of the members of the structure at `path`, which leads through members and list indexes.
+fn members_at(shape: &str, path: &str) -> Vec<&'static str> {
+    let mut current = MODEL.shape(shape);
+    for step in path.split('.').filter(|step| !step.is_empty()) {
+        current = current.and_then(|shape| {
+            let inner = match step.parse::<usize>() {
+                Ok(_) => shape.member,
+                Err(_) => shape.members.iter().find(|(name, _)| *name == step).map(|(_, inner)| *inner).or(shape.value),
+            };
+            MODEL.shape(inner?)
+        });
+    }
+    current.map(|shape| shape.members.iter().map(|(name, _)| *name).collect()).unwrap_or_default()
 }
 
 /// A trigger of the settings must name a function of the file, as one of `[pool.triggers]` must.
@@ -59,7 +74,7 @@ fn check_triggers(config: &Config, settings: &Settings, mistakes: &mut Vec<Mista
         let Some(name) = target.as_str().map(ids::function_name) else { continue };
         let known = || config.functions.iter().map(|function| function.name.as_str()).chain([crate::hooks::GROUPS_TO_SCOPES]);
         if !known().any(|known| known == name) {
-            let at: &Place = settings.place_of(&format!("LambdaConfig.{trigger}"));
+            let at = settings.place_of(&format!("LambdaConfig.{trigger}"));
             mistakes.push(Mistake::new(at, format!("there is no function `{name}`")).nearest(name, known()));
         }
     }

@@ -1,0 +1,296 @@
+//! The authorization of a client by somebody who has signed in: a code, and the tokens for it.
+//!
+//! A code is a random UUID that is kept only as a hash, works for five minutes, for the client it was given to, and once:
+//! its first use takes it out of the world, whatever comes of that use. Another client that presents it changes nothing.
+//! <https://www.rfc-editor.org/rfc/rfc6749#section-4.1> <https://www.rfc-editor.org/rfc/rfc7636>
+
+use std::{sync::Arc, time::Duration};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize};
+
+use super::{Cx, directory, issue, issue::Issue};
+use crate::{
+    domain::{
+        Client, Error, Pool, Result, Sub,
+        grant::GrantSource,
+        resource_server::{self, ADMIN_SCOPE},
+        token::Tokens,
+        user::Status,
+    },
+    hooks::TokenSource,
+    keys::same,
+    kit::clock::Time,
+    store,
+};
+
+const CODE_LIFETIME: Duration = Duration::from_secs(300);
+/// How long a sign-in on the hosted pages lets a client in without a password. Not sliding.
+pub const SESSION_LIFETIME: Duration = Duration::from_secs(3_600);
+
+/// An address that a client has registered. Nothing else is ever redirected to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RedirectUri(String);
+
+impl RedirectUri {
+    /// One of the client's callback addresses, byte for byte.
+    pub fn registered(client: &Client, uri: &str) -> Option<Self> {
+        Self::among(&client.settings.callback_urls, uri)
+    }
+
+    /// One of the addresses where somebody may land after signing out, byte for byte.
+    pub fn after_logout(client: &Client, uri: &str) -> Option<Self> {
+        Self::among(&client.settings.logout_urls, uri)
+    }
+
+    fn among(registered: &[String], uri: &str) -> Option<Self> {
+        registered.iter().find(|own| own.as_str() == uri).cloned().map(Self)
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What the client receives at its redirect address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResponseType {
+    /// A code, in the query.
+    Code,
+    /// The tokens themselves, in the fragment; no refresh token.
+    Token,
+}
+
+/// A request of a client that has been found in order.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub pool: Arc<Pool>,
+    pub client: Arc<Client>,
+    pub redirect_uri: RedirectUri,
+    pub response_type: ResponseType,
+    pub scopes: Vec<String>,
+    pub state: Option<String>,
+    pub nonce: Option<String>,
+    /// PKCE, always S256.
+    pub challenge: Option<String>,
+}
+
+/// Somebody who signed in on the hosted pages of one pool.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignedIn {
+    pub sub: Sub,
+    pub auth_time: Time,
+}
+
+/// What a client is given.
+#[derive(Debug)]
+pub enum Given {
+    Code(String),
+    Tokens(Box<Tokens>),
+}
+
+/// The scopes of a request: those asked for, or all that the client may have. Each must be allowed to the client, and its
+/// resource server must still know it; `email`, `phone` and `profile` mean something only together with `openid`.
+pub async fn scopes(cx: &Cx, client: &Client, asked: Option<&str>) -> Result<Vec<String>> {
+    let servers = directory::resource_servers(cx, &client.pool_id).await?;
+    let exists = |scope: &str| resource_server::is_standard(scope) || servers.iter().any(|one| one.has_scope(scope));
+    let allowed = &client.settings.allowed_oauth_scopes;
+    let Some(asked) = asked.filter(|asked| !asked.trim().is_empty()) else {
+        return Ok(allowed.iter().filter(|scope| exists(scope)).cloned().collect());
+    };
+    let mut scopes: Vec<String> = Vec::new();
+    for scope in asked.split(' ').filter(|scope| !scope.is_empty()) {
+        if !allowed.iter().any(|own| own == scope) || !exists(scope) {
+            return Err(Error::NoSuchScope(scope.to_owned()));
+        }
+        if !scopes.iter().any(|own| own == scope) {
+            scopes.push(scope.to_owned());
+        }
+    }
+    let needs_openid = |scope: &&String| ["email", "phone", "profile"].contains(&scope.as_str());
+    match scopes.iter().find(needs_openid) {
+        Some(scope) if !scopes.iter().any(|own| own == "openid") => Err(Error::NoSuchScope(scope.clone())),
+        _ => Ok(scopes),
+    }
+}
+
+/// Whether a sign-in of earlier still lets its user in: not for longer than an hour, and not after the account was disabled,
+/// deleted or has to set its password anew.
+pub async fn still_signed_in(cx: &Cx, pool: &Pool, signed_in: &SignedIn) -> Result<bool> {
+    if cx.now() >= signed_in.auth_time.plus(SESSION_LIFETIME) {
+        return Ok(false);
+    }
+    let user = store::users::by_sub(&mut cx.read().await?, &pool.id, &signed_in.sub).await?;
+    Ok(user.is_some_and(|user| user.enabled && matches!(user.status, Status::Confirmed | Status::ExternalProvider)))
+}
+
+/// Gives the client what it asked for.
+pub async fn answer(cx: &Cx, request: &Request, signed_in: &SignedIn) -> Result<Given> {
+    if request.response_type == ResponseType::Token {
+        let issuance = Issuance {
+            pool: Arc::clone(&request.pool),
+            client: Arc::clone(&request.client),
+            signed_in,
+            scopes: request.scopes.clone(),
+            nonce: request.nonce.clone(),
+        };
+        return Ok(Given::Tokens(Box::new(Tokens { refresh_token: None, ..issuance.start(cx).await? })));
+    }
+    let code = cx.random().uuid();
+    let detail = Detail {
+        pool_id: request.pool.id.clone(),
+        sub: signed_in.sub.clone(),
+        auth_time: signed_in.auth_time,
+        redirect_uri: request.redirect_uri.as_str().to_owned(),
+        scopes: request.scopes.clone(),
+        nonce: request.nonce.clone(),
+        challenge: request.challenge.clone(),
+    };
+    let mut tx = cx.begin().await?;
+    let expires_at = cx.now().plus(CODE_LIFETIME);
+    store::grants::insert_code(&mut tx, &hash(&code), &request.client.id, detail, expires_at).await?;
+    tx.commit().await?;
+    Ok(Given::Code(code))
+}
+
+/// A code as it comes back from a client that has proven who it is.
+pub struct Redemption<'a> {
+    pub pool: Arc<Pool>,
+    pub client: Arc<Client>,
+    pub code: &'a str,
+    pub redirect_uri: Option<&'a str>,
+    pub verifier: Option<&'a str>,
+}
+
+/// The tokens for a code. [`Error::CodeExpired`] stands for a code that does not count, [`Error::CodeMismatch`] for one that
+/// came with the wrong redirect address or verifier.
+pub async fn redeem(cx: &Cx, given: Redemption<'_>) -> Result<Tokens> {
+    let mut tx = cx.begin().await?;
+    let detail = store::grants::redeem_code::<Detail>(&mut tx, &hash(given.code), &given.client.id, cx.now()).await?;
+    tx.commit().await?;
+    let detail = detail.filter(|detail| detail.pool_id == given.pool.id).ok_or(Error::CodeExpired)?;
+    if given.redirect_uri != Some(detail.redirect_uri.as_str()) || !proves(detail.challenge.as_deref(), given.verifier)
+    {
+        return Err(Error::CodeMismatch);
+    }
+    let signed_in = SignedIn { sub: detail.sub, auth_time: detail.auth_time };
+    Issuance {
+        pool: given.pool,
+        client: given.client,
+        signed_in: &signed_in,
+        scopes: detail.scopes,
+        nonce: detail.nonce,
+    }
+    .start(cx)
+    .await
+}
+
+/// What is kept with a code.
+#[derive(Serialize, Deserialize)]
+struct Detail {
+    pool_id: String,
+    sub: String,
+    auth_time: Time,
+    redirect_uri: String,
+    scopes: Vec<String>,
+    nonce: Option<String>,
+    challenge: Option<String>,
+}
+
+struct Issuance<'a> {
+    pool: Arc<Pool>,
+    client: Arc<Client>,
+    signed_in: &'a SignedIn,
+    scopes: Vec<String>,
+    nonce: Option<String>,
+}
+
+impl Issuance<'_> {
+    async fn start(self, cx: &Cx) -> Result<Tokens> {
+        let user = store::users::by_sub(&mut cx.read().await?, &self.pool.id, &self.signed_in.sub).await?;
+        let user = user.ok_or(Error::CodeExpired)?;
+        if !user.enabled {
+            return Err(Error::UserDisabled);
+        }
+        let issue = Issue {
+            pool: self.pool,
+            client: self.client,
+            user,
+            scopes: self.scopes,
+            source: GrantSource::OAuth,
+            trigger: TokenSource::HostedAuth,
+            nonce: self.nonce,
+            client_metadata: None,
+        };
+        issue::start(cx, issue, self.signed_in.auth_time).await
+    }
+}
+
+/// The scopes of machines: only those of resource servers, and at least one.
+pub async fn machine_scopes(cx: &Cx, client: &Client, asked: Option<&str>) -> Result<Vec<String>> {
+    let mut scopes = scopes(cx, client, asked).await?;
+    if asked.is_none_or(|asked| asked.trim().is_empty()) {
+        scopes.retain(|scope| !resource_server::is_standard(scope));
+    }
+    match scopes.iter().find(|scope| resource_server::is_standard(scope)) {
+        Some(standard) => Err(Error::NoSuchScope(standard.clone())),
+        None if scopes.is_empty() => Err(Error::NoSuchScope(String::new())),
+        None => Ok(scopes),
+    }
+}
+
+/// Scopes of a sign-in with a password at the token endpoint. A client without any OAuth scope has the API's own.
+pub async fn password_scopes(cx: &Cx, client: &Client, asked: Option<&str>) -> Result<(Vec<String>, GrantSource)> {
+    if client.settings.allowed_oauth_scopes.is_empty() && asked.is_none_or(|asked| asked.trim() == ADMIN_SCOPE) {
+        return Ok((vec![ADMIN_SCOPE.to_owned()], GrantSource::Api));
+    }
+    Ok((scopes(cx, client, asked).await?, GrantSource::OAuth))
+}
+
+/// Whether the verifier belongs to the challenge. A verifier without a challenge is refused: somebody has taken the challenge
+/// out of the request that the client made.
+fn proves(challenge: Option<&str>, verifier: Option<&str>) -> bool {
+    match (challenge, verifier) {
+        (None, None) => true,
+        (Some(challenge), Some(verifier)) => {
+            let expected = BASE64_URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes()));
+            is_pkce_text(verifier) && same(expected.as_bytes(), challenge.as_bytes())
+        }
+        _ => false,
+    }
+}
+
+/// The form of a verifier, and of a challenge: 43 to 128 unreserved characters.
+pub fn is_pkce_text(text: &str) -> bool {
+    (43..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b))
+}
+
+fn hash(code: &str) -> Vec<u8> {
+    digest(&SHA256, code.as_bytes()).as_ref().to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verifier_proves_its_own_challenge_only() {
+        // RFC 7636, appendix B.
+        let challenge = Some("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
+        let verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+        assert!(proves(challenge, Some(verifier)));
+        assert!(!proves(challenge, Some(&verifier.to_lowercase())));
+        assert!(!proves(challenge, Some(&verifier[1..])));
+        assert!(!proves(challenge, None));
+        assert!(!proves(None, Some(verifier)));
+        assert!(proves(None, None));
+    }
+
+    #[test]
+    fn a_verifier_has_43_to_128_unreserved_characters() {
+        assert!(is_pkce_text(&"a".repeat(43)) && is_pkce_text(&"~".repeat(128)));
+        assert!(!is_pkce_text(&"a".repeat(42)) && !is_pkce_text(&"a".repeat(129)));
+        assert!(!is_pkce_text(&format!("{}+", "a".repeat(43))));
+    }
+}

@@ -1,0 +1,66 @@
+//! `/oauth2/authorize`: straight to the answer with a living session, else to the sign-in page with the same query.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{RawQuery, State},
+    response::Response,
+};
+use tower_sessions::Session;
+
+use crate::{
+    domain::Result,
+    flows::{
+        App, Cx,
+        authorize::{self, SignedIn},
+    },
+    web::{
+        authorization::{self, Asked, Prompt, Refusal},
+        context,
+        paths::{self, Place},
+        session::Browser,
+    },
+};
+
+pub async fn authorize(State(app): State<Arc<App>>, RawQuery(query): RawQuery, session: Session) -> Response {
+    let query = query.unwrap_or_default();
+    if let Some(refused) = authorization::too_long(&query) {
+        return refused;
+    }
+    let cx = context(&app);
+    match decide(&cx, &session, &query).await {
+        Ok(response) => response,
+        Err(refusal) => refusal.respond(&app),
+    }
+}
+
+async fn decide(cx: &Cx, session: &Session, query: &str) -> Result<Response, Refusal> {
+    let asked = authorization::read(cx, query).await?;
+    let signed_in = match asked.prompt {
+        Prompt::Always => None,
+        Prompt::Never | Prompt::IfNeeded => {
+            living(cx, session, &asked).await.map_err(|error| asked.fail(cx, &error))?
+        }
+    };
+    let Some(signed_in) = signed_in else {
+        if asked.prompt == Prompt::Never {
+            return Err(asked.refuse("login_required", "nobody is signed in"));
+        }
+        return Ok(authorization::found(&paths::local_with(&cx.app.setup, Place::Login, query)));
+    };
+    let given = authorize::answer(cx, &asked.request, &signed_in).await.map_err(|error| asked.fail(cx, &error))?;
+    Ok(asked.grant(&given))
+}
+
+/// Who is signed in to the client's pool, recently enough for this request.
+async fn living(cx: &Cx, session: &Session, asked: &Asked) -> Result<Option<SignedIn>> {
+    let pool = &asked.request.pool;
+    let Some(signed_in) = Browser::find(session).await?.and_then(|browser| browser.signed_in(pool).cloned()) else {
+        return Ok(None);
+    };
+    let age = cx.now().since(signed_in.auth_time).as_secs();
+    if asked.max_age.is_some_and(|most| age > most) || !authorize::still_signed_in(cx, pool, &signed_in).await? {
+        return Ok(None);
+    }
+    Ok(Some(signed_in))
+}

@@ -1,0 +1,66 @@
+//! `/logout`: ends the browser's session of one pool and sends it on, to a registered address or back to the sign-in page.
+//! Tokens stay what they are.
+//! <https://docs.aws.amazon.com/cognito/latest/developerguide/logout-endpoint.html>
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{RawQuery, State},
+    response::Response,
+};
+use tower_sessions::Session;
+
+use crate::{
+    domain::{Client, Pool, Result},
+    flows::{App, Cx, authorize::RedirectUri},
+    web::{
+        authorization::{self, Refusal},
+        context,
+        parameters::Parameters,
+        paths::{self, Place},
+        session::Browser,
+    },
+};
+
+pub async fn logout(State(app): State<Arc<App>>, RawQuery(query): RawQuery, session: Session) -> Response {
+    let query = query.unwrap_or_default();
+    if let Some(refused) = authorization::too_long(&query) {
+        return refused;
+    }
+    let cx = context(&app);
+    match run(&cx, &session, &query).await {
+        Ok(location) => authorization::found(&location),
+        Err(refusal) => refusal.respond(&app),
+    }
+}
+
+async fn run(cx: &Cx, session: &Session, query: &str) -> Result<String, Refusal> {
+    let parameters = Parameters::parse(query.as_bytes());
+    let parameters = parameters.ok_or_else(|| Refusal::page("invalid_request", None, None))?;
+    let (pool, client) = authorization::client(cx, &parameters).await?;
+    let location = destination(cx, &client, &parameters, query)?;
+    leave(session, &pool).await.map_err(|error| Refusal::internal(cx, &error))?;
+    Ok(location)
+}
+
+/// Where the browser goes next. `logout_uri` wins where both are given.
+fn destination(cx: &Cx, client: &Client, parameters: &Parameters, query: &str) -> Result<String, Refusal> {
+    let page = |code, parameter| Refusal::page(code, parameter, Some(client.id.clone()));
+    if let Some(repeated) = ["logout_uri", "redirect_uri"].into_iter().find(|name| parameters.is_repeated(name)) {
+        return Err(page("invalid_request", Some(repeated)));
+    }
+    if let Some(uri) = parameters.filled("logout_uri") {
+        let uri = RedirectUri::after_logout(client, uri).ok_or_else(|| page("redirect_mismatch", None))?;
+        return Ok(uri.as_str().to_owned());
+    }
+    let uri = parameters.filled("redirect_uri").ok_or_else(|| page("invalid_request", Some("redirect_uri")))?;
+    RedirectUri::registered(client, uri).ok_or_else(|| page("redirect_mismatch", None))?;
+    Ok(paths::local_with(&cx.app.setup, Place::Login, query))
+}
+
+async fn leave(session: &Session, pool: &Pool) -> Result<()> {
+    match Browser::find(session).await? {
+        Some(browser) => browser.leave(session, pool).await,
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,47 @@
+//! OAuth 2.0 and OpenID Connect, as user pools speak them: authorize, token, userInfo, revoke, logout, discovery and keys.
+//! <https://docs.aws.amazon.com/cognito/latest/developerguide/federation-endpoints-oauth-grants.html>
+
+mod authorize;
+mod client_auth;
+mod discovery;
+mod error;
+mod grants;
+mod logout;
+mod reply;
+mod revoke;
+mod token;
+mod userinfo;
+
+use std::sync::Arc;
+
+use axum::{
+    Router, middleware,
+    routing::{get, post},
+};
+
+use crate::{
+    flows::App,
+    web::{headers, paths::Place, session},
+};
+
+/// Every endpoint of this room.
+pub fn router(app: Arc<App>) -> Router {
+    let browsers = Router::new()
+        .route(Place::Authorize.path(), get(authorize::authorize))
+        .route(Place::Logout.path(), get(logout::logout))
+        .layer(session::layer(&app));
+    let clients = Router::new()
+        .route(Place::Token.path(), post(token::token).options(reply::preflight).fallback(reply::post_only))
+        .route(Place::Revoke.path(), post(revoke::revoke).options(reply::preflight).fallback(reply::post_only))
+        .route(
+            Place::UserInfo.path(),
+            get(userinfo::user_info).post(userinfo::user_info).options(reply::preflight).fallback(reply::get_only),
+        );
+    let protected = browsers.merge(clients).layer(middleware::from_fn_with_state(Arc::clone(&app), headers::protect));
+    let documents = Arc::new(discovery::Documents::default());
+    let published = Router::new()
+        .route("/{pool}/.well-known/openid-configuration", get(discovery::configuration).options(reply::preflight))
+        .route("/{pool}/.well-known/jwks.json", get(discovery::keys).options(reply::preflight))
+        .layer(axum::Extension(documents));
+    protected.merge(published).with_state(app)
+}

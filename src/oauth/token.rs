@@ -1,0 +1,95 @@
+//! `/oauth2/token`: reads the form, lets the client prove itself and hands over to the grant.
+//! <https://docs.aws.amazon.com/cognito/latest/developerguide/token-endpoint.html>
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Request, State},
+    response::Response,
+};
+use http::StatusCode;
+use serde::Serialize;
+
+use super::{
+    client_auth::{self, Proven},
+    error::Failure,
+    grants, reply,
+};
+use crate::{
+    domain::token::Tokens,
+    flows::{App, Cx},
+    web::{context, limits, parameters::Parameters},
+};
+
+pub async fn token(State(app): State<Arc<App>>, request: Request) -> Response {
+    let cx = context(&app);
+    match exchange(&cx, request).await {
+        Ok(tokens) => reply::json(&cx, StatusCode::OK, &Body::from(tokens)),
+        Err(failure) => failure.respond(&cx),
+    }
+}
+
+async fn exchange(cx: &Cx, request: Request) -> Result<Tokens, Failure> {
+    let headers = request.headers().clone();
+    let form = limits::form(request).await?;
+    if form.has_repeated() {
+        return Err(Failure::invalid_request("a parameter is repeated"));
+    }
+    let kind = form.get("grant_type").ok_or_else(|| Failure::invalid_request("grant_type is missing"))?;
+    let grant = Grant::named(kind).ok_or_else(|| Failure::new("unsupported_grant_type"))?;
+    let proven = client_auth::prove(cx, &headers, &form).await?;
+    grant.run(cx, proven, &form).await
+}
+
+#[derive(Clone, Copy)]
+enum Grant {
+    AuthorizationCode,
+    RefreshToken,
+    ClientCredentials,
+    Password,
+}
+
+impl Grant {
+    fn named(name: &str) -> Option<Self> {
+        match name {
+            "authorization_code" => Some(Self::AuthorizationCode),
+            "refresh_token" => Some(Self::RefreshToken),
+            "client_credentials" => Some(Self::ClientCredentials),
+            "password" => Some(Self::Password),
+            _ => None,
+        }
+    }
+
+    async fn run(self, cx: &Cx, proven: Proven, form: &Parameters) -> Result<Tokens, Failure> {
+        match self {
+            Self::AuthorizationCode => grants::authorization_code::run(cx, proven, form).await,
+            Self::RefreshToken => grants::refresh_token::run(cx, proven, form).await,
+            Self::ClientCredentials => grants::client_credentials::run(cx, proven, form).await,
+            Self::Password => grants::password::run(cx, proven, form).await,
+        }
+    }
+}
+
+/// The members in the service's order.
+#[derive(Serialize)]
+struct Body {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id_token: Option<String>,
+    access_token: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
+    expires_in: u64,
+    token_type: &'static str,
+}
+
+impl From<Tokens> for Body {
+    fn from(tokens: Tokens) -> Self {
+        Self {
+            id_token: tokens.id_token,
+            access_token: tokens.access_token,
+            refresh_token: tokens.refresh_token,
+            expires_in: tokens.expires_in.as_secs(),
+            token_type: "Bearer",
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! The hosted pages: signing in, a first password of one's own, confirming an account. One form each, without JavaScript.
+//!
+//! Every page goes on from an authorization request in its query, which is read and checked anew each time; what a form adds is
+//! bound to that very query (see `web::csrf`). The steps are those of `flows::sign_in`; here they become HTML.
+//! <https://docs.aws.amazon.com/cognito/latest/developerguide/login-endpoint.html>
+
+mod assets;
+mod confirm;
+mod error;
+mod new_password;
+mod page;
+mod sign_in;
+mod visit;
+
+use std::sync::Arc;
+
+use axum::{
+    Router, middleware,
+    routing::{get, post},
+};
+
+use crate::{
+    flows::App,
+    web::{headers, paths::Place, session},
+};
+
+/// Every page of this room, and what they look like.
+pub fn router(app: Arc<App>) -> Router {
+    Router::new()
+        .route(Place::Login.path(), get(sign_in::show).post(sign_in::submit))
+        .route(Place::ChangePassword.path(), post(new_password::submit))
+        .route(Place::Confirm.path(), post(confirm::submit))
+        .route(Place::ResendCode.path(), post(confirm::resend))
+        .layer(session::layer(&app))
+        .route(Place::Error.path(), get(error::show))
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), headers::protect))
+        .route("/static/{version}/{*path}", get(assets::serve))
+        .with_state(app)
+}

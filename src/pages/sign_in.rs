@@ -1,0 +1,98 @@
+//! `/login`: user name and password.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::{
+    extract::{RawQuery, Request, State},
+    response::Response,
+};
+use http::StatusCode;
+use tower_sessions::Session;
+
+use super::{
+    confirm, error, new_password,
+    page::{self, Form, Frame},
+    visit::Visit,
+};
+use crate::{
+    domain::{Error, challenge::Challenge, client::Flow},
+    flows::{
+        App,
+        sign_in::{self, Outcome, Start},
+    },
+    kit::secret::Secret,
+    web::paths::Place,
+};
+
+#[derive(Template)]
+#[template(path = "pages/sign_in.html")]
+struct SignIn<'a> {
+    frame: Frame,
+    form: Form,
+    application: &'a str,
+    username: &'a str,
+    error: Option<&'a str>,
+    notice: Option<&'a str>,
+}
+
+/// What stands above the fields.
+#[derive(Clone, Copy, Default)]
+pub struct Words<'a> {
+    pub username: &'a str,
+    pub error: Option<&'a str>,
+    pub notice: Option<&'a str>,
+}
+
+pub async fn show(State(app): State<Arc<App>>, RawQuery(query): RawQuery, session: Session) -> Response {
+    match Visit::begin(&app, session, query).await {
+        Ok(visit) => render(
+            &visit,
+            Words { username: visit.asked.login_hint.as_deref().unwrap_or_default(), ..Words::default() },
+        ),
+        Err(response) => response,
+    }
+}
+
+pub async fn submit(State(app): State<Arc<App>>, session: Session, request: Request) -> Response {
+    let (visit, form) = match Visit::go_on(&app, session, request).await {
+        Ok(come) => come,
+        Err(response) => return response,
+    };
+    let username = form.get("username").unwrap_or_default().trim();
+    let password = Secret::from(form.get("password").unwrap_or_default());
+    if username.is_empty() || password.expose().is_empty() {
+        return render(
+            &visit,
+            Words { username, error: Some("Enter your user name and your password."), notice: None },
+        );
+    }
+    let start = Start::Password { username: username.to_owned(), password, secret_hash: None, flow: Flow::Password };
+    match sign_in::identify(&visit.cx, &visit.door(), start).await {
+        Ok(Outcome::User(user)) => visit.finish(&user).await,
+        Ok(Outcome::Challenge(Challenge::NewPasswordRequired { required, session, username, .. })) => {
+            new_password::show(&visit, &username, &session, &required, None)
+        }
+        Ok(Outcome::Challenge(other)) => {
+            error::broken(&visit.cx, &Error::Internal(format!("{} has no page", other.name())))
+        }
+        Err(Error::UserNotConfirmed) => confirm::show(&visit, username, None, None),
+        Err(other) => match error::words(&other) {
+            Some(text) => render(&visit, Words { username, error: Some(&text), notice: None }),
+            None => error::broken(&visit.cx, &other),
+        },
+    }
+}
+
+pub fn render(visit: &Visit, words: Words<'_>) -> Response {
+    let request = &visit.asked.request;
+    let page = SignIn {
+        frame: visit.frame(),
+        form: visit.form(Place::Login),
+        application: &request.client.name,
+        username: words.username,
+        error: words.error,
+        notice: words.notice,
+    };
+    page::respond(StatusCode::OK, &page, Some(&request.redirect_uri))
+}

@@ -1,0 +1,358 @@
+//! The authorization request: its parameters, what is wrong with them, and who is told.
+//!
+//! As long as client and redirect address are not known to belong together, a mistake ends on our own error page: nobody is sent
+//! to an address that the client has not registered. From then on the client is told at its redirect address.
+//! <https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1>
+//! <https://docs.aws.amazon.com/cognito/latest/developerguide/authorization-endpoint.html>
+
+use std::sync::Arc;
+
+use axum::response::Response;
+use http::{HeaderValue, StatusCode, header};
+
+use super::{
+    limits::MOST_QUERY_BYTES,
+    parameters::Parameters,
+    paths::{self, Place},
+};
+use crate::{
+    domain::{Client, Error, Pool, client::ClientId},
+    flows::{
+        App, Cx,
+        authorize::{self, Given, RedirectUri, Request, ResponseType},
+        directory,
+    },
+};
+
+const MOST_STATE_BYTES: usize = 4_096;
+const MOST_NONCE_BYTES: usize = 2_048;
+const LONGEST_CLIENT_ID: usize = 128;
+const KNOWN: [&str; 15] = [
+    "response_type",
+    "client_id",
+    "redirect_uri",
+    "state",
+    "scope",
+    "identity_provider",
+    "idp_identifier",
+    "code_challenge",
+    "code_challenge_method",
+    "nonce",
+    "login_hint",
+    "prompt",
+    "resource",
+    "max_age",
+    "lang",
+];
+
+/// A request in order.
+#[derive(Debug)]
+pub struct Asked {
+    pub request: Request,
+    pub prompt: Prompt,
+    /// Seconds that a sign-in may be old.
+    pub max_age: Option<u64>,
+    pub login_hint: Option<String>,
+}
+
+/// Whether the user may, or must, be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prompt {
+    IfNeeded,
+    /// Only a living session will do.
+    Never,
+    /// Also somebody who is signed in signs in again.
+    Always,
+}
+
+/// Why a request is not answered, and who learns of it.
+#[derive(Debug)]
+pub enum Refusal {
+    /// Our error page.
+    Page(Fault),
+    /// The client, at its address.
+    Client(ClientFault),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    pub code: &'static str,
+    /// The parameter that is missing or wrong.
+    pub parameter: Option<&'static str>,
+    pub client_id: Option<ClientId>,
+}
+
+#[derive(Debug)]
+pub struct ClientFault {
+    redirect_uri: RedirectUri,
+    response_type: Option<ResponseType>,
+    state: Option<String>,
+    code: &'static str,
+    description: String,
+}
+
+/// The client that a page is shown for.
+pub async fn client(cx: &Cx, parameters: &Parameters) -> Result<(Arc<Pool>, Arc<Client>), Refusal> {
+    let fault = || Refusal::page("invalid_request", Some("client_id"), None);
+    if parameters.is_repeated("client_id") {
+        return Err(fault());
+    }
+    let id = parameters.filled("client_id").filter(|id| id.len() <= LONGEST_CLIENT_ID).ok_or_else(fault)?;
+    directory::client(cx, id).await.map_err(|error| match error {
+        Error::NoSuchClient(_) => fault(),
+        other => Refusal::internal(cx, &other),
+    })
+}
+
+/// Reads and checks the query of `/oauth2/authorize` and of the pages that go on from it.
+pub async fn read(cx: &Cx, query: &str) -> Result<Asked, Refusal> {
+    let parameters = Parameters::parse(query.as_bytes());
+    let parameters = parameters.ok_or_else(|| Refusal::page("invalid_request", None, None))?;
+    let (pool, client) = client(cx, &parameters).await?;
+    let page = |code, parameter| Refusal::page(code, parameter, Some(client.id.clone()));
+    if parameters.is_repeated("redirect_uri") {
+        return Err(page("invalid_request", Some("redirect_uri")));
+    }
+    let uri = parameters.filled("redirect_uri").ok_or_else(|| page("invalid_request", Some("redirect_uri")))?;
+    let redirect_uri = RedirectUri::registered(&client, uri).ok_or_else(|| page("redirect_mismatch", None))?;
+    // Between exactly these two the client is told, with its state if that is one.
+    let state = parameters.get("state").filter(|_| !parameters.is_repeated("state"));
+    let told = Told {
+        cx,
+        parameters: &parameters,
+        redirect_uri,
+        response_type: response_type(&parameters),
+        state: state.filter(|state| state.len() <= MOST_STATE_BYTES).map(str::to_owned),
+    };
+    told.check(pool, client).await
+}
+
+fn response_type(parameters: &Parameters) -> Option<ResponseType> {
+    match parameters.get("response_type") {
+        Some("code") => Some(ResponseType::Code),
+        Some("token") => Some(ResponseType::Token),
+        _ => None,
+    }
+}
+
+/// A request whose mistakes the client is told.
+struct Told<'a> {
+    cx: &'a Cx,
+    parameters: &'a Parameters,
+    redirect_uri: RedirectUri,
+    response_type: Option<ResponseType>,
+    state: Option<String>,
+}
+
+impl Told<'_> {
+    async fn check(self, pool: Arc<Pool>, client: Arc<Client>) -> Result<Asked, Refusal> {
+        let parameters = self.parameters;
+        if let Some(name) = KNOWN.into_iter().find(|name| parameters.is_repeated(name)) {
+            return Err(self.fault("invalid_request", format!("{name} is repeated")));
+        }
+        let Some(response_type) = self.response_type else {
+            return Err(self.fault("invalid_request", "response_type must be code or token".into()));
+        };
+        let grant = match response_type {
+            ResponseType::Code => "code",
+            ResponseType::Token => "implicit",
+        };
+        if !client.allows_grant(grant) {
+            return Err(self.fault("unauthorized_client", format!("the client may not use the {grant} grant")));
+        }
+        self.check_provider(&client)?;
+        self.check_lengths()?;
+        let challenge = self.challenge()?;
+        let prompt = self.prompt()?;
+        let scopes = match authorize::scopes(self.cx, &client, parameters.get("scope")).await {
+            Ok(scopes) => scopes,
+            Err(Error::NoSuchScope(_)) => return Err(self.fault("invalid_scope", "a scope is not allowed".into())),
+            Err(other) => return Err(self.internal(&other)),
+        };
+        Ok(Asked {
+            prompt,
+            max_age: parameters.get("max_age").and_then(|seconds| seconds.parse().ok()),
+            login_hint: parameters.filled("login_hint").map(str::to_owned),
+            request: Request {
+                pool,
+                client,
+                response_type,
+                scopes,
+                nonce: parameters.filled("nonce").map(str::to_owned),
+                challenge,
+                redirect_uri: self.redirect_uri,
+                state: self.state,
+            },
+        })
+    }
+
+    /// Users of the pool itself are the only ones that can come in: nobody is sent there in place of another provider.
+    fn check_provider(&self, client: &Client) -> Result<(), Refusal> {
+        let providers = &client.settings.supported_identity_providers;
+        let offers_own = providers.is_empty() || providers.iter().any(|name| name == "COGNITO");
+        let asked = self.parameters.filled("identity_provider");
+        let refused = match asked {
+            Some(name) => name != "COGNITO",
+            None => self.parameters.filled("idp_identifier").is_some(),
+        };
+        if refused || !offers_own {
+            let text = "only the pool's own users can sign in: other identity providers are not built yet";
+            return Err(self.fault("invalid_request", text.into()));
+        }
+        if self.parameters.filled("resource").is_some() {
+            return Err(self.fault("invalid_target", "binding tokens to a resource is not built yet".into()));
+        }
+        Ok(())
+    }
+
+    fn check_lengths(&self) -> Result<(), Refusal> {
+        let too_long = |name, most| self.parameters.get(name).is_some_and(|value: &str| value.len() > most);
+        if too_long("state", MOST_STATE_BYTES) {
+            return Err(self.fault("invalid_request", "state is too long".into()));
+        }
+        if too_long("nonce", MOST_NONCE_BYTES) {
+            return Err(self.fault("invalid_request", "nonce is too long".into()));
+        }
+        Ok(())
+    }
+
+    fn challenge(&self) -> Result<Option<String>, Refusal> {
+        let challenge = self.parameters.get("code_challenge");
+        match (challenge, self.parameters.get("code_challenge_method")) {
+            (None, None) => Ok(None),
+            (Some(challenge), Some("S256")) if authorize::is_pkce_text(challenge) => Ok(Some(challenge.to_owned())),
+            (Some(_), Some("S256")) => Err(self.fault("invalid_request", "code_challenge has the wrong form".into())),
+            (Some(_), _) => Err(self.fault("invalid_request", "code_challenge_method must be S256".into())),
+            (None, Some(_)) => Err(self.fault("invalid_request", "code_challenge is missing".into())),
+        }
+    }
+
+    /// Values that are not known here ask for nothing; there is no consent to ask for either.
+    fn prompt(&self) -> Result<Prompt, Refusal> {
+        let values: Vec<&str> = self.parameters.get("prompt").unwrap_or_default().split_whitespace().collect();
+        match (values.contains(&"none"), values.len()) {
+            (true, 1) => Ok(Prompt::Never),
+            (true, _) => Err(self.fault("invalid_request", "prompt=none must stand alone".into())),
+            (false, _) if values.iter().any(|value| ["login", "select_account"].contains(value)) => Ok(Prompt::Always),
+            (false, _) => Ok(Prompt::IfNeeded),
+        }
+    }
+
+    fn fault(&self, code: &'static str, description: String) -> Refusal {
+        Refusal::Client(ClientFault {
+            redirect_uri: self.redirect_uri.clone(),
+            response_type: self.response_type,
+            state: self.state.clone(),
+            code,
+            description,
+        })
+    }
+
+    fn internal(&self, error: &Error) -> Refusal {
+        log(self.cx, error);
+        self.fault("server_error", "the request could not be answered".into())
+    }
+}
+
+impl Asked {
+    /// A refusal that the client is told.
+    pub fn refuse(&self, code: &'static str, description: &str) -> Refusal {
+        Refusal::Client(ClientFault {
+            redirect_uri: self.request.redirect_uri.clone(),
+            response_type: Some(self.request.response_type),
+            state: self.request.state.clone(),
+            code,
+            description: description.to_owned(),
+        })
+    }
+
+    /// A failure on the way to the answer, in the words of OAuth.
+    pub fn fail(&self, cx: &Cx, error: &Error) -> Refusal {
+        match error {
+            Error::HookThrew { .. } | Error::HookAnswer(_) | Error::HookNotJson(_) | Error::HookUnavailable { .. } => {
+                self.refuse("invalid_request", &error.to_string())
+            }
+            Error::UserDisabled | Error::CodeExpired => self.refuse("invalid_request", "the user may not sign in"),
+            other => {
+                log(cx, other);
+                self.refuse("server_error", "the request could not be answered")
+            }
+        }
+    }
+
+    /// The redirect that ends a request well.
+    pub fn grant(&self, given: &Given) -> Response {
+        let mut answer: Vec<(&str, &str)> = Vec::new();
+        let seconds;
+        match given {
+            Given::Code(code) => answer.push(("code", code)),
+            Given::Tokens(tokens) => {
+                seconds = tokens.expires_in.as_secs().to_string();
+                answer.extend(tokens.id_token.as_deref().map(|token| ("id_token", token)));
+                answer.extend([
+                    ("access_token", &*tokens.access_token),
+                    ("token_type", "bearer"),
+                    ("expires_in", &seconds),
+                ]);
+            }
+        }
+        answer.extend(self.request.state.as_deref().map(|state| ("state", state)));
+        let in_fragment = self.request.response_type == ResponseType::Token;
+        found(&paths::with_answer(&self.request.redirect_uri, &answer, in_fragment))
+    }
+}
+
+impl Refusal {
+    pub fn page(code: &'static str, parameter: Option<&'static str>, client_id: Option<ClientId>) -> Self {
+        Self::Page(Fault { code, parameter, client_id })
+    }
+
+    /// Something of ours broke before anybody could be told.
+    pub fn internal(cx: &Cx, error: &Error) -> Self {
+        log(cx, error);
+        Self::page("server_error", None, None)
+    }
+
+    pub fn respond(&self, app: &App) -> Response {
+        match self {
+            Self::Page(fault) => {
+                let mut pairs = vec![("error", fault.code)];
+                pairs.extend(fault.parameter.map(|name| ("parameter", name)));
+                pairs.extend(fault.client_id.as_deref().map(|id| ("client_id", id)));
+                found(&paths::local_with(&app.setup, Place::Error, &paths::encode(&pairs)))
+            }
+            Self::Client(fault) => {
+                let mut pairs = vec![("error", fault.code), ("error_description", &fault.description)];
+                pairs.extend(fault.state.as_deref().map(|state| ("state", state)));
+                let in_fragment = fault.response_type == Some(ResponseType::Token);
+                found(&paths::with_answer(&fault.redirect_uri, &pairs, in_fragment))
+            }
+        }
+    }
+}
+
+/// `302 Found`. An address that is no header text was never registered through the API; it ends in an error.
+pub fn found(location: &str) -> Response {
+    let mut response = Response::default();
+    match HeaderValue::from_str(location) {
+        Ok(location) => {
+            *response.status_mut() = StatusCode::FOUND;
+            response.headers_mut().insert(header::LOCATION, location);
+        }
+        Err(_) => *response.status_mut() = StatusCode::BAD_REQUEST,
+    }
+    response
+}
+
+/// `414` for a query that is too long to be looked at.
+pub fn too_long(query: &str) -> Option<Response> {
+    (query.len() > MOST_QUERY_BYTES).then(|| {
+        let mut response = Response::default();
+        *response.status_mut() = StatusCode::URI_TOO_LONG;
+        response
+    })
+}
+
+fn log(cx: &Cx, error: &Error) {
+    tracing::error!(request_id = &*cx.request_id, %error, "an authorization request failed");
+}

@@ -1,0 +1,58 @@
+//! How much a request may bring, looked at before anything is parsed.
+
+use axum::{body, extract::Request};
+use http::{HeaderMap, header};
+
+use super::parameters::Parameters;
+
+/// Far above what a password form or a token request needs.
+pub const MOST_BODY_BYTES: usize = 64 * 1024;
+/// Of a query: room for a long state and many scopes.
+pub const MOST_QUERY_BYTES: usize = 16 * 1024;
+
+/// Why a form was not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FormFault {
+    TooLarge,
+    /// The body is compressed: nothing here unpacks.
+    Encoded,
+    /// Another media type or character set, or no text.
+    Malformed,
+}
+
+/// Reads a form of at most [`MOST_BODY_BYTES`].
+pub async fn form(request: Request) -> Result<Parameters, FormFault> {
+    let headers = request.headers();
+    if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+        return Err(FormFault::Encoded);
+    }
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if length.is_some_and(|length| length > MOST_BODY_BYTES as u64) {
+        return Err(FormFault::TooLarge);
+    }
+    if !is_form(headers) {
+        return Err(FormFault::Malformed);
+    }
+    let body = body::to_bytes(request.into_body(), MOST_BODY_BYTES).await.map_err(|error| {
+        let too_large =
+            std::error::Error::source(&error).is_some_and(|source| source.is::<http_body_util::LengthLimitError>());
+        if too_large { FormFault::TooLarge } else { FormFault::Malformed }
+    })?;
+    Parameters::parse(&body).ok_or(FormFault::Malformed)
+}
+
+/// Whether the one content type is that of forms, in UTF-8 where it names a character set.
+fn is_form(headers: &HeaderMap) -> bool {
+    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
+    let (Some(only), None) = (types.next(), types.next()) else { return false };
+    let Ok(text) = only.to_str() else { return false };
+    let mut parts = text.split(';').map(str::trim);
+    let is_form = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/x-www-form-urlencoded"));
+    is_form
+        && parts.all(|parameter| match parameter.split_once('=') {
+            Some((name, set)) if name.eq_ignore_ascii_case("charset") => {
+                set.trim_matches('"').eq_ignore_ascii_case("utf-8")
+            }
+            _ => true,
+        })
+}

@@ -1,0 +1,96 @@
+//! Addresses of our own, made from the configured public URL and never from a request's `Host`.
+
+use url::{Url, form_urlencoded};
+
+use crate::flows::{Setup, authorize::RedirectUri};
+
+/// The places that are linked to or published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    Authorize,
+    Token,
+    UserInfo,
+    Revoke,
+    Login,
+    ChangePassword,
+    Confirm,
+    ResendCode,
+    Logout,
+    Error,
+    Static,
+}
+
+impl Place {
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::Authorize => "/oauth2/authorize",
+            Self::Token => "/oauth2/token",
+            Self::UserInfo => "/oauth2/userInfo",
+            Self::Revoke => "/oauth2/revoke",
+            Self::Login => "/login",
+            Self::ChangePassword => "/changePassword",
+            Self::Confirm => "/confirm",
+            Self::ResendCode => "/resendcode",
+            Self::Logout => "/logout",
+            Self::Error => "/error",
+            Self::Static => "/static",
+        }
+    }
+}
+
+/// The full address of a place, for documents.
+pub fn full(setup: &Setup, place: Place) -> String {
+    format!("{}{}", setup.public_url, place.path())
+}
+
+/// The address of a place on this server, for links and redirects: a path, so that whoever came by another name of this host
+/// stays there with their cookie.
+pub fn local(setup: &Setup, place: Place) -> String {
+    format!("{}{}", prefix(setup), place.path())
+}
+
+/// The same, with a query as it came.
+pub fn local_with(setup: &Setup, place: Place, query: &str) -> String {
+    if query.is_empty() { local(setup, place) } else { format!("{}?{query}", local(setup, place)) }
+}
+
+/// The path that the public URL itself has, behind a proxy that serves us below one.
+fn prefix(setup: &Setup) -> String {
+    Url::parse(&setup.public_url).map(|url| url.path().trim_end_matches('/').to_owned()).unwrap_or_default()
+}
+
+/// `https://host:port` of the public URL, as browsers write it in `Origin`.
+pub fn origin(setup: &Setup) -> String {
+    Url::parse(&setup.public_url).map(|url| url.origin().ascii_serialization()).unwrap_or_default()
+}
+
+pub fn is_https(setup: &Setup) -> bool {
+    setup.public_url.starts_with("https://")
+}
+
+/// A client's address with what it is told, behind `?` (or `&` where it has a query) or behind `#`.
+pub fn with_answer(uri: &RedirectUri, answer: &[(&str, &str)], in_fragment: bool) -> String {
+    let uri = uri.as_str();
+    let mark = match (in_fragment, uri.contains('?')) {
+        (true, _) => '#',
+        (false, true) => '&',
+        (false, false) => '?',
+    };
+    format!("{uri}{mark}{}", encode(answer))
+}
+
+/// Pairs as a query. A space is `%20`: some clients decode percent signs only.
+pub fn encode(pairs: &[(&str, &str)]) -> String {
+    let encoded = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+    encoded.replace('+', "%20")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_cannot_break_out_of_a_query() {
+        assert_eq!(encode(&[("state", "a b+c&d=\r\nSet-Cookie: x")]), "state=a%20b%2Bc%26d%3D%0D%0ASet-Cookie%3A%20x");
+    }
+}
