@@ -22,7 +22,7 @@ use crate::{
     flows::{App, Cx, Setup, directory::Directory, key_ring::KeyRing},
     functions::Functions,
     gateway::{Gateway, Surroundings},
-    hooks::{Hook, Hooks, Trigger},
+    hooks::{GROUPS_TO_SCOPES, Hook, Hooks, PreTokenGeneration, Trigger},
     import,
     keys::{hashing::Hasher, seal::Sealer},
     kit::{clock::Clock, random::Random},
@@ -39,6 +39,8 @@ const MASTER_KEY_FILE: &str = "master.key";
 /// functions. Touches nothing.
 pub fn check(config: &Config) -> Vec<Mistake> {
     let mut mistakes = import::check(config);
+    let is_function = |name: &str| config.functions.iter().any(|function| function.name == name);
+    mistakes.extend(import::unanswered_triggers(config, |name| name == GROUPS_TO_SCOPES || is_function(name)));
     // One at a time, so that a mistake in one script does not hide another's.
     let broken = |section| Functions::load(std::slice::from_ref(section)).err();
     mistakes.extend(config.functions.iter().filter_map(broken).map(|error| error.mistake()));
@@ -95,6 +97,8 @@ impl Builder {
         let tls = config.server.tls.as_ref().map(|tls| listener::Tls::new(tls, &config.server.public_url)).transpose()?;
         let functions = Arc::new(Functions::load(&config.functions)?);
         let app = Arc::new(open(&config, clock, random, &functions, hooks).await?);
+        refuse(import::check(&config))?;
+        refuse(import::unanswered_triggers(&config, |name| app.hooks.knows::<PreTokenGeneration>(name)))?;
         let cx = Cx::new(Arc::clone(&app), &config.region, app.random.uuid());
         import::apply(&cx, &config).await?;
         let around = Surroundings {
@@ -147,6 +151,13 @@ impl Poolhouse {
         tracing::info!("stopped");
         Ok(())
     }
+}
+
+/// What the command line has checked already, a program that embeds the server has not.
+fn refuse(mistakes: Vec<Mistake>) -> anyhow::Result<()> {
+    let lines: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
+    anyhow::ensure!(lines.is_empty(), "the configuration has mistakes:\n{}", lines.join("\n"));
+    Ok(())
 }
 
 async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {

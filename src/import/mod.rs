@@ -7,4 +7,4 @@ mod poolhouse_toml;
 mod settings;
 
 pub use poolhouse_toml::apply;
-pub use settings::check;
+pub use settings::{check, unanswered_triggers};

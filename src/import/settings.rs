@@ -21,7 +21,6 @@ pub fn check(config: &Config) -> Vec<Mistake> {
             }
             check_one("CreateUserPoolClientRequest", &client.settings, &given, &mut mistakes);
         }
-        check_triggers(config, &pool.settings, &mut mistakes);
     }
     mistakes
 }
@@ -67,15 +66,17 @@ fn members_at(shape: &str, path: &str) -> Vec<&'static str> {
     current.map(|shape| shape.members.iter().map(|(name, _)| *name).collect()).unwrap_or_default()
 }
 
-/// A trigger of the settings must name a function of the file, as one of `[pool.triggers]` must.
-fn check_triggers(config: &Config, settings: &Settings, mistakes: &mut Vec<Mistake>) {
-    let triggers = settings.value.get("LambdaConfig").and_then(Value::as_object);
-    for (trigger, target) in triggers.into_iter().flatten() {
-        let Some(name) = target.as_str().map(ids::function_name) else { continue };
-        let known = || config.functions.iter().map(|function| function.name.as_str()).chain([crate::hooks::GROUPS_TO_SCOPES]);
-        if !known().any(|known| known == name) {
+/// Triggers in the settings of pools, by ARN, that nobody would answer. `answers` knows the names that somebody does.
+pub fn unanswered_triggers(config: &Config, answers: impl Fn(&str) -> bool) -> Vec<Mistake> {
+    let mut mistakes = Vec::new();
+    for settings in config.pools.iter().map(|pool| &pool.settings) {
+        let triggers = settings.value.get("LambdaConfig").and_then(Value::as_object);
+        for (trigger, target) in triggers.into_iter().flatten() {
+            let Some(name) = target.as_str().map(ids::function_name).filter(|name| !answers(name)) else { continue };
+            let functions = config.functions.iter().map(|function| function.name.as_str());
             let at = settings.place_of(&format!("LambdaConfig.{trigger}"));
-            mistakes.push(Mistake::new(at, format!("there is no function `{name}`")).nearest(name, known()));
+            mistakes.push(Mistake::new(at, format!("there is no function `{name}`")).nearest(name, functions));
         }
     }
+    mistakes
 }
