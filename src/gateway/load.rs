@@ -130,7 +130,7 @@ impl Loader<'_> {
         })?;
         let skew = Duration::from_secs(self.section.clock_skew_seconds.into());
         let issuers = Arc::clone(&self.around.issuers);
-        JwtAuthorizer::new(config, source, issuers, skew, |issuer| self.foreign_issuer(issuer, &config.at))
+        JwtAuthorizer::new(config, source, issuers, skew, |issuer| self.foreign_issuer(issuer, &config.issuer_at))
     }
 
     fn foreign_issuer(&mut self, issuer: &str, at: &Place) -> Result<Arc<ForeignIssuer>, GatewayError> {

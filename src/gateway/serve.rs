@@ -35,8 +35,7 @@ impl Gateway {
         http.timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIMEOUT)
             .max_header_size(HEAD_LIMIT)
-            .max_buf_size(READ_BUFFER)
-            .pipeline_flush(true);
+            .max_buf_size(READ_BUFFER);
         let graceful = GracefulShutdown::new();
         let hang_up = CancellationToken::new();
         let room = Arc::new(Semaphore::new(CONNECTIONS));

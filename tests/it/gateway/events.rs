@@ -1,0 +1,80 @@
+//! What functions receive and how their answers come out.
+
+use poolhouse::functions::{FunctionError, native::native};
+
+use super::*;
+
+async fn echoing(key: &str, format: PayloadFormat, protected: bool, scopes: &[&str]) -> Town {
+    let mut functions = Functions::default();
+    functions
+        .insert("echo", native(|call| async move { Ok(json!({"statusCode": 200, "body": call.event.to_string()})) }));
+    functions.insert(
+        "broken",
+        native(|_| async {
+            Err(FunctionError::Threw { kind: "Error".into(), message: "no".into(), trace: Vec::new() })
+        }),
+    );
+    let function = |name| Integration::Function { name: placed(name), format };
+    let routes =
+        vec![route(key, protected, scopes, function("echo")), route("GET /broken", false, &[], function("broken"))];
+    town(local(routes), functions).await
+}
+
+fn rich() -> Value {
+    json!({"scope": "a b", "cognito:groups": ["admin", "regular"], "email_verified": true, "nested": {"roles": ["admin"]}})
+}
+
+#[tokio::test]
+async fn format_2_has_claims_as_strings_and_leaves_out_what_is_empty() {
+    let town = echoing("GET /users/{id}", PayloadFormat::V2, true, &["a"]).await;
+    let answer = town.get("/users/J%20D?x=1&x=2&y=%26", &town.token(rich())).await;
+    let event: Value = serde_json::from_str(&answer.body).unwrap();
+    let jwt = &event["requestContext"]["authorizer"]["jwt"];
+    assert_eq!(jwt["claims"]["cognito:groups"], "[admin regular]");
+    assert_eq!(jwt["claims"]["exp"], (NOW + 3600).to_string());
+    assert_eq!(jwt["claims"]["email_verified"], "true");
+    assert_eq!(jwt["claims"]["nested"], "map[roles:[admin]]");
+    assert_eq!(jwt["scopes"], json!(["a", "b"]));
+    assert_eq!((&event["rawPath"], &event["rawQueryString"]), (&json!("/users/J%20D"), &json!("x=1&x=2&y=%26")));
+    assert_eq!(event["pathParameters"], json!({"id": "J D"}));
+    assert_eq!(event["queryStringParameters"], json!({"x": "1,2", "y": "&"}));
+    assert_eq!(event["routeKey"], "GET /users/{id}");
+    assert_eq!(event["requestContext"]["requestId"], answer.header("apigw-requestid").unwrap());
+    for absent in ["cookies", "body", "stageVariables"] {
+        assert!(event.get(absent).is_none(), "{absent}");
+    }
+}
+
+#[tokio::test]
+async fn an_open_route_has_no_authorizer_in_format_2_and_nulls_in_format_1() {
+    let town = echoing("GET /", PayloadFormat::V2, false, &[]).await;
+    let event: Value = serde_json::from_str(&town.get("/", "").await.body).unwrap();
+    assert!(event["requestContext"].get("authorizer").is_none());
+    let town = echoing("GET /", PayloadFormat::V1, false, &[]).await;
+    let event: Value = serde_json::from_str(&town.get("/", "").await.body).unwrap();
+    assert_eq!(event["requestContext"]["authorizer"], json!({"claims": null, "scopes": null}));
+    assert!(event.as_object().unwrap().get("body").is_some_and(Value::is_null));
+    assert_eq!(event["resource"], "/");
+}
+
+#[tokio::test]
+async fn format_1_has_the_same_claims() {
+    let town = echoing("GET /hello", PayloadFormat::V1, true, &[]).await;
+    let event: Value = serde_json::from_str(&town.get("/hello?a=1&a=2", &town.token(rich())).await.body).unwrap();
+    let authorizer = &event["requestContext"]["authorizer"];
+    assert_eq!(
+        (&authorizer["claims"]["cognito:groups"], &authorizer["scopes"]),
+        (&json!("[admin regular]"), &Value::Null)
+    );
+    assert_eq!(
+        (&event["queryStringParameters"]["a"], &event["multiValueQueryStringParameters"]["a"]),
+        (&json!("2"), &json!(["1", "2"]))
+    );
+}
+
+#[tokio::test]
+async fn a_function_that_throws_is_an_internal_error() {
+    let town = echoing("GET /", PayloadFormat::V2, false, &[]).await;
+    let answer = town.get("/broken", "").await;
+    assert_eq!((answer.status, answer.body.as_str()), (500, r#"{"message":"Internal Server Error"}"#));
+}

@@ -1,0 +1,180 @@
+//! The gateway on a loopback port, in front of backends and functions of the test.
+
+mod events;
+mod foreign;
+mod proxy;
+mod tokens;
+
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use poolhouse::{
+    config::{
+        Place, Placed,
+        api::{Api, IdentitySource, Integration, Issuer, JwtAuthorizer, PayloadFormat, Route},
+        gateway as section,
+    },
+    functions::Functions,
+    gateway::{Gateway, GatewayError, KeySet, LocalIssuers, Surroundings},
+    keys::{jwt::VerifyingKey, signing::SigningKey},
+    kit::{
+        clock::{Clock, Time},
+        random::Random,
+    },
+};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+const POOL: &str = "us-east-1_Example01";
+const ISSUER: &str = "http://localhost:9229/us-east-1_Example01";
+const AWS_ISSUER: &str = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_Example01";
+const CLIENT: &str = "1example23456789abcdefghij";
+const NOW: i64 = 1_800_000_000;
+
+/// One pool with one key.
+struct OnePool(Arc<KeySet>);
+
+#[async_trait]
+impl LocalIssuers for OnePool {
+    async fn keys(&self, pool_id: &str) -> Option<Arc<KeySet>> {
+        (pool_id == POOL).then(|| Arc::clone(&self.0))
+    }
+
+    fn issuers_of(&self, pool_id: &str) -> Vec<String> {
+        if pool_id == POOL { vec![ISSUER.into(), AWS_ISSUER.into()] } else { Vec::new() }
+    }
+
+    fn pool_of_issuer(&self, issuer: &str) -> Option<String> {
+        [ISSUER, AWS_ISSUER].contains(&issuer).then(|| POOL.to_owned())
+    }
+}
+
+struct Town {
+    address: SocketAddr,
+    key: SigningKey,
+    clock: Clock,
+    _stop: DropGuard,
+}
+
+struct Answer {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Answer {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().skip(1).find_map(|line| {
+            let (key, value) = line.split_once(':')?;
+            key.eq_ignore_ascii_case(name).then(|| value.trim())
+        })
+    }
+}
+
+fn place() -> Place {
+    Place { source: Arc::new(PathBuf::from("poolhouse.toml")), line: 1 }
+}
+
+fn placed(value: &str) -> Placed<String> {
+    Placed { value: value.to_owned(), at: place() }
+}
+
+fn authorizer(issuer: Issuer) -> JwtAuthorizer {
+    JwtAuthorizer {
+        at: place(),
+        identity_source: IdentitySource::Header("authorization".into()),
+        issuer,
+        issuer_at: place(),
+        audience: vec![placed(CLIENT)],
+    }
+}
+
+fn route(key: &str, protected: bool, scopes: &[&str], integration: Integration) -> Route {
+    Route {
+        at: place(),
+        key: key.to_owned(),
+        authorizer: protected.then(|| placed("JWTAuth")),
+        scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+        integration,
+    }
+}
+
+fn fixed(body: &str) -> Integration {
+    Integration::Respond { status: 200, headers: BTreeMap::new(), body: body.to_owned() }
+}
+
+fn api(issuer: Issuer, routes: Vec<Route>) -> Api {
+    let authorizers = BTreeMap::from([("JWTAuth".to_owned(), authorizer(issuer))]);
+    Api { at: place(), name: "example".into(), id: "abcdefghij".into(), authorizers, routes }
+}
+
+fn local(routes: Vec<Route>) -> Vec<Api> {
+    vec![api(Issuer::Pool(POOL.into()), routes)]
+}
+
+fn load(apis: &[Api], functions: Functions, key: &SigningKey, clock: Clock) -> Result<Gateway, GatewayError> {
+    let keys = KeySet::new([VerifyingKey::from_public(&key.public()).unwrap()], 1);
+    let around = Surroundings {
+        functions: Arc::new(functions),
+        issuers: Arc::new(OnePool(Arc::new(keys))),
+        clock,
+        random: Random::seeded(1),
+        account_id: "123456789012".into(),
+    };
+    let section = section::Gateway {
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        clock_skew_seconds: 0,
+        allow_insecure_issuer: false,
+    };
+    Gateway::new(apis, &section, around)
+}
+
+async fn town(apis: Vec<Api>, functions: Functions) -> Town {
+    let (key, clock) = (SigningKey::generate().unwrap(), Clock::frozen(Time::from_seconds(NOW)));
+    let gateway = Arc::new(load(&apis, functions, &key, clock.clone()).unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
+    tokio::spawn(gateway.serve(listener, stop.clone()));
+    Town { address, key, clock, _stop: stop.drop_guard() }
+}
+
+impl Town {
+    /// Claims of a good ID token with `changes`; a `null` takes the claim away.
+    fn token(&self, changes: Value) -> String {
+        self.key.sign(&claims(changes)).unwrap()
+    }
+
+    async fn get(&self, path: &str, authorization: &str) -> Answer {
+        let line = if authorization.is_empty() { String::new() } else { format!("authorization: {authorization}\r\n") };
+        self.raw(&format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{line}\r\n")).await
+    }
+
+    /// Sends bytes as they are, and reads until the gateway closes.
+    async fn raw(&self, request: &str) -> Answer {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        // The gateway may answer and close before it has read everything.
+        let _ = stream.write_all(request.as_bytes()).await;
+        let mut bytes = Vec::new();
+        let _ = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut bytes)).await.unwrap();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0);
+        Answer { status, head: head.to_owned(), body: body.to_owned() }
+    }
+}
+
+fn claims(changes: Value) -> Value {
+    let mut claims =
+        json!({"iss": ISSUER, "aud": CLIENT, "sub": "u", "iat": NOW, "exp": NOW + 3600, "token_use": "id"});
+    for (name, value) in changes.as_object().unwrap() {
+        match value {
+            Value::Null => drop(claims.as_object_mut().unwrap().remove(name)),
+            _ => claims[name] = value.clone(),
+        }
+    }
+    claims
+}

@@ -1,0 +1,133 @@
+//! Backends behind the gateway: what reaches them and what comes back.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{Request, State},
+    http::HeaderMap,
+    response::IntoResponse,
+};
+
+use super::*;
+
+const LARGE: usize = 8 * 1024 * 1024;
+
+/// Says what it received; `/large` sends much, and a response header that belongs to the connection.
+async fn echo(State(hits): State<Arc<AtomicUsize>>, request: Request) -> impl IntoResponse {
+    hits.fetch_add(1, Ordering::SeqCst);
+    let (head, body) = request.into_parts();
+    if head.uri.path() == "/large" {
+        return (HeaderMap::new(), Body::from(vec![b'x'; LARGE]));
+    }
+    let length = axum::body::to_bytes(body, usize::MAX).await.map_or(0, |body| body.len());
+    let mut headers = HeaderMap::new();
+    headers.insert("keep-alive", "timeout=1".parse().unwrap());
+    let text = format!("{} {}\n{:?}\n{length}", head.method, head.uri, head.headers);
+    (headers, Body::from(text))
+}
+
+async fn behind(key: &str, path: &str, protected: bool) -> (Town, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}{path}", listener.local_addr().unwrap());
+    let hits = Arc::new(AtomicUsize::new(0));
+    let router = Router::new().fallback(echo).with_state(Arc::clone(&hits));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let town =
+        town(local(vec![route(key, protected, &[], Integration::Http(placed(&url)))]), Functions::default()).await;
+    (town, hits)
+}
+
+#[tokio::test]
+async fn the_path_arrives_byte_for_byte_with_the_token_untouched() {
+    let (town, _) = behind("ANY /v1/{proxy+}", "/base/{proxy}", true).await;
+    let token = town.token(json!({}));
+    let answer = town.get("/v1/a%20b/c@d?x=%2F&y", &format!("Bearer {token}")).await;
+    assert_eq!(answer.status, 200);
+    assert!(answer.body.contains("GET /base/a%20b/c@d?x=%2F&y"), "{}", answer.body);
+    assert!(answer.body.contains(&format!("Bearer {token}")));
+    assert!(answer.header("keep-alive").is_none());
+}
+
+#[tokio::test]
+async fn a_refused_request_does_not_reach_the_backend() {
+    let (town, hits) = behind("ANY /{proxy+}", "/{proxy}", true).await;
+    assert_eq!(town.get("/x", "").await.status, 401);
+    assert_eq!(town.get("/x", "garbage").await.status, 401);
+    let upgrade = "GET /x HTTP/1.1\r\nhost: a\r\nconnection: upgrade, close\r\nupgrade: websocket\r\n\r\n";
+    assert_eq!(town.raw(upgrade).await.status, 401);
+    assert_eq!(hits.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn headers_of_the_connection_and_of_the_gateway_do_not_pass() {
+    let (town, _) = behind("$default", "", false).await;
+    let answer = town
+        .raw("GET /a HTTP/1.1\r\nhost: front\r\nconnection: close, x-hop\r\nx-hop: 1\r\nte: trailers\r\nx-forwarded-for: 6.6.6.6\r\n\
+              x_forwarded_for: 6.6.6.6\r\nx-amzn-oidc-identity: me\r\nx-original-url: /admin\r\nx-mine: kept\r\n\r\n")
+        .await;
+    for gone in ["x-hop", "\"te\"", "6.6.6.6", "oidc-identity", "x-original-url", "\"connection\""] {
+        assert!(!answer.body.contains(gone), "{gone} in {}", answer.body);
+    }
+    for there in [r#""x-mine": "kept""#, r#""x-forwarded-for": "127.0.0.1""#, r#""x-forwarded-host": "front""#] {
+        assert!(answer.body.contains(there), "{there} not in {}", answer.body);
+    }
+}
+
+#[tokio::test]
+async fn large_bodies_stream_and_too_large_ones_are_refused() {
+    let (town, _) = behind("$default", "", false).await;
+    assert_eq!(town.get("/large", "").await.body.len(), LARGE);
+    let body = "x".repeat(LARGE);
+    let head = "POST /up HTTP/1.1\r\nhost: a\r\nconnection: close\r\n";
+    let answer = town.raw(&format!("{head}content-length: {LARGE}\r\n\r\n{body}")).await;
+    assert!(answer.body.ends_with(&format!("\n{LARGE}")), "{}", answer.head);
+    assert_eq!(town.raw(&format!("{head}content-length: 10485761\r\n\r\n")).await.status, 413);
+    let chunk = format!("{LARGE:x}\r\n{body}\r\n");
+    assert_eq!(town.raw(&format!("{head}transfer-encoding: chunked\r\n\r\n{chunk}{chunk}0\r\n\r\n")).await.status, 413);
+}
+
+#[tokio::test]
+async fn nothing_can_be_smuggled_behind_a_body() {
+    let (town, hits) = behind("$default", "", false).await;
+    let head = "POST /a HTTP/1.1\r\nhost: a\r\nconnection: close\r\n";
+    for framing in [
+        "content-length: 5\r\ncontent-length: 6\r\n\r\nhello!",
+        "content-length: +5\r\n\r\nhello",
+        "content-length: -1\r\n\r\n",
+        "content-length: 0x5\r\n\r\nhello",
+        "transfer-encoding: xchunked\r\n\r\n0\r\n\r\n",
+        "transfer-encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+        "transfer-encoding: identity, chunked\r\n\r\n0\r\n\r\n",
+        "transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+        "transfer-encoding : chunked\r\n\r\n0\r\n\r\n",
+        "x: 1\r\n folded\r\n\r\n",
+        "host: b\r\ncontent-length: 0\r\n\r\n",
+    ] {
+        assert_eq!(town.raw(&format!("{head}{framing}")).await.status, 400, "{framing:?}");
+    }
+    assert_eq!(hits.load(Ordering::SeqCst), 0);
+    let old = "POST /a HTTP/1.0\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n";
+    assert_eq!(town.raw(old).await.status, 400);
+    let other = "GET http://other.example/a HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+    assert_eq!(town.raw(other).await.status, 400);
+    assert_eq!(hits.load(Ordering::SeqCst), 0);
+    // With both, the chunks count, and the backend gets one request with the length taken out.
+    let both =
+        "content-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\nhost: a\r\n\r\n";
+    let answer = town.raw(&format!("{head}{both}")).await;
+    assert!(!answer.body.contains("content-length") && !answer.body.contains("smuggled"), "{}", answer.body);
+    assert_eq!(hits.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn long_heads_are_refused_and_missing_backends_unavailable() {
+    let (town, _) = behind("$default", "", false).await;
+    let long = format!("GET /a HTTP/1.1\r\nhost: a\r\nconnection: close\r\nx: {}\r\n\r\n", "x".repeat(10_240));
+    assert_eq!(town.raw(&long).await.status, 431);
+    let nobody = Integration::Http(placed("http://127.0.0.1:1/"));
+    let town = super::town(local(vec![route("GET /", false, &[], nobody)]), Functions::default()).await;
+    let answer = town.get("/", "").await;
+    assert_eq!((answer.status, answer.body.as_str()), (503, r#"{"message":"Service Unavailable"}"#));
+}
