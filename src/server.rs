@@ -19,7 +19,7 @@ use crate::{
     api,
     config::{Config, Mistake, Mode},
     controls,
-    flows::{App, Cx, Setup, directory::Directory, key_ring::KeyRing},
+    flows::{App, Cx, Setup, directory::Directory, key_ring::KeyRing, passwords::Turns},
     functions::Functions,
     gateway::{Gateway, Surroundings},
     hooks::{GROUPS_TO_SCOPES, Hook, Hooks, PreTokenGeneration, Trigger},
@@ -94,7 +94,8 @@ impl Builder {
         let Self { config, clock, random, hooks, metrics } = self;
         let main = bind(config.server.listen).await?;
         let gate = bind(config.gateway.listen).await?;
-        let tls = config.server.tls.as_ref().map(|tls| listener::Tls::new(tls, &config.server.public_url)).transpose()?;
+        let tls =
+            config.server.tls.as_ref().map(|tls| listener::Tls::new(tls, &config.server.public_url)).transpose()?;
         let functions = Arc::new(Functions::load(&config.functions)?);
         let app = Arc::new(open(&config, clock, random, &functions, hooks).await?);
         refuse(import::check(&config))?;
@@ -188,6 +189,7 @@ async fn open(
         directory: Directory::new(&store),
         key_ring: KeyRing::new(&store),
         hasher: Hasher::new(config.hashing, workers)?,
+        turns: Turns::new(),
         hooks: registry,
         post: match config.mode {
             Mode::Development => Post::inbox(),

@@ -93,6 +93,12 @@ pub async fn count_request(cx: &Cx, user: &User, kind: CodeKind) -> Result<()> {
     limit(cx, &format!("send:{}:{}:{}", kind.name(), user.pool_id, user.sub), MOST_CODES).await
 }
 
+/// Counts a request for somebody who does not exist, so that the limit does not tell who does.
+pub async fn count_request_of_nobody(cx: &Cx, pool: &Pool, username: &str, kind: CodeKind) -> Result<()> {
+    let name = store::users::key(pool, username);
+    limit(cx, &format!("send:{}:{}:name:{name}", kind.name(), pool.id), MOST_CODES).await
+}
+
 /// Counts a try of `subject` and refuses what goes beyond `most` within an hour.
 pub async fn limit(cx: &Cx, subject: &str, most: i64) -> Result<()> {
     let (now, ends_at) = cx.from_now(HOUR);

@@ -43,6 +43,7 @@ pub struct App {
     pub random: Random,
     pub sealer: Sealer,
     pub hasher: Hasher,
+    pub turns: passwords::Turns,
     pub hooks: Hooks,
     pub post: Post,
     pub directory: directory::Directory,

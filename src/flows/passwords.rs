@@ -1,6 +1,9 @@
 //! Passwords: made into credentials, and checked under the lock that repeated failures bring.
 
-use std::time::Duration;
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    time::Duration,
+};
 
 use super::Cx;
 use crate::{
@@ -58,17 +61,14 @@ async fn history_without(cx: &Cx, user: &User, password: &Secret, remembered: us
     Ok(known.into_iter().take(remembered - 1).collect())
 }
 
-/// Checks a password. Wrong ones are counted, and the lock that they bring is looked at again right before the hash is
-/// computed, while only as many hashes run as there are workers: a flood of guesses gets no more tries than a trickle.
+/// Checks a password under the lock of its user. See [`Turns`] for what a flood of guesses gets.
 pub async fn verify(cx: &Cx, user: &User, password: &Secret) -> Result<()> {
     let Some(hash) = user.credential.password_hash.clone() else {
         cx.app.hasher.decoy(password.clone()).await?;
         return Err(Error::WrongCredentials);
     };
-    let permit = cx.app.hasher.permit().await;
-    check_lock(cx, user).await?;
-    let is_right = permit.verify(password.clone(), hash.clone()).await?;
-    settle(cx, user, is_right).await?;
+    let guarded = async { Ok(cx.app.hasher.verify(password.clone(), hash.clone()).await?) };
+    under_lock(cx, user, guarded).await?;
     if cx.app.hasher.needs_rehash(&hash) {
         let renewed = cx.app.hasher.hash(password.clone()).await?;
         let mut tx = cx.begin().await?;
@@ -78,15 +78,16 @@ pub async fn verify(cx: &Cx, user: &User, password: &Secret) -> Result<()> {
     Ok(())
 }
 
-/// Refuses while the user is locked.
-pub async fn check_lock(cx: &Cx, user: &User) -> Result<()> {
+/// Lets `proof` decide whether the password is known, unless failures have locked the user. A failure counts; a success
+/// forgets those before it.
+pub async fn under_lock(cx: &Cx, user: &User, proof: impl Future<Output = Result<bool>>) -> Result<()> {
+    let _turn = cx.app.turns.take(&user.sub).await;
     let attempts = store::users::attempts(&mut cx.read().await?, user).await?;
-    if attempts.is_locked(cx.now()) { Err(Error::PasswordAttemptsExceeded) } else { Ok(()) }
-}
-
-/// Counts a failure, or forgets the ones before a success.
-pub async fn settle(cx: &Cx, user: &User, is_right: bool) -> Result<()> {
-    if is_right && user.attempts.failures == 0 {
+    if attempts.is_locked(cx.now()) {
+        return Err(Error::PasswordAttemptsExceeded);
+    }
+    let is_right = proof.await?;
+    if is_right && attempts.failures == 0 {
         return Ok(());
     }
     let mut tx = cx.begin().await?;
@@ -97,6 +98,57 @@ pub async fn settle(cx: &Cx, user: &User, is_right: bool) -> Result<()> {
     }
     tx.commit().await?;
     if is_right { Ok(()) } else { Err(Error::WrongCredentials) }
+}
+
+/// What a wrong password for somebody who does not exist costs: the same time, and the same lock, so that neither tells.
+pub async fn verify_nobody(cx: &Cx, pool: &Pool, username: &str, password: &Secret) -> Result<()> {
+    let decoy = async { Ok(cx.app.hasher.decoy(password.clone()).await?) };
+    nobody_under_lock(cx, pool, username, decoy).await
+}
+
+/// Never succeeds. `work` is what checking a real proof would have cost.
+pub async fn nobody_under_lock(
+    cx: &Cx,
+    pool: &Pool,
+    username: &str,
+    work: impl Future<Output = Result<()>>,
+) -> Result<()> {
+    let subject = format!("login:{}:{}", pool.id, store::users::key(pool, username));
+    let _turn = cx.app.turns.take(&subject).await;
+    let attempts = store::codes::failures_of_nobody(&mut cx.read().await?, &subject).await?;
+    if attempts.is_locked(cx.now()) {
+        return Err(Error::PasswordAttemptsExceeded);
+    }
+    work.await?;
+    let mut tx = cx.begin().await?;
+    store::codes::count_failure_of_nobody(&mut tx, &subject, cx.now()).await?;
+    tx.commit().await?;
+    Err(Error::WrongCredentials)
+}
+
+/// Turns at proving a password: one at a time for each user in this process. So a flood of guesses for one account is counted
+/// guess by guess, and no more are looked at than the lock allows, plus one for each further instance.
+pub struct Turns(Vec<tokio::sync::Mutex<()>>);
+
+impl Turns {
+    /// Users share turns by hash; with this many, two that sign in at once seldom meet.
+    const STRIPES: usize = 1024;
+
+    pub fn new() -> Self {
+        Self((0..Self::STRIPES).map(|_| tokio::sync::Mutex::new(())).collect())
+    }
+
+    async fn take(&self, of: &str) -> tokio::sync::MutexGuard<'_, ()> {
+        let mut hasher = DefaultHasher::new();
+        of.hash(&mut hasher);
+        self.0[(hasher.finish() % Self::STRIPES as u64) as usize].lock().await
+    }
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 /// A temporary password works for as many days as the pool's policy says.

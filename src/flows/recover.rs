@@ -19,7 +19,10 @@ use crate::{
 const NO_ADDRESS: &str = "Cannot reset password for the user as there is no registered/verified email or phone_number";
 
 pub async fn forgot(cx: &Cx, named: Named<'_>) -> Result<Delivery> {
-    let Some(user) = named.find(cx).await? else { return Ok(named.invented_delivery()) };
+    let Some(user) = named.find(cx).await? else {
+        codes::count_request_of_nobody(cx, &named.pool, named.username, CodeKind::ForgotPassword).await?;
+        return Ok(named.invented_delivery());
+    };
     if !user.enabled {
         return if named.client.hides_users() { Ok(named.invented_delivery()) } else { Err(Error::UserDisabled) };
     }

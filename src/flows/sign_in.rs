@@ -203,8 +203,7 @@ async fn by_password(cx: &Cx, door: &Door, username: &str, password: &Secret) ->
         if !door.client.hides_users() && door.goal == Goal::Tokens {
             return Err(Error::NoSuchUser);
         }
-        // As long as a wrong password takes.
-        cx.app.hasher.decoy(password.clone()).await?;
+        passwords::verify_nobody(cx, &door.pool, username, password).await?;
         return Err(Error::WrongCredentials);
     };
     check_state(&user)?;
@@ -398,13 +397,15 @@ async fn verify_srp(cx: &Cx, door: &Door, proof: Proof) -> Result<Outcome> {
         Some(sub) => store::users::by_sub(&mut cx.read().await?, &attempt.pool_id, sub).await?,
         None => None,
     };
-    let verifier = user.as_ref().and_then(|user| user.credential.srp.clone());
-    let is_right = proves(cx, &attempt, verifier, &proof).await?;
     // The state is told at this step, and the password's proof decides nothing before it.
-    let user = user.ok_or_else(wrong)?;
+    let Some(user) = user else {
+        let work = async { proves(cx, &attempt, None, &proof).await.map(drop) };
+        passwords::nobody_under_lock(cx, &door.pool, &attempt.username, work).await?;
+        return Err(wrong());
+    };
     check_state(&user)?;
-    passwords::check_lock(cx, &user).await?;
-    passwords::settle(cx, &user, is_right).await?;
+    let verifier = user.credential.srp.clone();
+    passwords::under_lock(cx, &user, proves(cx, &attempt, verifier, &proof)).await?;
     after_first_factor(cx, door, user).await
 }
 

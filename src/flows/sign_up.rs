@@ -252,7 +252,10 @@ pub async fn claim_verified(
 }
 
 pub async fn resend(cx: &Cx, named: Named<'_>) -> Result<Delivery> {
-    let Some(user) = named.find(cx).await? else { return Ok(named.invented_delivery()) };
+    let Some(user) = named.find(cx).await? else {
+        codes::count_request_of_nobody(cx, &named.pool, named.username, CodeKind::SignUp).await?;
+        return Ok(named.invented_delivery());
+    };
     if user.status != Status::Unconfirmed {
         return Err(Error::InvalidParameter("User is already confirmed.".into()));
     }

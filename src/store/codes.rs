@@ -2,7 +2,10 @@
 
 use super::{Result, Tx, row::row};
 use crate::{
-    domain::code::{Code, CodeKind},
+    domain::{
+        code::{Code, CodeKind},
+        user::Attempts,
+    },
     kit::clock::Time,
 };
 
@@ -87,6 +90,39 @@ pub async fn count_attempt(tx: &mut Tx, subject: &str, now: Time, ends_at: Time)
         .one::<AttemptRow>()
         .await?;
     Ok(row.count)
+}
+
+row! {
+    struct NobodyRow {
+        count: i64,
+        ends_at: i64,
+    }
+}
+
+/// The wrong passwords for a name that no user has. Its window ends when a user's failures would be forgotten.
+pub async fn failures_of_nobody(tx: &mut Tx, subject: &str) -> Result<Attempts> {
+    let row =
+        tx.sql("SELECT count, ends_at FROM attempt WHERE subject = $1").bind(subject).optional::<NobodyRow>().await?;
+    Ok(row.map_or_else(Attempts::default, |row| Attempts {
+        failures: u32::try_from(row.count).unwrap_or(u32::MAX),
+        last_failure_at: Time::from_millis(row.ends_at).minus(Attempts::MEMORY),
+    }))
+}
+
+pub async fn count_failure_of_nobody(tx: &mut Tx, subject: &str, now: Time) -> Result<()> {
+    tx.sql(
+        "INSERT INTO attempt (subject, count, ends_at)
+         VALUES ($1, 1, $3)
+         ON CONFLICT (subject)
+         DO UPDATE SET count = CASE WHEN attempt.ends_at <= $2 THEN 1 ELSE attempt.count + 1 END,
+                       ends_at = excluded.ends_at",
+    )
+    .bind(subject)
+    .bind(now.millis())
+    .bind(now.plus(Attempts::MEMORY).millis())
+    .run()
+    .await?;
+    Ok(())
 }
 
 pub async fn forget_attempts(tx: &mut Tx, subject: &str) -> Result<()> {
