@@ -19,7 +19,7 @@ use crate::{
     api,
     config::{Config, Mistake, Mode},
     controls,
-    flows::{App, Cx, Setup, directory::Directory, key_ring::KeyRing, passwords::Turns},
+    flows::{App, Cx, Parts, Setup},
     functions::Functions,
     gateway::{Gateway, Surroundings},
     hooks::{GROUPS_TO_SCOPES, Hook, Hooks, PreTokenGeneration, Trigger},
@@ -185,11 +185,8 @@ async fn open(
         register(&mut registry);
     }
     let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    Ok(App {
-        directory: Directory::new(&store),
-        key_ring: KeyRing::new(&store),
+    Ok(App::new(Parts {
         hasher: Hasher::new(config.hashing, workers)?,
-        turns: Turns::new(),
         hooks: registry,
         post: match config.mode {
             Mode::Development => Post::inbox(),
@@ -207,7 +204,7 @@ async fn open(
         clock,
         random,
         sealer,
-    })
+    }))
 }
 
 fn sealer(config: &Config, random: &Random) -> anyhow::Result<Sealer> {

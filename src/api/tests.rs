@@ -10,7 +10,7 @@ use super::*;
 use crate::{
     config::{self, Mode, database::Durability, hashing::Hashing, server::Issuer},
     domain::{self, Asker, Error, error as domain_error, user::Status},
-    flows::{Setup, directory::Directory, key_ring::KeyRing},
+    flows::{Parts, Setup},
     functions::Functions,
     hooks::Hooks,
     keys::{hashing::Hasher, seal::Sealer},
@@ -94,9 +94,7 @@ impl House {
         let sealer = Sealer::new(&[7; 32], &random);
         let url = format!("sqlite:{}", folder.path().join("state.db").display());
         let store = Store::open(&url, Durability::Relaxed, sealer.clone()).await.unwrap();
-        let app = App {
-            directory: Directory::new(&store),
-            key_ring: KeyRing::new(&store),
+        let app = App::new(Parts {
             store,
             clock,
             random,
@@ -112,7 +110,7 @@ impl House {
                 issuer: Issuer::Local,
                 admin_keys: Vec::new(),
             },
-        };
+        });
         Self { router: router_of(TABLE).with_state(Arc::new(app)), _folder: folder }
     }
 

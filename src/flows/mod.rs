@@ -7,14 +7,18 @@ pub mod attributes;
 pub mod authorize;
 pub mod bearer;
 pub mod client_proof;
+pub mod clients;
 pub mod codes;
 pub mod cursor;
 pub mod directory;
+pub mod groups;
 pub mod issue;
 pub mod key_ring;
 pub mod passwords;
+pub mod pools;
 pub mod recover;
 pub mod refresh;
+pub mod resource_servers;
 pub mod revoke;
 pub mod sign_in;
 pub mod sign_up;
@@ -49,6 +53,27 @@ pub struct App {
     pub directory: directory::Directory,
     pub key_ring: key_ring::KeyRing,
     pub setup: Setup,
+}
+
+/// What an [`App`] is made of. The rest follows from these.
+pub struct Parts {
+    pub store: Store,
+    pub clock: Clock,
+    pub random: Random,
+    pub sealer: Sealer,
+    pub hasher: Hasher,
+    pub hooks: Hooks,
+    pub post: Post,
+    pub setup: Setup,
+}
+
+impl App {
+    pub fn new(parts: Parts) -> Self {
+        let Parts { store, clock, random, sealer, hasher, hooks, post, setup } = parts;
+        let (directory, key_ring) = (directory::Directory::new(&store), key_ring::KeyRing::new(&store));
+        let turns = passwords::Turns::new();
+        Self { store, clock, random, sealer, hasher, turns, hooks, post, directory, key_ring, setup }
+    }
 }
 
 /// What flows need to know of the configuration.
