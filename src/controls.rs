@@ -16,12 +16,7 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::{
-    domain::message::Message,
-    flows::App,
-    kit::clock::Time,
-    store,
-};
+use crate::{domain::message::Message, flows::App, kit::clock::Time, store};
 
 const MOST_MESSAGES: i64 = 100;
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
@@ -41,14 +36,20 @@ async fn from_this_machine(request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip().to_canonical());
     // A browser on this machine sends requests for any page: the name that it was given must be this machine's too.
     let is_local = peer.is_some_and(|peer| peer.is_loopback()) && names_this_machine(&request);
-    if is_local { next.run(request).await } else { refusal(StatusCode::FORBIDDEN, "test controls answer this machine only") }
+    if is_local {
+        next.run(request).await
+    } else {
+        refusal(StatusCode::FORBIDDEN, "test controls answer this machine only")
+    }
 }
 
 fn names_this_machine(request: &Request) -> bool {
     let host = request.uri().host().or_else(|| request.headers().get("host")?.to_str().ok());
-    let name = host.map(|host| host.rsplit_once(':').map_or(host, |(name, port)| if port.contains(']') { host } else { name }));
-    name.is_some_and(|name| name == "localhost" || name.ends_with(".localhost") || name == "127.0.0.1" || name == "[::1]")
-        && !request.headers().contains_key("origin")
+    let name = host
+        .map(|host| host.rsplit_once(':').map_or(host, |(name, port)| if port.contains(']') { host } else { name }));
+    name.is_some_and(|name| {
+        name == "localhost" || name.ends_with(".localhost") || name == "127.0.0.1" || name == "[::1]"
+    }) && !request.headers().contains_key("origin")
 }
 
 async fn not_built(request: Request) -> Response {

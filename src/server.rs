@@ -92,8 +92,7 @@ impl Builder {
         let Self { config, clock, random, hooks, metrics } = self;
         let main = bind(config.server.listen).await?;
         let gate = bind(config.gateway.listen).await?;
-        let tls =
-            config.server.tls.as_ref().map(|tls| listener::Tls::new(tls, &config.server.public_url)).transpose()?;
+        let tls = config.server.tls.as_ref().map(|tls| listener::Tls::new(tls, &config.server.public_url)).transpose()?;
         let functions = Arc::new(Functions::load(&config.functions)?);
         let app = Arc::new(open(&config, clock, random, &functions, hooks).await?);
         let cx = Cx::new(Arc::clone(&app), &config.region, app.random.uuid());

@@ -142,12 +142,7 @@ async fn make_user(cx: &Cx, pool: &Arc<Pool>, wanted: &config::pool::User) -> an
 }
 
 /// Sets the file's password when it is not the one that was applied last.
-async fn apply_password(
-    cx: &Cx,
-    pool: &Arc<Pool>,
-    user: &User,
-    wanted: &config::pool::User,
-) -> anyhow::Result<()> {
+async fn apply_password(cx: &Cx, pool: &Arc<Pool>, user: &User, wanted: &config::pool::User) -> anyhow::Result<()> {
     let Some(password) = &wanted.password else { return Ok(()) };
     let subject = format!("password:{}:{}", pool.id, user.sub);
     let message = format!("{subject}\0{}", password.expose());

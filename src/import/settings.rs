@@ -72,7 +72,8 @@ fn check_triggers(config: &Config, settings: &Settings, mistakes: &mut Vec<Mista
     let triggers = settings.value.get("LambdaConfig").and_then(Value::as_object);
     for (trigger, target) in triggers.into_iter().flatten() {
         let Some(name) = target.as_str().map(ids::function_name) else { continue };
-        let known = || config.functions.iter().map(|function| function.name.as_str()).chain([crate::hooks::GROUPS_TO_SCOPES]);
+        let known =
+            || config.functions.iter().map(|function| function.name.as_str()).chain([crate::hooks::GROUPS_TO_SCOPES]);
         if !known().any(|known| known == name) {
             let at = settings.place_of(&format!("LambdaConfig.{trigger}"));
             mistakes.push(Mistake::new(at, format!("there is no function `{name}`")).nearest(name, known()));

@@ -69,10 +69,7 @@ fn self_signed(public_url: &str) -> anyhow::Result<(Vec<CertificateDer<'static>>
 pub(super) async fn serve(listener: TcpListener, tls: Option<Tls>, router: Router, shutdown: CancellationToken) {
     let mut http = auto::Builder::new(TokioExecutor::new());
     http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_LIMIT);
-    http.http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(Some(Duration::from_secs(30)))
-        .max_concurrent_streams(256);
+    http.http2().timer(TokioTimer::new()).keep_alive_interval(Some(Duration::from_secs(30))).max_concurrent_streams(256);
     let http = Arc::new(http);
     let graceful = GracefulShutdown::new();
     let hang_up = CancellationToken::new();
