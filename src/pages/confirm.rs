@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use askama::Template;
+use aws_lc_rs::hmac;
 use axum::{
     extract::{Request, State},
     response::Response,
 };
+use base64::{Engine, prelude::BASE64_STANDARD};
 use http::StatusCode;
 use tower_sessions::Session;
 
@@ -17,7 +19,7 @@ use super::{
     visit::Visit,
 };
 use crate::{
-    domain::Error,
+    domain::{Client, Error},
     flows::{
         App,
         sign_up::{self, Named},
@@ -55,7 +57,7 @@ pub async fn submit(State(app): State<Arc<App>>, session: Session, request: Requ
     };
     let username = form.get("username").unwrap_or_default();
     let code = form.get("code").unwrap_or_default().trim();
-    let hash = error::own_secret_hash(&visit.asked.request.client, username);
+    let hash = own_secret_hash(&visit.asked.request.client, username);
     match sign_up::confirm(&visit.cx, named(&visit, username, hash.as_deref()), code, false).await {
         Ok(()) => {
             let notice = Some("Your account is confirmed. You can sign in now.");
@@ -78,7 +80,7 @@ pub async fn resend(State(app): State<Arc<App>>, session: Session, request: Requ
         Err(response) => return response,
     };
     let username = form.get("username").unwrap_or_default();
-    let hash = error::own_secret_hash(&visit.asked.request.client, username);
+    let hash = own_secret_hash(&visit.asked.request.client, username);
     match sign_up::resend(&visit.cx, named(&visit, username, hash.as_deref())).await {
         Ok(_) | Err(Error::NoSuchUserForClient | Error::InvalidParameter(_)) => {
             show(&visit, username, None, Some("If your account waits for a code, a new one is on its way."))
@@ -93,4 +95,11 @@ pub async fn resend(State(app): State<Arc<App>>, session: Session, request: Requ
 fn named<'a>(visit: &Visit, username: &'a str, secret_hash: Option<&'a str>) -> Named<'a> {
     let request = &visit.asked.request;
     Named { pool: Arc::clone(&request.pool), client: Arc::clone(&request.client), username, secret_hash }
+}
+
+/// The hash that the client would send with this user name. The pages are the client's own, so they may prove it.
+fn own_secret_hash(client: &Client, username: &str) -> Option<String> {
+    let secret = client.secrets.first()?;
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.value.expose().as_bytes());
+    Some(BASE64_STANDARD.encode(hmac::sign(&key, [username, &client.id].concat().as_bytes())))
 }

@@ -5,17 +5,15 @@
 use std::sync::Arc;
 
 use askama::Template;
-use aws_lc_rs::hmac;
 use axum::{
     extract::{RawQuery, State},
     response::Response,
 };
-use base64::{Engine, prelude::BASE64_STANDARD};
 use http::StatusCode;
 
 use super::page::{self, Frame};
 use crate::{
-    domain::{Client, Error},
+    domain::Error,
     flows::{App, Cx},
     web::{
         parameters::Parameters,
@@ -131,11 +129,4 @@ pub fn words(error: &Error) -> Option<String> {
         | Error::Internal(_) => return None,
     };
     Some(text.to_owned())
-}
-
-/// The hash that the client would send with this user name. The pages are the client's own, so they may prove it.
-pub fn own_secret_hash(client: &Client, username: &str) -> Option<String> {
-    let secret = client.secrets.first()?;
-    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.value.expose().as_bytes());
-    Some(BASE64_STANDARD.encode(hmac::sign(&key, [username, &client.id].concat().as_bytes())))
 }

@@ -1,0 +1,18 @@
+//! The OAuth endpoints, from outside.
+
+mod authorize;
+mod discovery;
+mod logout;
+mod token;
+mod tokens_back;
+
+use crate::app::{CALLBACK, WEB};
+
+/// The query of an ordinary authorization request.
+pub const ORDINARY: [(&str, &str); 5] = [
+    ("response_type", "code"),
+    ("client_id", WEB),
+    ("redirect_uri", CALLBACK),
+    ("state", "st&at=e"),
+    ("scope", "openid email"),
+];

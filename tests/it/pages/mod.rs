@@ -1,0 +1,10 @@
+//! The hosted pages, from outside.
+
+mod sign_in;
+mod steps;
+
+use crate::app::{CALLBACK, WEB, encode};
+
+pub fn query() -> String {
+    encode(&[("response_type", "code"), ("client_id", WEB), ("redirect_uri", CALLBACK), ("state", "s 1")])
+}
