@@ -6,14 +6,18 @@
 pub mod attributes;
 pub mod bearer;
 pub mod client_proof;
+pub mod clients;
 pub mod codes;
 pub mod cursor;
 pub mod directory;
+pub mod groups;
 pub mod issue;
 pub mod key_ring;
 pub mod passwords;
+pub mod pools;
 pub mod recover;
 pub mod refresh;
+pub mod resource_servers;
 pub mod revoke;
 pub mod sign_in;
 pub mod sign_up;
@@ -117,6 +121,15 @@ impl Cx {
         let now = self.now();
         (now, now.plus(span))
     }
+}
+
+/// What applying a part of the configuration did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applied {
+    Created,
+    Changed,
+    /// It was so already; nothing was written.
+    Unchanged,
 }
 
 impl From<StoreError> for Error {
