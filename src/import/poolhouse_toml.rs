@@ -5,9 +5,10 @@ use std::{collections::BTreeSet, sync::Arc};
 use anyhow::Context;
 use serde_json::{Map, Value, json};
 
+use super::settings::resource_server;
 use crate::{
     config::{self, Config},
-    domain::{Pool, ResourceServer, User, user::Attributes},
+    domain::{Pool, User, user::Attributes},
     flows::{
         Cx, attributes,
         attributes::Writer,
@@ -47,13 +48,7 @@ async fn apply_pool(cx: &Cx, config: &Config, pool: &config::pool::Pool) -> anyh
     let applied = pools::apply(cx, desired).await?;
     tracing::debug!(pool = pool.id, ?applied, "pool");
     for server in &pool.resource_servers {
-        let desired = ResourceServer {
-            pool_id: pool.id.clone(),
-            identifier: server.identifier.clone(),
-            name: server.name.clone(),
-            scopes: server.scopes.clone(),
-        };
-        resource_servers::apply(cx, desired)
+        resource_servers::apply(cx, resource_server(&pool.id, server))
             .await
             .with_context(|| format!("{}: resource server {}", server.at, server.identifier))?;
     }

@@ -7,7 +7,7 @@ use http::Request;
 use poolhouse::{
     api,
     config::{Mode, hashing::Hashing, server::Issuer},
-    flows::{App, Cx, Setup, directory::Directory, key_ring::KeyRing},
+    flows::{App, Cx, Parts, Setup},
     functions::Functions,
     hooks::Hooks,
     keys::hashing::Hasher,
@@ -38,15 +38,13 @@ pub(super) async fn towns() -> Vec<Town> {
 impl Town {
     fn on(engine: Engine) -> Self {
         let store = engine.store.clone();
-        let app = App {
+        let app = App::new(Parts {
             clock: Clock::frozen(Time::from_seconds(1_800_000_000)),
             random: Random::seeded(7),
             sealer: sealer(),
             hasher: Hasher::new(Hashing::DEVELOPMENT, 2).unwrap(),
             hooks: Hooks::new(Arc::new(Functions::default())),
             post: Post::inbox(),
-            directory: Directory::new(&store),
-            key_ring: KeyRing::new(&store),
             setup: Setup {
                 mode: Mode::Development,
                 account_id: ACCOUNT.into(),
@@ -56,7 +54,7 @@ impl Town {
                 admin_keys: Vec::new(),
             },
             store,
-        };
+        });
         Self { app: Arc::new(app), _engine: engine }
     }
 
