@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-pub const INCORRECT: &str = "Incorrect username or password.";
+const INCORRECT: &str = "Incorrect username or password.";
 
 #[derive(Template)]
 #[template(path = "pages/error.html")]
