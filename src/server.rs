@@ -6,6 +6,7 @@ mod background;
 mod health;
 mod issuers;
 mod listener;
+mod observe;
 
 use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -64,12 +65,15 @@ pub struct Poolhouse {
     router: Router,
 }
 
+/// Puts one hook into the registry, once that exists.
+type Registration = Box<dyn FnOnce(&mut Hooks) + Send>;
+
 /// Makes a [`Poolhouse`] from a configuration and, where it is embedded, from Rust.
 pub struct Builder {
     config: Config,
     clock: Clock,
     random: Random,
-    hooks: Vec<Box<dyn FnOnce(&mut Hooks) + Send>>,
+    hooks: Vec<Registration>,
     metrics: Option<PrometheusHandle>,
 }
 
@@ -170,7 +174,7 @@ async fn open(
     clock: Clock,
     random: Random,
     functions: &Arc<Functions>,
-    hooks: Vec<Box<dyn FnOnce(&mut Hooks) + Send>>,
+    hooks: Vec<Registration>,
 ) -> anyhow::Result<App> {
     let sealer = sealer(config, &random)?;
     let store = Store::open_waiting(&config.database.url, config.database.durability, sealer.clone(), PATIENCE)
@@ -225,5 +229,5 @@ fn router(app: &Arc<App>, metrics: Option<PrometheusHandle>) -> Router {
     if app.setup.mode == Mode::Development {
         router = router.nest("/_poolhouse", controls::router(Arc::clone(app)));
     }
-    router.layer(tower_http::catch_panic::CatchPanicLayer::new())
+    router.layer(tower_http::catch_panic::CatchPanicLayer::new()).layer(axum::middleware::from_fn(observe::observe))
 }

@@ -74,7 +74,10 @@ async fn dispatch(
         return Err(crate::domain::Error::InvalidParameter(model::summary(&found.violations)).into());
     }
     tracing::debug!(request_id, operation = entry.name, access_key_id = caller.access_key_id, "api call");
-    entry.run(Cx::new(app, &caller.region, request_id.to_owned()), input).await
+    let answer = entry.run(Cx::new(app, &caller.region, request_id.to_owned()), input).await;
+    let outcome = if answer.is_ok() { "ok" } else { "refused" };
+    metrics::counter!("poolhouse_api_calls_total", "operation" => entry.name, "outcome" => outcome).increment(1);
+    answer
 }
 
 #[cfg(test)]

@@ -60,7 +60,7 @@ pub struct StringConstraints {
 }
 
 /// Attributes that the service itself writes, or that prove something: no client may write them.
-const NEVER_WRITABLE: [&str; 4] = ["sub", "email_verified", "phone_number_verified", "identities"];
+pub const NEVER_WRITABLE: [&str; 4] = ["sub", "email_verified", "phone_number_verified", "identities"];
 
 impl SchemaAttribute {
     fn standard(name: &str, data_type: DataType) -> Self {

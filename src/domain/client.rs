@@ -1,5 +1,8 @@
 //! An app client: what an application may do in a pool, and how it proves who it is.
 
+mod request;
+mod urls;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};

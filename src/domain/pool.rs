@@ -3,6 +3,8 @@
 //! Settings keep the service's own names in their serialised form, because that is how people write them, in a call and in
 //! `poolhouse.toml` alike. What this server decides on is typed; what it only keeps is carried along as it came.
 
+mod request;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +12,8 @@ use serde_json::Value;
 
 use super::{attribute::SchemaAttribute, password::PasswordPolicy};
 use crate::kit::clock::Time;
+
+pub use request::{Members, check_tags, named_attributes, not_built, read};
 
 pub type PoolId = String;
 

@@ -1,40 +1,254 @@
-//! tmp
-use super::*;
-use crate::domain::{Client, client::*};
-use crate::store;
-pub struct DesiredClient {
-    pub id: String,
-    pub name: String,
-    pub secret: Option<crate::kit::secret::Secret>,
-    pub settings: serde_json::Map<String, serde_json::Value>,
+//! App clients from the administrator's side, their secrets, and clients applied from a configuration file.
+//!
+//! What a client's settings may be is decided in [`Client::check`], against the pool and the resource servers as they are in the
+//! transaction that writes the client.
+
+use serde_json::Value;
+
+use super::{
+    Applied, Cx,
+    cursor::{self, Page},
+    directory,
+    pools::held,
+    resource_servers::all,
+};
+use crate::{
+    domain::{
+        Client, ClientId, Error, Pool, Result,
+        client::{ClientSecret, ClientSettings, MOST_SECRETS},
+        pool::Members,
+    },
+    kit::{ids, secret::Secret},
+    model::{self, MODEL},
+    store::{self, Tx},
+};
+
+const SHAPE: &str = "CreateUserPoolClientRequest";
+pub const MOST_CLIENTS: usize = 1_000;
+
+fn invalid<T>(text: &str) -> Result<T> {
+    Err(Error::InvalidParameter(text.into()))
 }
-pub async fn apply(cx: &Cx, pool: &str, d: DesiredClient) -> Result<bool> {
-    let settings: ClientSettings =
-        serde_json::from_value(serde_json::Value::Object(d.settings)).map_err(|e| Error::Internal(e.to_string()))?;
+
+/// Makes a client, with a secret when it is asked for.
+pub async fn create(cx: &Cx, pool_id: &str, members: Members) -> Result<Client> {
+    let mut members = MODEL.pruned(SHAPE, members);
+    let name = take_text(&mut members, "ClientName").unwrap_or_default();
+    let given = Given::take(&mut members)?;
+    let id = ids::client_id(cx.random());
+    insert(cx, new(cx, pool_id, id, name, given, members)?).await
+}
+
+/// What a call says about the secret.
+struct Given {
+    secret: Option<Secret>,
+    generates: bool,
+}
+
+impl Given {
+    fn take(members: &mut Members) -> Result<Self> {
+        let secret = take_text(members, "ClientSecret").map(Secret::from);
+        let generates = members.remove("GenerateSecret").and_then(|value| value.as_bool()).unwrap_or(false);
+        if generates && secret.is_some() {
+            return invalid("ClientSecret cannot be given together with GenerateSecret.");
+        }
+        Ok(Self { secret, generates })
+    }
+}
+
+fn take_text(members: &mut Members, name: &str) -> Option<String> {
+    match members.remove(name) {
+        Some(Value::String(text)) => Some(text),
+        _ => None,
+    }
+}
+
+fn new(cx: &Cx, pool_id: &str, id: ClientId, name: String, given: Given, members: Members) -> Result<Client> {
+    let now = cx.now();
+    let settings = ClientSettings::requested(members)?;
+    let secrets = Vec::new();
+    let pool_id = pool_id.to_owned();
+    let mut client = Client { id, pool_id, name, secrets, settings, created_at: now, modified_at: now };
+    let generated = given.generates.then(|| ids::client_secret(cx.random()).into());
+    if let Some(secret) = given.secret.or(generated) {
+        push_secret(cx, &mut client, secret);
+    }
+    Ok(client)
+}
+
+fn push_secret(cx: &Cx, client: &mut Client, value: Secret) {
+    let now = cx.now();
+    let ids = |millis: i64| format!("{}--{millis}", client.id);
+    let mut millis = now.millis();
+    while client.secrets.iter().any(|secret| secret.id == ids(millis)) {
+        millis += 1;
+    }
+    let secret = ClientSecret { id: ids(millis), value, created_at: now };
+    client.secrets.push(secret);
+}
+
+async fn insert(cx: &Cx, client: Client) -> Result<Client> {
     let mut tx = cx.begin().await?;
-    let r = store::clients::insert(
-        &mut tx,
-        &Client {
-            pool_id: pool.to_owned(),
-            secrets: d
-                .secret
-                .into_iter()
-                .map(|value| ClientSecret { id: "x".into(), value, created_at: cx.now() })
-                .collect(),
-            id: d.id,
-            name: d.name,
-            settings,
-            created_at: cx.now(),
-            modified_at: cx.now(),
-        },
-    )
-    .await?;
+    let pool = held(&mut tx, &client.pool_id).await?;
+    check(&mut tx, &pool, &client).await?;
+    if store::clients::ids(&mut tx, &pool.id).await?.len() >= MOST_CLIENTS {
+        return Err(Error::LimitExceeded(format!("A user pool holds at most {MOST_CLIENTS} app clients.")));
+    }
+    if !store::clients::insert(&mut tx, &client).await? {
+        return Err(Error::InvalidParameter(format!("User pool client {} already exists.", client.id)));
+    }
     tx.commit().await?;
-    Ok(r)
+    cx.app.directory.forget_client(&client.id);
+    Ok(client)
 }
-pub async fn ids(_: &Cx, _: &str) -> Result<Vec<String>> {
-    Ok(vec![])
+
+async fn check(tx: &mut Tx, pool: &Pool, client: &Client) -> Result<()> {
+    client.check(pool, &all(tx, &pool.id).await?)
 }
-pub async fn remove(_: &Cx, _: &str, _: &str) -> Result<()> {
-    Ok(())
+
+/// Replaces the settings; what the call does not name falls back to its default, but for the name and the secrets.
+pub async fn update(cx: &Cx, pool_id: &str, client_id: &str, members: Members) -> Result<Client> {
+    let mut members = MODEL.pruned("UpdateUserPoolClientRequest", members);
+    let name = take_text(&mut members, "ClientName");
+    let settings = ClientSettings::requested(members)?;
+    change(cx, pool_id, client_id, |client| {
+        client.settings = settings;
+        if let Some(name) = name {
+            client.name = name;
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// Changes the client while nobody else does, and holds the outcome against the pool.
+async fn change(
+    cx: &Cx,
+    pool_id: &str,
+    client_id: &str,
+    how: impl FnOnce(&mut Client) -> Result<()>,
+) -> Result<Client> {
+    let mut tx = cx.begin().await?;
+    let pool = held(&mut tx, pool_id).await?;
+    let client = store::clients::find_for_update(&mut tx, client_id).await?;
+    let client = client.filter(|client| client.pool_id == pool_id);
+    let mut client = client.ok_or_else(|| Error::NoSuchClient(client_id.to_owned()))?;
+    how(&mut client)?;
+    check(&mut tx, &pool, &client).await?;
+    client.modified_at = cx.now();
+    store::clients::update(&mut tx, &client).await?;
+    tx.commit().await?;
+    cx.app.directory.forget_client(client_id);
+    Ok(client)
+}
+
+/// Deletes the client and every grant given to it.
+pub async fn delete(cx: &Cx, pool_id: &str, client_id: &str) -> Result<()> {
+    directory::client_of(cx, pool_id, client_id).await?;
+    let mut tx = cx.begin().await?;
+    let is_deleted = store::clients::delete(&mut tx, client_id).await?;
+    tx.commit().await?;
+    cx.app.directory.forget_client(client_id);
+    if is_deleted { Ok(()) } else { Err(Error::NoSuchClient(client_id.to_owned())) }
+}
+
+pub async fn list(cx: &Cx, pool_id: &str, limit: usize, cursor: Option<&str>) -> Result<Page<Client>> {
+    directory::pool(cx, pool_id).await?;
+    let list = format!("clients:{pool_id}");
+    let after = cursor::open(cx, &list, cursor)?;
+    let wanted = i64::try_from(limit + 1).unwrap_or(i64::MAX);
+    let clients = store::clients::page(&mut cx.read().await?, pool_id, &after, wanted).await?;
+    cursor::page(cx, &list, clients, limit, |client| client.id.clone())
+}
+
+/// Of every client of the pool.
+pub async fn all_ids(cx: &Cx, pool_id: &str) -> Result<Vec<ClientId>> {
+    Ok(store::clients::ids(&mut cx.read().await?, pool_id).await?)
+}
+
+/// Adds a second secret, so that the first can be replaced without an outage. Generated when none is given.
+pub async fn add_secret(cx: &Cx, pool_id: &str, client_id: &str, given: Option<Secret>) -> Result<ClientSecret> {
+    let client = change(cx, pool_id, client_id, |client| {
+        if client.is_public() {
+            return invalid("A client that was created without a secret cannot be given one.");
+        }
+        if client.secrets.len() >= MOST_SECRETS {
+            let text = format!("A user pool client can have at most {MOST_SECRETS} active secrets.");
+            return Err(Error::LimitExceeded(text));
+        }
+        let secret = given.unwrap_or_else(|| ids::client_secret(cx.random()).into());
+        push_secret(cx, client, secret);
+        Ok(())
+    })
+    .await?;
+    client.secrets.last().cloned().ok_or_else(|| Error::Internal("a secret that was added is gone".into()))
+}
+
+/// Takes one of two secrets away.
+pub async fn delete_secret(cx: &Cx, pool_id: &str, client_id: &str, secret_id: &str) -> Result<()> {
+    change(cx, pool_id, client_id, |client| {
+        let place = client.secrets.iter().position(|secret| secret.id == secret_id);
+        let place = place.ok_or(Error::NoSuchClientSecret)?;
+        if client.secrets.len() == 1 {
+            return invalid("The last secret of a user pool client cannot be deleted.");
+        }
+        client.secrets.remove(place);
+        Ok(())
+    })
+    .await
+    .map(|_| ())
+}
+
+/// A client as a configuration file wants it.
+#[derive(Clone, Debug)]
+pub struct DesiredClient {
+    pub id: ClientId,
+    pub name: String,
+    /// The only secret. Without one a client keeps those that it has.
+    pub secret: Option<Secret>,
+    /// CreateUserPoolClient's members. They fit its shape.
+    pub settings: Members,
+}
+
+/// Makes the client what the file says. Scopes of resource servers must be there before.
+pub async fn apply(cx: &Cx, pool_id: &str, desired: DesiredClient) -> Result<Applied> {
+    let mut members = MODEL.pruned(SHAPE, desired.settings);
+    let mut given = Given::take(&mut members)?;
+    if desired.secret.is_some() && (given.secret.is_some() || given.generates) {
+        return invalid("A secret cannot be given together with ClientSecret or GenerateSecret in the settings.");
+    }
+    given.secret = desired.secret.or(given.secret);
+    if let Some(secret) = &given.secret {
+        let violations = MODEL.violations("ClientSecretType", &secret.expose().into());
+        if !violations.is_empty() {
+            return invalid(&model::summary(&violations));
+        }
+    }
+    let (id, name) = (desired.id, desired.name);
+    let Some(current) = store::clients::find(&mut cx.read().await?, &id).await? else {
+        insert(cx, new(cx, pool_id, id, name, given, members)?).await?;
+        return Ok(Applied::Created);
+    };
+    if current.pool_id != pool_id {
+        return invalid(&format!("User pool client {id} belongs to user pool {}.", current.pool_id));
+    }
+    let settings = ClientSettings::requested(members)?;
+    let has_secret = match &given.secret {
+        Some(wanted) => current.secrets.iter().any(|secret| secret.value == *wanted),
+        None => !given.generates || !current.is_public(),
+    };
+    if has_secret && current.name == name && current.settings == settings {
+        return Ok(Applied::Unchanged);
+    }
+    change(cx, pool_id, &id, |client| {
+        client.name = name;
+        client.settings = settings;
+        if !has_secret {
+            client.secrets.clear();
+            push_secret(cx, client, given.secret.unwrap_or_else(|| ids::client_secret(cx.random()).into()));
+        }
+        Ok(())
+    })
+    .await?;
+    Ok(Applied::Changed)
 }

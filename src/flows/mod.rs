@@ -146,6 +146,15 @@ impl Cx {
     }
 }
 
+/// What applying a part of the configuration did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applied {
+    Created,
+    Changed,
+    /// It was so already; nothing was written.
+    Unchanged,
+}
+
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         Self::Internal(error.to_string())

@@ -1,36 +1,240 @@
-//! tmp
-use super::*;
-use crate::domain::{Pool, attribute, pool::PoolSettings};
-use crate::store;
-pub struct DesiredPool {
-    pub id: String,
-    pub name: String,
-    pub strict_oidc: bool,
-    pub settings: serde_json::Map<String, serde_json::Value>,
+//! Pools from the administrator's side: made, changed, described, tagged, deleted, and applied from a configuration file.
+//!
+//! What a pool's settings may be is decided in [`PoolSettings`]; here they meet the pool that exists.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde_json::Value;
+
+use super::{
+    Applied, Cx,
+    cursor::{self, Page},
+    directory, key_ring,
+};
+use crate::{
+    domain::{
+        Error, Pool, PoolId, Result,
+        attribute::{self, SchemaAttribute},
+        pool::{DeletionProtection, Members, PoolSettings, check_tags, not_built},
+    },
+    kit::ids,
+    model::MODEL,
+    store::{self, Tx},
+};
+
+/// A tag that gives a new pool its id, so that scripts need not look for it. With or without the region in front.
+const CUSTOM_ID: &str = "_custom_id_";
+const LONGEST_ID: usize = 55;
+const LIST: &str = "pools";
+
+/// Makes a pool. Its keys are made in the background.
+pub async fn create(cx: &Cx, members: Members) -> Result<Pool> {
+    let mut members = MODEL.pruned("CreateUserPoolRequest", members);
+    let name = take_name(&mut members).unwrap_or_default();
+    let settings = PoolSettings::requested(members)?;
+    let id = match settings.user_pool_tags.get(CUSTOM_ID) {
+        Some(wanted) => custom_id(&cx.region, wanted)?,
+        None => ids::pool_id(cx.random(), &cx.region),
+    };
+    insert(cx, id, name, settings).await
 }
-pub async fn apply(cx: &Cx, d: DesiredPool) -> Result<bool> {
-    let mut settings: PoolSettings =
-        serde_json::from_value(serde_json::Value::Object(d.settings)).map_err(|e| Error::Internal(e.to_string()))?;
-    settings.schema = attribute::schema_with(settings.schema)?;
+
+async fn insert(cx: &Cx, id: PoolId, name: String, settings: PoolSettings) -> Result<Pool> {
+    let now = cx.now();
+    let pool = Pool { id, name, strict_oidc: false, settings, created_at: now, modified_at: now };
     let mut tx = cx.begin().await?;
-    let r = store::pools::insert(
-        &mut tx,
-        &Pool {
-            id: d.id,
-            name: d.name,
-            strict_oidc: d.strict_oidc,
-            settings,
-            created_at: cx.now(),
-            modified_at: cx.now(),
-        },
-    )
-    .await?;
+    if !store::pools::insert(&mut tx, &pool).await? {
+        return Err(Error::InvalidParameter(format!("User pool {} already exists.", pool.id)));
+    }
     tx.commit().await?;
-    Ok(r)
+    cx.app.directory.forget_pool(&pool.id);
+    key_ring::prepare(cx, &pool.id);
+    Ok(pool)
 }
-pub async fn ids(_: &Cx) -> Result<Vec<String>> {
-    Ok(vec![])
+
+fn take_name(members: &mut Members) -> Option<String> {
+    match members.remove("PoolName") {
+        Some(Value::String(name)) => Some(name),
+        _ => None,
+    }
 }
-pub async fn remove(_: &Cx, _: &str) -> Result<()> {
+
+/// Clients split an id at its only underscore.
+fn custom_id(region: &str, wanted: &str) -> Result<PoolId> {
+    let id = if wanted.contains('_') { wanted.to_owned() } else { format!("{region}_{wanted}") };
+    let is_region = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let is_name = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric());
+    match id.split_once('_') {
+        Some((region, name)) if is_region(region) && is_name(name) && id.len() <= LONGEST_ID => Ok(id),
+        _ => Err(Error::InvalidParameter(format!(
+            "{CUSTOM_ID} {wanted} is no user pool id: letters and digits, with or without a region and an underscore in front"
+        ))),
+    }
+}
+
+/// How many users the pool has.
+pub async fn population(cx: &Cx, pool_id: &str) -> Result<i64> {
+    Ok(store::user_search::count(&mut cx.read().await?, pool_id).await?)
+}
+
+/// Replaces the settings; what the call does not name falls back to its default.
+pub async fn update(cx: &Cx, pool_id: &str, members: Members) -> Result<()> {
+    let mut members = MODEL.pruned("UpdateUserPoolRequest", members);
+    members.remove("UserPoolId");
+    change(cx, pool_id, |pool| {
+        if let Some(name) = take_name(&mut members) {
+            pool.name = name;
+        }
+        pool.settings = pool.settings.replaced(std::mem::take(&mut members))?;
+        Ok(())
+    })
+    .await
+    .map(|_| ())
+}
+
+/// Changes the pool while nobody else does.
+async fn change(cx: &Cx, pool_id: &str, how: impl FnOnce(&mut Pool) -> Result<()>) -> Result<Pool> {
+    let mut tx = cx.begin().await?;
+    let mut pool = held(&mut tx, pool_id).await?;
+    how(&mut pool)?;
+    pool.modified_at = cx.now();
+    store::pools::update(&mut tx, &pool).await?;
+    tx.commit().await?;
+    cx.app.directory.forget_pool(pool_id);
+    Ok(pool)
+}
+
+/// The pool, held until the transaction ends.
+pub(super) async fn held(tx: &mut Tx, pool_id: &str) -> Result<Pool> {
+    store::pools::find_for_update(tx, pool_id).await?.ok_or_else(|| Error::NoSuchPool(pool_id.to_owned()))
+}
+
+/// Deletes the pool with everything in it, unless it is protected.
+pub async fn delete(cx: &Cx, pool_id: &str) -> Result<()> {
+    let mut tx = cx.begin().await?;
+    let pool = held(&mut tx, pool_id).await?;
+    if pool.settings.deletion_protection == Some(DeletionProtection::Active) {
+        return Err(Error::InvalidParameter(
+            "The user pool cannot be deleted because deletion protection is activated. \
+             Deletion protection must be inactivated first."
+                .into(),
+        ));
+    }
+    let clients = store::clients::ids(&mut tx, pool_id).await?;
+    store::pools::delete(&mut tx, pool_id).await?;
+    tx.commit().await?;
+    cx.app.directory.forget_pool(pool_id);
+    cx.app.key_ring.forget(pool_id);
+    for client in clients {
+        cx.app.directory.forget_client(&client);
+    }
     Ok(())
+}
+
+pub async fn list(cx: &Cx, limit: usize, cursor: Option<&str>) -> Result<Page<Pool>> {
+    let after = cursor::open(cx, LIST, cursor)?;
+    let wanted = i64::try_from(limit + 1).unwrap_or(i64::MAX);
+    let pools = store::pools::page(&mut cx.read().await?, &after, wanted).await?;
+    cursor::page(cx, LIST, pools, limit, |pool| pool.id.clone())
+}
+
+/// Of every pool.
+pub async fn all_ids(cx: &Cx) -> Result<Vec<PoolId>> {
+    Ok(store::pools::ids(&mut cx.read().await?).await?)
+}
+
+/// Adds attributes to the schema. Nothing takes them away again.
+pub async fn add_custom_attributes(cx: &Cx, pool_id: &str, attributes: Vec<SchemaAttribute>) -> Result<()> {
+    let add = |pool: &mut Pool| {
+        attributes.into_iter().try_for_each(|attribute| attribute::add_custom(&mut pool.settings.schema, attribute))
+    };
+    change(cx, pool_id, add).await.map(|_| ())
+}
+
+/// The pool that an ARN names, in this account.
+async fn by_arn(cx: &Cx, arn: &str) -> Result<Arc<Pool>> {
+    let id = arn.rsplit_once(":userpool/").map(|(_, id)| id).filter(|_| arn.contains(":cognito-idp:"));
+    let Some(id) = id else {
+        return Err(Error::InvalidParameter(format!("{arn} is not the ARN of a user pool.")));
+    };
+    let pool = directory::pool(cx, id).await?;
+    if pool.arn(&cx.app.setup.account_id) != arn {
+        return Err(Error::NoSuchPool(id.to_owned()));
+    }
+    Ok(pool)
+}
+
+pub async fn tags(cx: &Cx, arn: &str) -> Result<BTreeMap<String, String>> {
+    Ok(by_arn(cx, arn).await?.settings.user_pool_tags.clone())
+}
+
+/// Adds tags; a tag of the same key is replaced.
+pub async fn tag(cx: &Cx, arn: &str, tags: BTreeMap<String, String>) -> Result<()> {
+    let pool = by_arn(cx, arn).await?;
+    change_tags(cx, &pool.id, |present| present.extend(tags)).await
+}
+
+/// Keys without a tag are passed over.
+pub async fn untag(cx: &Cx, arn: &str, keys: &[String]) -> Result<()> {
+    let pool = by_arn(cx, arn).await?;
+    change_tags(cx, &pool.id, |present| present.retain(|key, _| !keys.contains(key))).await
+}
+
+async fn change_tags(cx: &Cx, pool_id: &str, how: impl FnOnce(&mut BTreeMap<String, String>)) -> Result<()> {
+    let retag = |pool: &mut Pool| {
+        how(&mut pool.settings.user_pool_tags);
+        check_tags(&pool.settings.user_pool_tags)
+    };
+    change(cx, pool_id, retag).await.map(|_| ())
+}
+
+/// A pool as a configuration file wants it.
+#[derive(Clone, Debug)]
+pub struct DesiredPool {
+    pub id: PoolId,
+    pub name: String,
+    /// `oidc = "strict"`.
+    pub strict_oidc: bool,
+    /// CreateUserPool's members. They fit its shape.
+    pub settings: Members,
+}
+
+/// Makes the pool what the file says, and nothing else. Members that can never change must be as they are; new custom attributes
+/// of `Schema` are added.
+pub async fn apply(cx: &Cx, desired: DesiredPool) -> Result<Applied> {
+    if desired.strict_oidc {
+        return not_built("oidc = \"strict\"");
+    }
+    let mut members = MODEL.pruned("CreateUserPoolRequest", desired.settings);
+    members.remove("PoolName");
+    let id = desired.id;
+    let Some(current) = store::pools::find(&mut cx.read().await?, &id).await? else {
+        let settings = PoolSettings::requested(members)?;
+        insert(cx, id, desired.name, settings).await?;
+        return Ok(Applied::Created);
+    };
+    if current.name == desired.name && current.settings.applied(members.clone())? == current.settings {
+        return Ok(Applied::Unchanged);
+    }
+    let make = |pool: &mut Pool| {
+        pool.settings = pool.settings.applied(members)?;
+        pool.name = desired.name;
+        Ok(())
+    };
+    change(cx, &id, make).await?;
+    Ok(Applied::Changed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_custom_id_gets_its_region_once() {
+        assert_eq!(custom_id("us-east-1", "Mine").unwrap(), "us-east-1_Mine");
+        assert_eq!(custom_id("us-east-1", "eu-west-1_Mine").unwrap(), "eu-west-1_Mine");
+        for wanted in ["", "a_b_c", "_a", "a_", "ä", "a b", &"a".repeat(60)] {
+            assert!(custom_id("us-east-1", wanted).is_err(), "{wanted}");
+        }
+    }
 }

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use anyhow::Context;
 use serde_json::{Map, Value, json};
 
+use super::settings::resource_server;
 use crate::{
     config::{self, Config},
     domain::{Pool, User, user::Attributes},
@@ -13,10 +14,10 @@ use crate::{
         attributes::Writer,
         clients::{self, DesiredClient},
         directory,
-        groups::{self, DesiredGroup},
+        groups::{self, Details},
         key_ring,
         pools::{self, DesiredPool},
-        resource_servers::{self, DesiredResourceServer},
+        resource_servers,
         users::{self, Create, Invitation},
     },
     keys::{same, seal::Purpose},
@@ -47,12 +48,7 @@ async fn apply_pool(cx: &Cx, config: &Config, pool: &config::pool::Pool) -> anyh
     let applied = pools::apply(cx, desired).await?;
     tracing::debug!(pool = pool.id, ?applied, "pool");
     for server in &pool.resource_servers {
-        let desired = DesiredResourceServer {
-            identifier: server.identifier.clone(),
-            name: server.name.clone(),
-            scopes: server.scopes.clone(),
-        };
-        resource_servers::apply(cx, &pool.id, desired)
+        resource_servers::apply(cx, resource_server(&pool.id, server))
             .await
             .with_context(|| format!("{}: resource server {}", server.at, server.identifier))?;
     }
@@ -66,13 +62,14 @@ async fn apply_pool(cx: &Cx, config: &Config, pool: &config::pool::Pool) -> anyh
         clients::apply(cx, &pool.id, desired).await.with_context(|| format!("{}: client {}", client.at, client.id))?;
     }
     for group in &pool.groups {
-        let desired = DesiredGroup {
-            name: group.name.clone(),
+        let details = Details {
             description: group.description.clone(),
             role_arn: group.role_arn.clone(),
             precedence: group.precedence,
         };
-        groups::apply(cx, &pool.id, desired).await.with_context(|| format!("{}: group {}", group.at, group.name))?;
+        groups::apply(cx, &pool.id, &group.name, details)
+            .await
+            .with_context(|| format!("{}: group {}", group.at, group.name))?;
     }
     let stored = directory::pool(cx, &pool.id).await?;
     for user in &pool.users {
@@ -122,7 +119,7 @@ async fn apply_user(cx: &Cx, pool: &Arc<Pool>, wanted: &config::pool::User) -> a
         .collect();
     drop(tx);
     for group in wanted.groups.iter().filter(|group| !held.contains(&group.value)) {
-        groups::add_member(cx, &pool.id, &group.value, &user.username).await?;
+        groups::add_user(cx, &pool.id, &user.username, &group.value).await?;
     }
     Ok(())
 }
@@ -159,22 +156,22 @@ async fn apply_password(cx: &Cx, pool: &Arc<Pool>, user: &User, wanted: &config:
 
 /// Removes the pools, clients and groups that the file does not name. Users are pruned only where the file names some.
 async fn prune(cx: &Cx, config: &Config) -> anyhow::Result<()> {
-    for pool_id in pools::ids(cx).await? {
+    for pool_id in pools::all_ids(cx).await? {
         let Some(named) = config.pools.iter().find(|pool| pool.id == pool_id) else {
             tracing::warn!(pool = pool_id, "pruning a pool that the file does not name");
-            pools::remove(cx, &pool_id).await?;
+            pools::delete(cx, &pool_id).await?;
             continue;
         };
-        for client_id in clients::ids(cx, &pool_id).await? {
+        for client_id in clients::all_ids(cx, &pool_id).await? {
             if !named.clients.iter().any(|client| client.id == client_id) {
                 tracing::warn!(client = client_id, "pruning a client that the file does not name");
-                clients::remove(cx, &pool_id, &client_id).await?;
+                clients::delete(cx, &pool_id, &client_id).await?;
             }
         }
-        for name in groups::names(cx, &pool_id).await? {
+        for name in groups::all_names(cx, &pool_id).await? {
             if !named.groups.iter().any(|group| group.name == name) {
                 tracing::warn!(group = name, "pruning a group that the file does not name");
-                groups::remove(cx, &pool_id, &name).await?;
+                groups::delete(cx, &pool_id, &name).await?;
             }
         }
         prune_users(cx, named).await?;

@@ -3,8 +3,13 @@
 use serde_json::{Map, Value, json};
 
 use crate::{
-    config::{Config, Mistake, pool::Settings},
-    kit::ids,
+    config::{self, Config, Mistake, Place, pool::Settings},
+    domain::{
+        self, Asker, Client, Error, Pool, ResourceServer, attribute,
+        client::{ClientSecret, ClientSettings},
+        pool::PoolSettings,
+    },
+    kit::{clock::Time, ids, secret::Secret},
     model::MODEL,
 };
 
@@ -12,17 +17,80 @@ use crate::{
 pub fn check(config: &Config) -> Vec<Mistake> {
     let mut mistakes = Vec::new();
     for pool in &config.pools {
+        let mut found = Vec::new();
         let given = [("PoolName", json!(pool.name))];
-        check_one("CreateUserPoolRequest", &pool.settings, &given, &mut mistakes);
+        check_one("CreateUserPoolRequest", &pool.settings, &given, &mut found);
         for client in &pool.clients {
             let mut given = vec![("UserPoolId", json!(pool.id)), ("ClientName", json!(client.name))];
             if let Some(secret) = &client.secret {
                 given.push(("ClientSecret", json!(secret.expose())));
             }
-            check_one("CreateUserPoolClientRequest", &client.settings, &given, &mut mistakes);
+            check_one("CreateUserPoolClientRequest", &client.settings, &given, &mut found);
         }
+        if found.is_empty() {
+            check_rules(pool, &mut found);
+        }
+        mistakes.append(&mut found);
     }
     mistakes
+}
+
+/// The rules of business for settings of the right shape: what a call with them would be refused for.
+fn check_rules(pool: &config::pool::Pool, mistakes: &mut Vec<Mistake>) {
+    let mut refused = |at: &Place, error: Error| mistakes.push(Mistake::new(at, error.to_string()));
+    if pool.strict_oidc {
+        refused(&pool.at, Error::NotBuilt("oidc = \"strict\"".to_owned()));
+    }
+    let settings = match PoolSettings::requested(pool.settings.value.clone()) {
+        Ok(settings) => settings,
+        Err(error) => return refused(&pool.settings.at, error),
+    };
+    let made = Pool {
+        id: pool.id.clone(),
+        name: pool.name.clone(),
+        strict_oidc: pool.strict_oidc,
+        settings,
+        created_at: Time::default(),
+        modified_at: Time::default(),
+    };
+    let servers: Vec<_> = pool.resource_servers.iter().map(|server| resource_server(&pool.id, server)).collect();
+    for client in &pool.clients {
+        if let Err(error) = check_client(&made, &servers, client) {
+            refused(&client.settings.at, error);
+        }
+    }
+    for user in &pool.users {
+        let policy = &made.settings.policies.password_policy;
+        let password = user.password.iter().map(|password| policy.check(password.expose(), Asker::Administrator));
+        let attributes = attribute::check_values(&made, &user.attributes, attribute::Write::Creation).map(drop);
+        for error in password.chain([attributes]).filter_map(Result::err) {
+            refused(&user.at, error);
+        }
+    }
+}
+
+fn check_client(pool: &Pool, servers: &[ResourceServer], client: &config::pool::Client) -> domain::Result<()> {
+    let secret = |value: &Secret| ClientSecret { id: String::new(), value: value.clone(), created_at: Time::default() };
+    let client = Client {
+        id: client.id.clone(),
+        pool_id: pool.id.clone(),
+        name: client.name.clone(),
+        secrets: client.secret.iter().map(secret).collect(),
+        settings: ClientSettings::requested(client.settings.value.clone())?,
+        created_at: Time::default(),
+        modified_at: Time::default(),
+    };
+    client.check(pool, servers)
+}
+
+/// A resource server of the file as the domain knows it.
+pub(super) fn resource_server(pool_id: &str, server: &config::pool::ResourceServer) -> ResourceServer {
+    ResourceServer {
+        pool_id: pool_id.to_owned(),
+        identifier: server.identifier.clone(),
+        name: server.name.clone(),
+        scopes: server.scopes.clone(),
+    }
 }
 
 /// `given` are the members that the file has keys of its own for; they must not stand in the settings as well.

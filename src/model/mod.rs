@@ -7,6 +7,7 @@
 mod check;
 mod facts;
 mod pattern;
+mod prune;
 
 use std::sync::LazyLock;
 

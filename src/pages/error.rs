@@ -21,13 +21,15 @@ use crate::{
     },
 };
 
-pub const INCORRECT: &str = "Incorrect username or password.";
+const INCORRECT: &str = "Incorrect username or password.";
 
 #[derive(Template)]
 #[template(path = "pages/error.html")]
 struct ErrorPage<'a> {
     frame: Frame,
     text: &'a str,
+    /// For whoever builds the application.
+    code: Option<&'a str>,
     /// Where to begin again.
     back: Option<String>,
 }
@@ -48,7 +50,9 @@ pub async fn show(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Res
         (Some("server_error"), _) => "Something went wrong on our side. Please try again.",
         _ => "The request is not valid.",
     };
-    render(&app, StatusCode::BAD_REQUEST, text, None)
+    let known = ["redirect_mismatch", "invalid_request", "server_error"];
+    let code = known.into_iter().find(|known| parameters.get("error") == Some(known));
+    page::respond(StatusCode::BAD_REQUEST, &ErrorPage { frame: Frame::new(&app), text, code, back: None }, None)
 }
 
 /// A form that this browser was not shown, or was shown too long ago.
@@ -69,7 +73,7 @@ pub fn broken(cx: &Cx, error: &Error) -> Response {
 }
 
 fn render(app: &App, status: StatusCode, text: &str, back: Option<String>) -> Response {
-    page::respond(status, &ErrorPage { frame: Frame::new(app), text, back }, None)
+    page::respond(status, &ErrorPage { frame: Frame::new(app), text, code: None, back }, None)
 }
 
 /// What the one in front of the form reads; none for what is ours to repair.
@@ -84,8 +88,10 @@ pub fn words(error: &Error) -> Option<String> {
         Error::AttemptLimitExceeded | Error::TooManyRequests => "Too many attempts. Please try again later.",
         Error::PasswordResetRequired => "Your password must be reset before you can sign in. Ask your administrator.",
         Error::TemporaryPasswordExpired => "Your temporary password has expired. Ask your administrator for a new one.",
-        Error::CodeMismatch => "That code is not right. Check it and try again.",
-        Error::CodeExpired => "That code does not work any more. Ask for a new one.",
+        // One text for both: whether a code waits for somebody tells whether they exist.
+        Error::CodeMismatch | Error::CodeExpired => {
+            "That code is not right, or does not work any more. Check it, or ask for a new one."
+        }
         Error::PasswordPolicy { rule, .. } => return Some(format!("{rule}.")),
         Error::PasswordUsedBefore => "You have used that password before. Choose another one.",
         Error::Session(_) => "That took too long. Please begin again.",

@@ -75,7 +75,6 @@ pub async fn submit(State(app): State<Arc<App>>, session: Session, request: Requ
         username: username.to_owned(),
         password: Secret::from(password),
         attributes,
-        // The pages prove the client by its registered address; the hash is the API's way.
     };
     match sign_in::identify_by(&visit.cx, &visit.door(), answer).await {
         Ok(Outcome::User(user)) => visit.finish(&user).await,

@@ -16,9 +16,11 @@ use crate::{
 
 pub(super) struct OwnPools {
     app: Arc<App>,
-    /// The last key set of each pool, with the keys that it was made of.
-    made: Mutex<HashMap<String, (Arc<PoolKeys>, Arc<KeySet>)>>,
+    made: Mutex<HashMap<String, Made>>,
 }
+
+/// The last key set of a pool, with the keys that it was made of.
+type Made = (Arc<PoolKeys>, Arc<KeySet>);
 
 impl OwnPools {
     pub(super) fn new(app: Arc<App>) -> Self {

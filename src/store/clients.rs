@@ -98,6 +98,12 @@ pub async fn page(tx: &mut Tx, pool_id: &str, cursor: &str, limit: i64) -> Resul
     rows.into_iter().map(|row| row.open(tx)).collect()
 }
 
+/// Of every client of the pool.
+pub async fn ids(tx: &mut Tx, pool_id: &str) -> Result<Vec<String>> {
+    let rows = tx.sql("SELECT id FROM client WHERE pool_id = $1 ORDER BY id").bind(pool_id).all::<(String,)>().await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
 /// False when there is no such client.
 pub async fn update(tx: &mut Tx, client: &Client) -> Result<bool> {
     let secrets = sealed_secrets(tx, client)?;

@@ -81,6 +81,18 @@ pub async fn page(tx: &mut Tx, pool_id: &str, cursor: &str, limit: i64) -> Resul
     Ok(rows.into_iter().map(Into::into).collect())
 }
 
+/// How many groups the pool has.
+pub async fn count(tx: &mut Tx, pool_id: &str) -> Result<i64> {
+    let sql = "SELECT COUNT(*) FROM pool_group WHERE pool_id = $1";
+    Ok(tx.sql(sql).bind(pool_id).one::<(i64,)>().await?.0)
+}
+
+/// How many groups the user is in.
+pub async fn count_of_user(tx: &mut Tx, pool_id: &str, sub: &str) -> Result<i64> {
+    let sql = "SELECT COUNT(*) FROM membership WHERE pool_id = $1 AND sub = $2";
+    Ok(tx.sql(sql).bind(pool_id).bind(sub).one::<(i64,)>().await?.0)
+}
+
 /// False when there is no group of this name.
 pub async fn update(tx: &mut Tx, group: &Group) -> Result<bool> {
     let updated = tx

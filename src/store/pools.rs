@@ -64,6 +64,12 @@ pub async fn find_for_update(tx: &mut Tx, id: &str) -> Result<Option<Pool>> {
     find(tx, id).await
 }
 
+/// Of every pool.
+pub async fn ids(tx: &mut Tx) -> Result<Vec<String>> {
+    let rows = tx.sql("SELECT id FROM pool ORDER BY id").all::<(String,)>().await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
 /// By id, from after `cursor`.
 pub async fn page(tx: &mut Tx, cursor: &str, limit: i64) -> Result<Vec<Pool>> {
     let rows = tx

@@ -34,8 +34,8 @@ pub async fn form(request: Request) -> Result<Parameters, FormFault> {
         return Err(FormFault::Malformed);
     }
     let body = body::to_bytes(request.into_body(), MOST_BODY_BYTES).await.map_err(|error| {
-        let too_large =
-            std::error::Error::source(&error).is_some_and(|source| source.is::<http_body_util::LengthLimitError>());
+        let source = std::error::Error::source(&error);
+        let too_large = source.is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>);
         if too_large { FormFault::TooLarge } else { FormFault::Malformed }
     })?;
     Parameters::parse(&body).ok_or(FormFault::Malformed)

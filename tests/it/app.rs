@@ -13,7 +13,7 @@ use poolhouse::{
         pool::PoolSettings,
         user::{Attempts, Attributes, Credential, Status},
     },
-    flows::{App, Cx, Setup, directory::Directory, key_ring::KeyRing, passwords},
+    flows::{App, Cx, Parts, Setup, passwords},
     functions::Functions,
     hooks::Hooks,
     keys::{hashing::Hasher, seal::Sealer, signing::SigningKey},
@@ -56,15 +56,13 @@ impl House {
         let url = format!("sqlite:{}", folder.path().join("poolhouse.db").display());
         let store = Store::open(&url, Durability::Relaxed, sealer.clone()).await.unwrap();
         store.migrate().await.unwrap();
-        let app = Arc::new(App {
+        let app = Arc::new(App::new(Parts {
             clock: Clock::frozen(Time::from_seconds(1_800_000_000)),
             random,
             sealer,
             hasher: Hasher::new(Hashing::DEVELOPMENT, 2).unwrap(),
             hooks: Hooks::new(Arc::new(Functions::default())),
             post: Post::inbox(),
-            directory: Directory::new(&store),
-            key_ring: KeyRing::new(&store),
             setup: Setup {
                 mode: Mode::Development,
                 account_id: "123456789012".into(),
@@ -74,7 +72,7 @@ impl House {
                 admin_keys: Vec::new(),
             },
             store,
-        });
+        }));
         let router = oauth::router(Arc::clone(&app)).merge(pages::router(Arc::clone(&app)));
         let house = Self { app, router, _folder: folder };
         house.furnish().await;

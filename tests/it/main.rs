@@ -1,7 +1,9 @@
 //! The integration tests: one binary, one module per room.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
+mod api;
 mod app;
+mod documents;
 mod gateway;
 mod oauth;
 mod pages;

@@ -2,19 +2,25 @@
 //! `NotImplementedException`.
 
 pub mod admin_users;
+pub mod client_secrets;
+pub mod clients;
+pub mod groups;
+pub mod resource_servers;
 pub mod self_service;
 pub mod sign_in;
 pub mod sign_up;
+pub mod tags;
+pub mod user_pools;
 
 crate::operations! {
-    user_pools:       [CreateUserPool DescribeUserPool UpdateUserPool DeleteUserPool ListUserPools AddCustomAttributes
-                       GetUserPoolMfaConfig SetUserPoolMfaConfig];
-    tags:             [TagResource UntagResource ListTagsForResource];
-    clients:          [CreateUserPoolClient DescribeUserPoolClient UpdateUserPoolClient DeleteUserPoolClient ListUserPoolClients];
-    client_secrets:   [AddUserPoolClientSecret ListUserPoolClientSecrets DeleteUserPoolClientSecret];
-    resource_servers: [CreateResourceServer DescribeResourceServer UpdateResourceServer DeleteResourceServer ListResourceServers];
-    groups:           [CreateGroup GetGroup UpdateGroup DeleteGroup ListGroups AdminAddUserToGroup AdminRemoveUserFromGroup
-                       AdminListGroupsForUser ListUsersInGroup];
+    user_pools:       CreateUserPool DescribeUserPool UpdateUserPool DeleteUserPool ListUserPools AddCustomAttributes
+                      GetUserPoolMfaConfig SetUserPoolMfaConfig;
+    tags:             TagResource UntagResource ListTagsForResource;
+    clients:          CreateUserPoolClient DescribeUserPoolClient UpdateUserPoolClient DeleteUserPoolClient ListUserPoolClients;
+    client_secrets:   AddUserPoolClientSecret ListUserPoolClientSecrets DeleteUserPoolClientSecret;
+    resource_servers: CreateResourceServer DescribeResourceServer UpdateResourceServer DeleteResourceServer ListResourceServers;
+    groups:           CreateGroup GetGroup UpdateGroup DeleteGroup ListGroups AdminAddUserToGroup AdminRemoveUserFromGroup
+                      AdminListGroupsForUser ListUsersInGroup;
     admin_users:      AdminCreateUser AdminGetUser AdminUpdateUserAttributes AdminDeleteUserAttributes AdminDeleteUser
                       AdminEnableUser AdminDisableUser AdminConfirmSignUp AdminSetUserPassword AdminResetUserPassword
                       AdminUserGlobalSignOut ListUsers [AdminSetUserSettings];

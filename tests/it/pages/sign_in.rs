@@ -20,11 +20,11 @@ async fn signing_in_leads_back_to_the_application() {
 #[tokio::test]
 async fn nobody_learns_who_exists() {
     let house = House::new().await;
-    let mut disabled = house.user("off", PASSWORD, Status::Confirmed).await;
+    let mut disabled = house.user("stopped", PASSWORD, Status::Confirmed).await;
     disabled.enabled = false;
     house.update(&disabled).await;
     let mut texts = Vec::new();
-    for (name, password) in [("ann", "Wrong-1234"), ("nobody", PASSWORD), ("off", PASSWORD)] {
+    for (name, password) in [("ann", "Wrong-1234"), ("nobody", PASSWORD), ("stopped", PASSWORD)] {
         let page = Browser::new(&house).sign_in(&query(), name, password).await;
         assert_eq!(page.status, StatusCode::OK);
         assert!(page.text.contains("Incorrect username or password."));

@@ -58,7 +58,7 @@ async fn a_code_confirms_an_account() {
     let token = page.input("_csrf");
     let path = format!("/confirm?{}", query());
     let wrong = browser.post(&path, &[("_csrf", &*token), ("username", "fresh"), ("code", "x")]).await;
-    assert!(wrong.text.contains("That code is not right."), "{}", wrong.text);
+    assert!(wrong.text.contains("That code is not right, or does not work any more."), "{}", wrong.text);
     let nobody = browser.post(&path, &[("_csrf", &*token), ("username", "nobody"), ("code", "x")]).await;
     assert_eq!(nobody.text.replace("nobody", "fresh"), wrong.text);
     let resend = browser.post(&format!("/resendcode?{}", query()), &[("_csrf", &*token), ("username", "fresh")]).await;

@@ -1,0 +1,234 @@
+//! User pools and their settings.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::{
+    api::{
+        Operation,
+        shapes::{Empty, Timestamp},
+    },
+    domain::{
+        Error, Pool, Result,
+        pool::{Members, named_attributes, not_built},
+    },
+    flows::{Cx, directory, pools},
+};
+
+/// `UserPoolType`: the settings by the service's names, and what the server knows of the pool.
+fn described(cx: &Cx, pool: &Pool, users: i64) -> Result<Value> {
+    let unwritable = |error: serde_json::Error| Error::Internal(format!("settings of {}: {error}", pool.id));
+    let mut shown = serde_json::to_value(&pool.settings).map_err(unwritable)?;
+    // The request and the answer have different names for the schema.
+    let schema = shown.as_object_mut().and_then(|members| members.remove("Schema"));
+    shown["SchemaAttributes"] = schema.unwrap_or_default();
+    shown["Id"] = pool.id.clone().into();
+    shown["Name"] = pool.name.clone().into();
+    shown["Arn"] = pool.arn(&cx.app.setup.account_id).into();
+    shown["EstimatedNumberOfUsers"] = users.into();
+    shown["CreationDate"] = json!(Timestamp(pool.created_at));
+    shown["LastModifiedDate"] = json!(Timestamp(pool.modified_at));
+    Ok(shown)
+}
+
+/// Makes a pool. The tag `_custom_id_` gives it its id.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub struct CreateUserPool(Members);
+
+impl Operation for CreateUserPool {
+    type Output = Value;
+
+    async fn run(self, cx: Cx) -> Result<Value> {
+        let pool = pools::create(&cx, self.0).await?;
+        Ok(json!({"UserPool": described(&cx, &pool, 0)?}))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DescribeUserPool {
+    user_pool_id: String,
+}
+
+impl Operation for DescribeUserPool {
+    type Output = Value;
+
+    async fn run(self, cx: Cx) -> Result<Value> {
+        let pool = directory::pool(&cx, &self.user_pool_id).await?;
+        let users = pools::population(&cx, &pool.id).await?;
+        Ok(json!({"UserPool": described(&cx, &pool, users)?}))
+    }
+}
+
+/// Replaces the settings: what is not named falls back to its default.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct UpdateUserPool {
+    user_pool_id: String,
+    #[serde(flatten)]
+    members: Members,
+}
+
+impl Operation for UpdateUserPool {
+    type Output = Empty;
+
+    async fn run(self, cx: Cx) -> Result<Empty> {
+        pools::update(&cx, &self.user_pool_id, self.members).await?;
+        Ok(Empty {})
+    }
+}
+
+/// Deletes a pool that is not protected, with everything in it.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DeleteUserPool {
+    user_pool_id: String,
+}
+
+impl Operation for DeleteUserPool {
+    type Output = ();
+
+    async fn run(self, cx: Cx) -> Result<()> {
+        pools::delete(&cx, &self.user_pool_id).await
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListUserPools {
+    max_results: usize,
+    next_token: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListUserPoolsOutput {
+    user_pools: Vec<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_token: Option<String>,
+}
+
+impl Operation for ListUserPools {
+    type Output = ListUserPoolsOutput;
+
+    async fn run(self, cx: Cx) -> Result<ListUserPoolsOutput> {
+        let page = pools::list(&cx, self.max_results, self.next_token.as_deref()).await?;
+        let shown = |pool: Pool| {
+            json!({
+                "Id": pool.id,
+                "Name": pool.name,
+                "LambdaConfig": pool.settings.lambda_config,
+                "CreationDate": Timestamp(pool.created_at),
+                "LastModifiedDate": Timestamp(pool.modified_at),
+            })
+        };
+        Ok(ListUserPoolsOutput { user_pools: page.items.into_iter().map(shown).collect(), next_token: page.next })
+    }
+}
+
+/// Adds attributes to the schema, for good.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct AddCustomAttributes {
+    user_pool_id: String,
+    custom_attributes: Value,
+}
+
+impl Operation for AddCustomAttributes {
+    type Output = Empty;
+
+    async fn run(self, cx: Cx) -> Result<Empty> {
+        pools::add_custom_attributes(&cx, &self.user_pool_id, named_attributes(self.custom_attributes)?).await?;
+        Ok(Empty {})
+    }
+}
+
+/// What a pool says about second factors. None can be switched on yet.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct MfaConfig {
+    mfa_configuration: &'static str,
+    software_token_mfa_configuration: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sms_mfa_configuration: Option<Value>,
+}
+
+impl From<&Pool> for MfaConfig {
+    fn from(pool: &Pool) -> Self {
+        let kept = |name: &str| pool.settings.kept.get(name);
+        let sms = kept("SmsConfiguration").map(|configuration| {
+            let mut sms = json!({"SmsConfiguration": configuration});
+            if let Some(message) = kept("SmsAuthenticationMessage") {
+                sms["SmsAuthenticationMessage"] = message.clone();
+            }
+            sms
+        });
+        Self {
+            mfa_configuration: "OFF",
+            software_token_mfa_configuration: json!({"Enabled": false}),
+            sms_mfa_configuration: sms,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct GetUserPoolMfaConfig {
+    user_pool_id: String,
+}
+
+impl Operation for GetUserPoolMfaConfig {
+    type Output = MfaConfig;
+
+    async fn run(self, cx: Cx) -> Result<MfaConfig> {
+        Ok(MfaConfig::from(&*directory::pool(&cx, &self.user_pool_id).await?))
+    }
+}
+
+/// Says again that no second factor is asked for; anything else is not built yet.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SetUserPoolMfaConfig {
+    user_pool_id: String,
+    mfa_configuration: Option<String>,
+    sms_mfa_configuration: Option<Value>,
+    software_token_mfa_configuration: Option<SoftwareTokens>,
+    email_mfa_configuration: Option<Value>,
+    web_authn_configuration: Option<Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct SoftwareTokens {
+    enabled: Option<bool>,
+}
+
+impl Operation for SetUserPoolMfaConfig {
+    type Output = MfaConfig;
+
+    async fn run(self, cx: Cx) -> Result<MfaConfig> {
+        let pool = directory::pool(&cx, &self.user_pool_id).await?;
+        let tokens = self.software_token_mfa_configuration.and_then(|tokens| tokens.enabled).unwrap_or(false);
+        let methods = [
+            ("SmsMfaConfiguration", self.sms_mfa_configuration.is_some()),
+            ("SoftwareTokenMfaConfiguration", tokens),
+            ("EmailMfaConfiguration", self.email_mfa_configuration.is_some()),
+        ];
+        let method = methods.iter().find(|(_, is_given)| *is_given).map(|(name, _)| *name);
+        let refuse = |text: &str| Err(Error::InvalidParameter(text.into()));
+        match (self.mfa_configuration.as_deref(), method) {
+            (Some("OFF"), Some(_)) => {
+                return refuse("Invalid MFA configuration given, can't turn off MFA and configure an MFA together.");
+            }
+            (Some("ON" | "OPTIONAL"), None) => {
+                let text = "At least one of [SmsMfaConfiguration] or [SoftwareTokenMfaConfiguration] must be provided.";
+                return refuse(text);
+            }
+            (_, Some(method)) => return not_built(method),
+            (_, None) if self.web_authn_configuration.is_some() => return not_built("WebAuthnConfiguration"),
+            (_, None) => {}
+        }
+        Ok(MfaConfig::from(&*pool))
+    }
+}

@@ -1,0 +1,124 @@
+//! A server without sockets that takes AWS JSON calls, and what its answers must be.
+
+use std::sync::Arc;
+
+use axum::body::{Body, to_bytes};
+use http::Request;
+use poolhouse::{
+    api,
+    config::{Mode, hashing::Hashing, server::Issuer},
+    flows::{App, Cx, Parts, Setup},
+    functions::Functions,
+    hooks::Hooks,
+    keys::hashing::Hasher,
+    kit::{
+        clock::{Clock, Time},
+        random::Random,
+    },
+    model::MODEL,
+    post::Post,
+};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use crate::store::{Engine, engines, sealer};
+
+pub(super) const ACCOUNT: &str = "123456789012";
+
+pub(super) struct Town {
+    pub(super) app: Arc<App>,
+    _engine: Engine,
+}
+
+/// A town of its own on each engine.
+pub(super) async fn towns() -> Vec<Town> {
+    engines().await.into_iter().map(Town::on).collect()
+}
+
+impl Town {
+    fn on(engine: Engine) -> Self {
+        let store = engine.store.clone();
+        let app = App::new(Parts {
+            clock: Clock::frozen(Time::from_seconds(1_800_000_000)),
+            random: Random::seeded(7),
+            sealer: sealer(),
+            hasher: Hasher::new(Hashing::DEVELOPMENT, 2).unwrap(),
+            hooks: Hooks::new(Arc::new(Functions::default())),
+            post: Post::inbox(),
+            setup: Setup {
+                mode: Mode::Development,
+                account_id: ACCOUNT.into(),
+                region: "us-east-1".into(),
+                public_url: "http://localhost:9229".into(),
+                issuer: Issuer::Local,
+                admin_keys: Vec::new(),
+            },
+            store,
+        });
+        Self { app: Arc::new(app), _engine: engine }
+    }
+
+    pub(super) fn cx(&self) -> Cx {
+        Cx::new(Arc::clone(&self.app), "us-east-1", "test".into())
+    }
+
+    async fn send(&self, operation: &str, input: &Value) -> (u16, Value) {
+        let request = Request::post("/")
+            .header("content-type", "application/x-amz-json-1.1")
+            .header("x-amz-target", format!("AWSCognitoIdentityProviderService.{operation}"))
+            .header("x-amz-date", "20270115T080000Z")
+            .header(
+                "authorization",
+                "AWS4-HMAC-SHA256 Credential=AKID/20270115/us-east-1/cognito-idp/aws4_request, \
+                 SignedHeaders=host;x-amz-date, Signature=00",
+            )
+            .body(Body::from(input.to_string()))
+            .unwrap();
+        let response = api::router().with_state(Arc::clone(&self.app)).oneshot(request).await.unwrap();
+        let status = response.status().as_u16();
+        let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
+        let value = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).unwrap() };
+        (status, value)
+    }
+
+    /// The answer of a call that must succeed. It fits the operation's published output.
+    pub(super) async fn call(&self, operation: &str, input: Value) -> Value {
+        let (status, output) = self.send(operation, &input).await;
+        assert_eq!(status, 200, "{operation} {input}: {output}");
+        assert_eq!(MODEL.output_faults(operation, &output), Vec::<String>::new(), "{operation}");
+        output
+    }
+
+    /// `Exception: message` of a call that must be refused with an exception that the operation declares.
+    pub(super) async fn refused(&self, operation: &str, input: Value) -> String {
+        let (status, body) = self.send(operation, &input).await;
+        assert_eq!(status, 400, "{operation} {input}: {body}");
+        let exception = body["__type"].as_str().unwrap();
+        assert!(MODEL.declares(operation, exception), "{operation} does not declare {exception}");
+        format!("{exception}: {}", body["message"].as_str().unwrap_or_default())
+    }
+
+    /// A new pool's id.
+    pub(super) async fn pool(&self) -> String {
+        let output = self.call("CreateUserPool", json!({"PoolName": "example"})).await;
+        output["UserPool"]["Id"].as_str().unwrap().to_owned()
+    }
+
+    /// A user that has a password.
+    pub(super) async fn user(&self, pool: &str, username: &str) {
+        let made = json!({"UserPoolId": pool, "Username": username, "MessageAction": "SUPPRESS"});
+        self.call("AdminCreateUser", made).await;
+    }
+}
+
+/// `first` with the members of `second` added or replaced.
+pub(super) fn with(first: &Value, second: Value) -> Value {
+    let mut all = first.clone();
+    let Value::Object(members) = second else { panic!("no object: {second}") };
+    all.as_object_mut().unwrap().extend(members);
+    all
+}
+
+/// What every operation on something inside a pool answers when the pool is not there.
+pub(super) const NO_POOL: &str = "ResourceNotFoundException: User pool us-east-1_Nowhere does not exist.";
+pub(super) const NOWHERE: &str = "us-east-1_Nowhere";
