@@ -137,7 +137,8 @@ impl Options {
             let mut value = || arguments.next().with_context(|| format!("{argument} needs a value"));
             match argument.as_str() {
                 "--bench" => measuring = true,
-                "--server" => options.server = value()?.into(),
+                // The server runs in a folder of its own.
+                "--server" => options.server = std::path::absolute(value()?)?,
                 "--json" => options.json = value()?.into(),
                 "--rounds" => options.rounds = value()?.parse::<usize>()?.clamp(1, 50),
                 "--seconds" => options.seconds = Duration::from_secs_f64(value()?.parse::<f64>()?.clamp(0.1, 10.0)),

@@ -142,7 +142,7 @@ fn call(operation: &str) -> http::request::Builder {
 }
 
 fn group(name: &str) -> String {
-    json!({"GroupName": name, "UserPoolId": "us-east-1_AbCdEf123", "Unknown": true}).to_string()
+    json!({"GroupName": name, "UserPoolId": "eu-west-3_AbCdEf123", "Unknown": true}).to_string()
 }
 
 fn error(name: &str, message: Option<&str>) -> (String, Option<String>) {
@@ -156,7 +156,7 @@ async fn an_answer_has_the_services_headers() {
     assert_eq!(reply.status, StatusCode::OK, "{}", reply.body);
     assert_eq!(
         serde_json::from_str::<Value>(&reply.body).unwrap(),
-        json!({"Group": {"GroupName": "admin", "UserPoolId": "us-east-1_AbCdEf123", "Description": "eu-west-3"}})
+        json!({"Group": {"GroupName": "admin", "UserPoolId": "eu-west-3_AbCdEf123", "Description": "eu-west-3"}})
     );
     assert_eq!(reply.header("content-type"), "application/x-amz-json-1.1");
     assert_eq!(reply.header("x-amzn-requestid").len(), 36);
@@ -374,7 +374,7 @@ fn shared_shapes_fit_the_model() {
     let time = Time::from_millis(1_726_784_814_598);
     assert_eq!(json!(shapes::Timestamp(time)).to_string(), "1726784814.598");
     let group = domain::Group {
-        pool_id: "us-east-1_AbCdEf123".into(),
+        pool_id: "eu-west-3_AbCdEf123".into(),
         name: "g".into(),
         description: None,
         role_arn: None,
@@ -388,4 +388,12 @@ fn shared_shapes_fit_the_model() {
     let output = json!({ "CodeDeliveryDetails": shapes::CodeDeliveryDetails::from(delivery) });
     assert_eq!(MODEL.output_faults("ForgotPassword", &output), Vec::<String>::new());
     assert_eq!(output["CodeDeliveryDetails"]["AttributeName"], "email");
+}
+
+#[tokio::test]
+async fn a_pool_of_another_region_does_not_exist_for_a_call() {
+    let house = House::build().await;
+    let reply = house.call("GetGroup", r#"{"GroupName": "g", "UserPoolId": "us-east-1_AbCdEf123"}"#).await;
+    let expected = error("ResourceNotFoundException", Some("User pool us-east-1_AbCdEf123 does not exist."));
+    assert_eq!((reply.status, reply.error()), (StatusCode::BAD_REQUEST, expected));
 }

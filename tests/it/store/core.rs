@@ -304,3 +304,15 @@ async fn a_change_by_another_instance_is_seen_within_a_second() {
     tokio::time::sleep(Duration::from_millis(1000)).await;
     assert_eq!(load().await, 1);
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_new_database_file_is_for_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let engine = sqlite(Durability::Full).await;
+    let path = engine.url.strip_prefix("sqlite:").unwrap();
+    for suffix in ["", "-wal", "-shm"] {
+        let mode = std::fs::metadata(format!("{path}{suffix}")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{suffix}");
+    }
+}
