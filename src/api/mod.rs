@@ -20,6 +20,7 @@ use axum::{
     response::Response,
     routing::post,
 };
+use serde_json::Value;
 
 pub use operation::{Entry, Operation};
 
@@ -79,6 +80,11 @@ async fn dispatch(
         return Err(Error::NoSuchPool(pool.to_owned()).into());
     }
     tracing::debug!(request_id, operation = entry.name, access_key_id = caller.access_key_id, "api call");
+    // Browser libraries send `null` for what they have not stored, also inside maps.
+    let input = match input {
+        Value::Object(members) => Value::Object(MODEL.pruned(facts.input, members)),
+        other => other,
+    };
     let answer = entry.run(Cx::new(app, &caller.region, request_id.to_owned()), input).await;
     let outcome = if answer.is_ok() { "ok" } else { "refused" };
     metrics::counter!("poolhouse_api_calls_total", "operation" => entry.name, "outcome" => outcome).increment(1);

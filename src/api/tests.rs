@@ -62,8 +62,12 @@ impl Operation for DeleteGroup {
     }
 }
 
-static TABLE: &[Entry] =
-    &[Entry::of::<GetGroup>("GetGroup"), Entry::of::<DeleteGroup>("DeleteGroup"), Entry::not_built("ConfirmDevice")];
+static TABLE: &[Entry] = &[
+    Entry::of::<GetGroup>("GetGroup"),
+    Entry::of::<DeleteGroup>("DeleteGroup"),
+    Entry::of::<operations::sign_in::InitiateAuth>("InitiateAuth"),
+    Entry::not_built("ConfirmDevice"),
+];
 
 struct House {
     router: Router,
@@ -94,6 +98,7 @@ impl House {
         let sealer = Sealer::new(&[7; 32], &random);
         let url = format!("sqlite:{}", folder.path().join("state.db").display());
         let store = Store::open(&url, Durability::Relaxed, sealer.clone()).await.unwrap();
+        store.migrate().await.unwrap();
         let app = App::new(Parts {
             store,
             clock,
@@ -224,6 +229,14 @@ async fn the_protocol_is_kept_or_refused() {
         house.send(unsigned).await.error(),
         error("MissingAuthenticationTokenException", Some("Missing Authentication Token"))
     );
+}
+
+#[tokio::test]
+async fn null_counts_as_absent_inside_maps_too() {
+    let parameters = json!({"REFRESH_TOKEN": "t", "DEVICE_KEY": null});
+    let body = json!({"ClientId": "nobody", "AuthFlow": "REFRESH_TOKEN_AUTH", "AuthParameters": parameters});
+    let reply = House::build().await.call("InitiateAuth", body.to_string()).await;
+    assert_eq!(reply.error().0, "ResourceNotFoundException");
 }
 
 #[tokio::test]
