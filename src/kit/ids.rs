@@ -34,7 +34,10 @@ fn is_region(text: &str) -> bool {
     let is_word = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase());
     match parts.split_last() {
         Some((number, words)) => {
-            words.len() >= 2 && words.iter().all(is_word) && !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit())
+            words.len() >= 2
+                && words.iter().all(is_word)
+                && !number.is_empty()
+                && number.bytes().all(|b| b.is_ascii_digit())
         }
         None => false,
     }
