@@ -30,6 +30,7 @@ use crate::{
     oauth, pages,
     post::Post,
     store::{self, Store},
+    web::client_ip::TrustedProxies,
 };
 
 /// How long a PostgreSQL server that is starting is waited for.
@@ -114,7 +115,8 @@ impl Builder {
             account_id: config.account_id.clone(),
         };
         let gateway = Gateway::new(&config.apis, &config.gateway, around)?;
-        let router = router(&app, metrics);
+        let proxies = TrustedProxies::parse(&config.server.trusted_proxies).context("[server] trusted_proxies")?;
+        let router = router(&app, metrics, proxies);
         Ok(Poolhouse { app, gateway: Arc::new(gateway), main, gate, tls, router })
     }
 }
@@ -220,7 +222,7 @@ fn sealer(config: &Config, random: &Random) -> anyhow::Result<Sealer> {
     Sealer::load_or_create(&path, random).with_context(|| format!("the master key {}", path.display()))
 }
 
-fn router(app: &Arc<App>, metrics: Option<PrometheusHandle>) -> Router {
+fn router(app: &Arc<App>, metrics: Option<PrometheusHandle>, proxies: TrustedProxies) -> Router {
     let mut router = Router::new()
         .merge(api::router().with_state(Arc::clone(app)))
         .merge(oauth::router(Arc::clone(app)))
@@ -229,5 +231,7 @@ fn router(app: &Arc<App>, metrics: Option<PrometheusHandle>) -> Router {
     if app.setup.mode == Mode::Development {
         router = router.nest("/_poolhouse", controls::router(Arc::clone(app)));
     }
-    router.layer(tower_http::catch_panic::CatchPanicLayer::new()).layer(axum::middleware::from_fn(observe::observe))
+    router
+        .layer(tower_http::catch_panic::CatchPanicLayer::new())
+        .layer(axum::middleware::from_fn_with_state(Arc::new(proxies), observe::observe))
 }

@@ -20,11 +20,14 @@ use axum::{
     response::Response,
     routing::post,
 };
+use serde_json::Value;
 
 pub use operation::{Entry, Operation};
 
 use crate::{
+    domain::Error,
     flows::{App, Cx},
+    kit::ids,
     model::{self, MODEL},
 };
 use caller::Gate;
@@ -71,13 +74,26 @@ async fn dispatch(
         return Err(Fault::Serialization(Some(fault.message)).into());
     }
     if !found.violations.is_empty() {
-        return Err(crate::domain::Error::InvalidParameter(model::summary(&found.violations)).into());
+        return Err(Error::InvalidParameter(model::summary(&found.violations)).into());
+    }
+    if let Some(pool) = abroad(&input, &caller.region) {
+        return Err(Error::NoSuchPool(pool.to_owned()).into());
     }
     tracing::debug!(request_id, operation = entry.name, access_key_id = caller.access_key_id, "api call");
+    // Browser libraries send `null` for what they have not stored, also inside maps.
+    let input = match input {
+        Value::Object(members) => Value::Object(MODEL.pruned(facts.input, members)),
+        other => other,
+    };
     let answer = entry.run(Cx::new(app, &caller.region, request_id.to_owned()), input).await;
     let outcome = if answer.is_ok() { "ok" } else { "refused" };
     metrics::counter!("poolhouse_api_calls_total", "operation" => entry.name, "outcome" => outcome).increment(1);
     answer
+}
+
+/// The pool that a call names, if it is at home in another region than the one that the call was signed for.
+fn abroad<'a>(input: &'a serde_json::Value, region: &str) -> Option<&'a str> {
+    input.get("UserPoolId")?.as_str().filter(|pool| ids::is_abroad(pool, region))
 }
 
 #[cfg(test)]

@@ -62,8 +62,12 @@ impl Operation for DeleteGroup {
     }
 }
 
-static TABLE: &[Entry] =
-    &[Entry::of::<GetGroup>("GetGroup"), Entry::of::<DeleteGroup>("DeleteGroup"), Entry::not_built("ConfirmDevice")];
+static TABLE: &[Entry] = &[
+    Entry::of::<GetGroup>("GetGroup"),
+    Entry::of::<DeleteGroup>("DeleteGroup"),
+    Entry::of::<operations::sign_in::InitiateAuth>("InitiateAuth"),
+    Entry::not_built("ConfirmDevice"),
+];
 
 struct House {
     router: Router,
@@ -94,6 +98,7 @@ impl House {
         let sealer = Sealer::new(&[7; 32], &random);
         let url = format!("sqlite:{}", folder.path().join("state.db").display());
         let store = Store::open(&url, Durability::Relaxed, sealer.clone()).await.unwrap();
+        store.migrate().await.unwrap();
         let app = App::new(Parts {
             store,
             clock,
@@ -137,7 +142,7 @@ fn call(operation: &str) -> http::request::Builder {
 }
 
 fn group(name: &str) -> String {
-    json!({"GroupName": name, "UserPoolId": "us-east-1_AbCdEf123", "Unknown": true}).to_string()
+    json!({"GroupName": name, "UserPoolId": "eu-west-3_AbCdEf123", "Unknown": true}).to_string()
 }
 
 fn error(name: &str, message: Option<&str>) -> (String, Option<String>) {
@@ -151,7 +156,7 @@ async fn an_answer_has_the_services_headers() {
     assert_eq!(reply.status, StatusCode::OK, "{}", reply.body);
     assert_eq!(
         serde_json::from_str::<Value>(&reply.body).unwrap(),
-        json!({"Group": {"GroupName": "admin", "UserPoolId": "us-east-1_AbCdEf123", "Description": "eu-west-3"}})
+        json!({"Group": {"GroupName": "admin", "UserPoolId": "eu-west-3_AbCdEf123", "Description": "eu-west-3"}})
     );
     assert_eq!(reply.header("content-type"), "application/x-amz-json-1.1");
     assert_eq!(reply.header("x-amzn-requestid").len(), 36);
@@ -224,6 +229,14 @@ async fn the_protocol_is_kept_or_refused() {
         house.send(unsigned).await.error(),
         error("MissingAuthenticationTokenException", Some("Missing Authentication Token"))
     );
+}
+
+#[tokio::test]
+async fn null_counts_as_absent_inside_maps_too() {
+    let parameters = json!({"REFRESH_TOKEN": "t", "DEVICE_KEY": null});
+    let body = json!({"ClientId": "nobody", "AuthFlow": "REFRESH_TOKEN_AUTH", "AuthParameters": parameters});
+    let reply = House::build().await.call("InitiateAuth", body.to_string()).await;
+    assert_eq!(reply.error().0, "ResourceNotFoundException");
 }
 
 #[tokio::test]
@@ -361,7 +374,7 @@ fn shared_shapes_fit_the_model() {
     let time = Time::from_millis(1_726_784_814_598);
     assert_eq!(json!(shapes::Timestamp(time)).to_string(), "1726784814.598");
     let group = domain::Group {
-        pool_id: "us-east-1_AbCdEf123".into(),
+        pool_id: "eu-west-3_AbCdEf123".into(),
         name: "g".into(),
         description: None,
         role_arn: None,
@@ -375,4 +388,12 @@ fn shared_shapes_fit_the_model() {
     let output = json!({ "CodeDeliveryDetails": shapes::CodeDeliveryDetails::from(delivery) });
     assert_eq!(MODEL.output_faults("ForgotPassword", &output), Vec::<String>::new());
     assert_eq!(output["CodeDeliveryDetails"]["AttributeName"], "email");
+}
+
+#[tokio::test]
+async fn a_pool_of_another_region_does_not_exist_for_a_call() {
+    let house = House::build().await;
+    let reply = house.call("GetGroup", r#"{"GroupName": "g", "UserPoolId": "us-east-1_AbCdEf123"}"#).await;
+    let expected = error("ResourceNotFoundException", Some("User pool us-east-1_AbCdEf123 does not exist."));
+    assert_eq!((reply.status, reply.error()), (StatusCode::BAD_REQUEST, expected));
 }

@@ -131,11 +131,22 @@ pub async fn delete(cx: &Cx, pool_id: &str) -> Result<()> {
     Ok(())
 }
 
+/// A page of the pools of the call's region.
 pub async fn list(cx: &Cx, limit: usize, cursor: Option<&str>) -> Result<Page<Pool>> {
-    let after = cursor::open(cx, LIST, cursor)?;
-    let wanted = i64::try_from(limit + 1).unwrap_or(i64::MAX);
-    let pools = store::pools::page(&mut cx.read().await?, &after, wanted).await?;
-    cursor::page(cx, LIST, pools, limit, |pool| pool.id.clone())
+    let list = format!("{LIST}:{}", cx.region);
+    let mut after = cursor::open(cx, &list, cursor)?;
+    let wanted = limit + 1;
+    let mut found = Vec::new();
+    let mut tx = cx.read().await?;
+    while found.len() < wanted {
+        let batch = store::pools::page(&mut tx, &after, i64::try_from(wanted).unwrap_or(i64::MAX)).await?;
+        let Some(last) = batch.last() else { break };
+        after.clone_from(&last.id);
+        found.extend(batch.into_iter().filter(|pool| !ids::is_abroad(&pool.id, &cx.region)));
+    }
+    found.truncate(wanted);
+    drop(tx);
+    cursor::page(cx, &list, found, limit, |pool| pool.id.clone())
 }
 
 /// Of every pool.

@@ -22,6 +22,27 @@ pub fn region_of(pool_id: &str) -> &str {
     pool_id.split_once('_').map_or(pool_id, |(region, _)| region)
 }
 
+/// Whether a pool belongs to another region than `region`. Ids that name no region at all are at home everywhere.
+pub fn is_abroad(pool_id: &str, region: &str) -> bool {
+    let home = region_of(pool_id);
+    is_region(home) && home != region
+}
+
+/// The form of a region's name: `us-east-1`, `us-gov-west-1`.
+fn is_region(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let is_word = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase());
+    match parts.split_last() {
+        Some((number, words)) => {
+            words.len() >= 2
+                && words.iter().all(is_word)
+                && !number.is_empty()
+                && number.bytes().all(|b| b.is_ascii_digit())
+        }
+        None => false,
+    }
+}
+
 /// What the Secure Remote Password arithmetic calls the pool: the part of its id after the underscore.
 pub fn pool_name_of(pool_id: &str) -> &str {
     pool_id.split_once('_').map_or(pool_id, |(_, name)| name)
@@ -33,4 +54,22 @@ pub fn function_name(arn: &str) -> &str {
         return arn;
     }
     arn.split(':').nth(6).unwrap_or(arn)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pool_is_abroad_in_every_region_but_its_own() {
+        assert!(is_abroad("us-east-1_Example01", "eu-west-1"));
+        assert!(!is_abroad("us-east-1_Example01", "us-east-1"));
+        assert!(!is_abroad("local_Example01", "eu-west-1"));
+    }
+
+    #[test]
+    fn a_function_is_named_by_its_arn_or_by_itself() {
+        assert_eq!(function_name("arn:aws:lambda:us-east-1:123456789012:function:pre-token:3"), "pre-token");
+        assert_eq!(function_name("pre-token"), "pre-token");
+    }
 }

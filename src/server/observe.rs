@@ -1,18 +1,26 @@
 //! One count, one duration and, where the log asks for it, one line for each request of the main listener. Never a body, a
 //! query or a header: they hold secrets.
 
-use std::time::Instant;
+use std::{net::SocketAddr, sync::Arc, time::Instant};
 
 use axum::{
-    extract::{MatchedPath, Request},
+    extract::{ConnectInfo, MatchedPath, Request, State},
     middleware::Next,
     response::Response,
 };
+use tracing::Level;
 
-pub(super) async fn observe(request: Request, next: Next) -> Response {
+use crate::web::client_ip::TrustedProxies;
+
+/// `proxies` may say on whose behalf they ask.
+pub(super) async fn observe(State(proxies): State<Arc<TrustedProxies>>, request: Request, next: Next) -> Response {
     // The route as it is declared, so that nobody can make up labels.
     let route = request.extensions().get::<MatchedPath>().cloned();
     let method = request.method().clone();
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
+    // Read before the request is gone, and only where the log asks for it.
+    let client =
+        peer.filter(|_| tracing::enabled!(Level::DEBUG)).map(|peer| proxies.client_ip(peer, request.headers()));
     let began = Instant::now();
     let response = next.run(request).await;
     let took = began.elapsed();
@@ -20,7 +28,7 @@ pub(super) async fn observe(request: Request, next: Next) -> Response {
     let status = response.status();
     metrics::counter!("poolhouse_requests_total", "route" => route.to_owned(), "status" => class(status)).increment(1);
     metrics::histogram!("poolhouse_request_duration_seconds", "route" => route.to_owned()).record(took);
-    tracing::debug!(%method, route, status = status.as_u16(), latency_us = took.as_micros(), "request");
+    tracing::debug!(%method, route, status = status.as_u16(), ?client, latency_us = took.as_micros(), "request");
     response
 }
 

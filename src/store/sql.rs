@@ -157,13 +157,13 @@ impl Store {
     pub async fn migrate(&self) -> Result<()> {
         match &self.engine {
             Engine::Sqlite(sqlite) => {
-                migrations::run(&mut *sqlite.writer().await?).await?;
+                migrations::run(&mut *sqlite.writer().await?, "TEXT").await?;
                 self.flushed().await
             }
             Engine::Postgres(pool) => {
                 // A failed run may leave its lock on the connection, which therefore never comes back to the pool.
                 let mut connection = pool.acquire().await?.detach();
-                migrations::run(&mut connection).await?;
+                migrations::run(&mut connection, "TEXT COLLATE \"C\"").await?;
                 Ok(sqlx::Connection::close(connection).await?)
             }
         }

@@ -66,6 +66,7 @@ impl Sqlite {
             std::fs::create_dir_all(folder).map_err(|source| StoreError::File { path: folder.to_owned(), source })?;
         }
         let lock = Lock::take(path)?;
+        keep_to_owner(path)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .foreign_keys(true)
@@ -125,6 +126,18 @@ impl Sqlite {
         let Ok(Ok(permit)) = turn.await else { return Err(StoreError::Busy) };
         let free = self.readers.iter().find_map(|reader| Arc::clone(reader).try_lock_owned().ok());
         Ok(Reading { connection: free.ok_or(StoreError::Busy)?, _permit: permit })
+    }
+}
+
+/// Makes the file before SQLite does, so that nobody but its owner reads addresses and hashes. The log and its index get the
+/// file's own mode.
+fn keep_to_owner(path: &Path) -> Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let failed = |source| StoreError::File { path: path.to_owned(), source };
+    match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(failed(error)),
     }
 }
 

@@ -5,6 +5,7 @@ mod api;
 mod app;
 mod documents;
 mod gateway;
+mod import;
 mod oauth;
 mod pages;
 mod store;

@@ -81,8 +81,9 @@ VIOLATION = "1 validation error detected: "
             "Value 'bad' at 'userPoolId' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\w-]+_[0-9a-zA-Z]+",
         ),
         (
-            "create_user_pool", {"PoolName": ""},
-            "Value '' at 'poolName' failed to satisfy constraint: Member must have length greater than or equal to 1",
+            "delete_user_pool_client_secret",
+            {"UserPoolId": "us-east-1_Nothing00", "ClientId": "5clients23456789abcdefghij", "ClientSecretId": ""},
+            "Value '' at 'clientSecretId' failed to satisfy constraint: Member must have length greater than or equal to 1",
         ),
         (
             "create_user_pool", {"PoolName": "x" * 129},
@@ -143,6 +144,16 @@ def test_several_violations_are_counted_and_joined(town: Town):
     parts = said["message"].removeprefix("2 validation errors detected: ").split("; ")
     assert len(parts) == 2 and all(part.endswith("failed to satisfy constraint: Member must not be null") for part in parts)
     assert any("'authFlow'" in part for part in parts) and any("'clientId'" in part for part in parts)
+
+
+def test_every_rule_that_one_value_breaks_is_a_violation(town: Town):
+    with refused(
+        "InvalidParameterException",
+        "2 validation errors detected: Value '' at 'poolName' failed to satisfy constraint: "
+        "Member must have length greater than or equal to 1; Value '' at 'poolName' failed to satisfy constraint: "
+        "Member must satisfy regular expression pattern: [\\w\\s+=,.@-]+",
+    ):
+        town.unchecked.create_user_pool(PoolName="")
 
 
 def test_a_sign_up_without_password_reads_as_amplify_expects(town: Town, client: Client):

@@ -11,6 +11,12 @@ before(async () => {
   });
 });
 
+/** What HTML's character references stand for in an attribute: the ones by number, and the names that every escaper knows. */
+const unescaped = (text) =>
+  text.replace(/&(?:#(\d+)|#x([0-9a-f]+)|(amp|lt|gt|quot));/gi, (_, decimal, hex, name) =>
+    name ? { amp: '&', lt: '<', gt: '>', quot: '"' }[name.toLowerCase()] : String.fromCodePoint(decimal ? Number(decimal) : parseInt(hex, 16)),
+  );
+
 /** A browser without a screen: keeps cookies, follows nothing by itself. */
 class Browser {
   #cookies = new Map();
@@ -34,11 +40,11 @@ class Browser {
     assert.equal(page.pathname, '/login');
     const html = await (await this.open(page)).text();
     const form = html.match(/<form\b[^>]*method="post"[^>]*>[\s\S]*?<\/form>/i)[0];
-    const action = form.match(/^<form\b[^>]*\baction="([^"]*)"/i)?.[1].replaceAll('&amp;', '&');
+    const action = unescaped(form.match(/^<form\b[^>]*\baction="([^"]*)"/i)?.[1] ?? '');
     const hidden = form.match(/<input\b[^>]*>/gi).find((input) => /name="_csrf"/.test(input));
     assert.match(form, /name="username"/);
     assert.match(form, /name="password"/);
-    const body = new URLSearchParams({ _csrf: hidden.match(/value="([^"]*)"/)[1], username, password });
+    const body = new URLSearchParams({ _csrf: unescaped(hidden.match(/value="([^"]*)"/)[1]), username, password });
     return this.open(new URL(action || page, page), { method: 'POST', body, headers: { origin: page.origin } });
   }
 }

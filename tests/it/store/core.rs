@@ -319,3 +319,33 @@ async fn a_change_by_another_instance_is_seen_within_a_second() {
     tokio::time::sleep(Duration::from_millis(1000)).await;
     assert_eq!(load().await, 1);
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_new_database_file_is_for_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let engine = sqlite(Durability::Full).await;
+    let path = engine.url.strip_prefix("sqlite:").unwrap();
+    for suffix in ["", "-wal", "-shm"] {
+        let mode = std::fs::metadata(format!("{path}{suffix}")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{suffix}");
+    }
+}
+
+/// Prefixes are ranges and cursors go on only where text is ordered by its bytes, whatever language the database speaks.
+#[tokio::test]
+async fn postgres_compares_text_by_its_bytes() {
+    let Some(engine) = postgres(Durability::Relaxed).await else { return };
+    let mut tx = engine.store.read().await.unwrap();
+    let spoken = tx
+        .sql(
+            "SELECT table_name::text || '.' || column_name::text
+             FROM information_schema.columns
+             WHERE table_schema = current_schema() AND data_type = 'text' AND table_name <> '_sqlx_migrations'
+                   AND collation_name IS DISTINCT FROM 'C'",
+        )
+        .all::<(String,)>()
+        .await
+        .unwrap();
+    assert!(spoken.is_empty(), "{spoken:?}");
+}
