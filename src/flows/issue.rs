@@ -63,7 +63,7 @@ pub async fn start(cx: &Cx, issue: Issue, auth_time: Time) -> Result<Tokens> {
         source: issue.source,
         event_id: cx.random().uuid(),
     };
-    let mut tx = cx.begin().await?;
+    let mut tx = cx.single().await?;
     // The statement writes nothing for a user who was disabled or deleted while the trigger ran.
     if !store::grants::insert(&mut tx, &grant).await? {
         let gone = store::users::by_sub(&mut tx, &grant.pool_id, &grant.sub).await?.is_none();
