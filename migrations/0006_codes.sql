@@ -10,6 +10,8 @@ CREATE TABLE code (
     FOREIGN KEY (pool_id, sub) REFERENCES pool_user (pool_id, sub) ON DELETE CASCADE
 );
 
+CREATE INDEX code_end ON code (expires_at);
+
 -- Fixed windows: how often something was tried until ends_at.
 CREATE TABLE attempt (
     subject TEXT   NOT NULL PRIMARY KEY,

@@ -4,7 +4,7 @@
 //! key. In development any access key is believed and nothing is computed; a *missing* signature is refused there as well,
 //! because the service refuses it and a test must not pass by accident. Presigned URLs are refused in both.
 
-use http::request::Parts;
+use http::{Uri, header, request::Parts};
 
 use super::{
     protocol::Fault,
@@ -39,6 +39,10 @@ impl Gate<'_> {
             return Ok(Caller { region: self.region.to_owned(), access_key_id: None });
         }
         let authorization = Authorization::of(head)?;
+        // A signature that nobody checks is no proof: any web page could send one through the browser of whoever visits it.
+        if self.mode == Mode::Development && comes_from_abroad(head) {
+            return Err(Fault::UnrecognizedClient);
+        }
         if self.mode == Mode::Production {
             let key = self.keys.iter().find(|key| key.id == authorization.access_key_id);
             let key = key.ok_or(Fault::UnrecognizedClient)?;
@@ -46,4 +50,12 @@ impl Gate<'_> {
         }
         Ok(Caller { region: authorization.region, access_key_id: Some(authorization.access_key_id) })
     }
+}
+
+/// Whether a browser says that the call was made by a page of another machine.
+fn comes_from_abroad(head: &Parts) -> bool {
+    let Some(origin) = head.headers.get(header::ORIGIN) else { return false };
+    let origin = origin.to_str().ok().and_then(|origin| origin.parse::<Uri>().ok());
+    let is_here = |host: &str| matches!(host, "localhost" | "127.0.0.1" | "[::1]") || host.ends_with(".localhost");
+    !origin.as_ref().and_then(Uri::host).is_some_and(is_here)
 }

@@ -397,3 +397,18 @@ async fn a_pool_of_another_region_does_not_exist_for_a_call() {
     let expected = error("ResourceNotFoundException", Some("User pool us-east-1_AbCdEf123 does not exist."));
     assert_eq!((reply.status, reply.error()), (StatusCode::BAD_REQUEST, expected));
 }
+
+#[tokio::test]
+async fn in_development_a_page_of_another_machine_administers_nothing() {
+    let house = House::build().await;
+    let from = async |origin: &str| {
+        let request = call("GetGroup").header("Origin", origin).body(group("admin").into()).unwrap();
+        house.send(request).await
+    };
+    for origin in ["http://localhost:3000", "http://127.0.0.1:8080", "http://app.localhost"] {
+        assert_eq!(from(origin).await.status, StatusCode::OK, "{origin}");
+    }
+    for origin in ["https://evil.example", "http://localhost.evil.example", "null"] {
+        assert_eq!(from(origin).await.error().0, "UnrecognizedClientException", "{origin}");
+    }
+}

@@ -53,6 +53,8 @@ pub struct Session {
     pub client_id: ClientId,
     pub sub: Sub,
     pub awaits: Awaits,
+    /// The salt of the password that was proven: with another one the session is void.
+    pub salt: Vec<u8>,
     pub expires_at: Time,
 }
 

@@ -64,10 +64,13 @@ pub async fn start(cx: &Cx, issue: Issue, auth_time: Time) -> Result<Tokens> {
         event_id: cx.random().uuid(),
     };
     let mut tx = cx.single().await?;
-    // The statement writes nothing for a user who was disabled or deleted while the trigger ran.
-    if !store::grants::insert(&mut tx, &grant).await? {
-        let gone = store::users::by_sub(&mut tx, &grant.pool_id, &grant.sub).await?.is_none();
-        return Err(if gone { Error::NoSuchUser } else { Error::UserDisabled });
+    // The statement writes nothing for a user who was disabled, deleted or given another password while the trigger ran.
+    if !store::grants::insert(&mut tx, &grant, &issue.user).await? {
+        return Err(match store::users::by_sub(&mut tx, &grant.pool_id, &grant.sub).await? {
+            None => Error::NoSuchUser,
+            Some(user) if !user.enabled => Error::UserDisabled,
+            Some(_) => Error::WrongCredentials,
+        });
     }
     tx.commit().await?;
     let refresh_token = refresh_token(cx, &grant)?;

@@ -162,12 +162,19 @@ pub enum Applied {
 
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
-        Self::Internal(error.to_string())
+        match error {
+            // Another transaction was in the way: the same call may well succeed in a moment, and clients try it again.
+            error if error.is_passing() => Self::TooManyRequests,
+            other => Self::Internal(other.to_string()),
+        }
     }
 }
 
 impl From<KeyError> for Error {
     fn from(error: KeyError) -> Self {
-        Self::Internal(error.to_string())
+        match error {
+            KeyError::Busy => Self::TooManyRequests,
+            other => Self::Internal(other.to_string()),
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Passwords: made into credentials, and checked under the lock that repeated failures bring.
 
 use std::{
-    hash::{DefaultHasher, Hash, Hasher},
+    hash::{BuildHasher, RandomState},
     time::Duration,
 };
 
@@ -65,7 +65,8 @@ async fn history_without(cx: &Cx, user: &User, password: &Secret, remembered: us
 /// See [`Turns`] for what a flood of guesses gets.
 pub async fn verify(cx: &Cx, user: &User, password: &Secret) -> Result<String> {
     let Some(hash) = user.credential.password_hash.clone() else {
-        cx.app.hasher.decoy(password.clone()).await?;
+        let decoy = async { Ok(cx.app.hasher.decoy(password.clone()).await.map(|()| false)?) };
+        under_lock(cx, user, decoy).await?;
         return Err(Error::WrongCredentials);
     };
     let guarded = async { Ok(cx.app.hasher.verify(password.clone(), hash.clone()).await?) };
@@ -130,20 +131,23 @@ pub async fn nobody_under_lock(
 
 /// Turns at proving a password: one at a time for each user in this process. So a flood of guesses for one account is counted
 /// guess by guess, and no more are looked at than the lock allows, plus one for each further instance.
-pub struct Turns(Vec<tokio::sync::Mutex<()>>);
+pub struct Turns {
+    stripes: Vec<tokio::sync::Mutex<()>>,
+    /// Keyed anew at each start, so that nobody can choose names that share a turn with somebody's.
+    hasher: RandomState,
+}
 
 impl Turns {
     /// Users share turns by hash; with this many, two that sign in at once seldom meet.
     const STRIPES: usize = 1024;
 
     pub fn new() -> Self {
-        Self((0..Self::STRIPES).map(|_| tokio::sync::Mutex::new(())).collect())
+        let stripes = (0..Self::STRIPES).map(|_| tokio::sync::Mutex::new(())).collect();
+        Self { stripes, hasher: RandomState::new() }
     }
 
     async fn take(&self, of: &str) -> tokio::sync::MutexGuard<'_, ()> {
-        let mut hasher = DefaultHasher::new();
-        of.hash(&mut hasher);
-        self.0[(hasher.finish() % Self::STRIPES as u64) as usize].lock().await
+        self.stripes[(self.hasher.hash_one(of) % Self::STRIPES as u64) as usize].lock().await
     }
 }
 

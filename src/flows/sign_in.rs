@@ -245,9 +245,15 @@ fn seal_session(cx: &Cx, door: &Door, user: &User, awaits: Awaits) -> Result<Str
         client_id: door.client.id.clone(),
         sub: user.sub.clone(),
         awaits,
+        salt: salt_of(user),
         expires_at: cx.now().plus(door.client.session_lifetime()),
     };
     Ok(cx.app.sealer.seal_json(Purpose::Session, &session)?)
+}
+
+/// New with every password.
+fn salt_of(user: &User) -> Vec<u8> {
+    user.credential.srp.as_ref().map(|srp| srp.salt.clone()).unwrap_or_default()
 }
 
 /// A session that this client was given for this challenge, and that has neither ended nor been used.
@@ -286,7 +292,7 @@ async fn set_new_password(
     if !user.enabled {
         return Err(Error::UserDisabled);
     }
-    if user.status != Status::ForceChangePassword {
+    if user.status != Status::ForceChangePassword || salt_of(&user) != session.salt {
         return Err(invalid());
     }
     let attributes = new_attributes(door, &user, attributes)?;
@@ -298,7 +304,7 @@ async fn set_new_password(
         return Err(Error::Session(SessionFault::Used));
     }
     let mut user = store::users::by_sub_for_update(&mut tx, &user.pool_id, &user.sub).await?.ok_or_else(invalid)?;
-    if !user.enabled || user.status != Status::ForceChangePassword {
+    if !user.enabled || user.status != Status::ForceChangePassword || salt_of(&user) != session.salt {
         return Err(invalid());
     }
     user.attributes.extend(attributes);

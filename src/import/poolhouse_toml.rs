@@ -101,7 +101,14 @@ async fn apply_user(cx: &Cx, pool: &Arc<Pool>, wanted: &config::pool::User) -> a
     let user = match found {
         None => make_user(cx, pool, wanted).await?,
         Some(user) => {
-            let differs = |(name, value): &(&String, &String)| user.attribute(name) != Some(value.as_str());
+            // An address goes together with its flag: alone it would count as unproven.
+            let differs = |(name, value): &(&String, &String)| {
+                let address = name.strip_suffix("_verified").unwrap_or(name);
+                let changed = |name: &str, wanted: Option<&String>| {
+                    wanted.is_some_and(|value| user.attribute(name) != Some(value))
+                };
+                changed(name, Some(value)) || changed(address, wanted.attributes.get(address))
+            };
             let changed: Attributes =
                 wanted.attributes.iter().filter(differs).map(|(name, value)| (name.clone(), value.clone())).collect();
             if !changed.is_empty() {

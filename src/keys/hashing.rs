@@ -25,11 +25,16 @@ const MAX_MEMORY_KIB: u32 = 1024 * 1024;
 const MAX_ITERATIONS: u32 = 64;
 const MAX_PARALLELISM: u32 = 64;
 
+/// How many may wait for each worker. With OWASP's cost the last of them waits for about two seconds.
+const MOST_WAITING: usize = 128;
+
 /// Hashes and verifies passwords. Clones share one queue.
 #[derive(Clone)]
 pub struct Hasher {
     settings: Arc<Settings>,
     workers: Arc<Semaphore>,
+    /// A place in the queue, from the asking to the end of the work.
+    queue: Arc<Semaphore>,
 }
 
 struct Settings {
@@ -56,27 +61,33 @@ impl Hasher {
         );
         let settings = Settings { params, decoy, random: Random::system() };
         let workers = workers.clamp(1, Semaphore::MAX_PERMITS);
-        Ok(Self { settings: Arc::new(settings), workers: Arc::new(Semaphore::new(workers)) })
+        Ok(Self {
+            settings: Arc::new(settings),
+            workers: Arc::new(Semaphore::new(workers)),
+            queue: Arc::new(Semaphore::new(workers.saturating_mul(1 + MOST_WAITING).min(Semaphore::MAX_PERMITS))),
+        })
     }
 
-    /// Waits for a turn. Time passes here: read what decides whether the attempt is allowed (a lockout) again afterwards.
-    pub async fn permit(&self) -> Permit {
+    /// Waits for a turn, or answers [`KeyError::Busy`] at once where too many wait already: a flood ends in refusals, not in
+    /// minutes of waiting. Time passes here: read what decides whether the attempt is allowed (a lockout) again afterwards.
+    pub async fn permit(&self) -> Result<Permit, KeyError> {
+        let place = Arc::clone(&self.queue).try_acquire_owned().map_err(|_| KeyError::Busy)?;
         // The semaphore is never closed, so that every wait ends with a turn; without one the bound would silently be gone.
         let turn = Arc::clone(&self.workers).acquire_owned().await.expect("the semaphore is never closed");
-        Permit { settings: Arc::clone(&self.settings), turn }
+        Ok(Permit { settings: Arc::clone(&self.settings), turn, place })
     }
 
     pub async fn hash(&self, password: Secret) -> Result<String, KeyError> {
-        self.permit().await.hash(password).await
+        self.permit().await?.hash(password).await
     }
 
     pub async fn verify(&self, password: Secret, phc: String) -> Result<bool, KeyError> {
-        self.permit().await.verify(password, phc).await
+        self.permit().await?.verify(password, phc).await
     }
 
     /// Spends the time of a verification, for a user who does not exist.
     pub async fn decoy(&self, password: Secret) -> Result<(), KeyError> {
-        self.permit().await.decoy(password).await
+        self.permit().await?.decoy(password).await
     }
 
     /// Whether the hash was made with other parameters than today's; then hash again when the password is at hand.
@@ -102,6 +113,7 @@ impl fmt::Debug for Hasher {
 pub struct Permit {
     settings: Arc<Settings>,
     turn: OwnedSemaphorePermit,
+    place: OwnedSemaphorePermit,
 }
 
 impl Permit {
@@ -132,10 +144,10 @@ impl Permit {
         self,
         job: impl FnOnce(&Settings) -> Result<T, KeyError> + Send + 'static,
     ) -> Result<T, KeyError> {
-        let Self { settings, turn } = self;
+        let Self { settings, turn, place } = self;
         tokio::task::spawn_blocking(move || {
             let result = job(&settings);
-            drop(turn);
+            drop((turn, place));
             result
         })
         .await?
@@ -234,12 +246,33 @@ mod tests {
     #[tokio::test]
     async fn no_more_than_the_permitted_number_works_at_once() {
         let hasher = Hasher::new(CHEAP, 2).unwrap();
-        let (first, second) = (hasher.permit().await, hasher.permit().await);
+        let (first, second) = (hasher.permit().await.unwrap(), hasher.permit().await.unwrap());
         let waiting = tokio::time::timeout(Duration::from_millis(20), hasher.permit()).await;
         assert!(waiting.is_err(), "a third turn while two are taken");
         drop(first);
         second.hash("x".into()).await.unwrap();
-        let _both = (hasher.permit().await, hasher.permit().await);
+        let _both = (hasher.permit().await.unwrap(), hasher.permit().await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_flood_is_refused_and_not_queued_for_ever() {
+        let hasher = Hasher::new(CHEAP, 1).unwrap();
+        let held = hasher.permit().await.unwrap();
+        let waiting: Vec<_> = (0..MOST_WAITING)
+            .map(|_| {
+                let hasher = hasher.clone();
+                tokio::spawn(async move { hasher.hash("x".into()).await })
+            })
+            .collect();
+        while hasher.queue.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert!(matches!(hasher.permit().await.err(), Some(KeyError::Busy)));
+        drop(held);
+        for work in waiting {
+            work.await.unwrap().unwrap();
+        }
+        assert!(hasher.permit().await.is_ok());
     }
 
     #[tokio::test]

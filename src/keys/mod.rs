@@ -15,6 +15,9 @@ use std::path::PathBuf;
 /// Why a key could not be made, read or used. None of the texts holds key material.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
+    /// Too many password hashes wait for their turn.
+    #[error("too many password hashes at once")]
+    Busy,
     #[error("an RSA key could not be generated")]
     Generate,
     #[error("the private key is not an RSA key of 2048 to 8192 bits in PKCS#8")]

@@ -13,7 +13,10 @@ use rustls::{
     ServerConfig,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -25,6 +28,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Request line and headers of HTTP/1.1 together.
 const HEAD_LIMIT: usize = 64 * 1024;
+/// More connections wait in the listener's queue.
+const CONNECTIONS: usize = 8_192;
 /// How long requests in flight may take after the signal to stop.
 const DRAIN: Duration = Duration::from_secs(30);
 
@@ -76,7 +81,16 @@ pub(super) async fn serve(listener: TcpListener, tls: Option<Tls>, router: Route
     let http = Arc::new(http);
     let graceful = GracefulShutdown::new();
     let hang_up = CancellationToken::new();
+    let room = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
+        let place = tokio::select! {
+            () = shutdown.cancelled() => break,
+            place = Arc::clone(&room).acquire_owned() => match place {
+                Ok(place) => place,
+                // Nobody closes the semaphore.
+                Err(_) => break,
+            },
+        };
         let (stream, peer) = tokio::select! {
             () = shutdown.cancelled() => break,
             accepted = listener.accept() => match accepted {
@@ -92,6 +106,7 @@ pub(super) async fn serve(listener: TcpListener, tls: Option<Tls>, router: Route
         let (http, router, acceptor) = (Arc::clone(&http), router.clone(), tls.as_ref().map(|tls| tls.0.clone()));
         let (watcher, hang_up) = (graceful.watcher(), hang_up.clone());
         tokio::spawn(async move {
+            let _place = place;
             let serve = connection(&http, watcher, stream, peer, acceptor, router);
             tokio::select! {
                 outcome = serve => if let Err(error) = outcome {

@@ -39,3 +39,18 @@ pub enum StoreError {
     #[error("the database was sealed with another master key; give the one that belongs to it (`[keys] master_key`)")]
     WrongMasterKey,
 }
+
+impl StoreError {
+    /// Whether the same work may succeed when it is tried again: somebody else was in the way.
+    pub fn is_passing(&self) -> bool {
+        const SERIALIZATION_FAILURE: &str = "40001";
+        const DEADLOCK: &str = "40P01";
+        match self {
+            Self::Busy => true,
+            Self::Database(sqlx::Error::Database(error)) => {
+                error.code().is_some_and(|code| code == SERIALIZATION_FAILURE || code == DEADLOCK)
+            }
+            _ => false,
+        }
+    }
+}

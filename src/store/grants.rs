@@ -2,7 +2,10 @@
 
 use super::{Doc, Result, StoreError, Tx, row::row};
 use crate::{
-    domain::grant::{Grant, GrantSource},
+    domain::{
+        User,
+        grant::{Grant, GrantSource},
+    },
     kit::clock::Time,
 };
 
@@ -44,31 +47,39 @@ impl TryFrom<GrantRow> for Grant {
     }
 }
 
-/// False when the user is disabled or gone.
-pub async fn insert(tx: &mut Tx, grant: &Grant) -> Result<bool> {
-    let inserted = tx.sql(
-        "INSERT INTO user_grant (id, pool_id, client_id, sub, scopes, auth_time, expires_at, generation, rotated_at,
+/// False when the user is not any more as `user` was: gone, disabled, in another state, or with another password. Whoever
+/// changes that at the same time comes before this or after it, and in the latter case finds the grant.
+pub async fn insert(tx: &mut Tx, grant: &Grant, user: &User) -> Result<bool> {
+    let sql = format!("{INSERT}{}", tx.sharing());
+    let inserted = tx
+        .sql_built(sql)
+        .bind(&*grant.id)
+        .bind(&*grant.pool_id)
+        .bind(&*grant.client_id)
+        .bind(&*grant.sub)
+        .bind(grant.scopes.join(" "))
+        .bind(grant.auth_time.millis())
+        .bind(grant.expires_at.millis())
+        .bind(i64::from(grant.generation))
+        .bind(grant.rotated_at.map(Time::millis))
+        .bind(grant.revoked_at.map(Time::millis))
+        .bind(grant.source.name())
+        .bind(&*grant.event_id)
+        .bind(user.status.name())
+        // The salt is new with every password, and stays when only the cost of its hash is changed.
+        .bind(user.credential.srp.as_ref().map(|srp| srp.salt.clone()))
+        .run()
+        .await?;
+    Ok(inserted == 1)
+}
+
+const INSERT: &str =
+    "INSERT INTO user_grant (id, pool_id, client_id, sub, scopes, auth_time, expires_at, generation, rotated_at,
                                  revoked_at, source, event_id)
          SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12
          FROM pool_user u
-         WHERE u.pool_id = $2 AND u.sub = $4 AND u.enabled = TRUE",
-    )
-    .bind(&*grant.id)
-    .bind(&*grant.pool_id)
-    .bind(&*grant.client_id)
-    .bind(&*grant.sub)
-    .bind(grant.scopes.join(" "))
-    .bind(grant.auth_time.millis())
-    .bind(grant.expires_at.millis())
-    .bind(i64::from(grant.generation))
-    .bind(grant.rotated_at.map(Time::millis))
-    .bind(grant.revoked_at.map(Time::millis))
-    .bind(grant.source.name())
-    .bind(&*grant.event_id)
-    .run()
-    .await?;
-    Ok(inserted == 1)
-}
+         WHERE u.pool_id = $2 AND u.sub = $4 AND u.enabled = TRUE AND u.status = $13
+               AND u.srp_salt IS NOT DISTINCT FROM $14";
 
 pub async fn find(tx: &mut Tx, id: &str) -> Result<Option<Grant>> {
     tx.sql(

@@ -250,6 +250,12 @@ impl Tx {
         &self.store.sealer
     }
 
+    /// Ends a SELECT whose rows must stay as they are until this transaction has ended: on PostgreSQL others could change them
+    /// meanwhile, on SQLite nobody else writes.
+    pub(super) fn sharing(&self) -> &'static str {
+        if self.store.is_shared() { " FOR SHARE" } else { "" }
+    }
+
     /// A statement with `$1`, `$2`, … for its values. Every text stays prepared on its connection.
     pub fn sql(&mut self, sql: &'static str) -> Query<'_> {
         self.query(sql.into_sql_str())

@@ -104,6 +104,16 @@ async fn what_the_file_no_longer_names_goes_only_when_it_is_asked_to() {
     }
 }
 
+#[tokio::test]
+async fn an_address_that_the_file_calls_verified_stays_so_when_it_changes() {
+    for town in towns().await {
+        apply(&town, FILE).await;
+        apply(&town, &FILE.replace("ann@example.com", "ann@example.org")).await;
+        let ann = ann(&town).await;
+        assert_eq!((ann.attribute("email"), ann.has_verified("email")), (Some("ann@example.org"), true));
+    }
+}
+
 #[test]
 fn settings_are_judged_with_their_lines() {
     let folder = tempfile::tempdir().unwrap();
