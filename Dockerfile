@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1
-# Builds the server and ships it alone: no shell, no package manager, not root. State lives in the volume /data.
+# Builds the server and ships it on a slim base, not as root. State lives in the volume /data.
 #
 #   docker build -t poolhouse .
 #   docker run --rm -p 127.0.0.1:9229:9229 -p 127.0.0.1:9230:9230 -v poolhouse:/data poolhouse
@@ -16,12 +16,14 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     && cp target/release/poolhouse /poolhouse \
     && mkdir /data
 
-FROM gcr.io/distroless/cc-debian12:nonroot
+FROM debian:bookworm-slim
+RUN useradd --uid 65532 --no-create-home --shell /usr/sbin/nologin poolhouse
 COPY --from=builder /poolhouse /usr/local/bin/poolhouse
 COPY poolhouse.toml /etc/poolhouse/poolhouse.toml
 COPY functions /etc/poolhouse/functions
 COPY --from=builder --chown=65532:65532 /data /data
 
+USER poolhouse
 WORKDIR /etc/poolhouse
 # Inside the container every address is remote. What is published, and to whom, is decided where the container is started.
 ENV POOLHOUSE_ALLOW_REMOTE=true \

@@ -38,7 +38,7 @@ fn reads(criterion: &mut Criterion) {
     let key = "7".to_owned();
     criterion.bench_function("cache hit", |bencher| {
         bencher.iter(|| {
-            let load = async { Ok(Some(read(&store, &key).await)) };
+            let load = || async { Ok(Some(read(&store, &key).await)) };
             black_box(runtime.block_on(cache.get_or_load(&key, load)).unwrap())
         });
     });

@@ -49,11 +49,11 @@ impl Directory {
 }
 
 pub async fn find_pool(cx: &Cx, id: &str) -> Result<Option<Arc<Pool>>> {
-    let load = async {
+    let load = || async {
         let mut tx = cx.app.store.read().await?;
         store::pools::find(&mut tx, id).await
     };
-    Ok(cx.app.directory.pools.get_or_load(&id.to_owned(), load).await?)
+    Ok(cx.app.directory.pools.get_or_load(id, load).await?)
 }
 
 pub async fn pool(cx: &Cx, id: &str) -> Result<Arc<Pool>> {
@@ -61,11 +61,11 @@ pub async fn pool(cx: &Cx, id: &str) -> Result<Arc<Pool>> {
 }
 
 pub async fn find_client(cx: &Cx, id: &str) -> Result<Option<Arc<Client>>> {
-    let load = async {
+    let load = || async {
         let mut tx = cx.app.store.read().await?;
         store::clients::find(&mut tx, id).await
     };
-    Ok(cx.app.directory.clients.get_or_load(&id.to_owned(), load).await?)
+    Ok(cx.app.directory.clients.get_or_load(id, load).await?)
 }
 
 /// The client and its pool, for calls that name only the client.
@@ -84,9 +84,9 @@ pub async fn client_of(cx: &Cx, pool_id: &str, id: &str) -> Result<(Arc<Pool>, A
 }
 
 pub async fn resource_servers(cx: &Cx, pool_id: &str) -> Result<Arc<Vec<ResourceServer>>> {
-    let load = async {
+    let load = || async {
         let mut tx = cx.app.store.read().await?;
         store::resource_servers::page(&mut tx, pool_id, "", ALL_RESOURCE_SERVERS).await.map(Some)
     };
-    Ok(cx.app.directory.resource_servers.get_or_load(&pool_id.to_owned(), load).await?.unwrap_or_default())
+    Ok(cx.app.directory.resource_servers.get_or_load(pool_id, load).await?.unwrap_or_default())
 }

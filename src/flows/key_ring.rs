@@ -18,19 +18,23 @@ use crate::{
 const CACHED_POOLS: usize = 1_000;
 const USES: [&str; 2] = ["id", "access"];
 
-pub struct KeyRing(Cache<String, PoolKeys>);
+pub struct KeyRing {
+    kept: Cache<String, PoolKeys>,
+    /// Held by the one who makes keys: the others wait for them instead of making more.
+    making: tokio::sync::Mutex<()>,
+}
 
 impl KeyRing {
     pub fn new(store: &Store) -> Self {
-        Self(store.cache(CACHED_POOLS))
+        Self { kept: store.cache(CACHED_POOLS), making: tokio::sync::Mutex::default() }
     }
 
     pub fn forget(&self, pool_id: &str) {
-        self.0.invalidate(&pool_id.to_owned());
+        self.kept.invalidate(&pool_id.to_owned());
     }
 
     pub fn forget_all(&self) {
-        self.0.clear();
+        self.kept.clear();
     }
 }
 
@@ -50,15 +54,16 @@ pub async fn keys_of(cx: &Cx, pool_id: &str) -> Result<Arc<PoolKeys>> {
 }
 
 pub async fn of_app(app: &Arc<App>, pool_id: &str) -> Result<Arc<PoolKeys>> {
-    let load = async {
+    let load = || async {
         let mut records = read(app, pool_id).await?;
         if missing(&records).next().is_some() {
-            make_missing(app, pool_id, &records).await?;
+            let _turn = app.key_ring.making.lock().await;
+            make_missing(app, pool_id, &read(app, pool_id).await?).await?;
             records = read(app, pool_id).await?;
         }
         PoolKeys::parse(&records).map(Some)
     };
-    let keys = app.key_ring.0.get_or_load(&pool_id.to_owned(), load).await?;
+    let keys = app.key_ring.kept.get_or_load(pool_id, load).await?;
     keys.ok_or_else(|| Error::NoSuchPool(pool_id.to_owned()))
 }
 

@@ -139,6 +139,11 @@ impl Cx {
         Ok(self.app.store.begin().await?)
     }
 
+    /// For a change that is one statement.
+    pub async fn single(&self) -> Result<Tx> {
+        Ok(self.app.store.single().await?)
+    }
+
     /// Now and `span` later.
     pub fn from_now(&self, span: Duration) -> (Time, Time) {
         let now = self.now();

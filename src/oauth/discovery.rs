@@ -1,5 +1,5 @@
-//! The documents that tell clients where everything is and which keys sign: rendered once for each set of keys, then handed out
-//! as bytes.
+//! The documents that tell clients where everything is and which keys sign: rendered once, the keys once for each set of them,
+//! then handed out as bytes. Where everything is can be read before a new pool's keys are made.
 //!
 //! The fields are the service's own. PKCE works although, as there, the document does not say so.
 //! <https://openid.net/specs/openid-connect-discovery-1_0.html>
@@ -25,7 +25,6 @@ use crate::{
         App, Setup, directory,
         key_ring::{self, PoolKeys},
     },
-    keys::signing::PublicKey,
     web::{
         context,
         paths::{self, Place},
@@ -36,15 +35,19 @@ use crate::{
 const MOST_POOLS: usize = 1_000;
 const LONGEST_POOL_ID: usize = 55;
 
-/// What has been rendered.
+/// What has been rendered, by pool.
 #[derive(Default)]
-pub struct Documents(RwLock<HashMap<String, Arc<Rendered>>>);
+pub struct Documents {
+    configurations: Rendered<Document>,
+    key_sets: Rendered<KeySet>,
+}
 
-struct Rendered {
+type Rendered<T> = RwLock<HashMap<String, Arc<T>>>;
+
+struct KeySet {
     /// The keys that it was rendered from: another set, another rendering.
     keys: Arc<PoolKeys>,
-    configuration: Document,
-    jwks: Document,
+    document: Document,
 }
 
 struct Document {
@@ -58,7 +61,11 @@ pub async fn configuration(
     Path(pool): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    respond(documents.of(&app, &pool).await, &headers, |rendered| &rendered.configuration)
+    match documents.configuration(&app, &pool).await {
+        Ok(Some(document)) => respond(&document, &headers),
+        Ok(None) => no_pool(),
+        Err(error) => failure(&error),
+    }
 }
 
 pub async fn keys(
@@ -67,33 +74,61 @@ pub async fn keys(
     Path(pool): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    respond(documents.of(&app, &pool).await, &headers, |rendered| &rendered.jwks)
+    match documents.key_set(&app, &pool).await {
+        Ok(Some(set)) => respond(&set.document, &headers),
+        Ok(None) => no_pool(),
+        Err(error) => failure(&error),
+    }
 }
 
 impl Documents {
-    /// None when there is no such pool.
-    async fn of(&self, app: &Arc<App>, pool_id: &str) -> Result<Option<Arc<Rendered>>> {
-        let is_id = pool_id.len() <= LONGEST_POOL_ID
-            && pool_id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-        if !is_id || directory::find_pool(&context(app), pool_id).await?.is_none() {
+    async fn configuration(&self, app: &Arc<App>, pool_id: &str) -> Result<Option<Arc<Document>>> {
+        if !exists(app, pool_id).await? {
+            return Ok(None);
+        }
+        if let Some(known) = known(&self.configurations, pool_id) {
+            return Ok(Some(known));
+        }
+        let document = Arc::new(Document::of(&Configuration::new(&app.setup, pool_id))?);
+        keep(&self.configurations, pool_id, Arc::clone(&document));
+        Ok(Some(document))
+    }
+
+    async fn key_set(&self, app: &Arc<App>, pool_id: &str) -> Result<Option<Arc<KeySet>>> {
+        if !exists(app, pool_id).await? {
             return Ok(None);
         }
         let keys = match key_ring::of_app(app, pool_id).await {
             Err(Error::NoSuchPool(_)) => return Ok(None),
             keys => keys?,
         };
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner).get(pool_id).cloned();
-        if let Some(rendered) = known.filter(|rendered| Arc::ptr_eq(&rendered.keys, &keys)) {
-            return Ok(Some(rendered));
+        if let Some(known) = known(&self.key_sets, pool_id).filter(|known| Arc::ptr_eq(&known.keys, &keys)) {
+            return Ok(Some(known));
         }
-        let rendered = Arc::new(render(&app.setup, pool_id, keys)?);
-        let mut documents = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if documents.len() >= MOST_POOLS {
-            documents.clear();
-        }
-        documents.insert(pool_id.to_owned(), Arc::clone(&rendered));
-        Ok(Some(rendered))
+        let document = Document::of(&serde_json::json!({ "keys": keys.published }))?;
+        let set = Arc::new(KeySet { keys, document });
+        keep(&self.key_sets, pool_id, Arc::clone(&set));
+        Ok(Some(set))
     }
+}
+
+/// A pool that was deleted takes its documents along, whether they were rendered or not.
+async fn exists(app: &Arc<App>, pool_id: &str) -> Result<bool> {
+    let is_id = pool_id.len() <= LONGEST_POOL_ID
+        && pool_id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    Ok(is_id && directory::find_pool(&context(app), pool_id).await?.is_some())
+}
+
+fn known<T>(rendered: &Rendered<T>, pool_id: &str) -> Option<Arc<T>> {
+    rendered.read().unwrap_or_else(PoisonError::into_inner).get(pool_id).cloned()
+}
+
+fn keep<T>(rendered: &Rendered<T>, pool_id: &str, document: Arc<T>) {
+    let mut rendered = rendered.write().unwrap_or_else(PoisonError::into_inner);
+    if rendered.len() >= MOST_POOLS {
+        rendered.clear();
+    }
+    rendered.insert(pool_id.to_owned(), document);
 }
 
 #[derive(Serialize)]
@@ -112,30 +147,23 @@ struct Configuration<'a> {
     userinfo_endpoint: String,
 }
 
-fn render(setup: &Setup, pool_id: &str, keys: Arc<PoolKeys>) -> Result<Rendered> {
-    #[derive(Serialize)]
-    struct KeySet<'a> {
-        keys: &'a [PublicKey],
+impl Configuration<'_> {
+    fn new(setup: &Setup, pool_id: &str) -> Self {
+        Self {
+            authorization_endpoint: paths::full(setup, Place::Authorize),
+            end_session_endpoint: paths::full(setup, Place::Logout),
+            id_token_signing_alg_values_supported: ["RS256"],
+            issuer: setup.issuer_of(pool_id),
+            jwks_uri: format!("{}/.well-known/jwks.json", setup.local_issuer_of(pool_id)),
+            response_types_supported: ["code", "token"],
+            revocation_endpoint: paths::full(setup, Place::Revoke),
+            scopes_supported: ["openid", "email", "phone", "profile"],
+            subject_types_supported: ["public"],
+            token_endpoint: paths::full(setup, Place::Token),
+            token_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post"],
+            userinfo_endpoint: paths::full(setup, Place::UserInfo),
+        }
     }
-    let configuration = Configuration {
-        authorization_endpoint: paths::full(setup, Place::Authorize),
-        end_session_endpoint: paths::full(setup, Place::Logout),
-        id_token_signing_alg_values_supported: ["RS256"],
-        issuer: setup.issuer_of(pool_id),
-        jwks_uri: format!("{}/.well-known/jwks.json", setup.local_issuer_of(pool_id)),
-        response_types_supported: ["code", "token"],
-        revocation_endpoint: paths::full(setup, Place::Revoke),
-        scopes_supported: ["openid", "email", "phone", "profile"],
-        subject_types_supported: ["public"],
-        token_endpoint: paths::full(setup, Place::Token),
-        token_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post"],
-        userinfo_endpoint: paths::full(setup, Place::UserInfo),
-    };
-    Ok(Rendered {
-        configuration: Document::of(&configuration)?,
-        jwks: Document::of(&KeySet { keys: &keys.published })?,
-        keys,
-    })
 }
 
 impl Document {
@@ -147,20 +175,16 @@ impl Document {
     }
 }
 
-fn respond(
-    rendered: Result<Option<Arc<Rendered>>>,
-    headers: &HeaderMap,
-    choose: fn(&Rendered) -> &Document,
-) -> Response {
-    let rendered = match rendered {
-        Ok(Some(rendered)) => rendered,
-        Ok(None) => return plain(StatusCode::NOT_FOUND, br#"{"message":"User pool does not exist."}"#),
-        Err(error) => {
-            tracing::error!(%error, "a pool's documents could not be made");
-            return plain(StatusCode::INTERNAL_SERVER_ERROR, br#"{"message":"Internal server error"}"#);
-        }
-    };
-    let document = choose(&rendered);
+fn no_pool() -> Response {
+    plain(StatusCode::NOT_FOUND, br#"{"message":"User pool does not exist."}"#)
+}
+
+fn failure(error: &Error) -> Response {
+    tracing::error!(%error, "a pool's documents could not be made");
+    plain(StatusCode::INTERNAL_SERVER_ERROR, br#"{"message":"Internal server error"}"#)
+}
+
+fn respond(document: &Document, headers: &HeaderMap) -> Response {
     let is_known = headers.get(header::IF_NONE_MATCH).is_some_and(|known| holds(known, &document.etag));
     let mut response = if is_known {
         let mut response = Response::default();

@@ -9,6 +9,7 @@
 //! names that don't exist fills no memory.
 
 use std::{
+    borrow::Borrow,
     collections::HashMap,
     hash::Hash,
     sync::{
@@ -51,9 +52,14 @@ impl<K: Hash + Eq + Clone, V> Cache<K, V> {
     }
 
     /// The row of `key`, from memory or through `load`. Several callers may load the same row at once.
-    pub async fn get_or_load<Load>(&self, key: &K, load: Load) -> Result<Option<Arc<V>>>
+    ///
+    /// What `load` does is large next to a row that is found: it is made when it is needed, and on the heap, so that futures
+    /// that hold this one stay small.
+    pub async fn get_or_load<Q, Load>(&self, key: &Q, load: impl FnOnce() -> Load) -> Result<Option<Arc<V>>>
     where
-        Load: Future<Output = Result<Option<V>>>,
+        K: Borrow<Q>,
+        Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
+        Load: Future<Output = Result<Option<V>>> + Send,
     {
         let generation = {
             let rows = self.read();
@@ -63,10 +69,10 @@ impl<K: Hash + Eq + Clone, V> Cache<K, V> {
             rows.generation
         };
         let began = Instant::now();
-        let Some(row) = load.await?.map(Arc::new) else { return Ok(None) };
+        let Some(row) = Box::pin(load()).await?.map(Arc::new) else { return Ok(None) };
         let mut rows = self.write();
         if rows.generation == generation {
-            let slot = Slot { key: key.clone(), row: Arc::clone(&row), loaded: began, used: AtomicBool::new(false) };
+            let slot = Slot { key: key.to_owned(), row: Arc::clone(&row), loaded: began, used: AtomicBool::new(false) };
             rows.keep(slot, self.capacity);
         }
         Ok(Some(row))
@@ -99,7 +105,11 @@ impl<K: Hash + Eq + Clone, V> Cache<K, V> {
 }
 
 impl<K: Hash + Eq + Clone, V> Rows<K, V> {
-    fn fresh(&self, key: &K, max_age: Option<Duration>) -> Option<Arc<V>> {
+    fn fresh<Q>(&self, key: &Q, max_age: Option<Duration>) -> Option<Arc<V>>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
         let slot = self.slots[*self.places.get(key)?].as_ref()?;
         if max_age.is_some_and(|age| slot.loaded.elapsed() >= age) {
             return None;
@@ -145,7 +155,7 @@ mod tests {
     use super::*;
 
     async fn load(cache: &Cache<u32, u32>, key: u32, value: u32) -> u32 {
-        *cache.get_or_load(&key, async { Ok(Some(value)) }).await.unwrap().unwrap()
+        *cache.get_or_load(&key, || async { Ok(Some(value)) }).await.unwrap().unwrap()
     }
 
     #[tokio::test]
@@ -162,7 +172,7 @@ mod tests {
     #[tokio::test]
     async fn on_a_shared_database_a_row_ages_from_the_start_of_its_load() {
         let cache = Cache::new(4, Some(Duration::from_millis(60)));
-        let slow = async {
+        let slow = || async {
             tokio::time::sleep(Duration::from_millis(80)).await;
             Ok(Some(10))
         };
@@ -179,7 +189,7 @@ mod tests {
         let (read, row) = oneshot::channel();
         let late = {
             let cache = Arc::clone(&cache);
-            tokio::spawn(async move { cache.get_or_load(&1, async { Ok(row.await.ok()) }).await })
+            tokio::spawn(async move { cache.get_or_load(&1, || async { Ok(row.await.ok()) }).await })
         };
         tokio::task::yield_now().await;
         cache.invalidate(&1);
@@ -191,7 +201,7 @@ mod tests {
     #[tokio::test]
     async fn an_absent_row_is_asked_for_again() {
         let cache = Cache::new(4, None);
-        assert!(cache.get_or_load(&1, async { Ok(None) }).await.unwrap().is_none());
+        assert!(cache.get_or_load(&1, || async { Ok(None) }).await.unwrap().is_none());
         assert_eq!(load(&cache, 1, 10).await, 10);
     }
 

@@ -3,9 +3,12 @@
 //! A released step is never edited (its checksum is kept in the database); a change is a new step. Types that mean the same to
 //! both engines: `TEXT`, `BIGINT`, `BOOLEAN`, `BYTEA`. The files are included by hand because sqlx's macro would compile both
 //! drivers a second time for the build machine.
+//!
+//! One difference is made here: text is compared byte by byte, as SQLite does. PostgreSQL would use the language of the
+//! database, which passes over punctuation and knows no highest character, so that prefixes would not be ranges.
 
 use sqlx::{
-    SqlSafeStr,
+    AssertSqlSafe, SqlSafeStr,
     migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator},
 };
 
@@ -25,16 +28,18 @@ const STEPS: &[(i64, &str, &str)] = &[
 
 /// Brings the database behind `connection` up to date. Several instances may do so at once on PostgreSQL: an advisory lock
 /// makes them take turns. After an error the connection may still hold that lock: close it.
-pub(super) async fn run<C: Migrate>(connection: &mut C) -> Result<()> {
+/// `text` is what the engine calls text that is compared by bytes.
+pub(super) async fn run<C: Migrate>(connection: &mut C, text: &str) -> Result<()> {
     let known = STEPS.last().map_or(0, |(number, ..)| *number);
-    migrator(STEPS).run_direct(None, connection, false).await.map_err(|error| match error {
+    migrator(STEPS, text).run_direct(None, connection, false).await.map_err(|error| match error {
         MigrateError::VersionMissing(found) if found > known => StoreError::Newer { found, known },
         error => StoreError::Migration(error),
     })
 }
 
-fn migrator(steps: &[(i64, &'static str, &'static str)]) -> Migrator {
+fn migrator(steps: &[(i64, &'static str, &'static str)], text: &str) -> Migrator {
     let step = |&(number, name, sql): &(i64, &'static str, &'static str)| {
+        let sql = AssertSqlSafe(sql.replace(" TEXT", &format!(" {text}")));
         Migration::new(number, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
     };
     Migrator::with_migrations(steps.iter().map(step).collect())

@@ -64,7 +64,8 @@ enum Engine {
     Postgres(PgPool),
 }
 
-/// A way to speak to the database: a transaction from [`Store::begin`], or a connection for reading from [`Store::read`].
+/// A way to speak to the database: a transaction from [`Store::begin`], a connection for one change from [`Store::single`], or
+/// one for reading from [`Store::read`].
 ///
 /// Dropped without [`commit`](Tx::commit), a transaction changes nothing. Keep it short: SQLite has one writer, and while a
 /// transaction lives everybody else waits. No hook, no mail and no password hash runs meanwhile.
@@ -78,7 +79,9 @@ pub struct Tx {
 enum Connection {
     SqliteRead(Reading),
     SqliteWrite(Writing),
+    SqliteSingle(Writing),
     PostgresRead(PoolConnection<Postgres>),
+    PostgresSingle(PoolConnection<Postgres>),
     PostgresWrite(Transaction<'static, Postgres>),
 }
 
@@ -154,13 +157,13 @@ impl Store {
     pub async fn migrate(&self) -> Result<()> {
         match &self.engine {
             Engine::Sqlite(sqlite) => {
-                migrations::run(&mut *sqlite.writer().await?).await?;
+                migrations::run(&mut *sqlite.writer().await?, "TEXT").await?;
                 self.flushed().await
             }
             Engine::Postgres(pool) => {
                 // A failed run may leave its lock on the connection, which therefore never comes back to the pool.
                 let mut connection = pool.acquire().await?.detach();
-                migrations::run(&mut connection).await?;
+                migrations::run(&mut connection, "TEXT COLLATE \"C\"").await?;
                 Ok(sqlx::Connection::close(connection).await?)
             }
         }
@@ -173,12 +176,23 @@ impl Store {
     pub async fn begin(&self) -> Result<Tx> {
         let connection = match &self.engine {
             Engine::Sqlite(sqlite) => {
-                if let Some(flusher) = &sqlite.flusher {
-                    flusher.health()?;
-                }
+                sqlite.healthy()?;
                 Connection::SqliteWrite(sqlite.begin().await?)
             }
             Engine::Postgres(pool) => Connection::PostgresWrite(pool.begin().await?),
+        };
+        Ok(Tx { connection, changed: false, store: self.clone() })
+    }
+
+    /// For a change that is one statement: it is a transaction by itself, which saves the two round trips of BEGIN and COMMIT.
+    /// It has happened when the statement returns, and [`commit`](Tx::commit) waits until it is durable.
+    pub async fn single(&self) -> Result<Tx> {
+        let connection = match &self.engine {
+            Engine::Sqlite(sqlite) => {
+                sqlite.healthy()?;
+                Connection::SqliteSingle(sqlite.writer().await?)
+            }
+            Engine::Postgres(pool) => Connection::PostgresSingle(pool.acquire().await?),
         };
         Ok(Tx { connection, changed: false, store: self.clone() })
     }
@@ -194,10 +208,8 @@ impl Store {
 
     /// Whether the database answers, and takes commits.
     pub async fn health(&self) -> Result<()> {
-        if let Engine::Sqlite(sqlite) = &self.engine
-            && let Some(flusher) = &sqlite.flusher
-        {
-            flusher.health()?;
+        if let Engine::Sqlite(sqlite) = &self.engine {
+            sqlite.healthy()?;
         }
         self.read().await?.sql("SELECT 1").one::<(i32,)>().await?;
         Ok(())
@@ -260,6 +272,12 @@ impl Tx {
                 writing.commit().await?;
                 if self.changed { self.store.flushed().await } else { Ok(()) }
             }
+            Connection::SqliteSingle(writing) => {
+                drop(writing);
+                if self.changed { self.store.flushed().await } else { Ok(()) }
+            }
+            // The server has answered when it was durable.
+            Connection::PostgresSingle(_) => Ok(()),
             Connection::PostgresWrite(tx) => Ok(tx.commit().await?),
         }
     }
@@ -268,8 +286,12 @@ impl Tx {
         let read_only = matches!(self.connection, Connection::SqliteRead(_) | Connection::PostgresRead(_));
         let driver = match &mut self.connection {
             Connection::SqliteRead(reading) => Driver::Sqlite(reading, SqliteArguments::default()),
-            Connection::SqliteWrite(writing) => Driver::Sqlite(writing, SqliteArguments::default()),
-            Connection::PostgresRead(connection) => Driver::Postgres(connection, PgArguments::default()),
+            Connection::SqliteWrite(writing) | Connection::SqliteSingle(writing) => {
+                Driver::Sqlite(writing, SqliteArguments::default())
+            }
+            Connection::PostgresRead(connection) | Connection::PostgresSingle(connection) => {
+                Driver::Postgres(connection, PgArguments::default())
+            }
             Connection::PostgresWrite(tx) => Driver::Postgres(tx, PgArguments::default()),
         };
         Query { driver, sql, changed: &mut self.changed, read_only, unbound: None }

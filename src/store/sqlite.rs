@@ -95,6 +95,11 @@ impl Sqlite {
         })
     }
 
+    /// An error once the disk has failed to take a commit.
+    pub(super) fn healthy(&self) -> Result<()> {
+        self.flusher.as_ref().map_or(Ok(()), Flusher::health)
+    }
+
     /// Waits for the turn to write, and begins.
     pub(super) async fn begin(&self) -> Result<Writing> {
         let mut writing = self.writer().await?;

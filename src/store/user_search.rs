@@ -1,6 +1,6 @@
 //! Lists of users: all of a pool, those a filter finds, those of a group. Pages go on after the last `sub` seen.
 
-use super::{Result, Tx, row::row, users, users::columns};
+use super::{Query, Result, Tx, row::row, users, users::columns};
 use crate::domain::{pool::Pool, user::Status, user::User};
 
 /// A parsed ListUsers filter.
@@ -33,104 +33,82 @@ impl Match {
 
 pub async fn page(tx: &mut Tx, pool: &Pool, filter: Option<&Filter>, cursor: &str, limit: i64) -> Result<Vec<User>> {
     let sealer = tx.sealer().clone();
+    let query = tx.sql(statement(filter)).bind(&*pool.id).bind(cursor).bind(limit);
     let folded = |text: &str| users::key(pool, text);
     let query = match filter {
-        None => tx
-            .sql(concat!(
-                "SELECT ",
-                columns!("u"),
-                "
-                 FROM pool_user u
-                 WHERE u.pool_id = $1 AND u.sub > $2
-                 ORDER BY u.sub
-                 LIMIT $3"
-            ))
-            .bind(&*pool.id)
-            .bind(cursor)
-            .bind(limit),
-        Some(Filter::Username(matching)) => {
-            let (low, high) = matching.range(folded);
-            tx.sql(concat!(
-                "SELECT ",
-                columns!("u"),
-                "
-                 FROM pool_user u
-                 WHERE u.pool_id = $1 AND u.sub > $2 AND u.username_key >= $4 AND u.username_key <= $5
-                 ORDER BY u.sub
-                 LIMIT $3"
-            ))
-            .bind(&*pool.id)
-            .bind(cursor)
-            .bind(limit)
-            .bind(low)
-            .bind(high)
-        }
-        Some(Filter::Sub(matching)) => {
-            let (low, high) = matching.range(str::to_owned);
-            tx.sql(concat!(
-                "SELECT ",
-                columns!("u"),
-                "
-                 FROM pool_user u
-                 WHERE u.pool_id = $1 AND u.sub > $2 AND u.sub >= $4 AND u.sub <= $5
-                 ORDER BY u.sub
-                 LIMIT $3"
-            ))
-            .bind(&*pool.id)
-            .bind(cursor)
-            .bind(limit)
-            .bind(low)
-            .bind(high)
-        }
-        Some(Filter::Attribute(name, matching)) => {
-            let (low, high) = matching.range(folded);
-            tx.sql(concat!(
-                "SELECT ",
-                columns!("u"),
-                "
-                 FROM user_lookup l
-                 JOIN pool_user u ON u.pool_id = l.pool_id AND u.sub = l.sub
-                 WHERE l.pool_id = $1 AND l.name = $6 AND l.value >= $4 AND l.value <= $5 AND l.sub > $2
-                 ORDER BY l.sub
-                 LIMIT $3"
-            ))
-            .bind(&*pool.id)
-            .bind(cursor)
-            .bind(limit)
-            .bind(low)
-            .bind(high)
-            .bind(*name)
-        }
-        Some(Filter::Status(status)) => tx
-            .sql(concat!(
-                "SELECT ",
-                columns!("u"),
-                "
-                 FROM pool_user u
-                 WHERE u.pool_id = $1 AND u.status = $4 AND u.sub > $2
-                 ORDER BY u.sub
-                 LIMIT $3"
-            ))
-            .bind(&*pool.id)
-            .bind(cursor)
-            .bind(limit)
-            .bind(status.name()),
-        Some(Filter::Enabled(enabled)) => tx
-            .sql(concat!(
-                "SELECT ",
-                columns!("u"),
-                "
-                 FROM pool_user u
-                 WHERE u.pool_id = $1 AND u.enabled = $4 AND u.sub > $2
-                 ORDER BY u.sub
-                 LIMIT $3"
-            ))
-            .bind(&*pool.id)
-            .bind(cursor)
-            .bind(limit)
-            .bind(*enabled),
+        None => query,
+        Some(Filter::Username(matching)) => within(query, matching.range(folded)),
+        Some(Filter::Sub(matching)) => within(query, matching.range(str::to_owned)),
+        Some(Filter::Attribute(name, matching)) => within(query, matching.range(folded)).bind(*name),
+        Some(Filter::Status(status)) => query.bind(status.name()),
+        Some(Filter::Enabled(enabled)) => query.bind(*enabled),
     };
     users::all(query, &sealer).await
+}
+
+fn within(query: Query<'_>, (low, high): (String, String)) -> Query<'_> {
+    query.bind(low).bind(high)
+}
+
+/// Each filter has its own index. `$1` is the pool, `$2` the last `sub` seen, `$3` how many; the filter's own follow.
+fn statement(filter: Option<&Filter>) -> &'static str {
+    match filter {
+        None => concat!(
+            "SELECT ",
+            columns!("u"),
+            "
+             FROM pool_user u
+             WHERE u.pool_id = $1 AND u.sub > $2
+             ORDER BY u.sub
+             LIMIT $3"
+        ),
+        Some(Filter::Username(_)) => concat!(
+            "SELECT ",
+            columns!("u"),
+            "
+             FROM pool_user u
+             WHERE u.pool_id = $1 AND u.sub > $2 AND u.username_key >= $4 AND u.username_key <= $5
+             ORDER BY u.sub
+             LIMIT $3"
+        ),
+        Some(Filter::Sub(_)) => concat!(
+            "SELECT ",
+            columns!("u"),
+            "
+             FROM pool_user u
+             WHERE u.pool_id = $1 AND u.sub > $2 AND u.sub >= $4 AND u.sub <= $5
+             ORDER BY u.sub
+             LIMIT $3"
+        ),
+        Some(Filter::Attribute(..)) => concat!(
+            "SELECT ",
+            columns!("u"),
+            "
+             FROM user_lookup l
+             JOIN pool_user u ON u.pool_id = l.pool_id AND u.sub = l.sub
+             WHERE l.pool_id = $1 AND l.name = $6 AND l.value >= $4 AND l.value <= $5 AND l.sub > $2
+             ORDER BY l.sub
+             LIMIT $3"
+        ),
+        Some(Filter::Status(_)) => concat!(
+            "SELECT ",
+            columns!("u"),
+            "
+             FROM pool_user u
+             WHERE u.pool_id = $1 AND u.status = $4 AND u.sub > $2
+             ORDER BY u.sub
+             LIMIT $3"
+        ),
+        Some(Filter::Enabled(_)) => concat!(
+            "SELECT ",
+            columns!("u"),
+            "
+             FROM pool_user u
+             WHERE u.pool_id = $1 AND u.enabled = $4 AND u.sub > $2
+             ORDER BY u.sub
+             LIMIT $3"
+        ),
+    }
 }
 
 pub async fn of_group(tx: &mut Tx, pool_id: &str, group: &str, cursor: &str, limit: i64) -> Result<Vec<User>> {

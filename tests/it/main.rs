@@ -4,7 +4,9 @@
 mod api;
 mod app;
 mod documents;
+mod flows;
 mod gateway;
+mod import;
 mod oauth;
 mod pages;
 mod store;

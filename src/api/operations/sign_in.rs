@@ -57,24 +57,22 @@ impl Operation for InitiateAuth {
 #[serde(rename_all = "PascalCase")]
 pub struct AdminInitiateAuth {
     user_pool_id: String,
-    auth_flow: String,
-    client_id: String,
-    #[serde(default)]
-    auth_parameters: Parameters,
-    client_metadata: Option<Parameters>,
+    #[serde(flatten)]
+    call: InitiateAuth,
 }
 
 impl Operation for AdminInitiateAuth {
     type Output = AuthOutput;
 
     async fn run(self, cx: Cx) -> Result<AuthOutput> {
-        let (pool, client) = directory::client_of(&cx, &self.user_pool_id, &self.client_id).await?;
-        let flow = match self.auth_flow.as_str() {
+        let call = self.call;
+        let (pool, client) = directory::client_of(&cx, &self.user_pool_id, &call.client_id).await?;
+        let flow = match call.auth_flow.as_str() {
             "ADMIN_USER_PASSWORD_AUTH" | "ADMIN_NO_SRP_AUTH" => Flow::AdminPassword,
             "USER_PASSWORD_AUTH" => return Err(unsupported_method()),
             other => shared_flow(other)?,
         };
-        initiate(&cx, pool, client, flow, self.auth_parameters, self.client_metadata).await
+        initiate(&cx, pool, client, flow, call.auth_parameters, call.client_metadata).await
     }
 }
 
@@ -95,8 +93,7 @@ impl Operation for RespondToAuthChallenge {
 
     async fn run(self, cx: Cx) -> Result<AuthOutput> {
         let (pool, client) = directory::client(&cx, &self.client_id).await?;
-        let door = Door { pool, client, goal: Goal::Tokens, metadata: self.client_metadata };
-        respond(&cx, &door, &self.challenge_name, self.session, self.challenge_responses).await
+        respond(&cx, pool, client, self).await
     }
 }
 
@@ -105,21 +102,16 @@ impl Operation for RespondToAuthChallenge {
 #[serde(rename_all = "PascalCase")]
 pub struct AdminRespondToAuthChallenge {
     user_pool_id: String,
-    client_id: String,
-    challenge_name: String,
-    session: Option<String>,
-    #[serde(default)]
-    challenge_responses: Parameters,
-    client_metadata: Option<Parameters>,
+    #[serde(flatten)]
+    call: RespondToAuthChallenge,
 }
 
 impl Operation for AdminRespondToAuthChallenge {
     type Output = AuthOutput;
 
     async fn run(self, cx: Cx) -> Result<AuthOutput> {
-        let (pool, client) = directory::client_of(&cx, &self.user_pool_id, &self.client_id).await?;
-        let door = Door { pool, client, goal: Goal::Tokens, metadata: self.client_metadata };
-        respond(&cx, &door, &self.challenge_name, self.session, self.challenge_responses).await
+        let (pool, client) = directory::client_of(&cx, &self.user_pool_id, &self.call.client_id).await?;
+        respond(&cx, pool, client, self.call).await
     }
 }
 
@@ -266,13 +258,10 @@ async fn refresh_with(
     refresh::refresh(cx, request).await.map(AuthOutput::of_tokens)
 }
 
-async fn respond(
-    cx: &Cx,
-    door: &Door,
-    challenge: &str,
-    session: Option<String>,
-    mut responses: Parameters,
-) -> Result<AuthOutput> {
+async fn respond(cx: &Cx, pool: Arc<Pool>, client: Arc<Client>, call: RespondToAuthChallenge) -> Result<AuthOutput> {
+    let RespondToAuthChallenge { challenge_name, session, challenge_responses: mut responses, client_metadata, .. } =
+        call;
+    let door = Door { pool, client, goal: Goal::Tokens, metadata: client_metadata };
     let username = responses.remove("USERNAME").unwrap_or_default();
     let secret_hash = responses.remove("SECRET_HASH");
     client_proof::check_secret_hash(&door.client, &username, secret_hash.as_deref())?;
@@ -280,7 +269,7 @@ async fn respond(
     if username.is_empty() {
         return Err(sign_in::missing("USERNAME"));
     }
-    let answer = match challenge {
+    let answer = match challenge_name.as_str() {
         "PASSWORD_VERIFIER" => Answer::PasswordVerifier {
             username,
             secret_block: need("PASSWORD_CLAIM_SECRET_BLOCK")?,
@@ -299,7 +288,7 @@ async fn respond(
         // Nobody was asked anything else, so no session of ours fits.
         _ => return Err(Error::Session(SessionFault::Invalid)),
     };
-    sign_in::answer(cx, door, answer).await.map(AuthOutput::of_step)
+    sign_in::answer(cx, &door, answer).await.map(AuthOutput::of_step)
 }
 
 impl AuthOutput {

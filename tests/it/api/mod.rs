@@ -4,4 +4,4 @@ mod clients;
 mod groups;
 mod pools;
 mod resource_servers;
-mod town;
+pub(crate) mod town;

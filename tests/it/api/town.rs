@@ -23,15 +23,15 @@ use tower::ServiceExt;
 
 use crate::store::{Engine, engines, sealer};
 
-pub(super) const ACCOUNT: &str = "123456789012";
+pub(crate) const ACCOUNT: &str = "123456789012";
 
-pub(super) struct Town {
-    pub(super) app: Arc<App>,
+pub(crate) struct Town {
+    pub(crate) app: Arc<App>,
     _engine: Engine,
 }
 
 /// A town of its own on each engine.
-pub(super) async fn towns() -> Vec<Town> {
+pub(crate) async fn towns() -> Vec<Town> {
     engines().await.into_iter().map(Town::on).collect()
 }
 
@@ -58,7 +58,7 @@ impl Town {
         Self { app: Arc::new(app), _engine: engine }
     }
 
-    pub(super) fn cx(&self) -> Cx {
+    pub(crate) fn cx(&self) -> Cx {
         Cx::new(Arc::clone(&self.app), "us-east-1", "test".into())
     }
 
@@ -82,7 +82,7 @@ impl Town {
     }
 
     /// The answer of a call that must succeed. It fits the operation's published output.
-    pub(super) async fn call(&self, operation: &str, input: Value) -> Value {
+    pub(crate) async fn call(&self, operation: &str, input: Value) -> Value {
         let (status, output) = self.send(operation, &input).await;
         assert_eq!(status, 200, "{operation} {input}: {output}");
         assert_eq!(MODEL.output_faults(operation, &output), Vec::<String>::new(), "{operation}");
@@ -90,7 +90,7 @@ impl Town {
     }
 
     /// `Exception: message` of a call that must be refused with an exception that the operation declares.
-    pub(super) async fn refused(&self, operation: &str, input: Value) -> String {
+    pub(crate) async fn refused(&self, operation: &str, input: Value) -> String {
         let (status, body) = self.send(operation, &input).await;
         assert_eq!(status, 400, "{operation} {input}: {body}");
         let exception = body["__type"].as_str().unwrap();
@@ -99,20 +99,20 @@ impl Town {
     }
 
     /// A new pool's id.
-    pub(super) async fn pool(&self) -> String {
+    pub(crate) async fn pool(&self) -> String {
         let output = self.call("CreateUserPool", json!({"PoolName": "example"})).await;
         output["UserPool"]["Id"].as_str().unwrap().to_owned()
     }
 
     /// A user that has a password.
-    pub(super) async fn user(&self, pool: &str, username: &str) {
+    pub(crate) async fn user(&self, pool: &str, username: &str) {
         let made = json!({"UserPoolId": pool, "Username": username, "MessageAction": "SUPPRESS"});
         self.call("AdminCreateUser", made).await;
     }
 }
 
 /// `first` with the members of `second` added or replaced.
-pub(super) fn with(first: &Value, second: Value) -> Value {
+pub(crate) fn with(first: &Value, second: Value) -> Value {
     let mut all = first.clone();
     let Value::Object(members) = second else { panic!("no object: {second}") };
     all.as_object_mut().unwrap().extend(members);
@@ -120,5 +120,5 @@ pub(super) fn with(first: &Value, second: Value) -> Value {
 }
 
 /// What every operation on something inside a pool answers when the pool is not there.
-pub(super) const NO_POOL: &str = "ResourceNotFoundException: User pool us-east-1_Nowhere does not exist.";
-pub(super) const NOWHERE: &str = "us-east-1_Nowhere";
+pub(crate) const NO_POOL: &str = "ResourceNotFoundException: User pool us-east-1_Nowhere does not exist.";
+pub(crate) const NOWHERE: &str = "us-east-1_Nowhere";

@@ -60,6 +60,21 @@ async fn count(store: &Store) -> i64 {
 }
 
 #[tokio::test]
+async fn a_single_statement_needs_no_transaction_around_it() {
+    for engine in engines().await {
+        with_things(&engine.store).await;
+        let mut tx = engine.store.single().await.unwrap();
+        assert_eq!(insert(&mut tx, "one").await, 1);
+        assert_eq!(count(&engine.store).await, 1, "it has happened");
+        tx.commit().await.unwrap();
+        let mut tx = engine.store.begin().await.unwrap();
+        insert(&mut tx, "two").await;
+        drop(tx);
+        assert_eq!(count(&engine.store).await, 1, "a transaction after it can still be rolled back");
+    }
+}
+
+#[tokio::test]
 async fn every_column_type_comes_back_as_it_was_written() {
     for engine in engines().await {
         with_things(&engine.store).await;
@@ -293,7 +308,7 @@ async fn a_change_by_another_instance_is_seen_within_a_second() {
     let other = open(&engine.url, Durability::Relaxed).await.unwrap();
     let cache = engine.store.cache::<&str, i64>(10);
     let load = async || {
-        let row = cache.get_or_load(&"things", async { Ok(Some(count(&engine.store).await)) }).await;
+        let row = cache.get_or_load(&"things", || async { Ok(Some(count(&engine.store).await)) }).await;
         *row.unwrap().unwrap()
     };
     assert_eq!(load().await, 0);
@@ -315,4 +330,22 @@ async fn a_new_database_file_is_for_its_owner_only() {
         let mode = std::fs::metadata(format!("{path}{suffix}")).unwrap().permissions().mode();
         assert_eq!(mode & 0o077, 0, "{suffix}");
     }
+}
+
+/// Prefixes are ranges and cursors go on only where text is ordered by its bytes, whatever language the database speaks.
+#[tokio::test]
+async fn postgres_compares_text_by_its_bytes() {
+    let Some(engine) = postgres(Durability::Relaxed).await else { return };
+    let mut tx = engine.store.read().await.unwrap();
+    let spoken = tx
+        .sql(
+            "SELECT table_name::text || '.' || column_name::text
+             FROM information_schema.columns
+             WHERE table_schema = current_schema() AND data_type = 'text' AND table_name <> '_sqlx_migrations'
+                   AND collation_name IS DISTINCT FROM 'C'",
+        )
+        .all::<(String,)>()
+        .await
+        .unwrap();
+    assert!(spoken.is_empty(), "{spoken:?}");
 }

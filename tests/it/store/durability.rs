@@ -61,6 +61,17 @@ async fn reading_and_changing_nothing_wait_for_no_flush() {
 }
 
 #[tokio::test]
+async fn a_single_statement_is_durable_when_its_commit_returns() {
+    let engine = sqlite(Durability::Full).await;
+    with_counter(&engine.store).await;
+    let before = engine.store.flushes();
+    let mut tx = engine.store.single().await.unwrap();
+    assert_eq!(tx.sql("UPDATE counters SET n = 7").run().await.unwrap(), 1);
+    tx.commit().await.unwrap();
+    assert_eq!(engine.store.flushes(), before + 1);
+}
+
+#[tokio::test]
 async fn relaxed_commits_wait_for_no_flush() {
     let engine = sqlite(Durability::Relaxed).await;
     with_counter(&engine.store).await;
@@ -77,6 +88,7 @@ async fn a_commit_whose_log_was_taken_away_fails_and_so_does_everything_after_it
     tx.sql("UPDATE counters SET n = n + 1").run().await.unwrap();
     assert!(tx.commit().await.is_err());
     assert!(engine.store.begin().await.is_err());
+    assert!(engine.store.single().await.is_err());
     assert!(engine.store.health().await.is_err());
 }
 

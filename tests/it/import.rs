@@ -1,0 +1,126 @@
+//! `poolhouse.toml` applied: what it asks for becomes so, once.
+
+use std::{fs, path::Path};
+
+use poolhouse::{
+    config::{self, Config, Flags, Sources},
+    flows::{clients, groups, pools, users},
+    import, store,
+};
+
+use crate::api::town::{Town, towns};
+
+const FILE: &str = r#"
+[[pool]]
+id = "us-east-1_Import001"
+name = "import"
+settings = { AutoVerifiedAttributes = ["email"] }
+
+  [[pool.client]]
+  id = "1import"
+  name = "web"
+  settings = { ExplicitAuthFlows = ["ALLOW_USER_PASSWORD_AUTH"] }
+
+  [[pool.group]]
+  name = "admin"
+  precedence = 1
+
+  [[pool.user]]
+  username = "ann"
+  password = "First-1234"
+  groups = ["admin"]
+  attributes = { email = "ann@example.com", email_verified = "true" }
+
+  [pool.triggers]
+  PreTokenGeneration = "groups-to-scopes"
+"#;
+
+fn read(folder: &Path, text: &str) -> Result<Config, Vec<config::Mistake>> {
+    let file = folder.join("poolhouse.toml");
+    fs::write(&file, text).unwrap();
+    config::load(&Sources { file: Some(file), environment: Vec::new(), flags: Flags::default() })
+}
+
+async fn apply(town: &Town, text: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let config = read(folder.path(), text).unwrap();
+    assert_eq!(import::check(&config), []);
+    import::apply(&town.cx(), &config).await.unwrap();
+}
+
+async fn ann(town: &Town) -> poolhouse::domain::User {
+    users::find(&town.cx(), "us-east-1_Import001", "ann").await.unwrap().1
+}
+
+async fn knows(town: &Town, password: &str) -> bool {
+    let hash = ann(town).await.credential.password_hash.unwrap();
+    town.app.hasher.verify(password.into(), hash).await.unwrap()
+}
+
+#[tokio::test]
+async fn applying_twice_changes_nothing() {
+    for town in towns().await {
+        apply(&town, FILE).await;
+        let before = ann(&town).await;
+        apply(&town, FILE).await;
+        assert_eq!(ann(&town).await, before);
+        let mut tx = town.cx().read().await.unwrap();
+        let groups = store::groups::of_user(&mut tx, "us-east-1_Import001", &before.sub, "", 9).await.unwrap();
+        assert_eq!(groups[0].name, "admin");
+        assert!(knows(&town, "First-1234").await);
+    }
+}
+
+#[tokio::test]
+async fn a_password_that_its_user_changed_stays_until_the_file_changes_its_own() {
+    for town in towns().await {
+        apply(&town, FILE).await;
+        let (pool, user) = users::find(&town.cx(), "us-east-1_Import001", "ann").await.unwrap();
+        users::set_password(&town.cx(), &pool, &user, &"Chosen-1234".into(), true).await.unwrap();
+        apply(&town, FILE).await;
+        assert!(knows(&town, "Chosen-1234").await);
+        apply(&town, &FILE.replace("First-1234", "Second-1234")).await;
+        assert!(knows(&town, "Second-1234").await);
+    }
+}
+
+#[tokio::test]
+async fn what_the_file_no_longer_names_goes_only_when_it_is_asked_to() {
+    for town in towns().await {
+        apply(&town, FILE).await;
+        let smaller = FILE
+            .replace("1import", "2import")
+            .replace("name = \"admin\"\n  precedence", "name = \"staff\"\n  precedence");
+        let smaller = smaller.replace("groups = [\"admin\"]", "groups = [\"staff\"]");
+        apply(&town, &smaller).await;
+        let cx = town.cx();
+        let pool = "us-east-1_Import001";
+        assert_eq!(clients::all_ids(&cx, pool).await.unwrap(), ["1import", "2import"]);
+        assert_eq!(groups::all_names(&cx, pool).await.unwrap(), ["admin", "staff"]);
+        apply(&town, &format!("prune = true\n{smaller}")).await;
+        assert_eq!(clients::all_ids(&cx, pool).await.unwrap(), ["2import"]);
+        assert_eq!(groups::all_names(&cx, pool).await.unwrap(), ["staff"]);
+        assert_eq!(pools::all_ids(&cx).await.unwrap(), [pool]);
+    }
+}
+
+#[test]
+fn settings_are_judged_with_their_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let wrong = |setting: &str| {
+        let text = FILE.replace("AutoVerifiedAttributes = [\"email\"]", setting);
+        let said: Vec<_> =
+            import::check(&read(folder.path(), &text).unwrap()).iter().map(ToString::to_string).collect();
+        assert_eq!(said.len(), 1, "{said:?}");
+        said[0].rsplit_once("poolhouse.toml:").unwrap().1.to_owned()
+    };
+    assert_eq!(
+        wrong("AutoVerifedAttributes = [\"email\"]"),
+        "5: `AutoVerifedAttributes` is not a setting of CreateUserPool (did you mean `AutoVerifiedAttributes`?)"
+    );
+    assert!(
+        wrong("AutoVerifiedAttributes = [\"emial\"]").starts_with("5: Value '[emial]' at 'autoVerifiedAttributes'")
+    );
+    assert!(wrong("MfaConfiguration = \"ON\"").contains("is not built yet in Poolhouse"));
+    assert!(wrong("PoolName = \"x\"").starts_with("5: `PoolName` has a key of its own"));
+}
