@@ -3,6 +3,7 @@
 //! Nothing is decided here. What a program that embeds the server needs is [`Poolhouse`] and its [`Builder`].
 
 mod background;
+mod carry;
 mod health;
 mod issuers;
 mod listener;
@@ -233,5 +234,6 @@ fn router(app: &Arc<App>, metrics: Option<PrometheusHandle>, proxies: TrustedPro
     }
     router
         .layer(tower_http::catch_panic::CatchPanicLayer::new())
+        .layer(axum::middleware::from_fn_with_state(carry::room(), carry::through))
         .layer(axum::middleware::from_fn_with_state(Arc::new(proxies), observe::observe))
 }

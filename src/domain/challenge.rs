@@ -70,6 +70,8 @@ pub struct SrpAttempt {
     pub client_id: ClientId,
     /// The stored user name, or an invented one.
     pub username: String,
+    /// What was typed, in the form in which the pool compares names.
+    pub login: String,
     /// None when the user does not exist and the client hides that.
     pub sub: Option<Sub>,
     /// The client's public value, as it was sent.

@@ -37,17 +37,18 @@ pub async fn update(
     if let Some(name) = required {
         return Err(Error::InvalidParameter(format!("user.{name}: Attribute is required and cannot be deleted.\n")));
     }
-    check_flags(user, &given)?;
-    let unverified = changed_addresses(user, &given);
+
+    let mut tx = cx.begin().await?;
+    let mut user =
+        store::users::by_sub_for_update(&mut tx, &user.pool_id, &user.sub).await?.ok_or(Error::NoSuchUser)?;
+    // What changes is told from the user as they are now: two changes at once could otherwise leave another address verified.
+    check_flags(&user, &given)?;
+    let unverified = changed_addresses(&user, &given);
     let to_send: Vec<Medium> =
         unverified.iter().copied().filter(|medium| pool.auto_verifies(medium.attribute())).collect();
     if !to_send.is_empty() {
         codes::check_delivery(cx)?;
     }
-
-    let mut tx = cx.begin().await?;
-    let mut user =
-        store::users::by_sub_for_update(&mut tx, &user.pool_id, &user.sub).await?.ok_or(Error::NoSuchUser)?;
     for medium in &unverified {
         user.attributes.insert(verified_flag(*medium), "false".to_owned());
     }
@@ -64,7 +65,11 @@ pub async fn update(
     store::users::update(&mut tx, pool, &user).await?;
     let mut deliveries = Vec::new();
     for medium in to_send {
-        let delivery = codes::send(cx, &mut tx, pool, &user, verification_kind(medium), medium).await?;
+        let kind = verification_kind(medium);
+        if let Writer::Client(_) = writer {
+            codes::count_change(cx, &mut tx, &user, kind).await?;
+        }
+        let delivery = codes::send(cx, &mut tx, pool, &user, kind, medium).await?;
         deliveries.push((medium.attribute(), delivery));
     }
     tx.commit().await?;

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{Cx, directory, issue, issue::Issue};
 use crate::{
     domain::{
-        Client, Error, Pool, Result, Sub,
+        Client, Error, Pool, Result, Sub, User,
         grant::GrantSource,
         resource_server::{self, ADMIN_SCOPE},
         token::Tokens,
@@ -122,7 +122,12 @@ pub async fn still_signed_in(cx: &Cx, pool: &Pool, signed_in: &SignedIn) -> Resu
         return Ok(false);
     }
     let user = store::users::by_sub(&mut cx.read().await?, &pool.id, &signed_in.sub).await?;
-    Ok(user.is_some_and(|user| user.enabled && matches!(user.status, Status::Confirmed | Status::ExternalProvider)))
+    Ok(user.is_some_and(|user| user.enabled && may_stay(&user)))
+}
+
+/// Whether the account is in a state in which a sign-in of earlier counts.
+fn may_stay(user: &User) -> bool {
+    matches!(user.status, Status::Confirmed | Status::ExternalProvider)
 }
 
 /// Gives the client what it asked for.
@@ -212,6 +217,10 @@ impl Issuance<'_> {
         let user = user.ok_or(Error::CodeExpired)?;
         if !user.enabled {
             return Err(Error::UserDisabled);
+        }
+        // An administrator may have asked for a new password while the code was on its way.
+        if !may_stay(&user) {
+            return Err(Error::CodeExpired);
         }
         let issue = Issue {
             pool: self.pool,

@@ -74,11 +74,11 @@ pub async fn start(cx: &Cx, issue: Issue, auth_time: Time) -> Result<Tokens> {
     sign(cx, &issue, &grant, &claims_override, Some(refresh_token)).await
 }
 
-/// New tokens of an old grant, with a new refresh token where `rotated`.
-pub async fn renew(cx: &Cx, issue: Issue, grant: &Grant, rotated: bool) -> Result<Tokens> {
-    let changes = Changes::ask(cx, &issue).await?;
+/// New tokens of an old grant, with a new refresh token where `rotated`. What the groups and the trigger say was asked before
+/// the grant moved on: a trigger that fails costs nobody their refresh token.
+pub async fn renew(cx: &Cx, issue: Issue, changes: &Changes, grant: &Grant, rotated: bool) -> Result<Tokens> {
     let refresh_token = if rotated { Some(refresh_token(cx, grant)?) } else { None };
-    sign(cx, &issue, grant, &changes, refresh_token).await
+    sign(cx, &issue, grant, changes, refresh_token).await
 }
 
 /// The token of a machine: the client itself, without a user, a grant or anything in the database.
@@ -125,13 +125,13 @@ fn refresh_token(cx: &Cx, grant: &Grant) -> Result<String> {
 }
 
 /// What the groups and the trigger say about the tokens.
-struct Changes {
+pub struct Changes {
     groups: Membership,
     id_token: ClaimsOverride,
 }
 
 impl Changes {
-    async fn ask(cx: &Cx, issue: &Issue) -> Result<Self> {
+    pub async fn ask(cx: &Cx, issue: &Issue) -> Result<Self> {
         let mut groups = {
             let mut tx = cx.read().await?;
             let (pool_id, sub) = (&issue.pool.id, &issue.user.sub);

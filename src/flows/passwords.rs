@@ -61,21 +61,23 @@ async fn history_without(cx: &Cx, user: &User, password: &Secret, remembered: us
     Ok(known.into_iter().take(remembered - 1).collect())
 }
 
-/// Checks a password under the lock of its user. See [`Turns`] for what a flood of guesses gets.
-pub async fn verify(cx: &Cx, user: &User, password: &Secret) -> Result<()> {
+/// Checks a password under the lock of its user, and returns the hash that is kept of it: a new one where the cost was changed.
+/// See [`Turns`] for what a flood of guesses gets.
+pub async fn verify(cx: &Cx, user: &User, password: &Secret) -> Result<String> {
     let Some(hash) = user.credential.password_hash.clone() else {
         cx.app.hasher.decoy(password.clone()).await?;
         return Err(Error::WrongCredentials);
     };
     let guarded = async { Ok(cx.app.hasher.verify(password.clone(), hash.clone()).await?) };
     under_lock(cx, user, guarded).await?;
-    if cx.app.hasher.needs_rehash(&hash) {
-        let renewed = cx.app.hasher.hash(password.clone()).await?;
-        let mut tx = cx.begin().await?;
-        store::users::rehash(&mut tx, user, &hash, &renewed).await?;
-        tx.commit().await?;
+    if !cx.app.hasher.needs_rehash(&hash) {
+        return Ok(hash);
     }
-    Ok(())
+    let renewed = cx.app.hasher.hash(password.clone()).await?;
+    let mut tx = cx.begin().await?;
+    store::users::rehash(&mut tx, user, &hash, &renewed).await?;
+    tx.commit().await?;
+    Ok(renewed)
 }
 
 /// Lets `proof` decide whether the password is known, unless failures have locked the user. A failure counts; a success

@@ -24,7 +24,11 @@ pub async fn forgot(cx: &Cx, named: Named<'_>) -> Result<Delivery> {
         return Ok(named.invented_delivery());
     };
     if !user.enabled {
-        return if named.client.hides_users() { Ok(named.invented_delivery()) } else { Err(Error::UserDisabled) };
+        if !named.client.hides_users() {
+            return Err(Error::UserDisabled);
+        }
+        codes::count_request_of_nobody(cx, &named.pool, named.username, CodeKind::ForgotPassword).await?;
+        return Ok(named.invented_delivery());
     }
     if matches!(user.status, Status::ForceChangePassword | Status::ExternalProvider) {
         return Err(Error::CannotResetPassword);
@@ -63,24 +67,30 @@ pub fn recovery_medium(pool: &Pool, user: &User) -> Result<Medium> {
 }
 
 pub async fn confirm(cx: &Cx, named: Named<'_>, code: &str, password: &Secret) -> Result<()> {
-    let user = named.find(cx).await?.ok_or(Error::CodeExpired)?;
-    if !user.enabled {
-        return Err(if named.client.hides_users() { Error::CodeExpired } else { Error::UserDisabled });
-    }
-    // The policy is asked first: a password that is refused must not cost the code.
+    let found = named.find(cx).await?;
+    // The policy is asked first, whoever is meant: a password that is refused must not cost a guess, nor tell who exists.
     named.pool.settings.policies.password_policy.check(password.expose(), Asker::User)?;
-    let credential = passwords::credential(cx, &named.pool, &user, password, false, Asker::User).await?;
+    let user = match found {
+        Some(user) if user.enabled => user,
+        Some(_) if !named.client.hides_users() => return Err(Error::UserDisabled),
+        _ => {
+            let kind = CodeKind::ForgotPassword;
+            return codes::check_nobody(cx, &named.pool, named.username, kind).await;
+        }
+    };
     let code = codes::check(cx, &user, CodeKind::ForgotPassword, code).await?;
+    // Only who has the code learns what the history says of a password: without it that would be a way to guess.
+    let credential = passwords::credential(cx, &named.pool, &user, password, false, Asker::User).await?;
     let now = cx.now();
     let mut tx = cx.begin().await?;
     let user = store::users::by_sub_for_update(&mut tx, &user.pool_id, &user.sub).await?;
-    let mut user = user.ok_or(Error::CodeExpired)?;
+    let mut user = user.filter(|user| user.enabled).ok_or(Error::CodeExpired)?;
     codes::redeem(&mut tx, &user, &code).await?;
     user.status = Status::Confirmed;
     user.credential = credential;
     user.modified_at = now;
-    user.attributes.insert(format!("{}_verified", code.attribute), "true".to_owned());
-    claim_verified(&mut tx, &named.pool, &user, &code.attribute, false, now).await?;
+    user.attributes.insert(format!("{}_verified", code.attribute()), "true".to_owned());
+    claim_verified(&mut tx, &named.pool, &user, code.attribute(), false, now).await?;
     store::users::update(&mut tx, &named.pool, &user).await?;
     store::users::set_credential(&mut tx, &user).await?;
     Ok(tx.commit().await?)

@@ -5,11 +5,12 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::{
     Cx, client_proof, issue,
-    issue::{Issue, RefreshClaims},
+    issue::{Changes, Issue, RefreshClaims},
 };
 use crate::{
     domain::{Client, Error, Grant, Pool, Result, User, error::RefreshTokenFault, token::Tokens, user::Status},
     hooks::TokenSource,
+    kit::clock::Time,
     store,
 };
 
@@ -41,18 +42,32 @@ pub async fn refresh(cx: &Cx, refresh: Refresh<'_>) -> Result<Tokens> {
     if let Proof::SecretHash(hash) = refresh.proof {
         client_proof::check_secret_hash_at_refresh(&refresh.client, &user.username, hash)?;
     }
-    let (grant, rotated) = rotate(cx, &refresh.client, grant, &claims).await?;
+    check_generation(&refresh.client, &grant, &claims, cx.now())?;
     let issue = Issue {
         scopes: grant.scopes.clone(),
         source: grant.source,
         pool: refresh.pool,
-        client: refresh.client,
+        client: Arc::clone(&refresh.client),
         user,
         trigger: TokenSource::RefreshTokens,
         nonce: None,
         client_metadata: refresh.metadata,
     };
-    issue::renew(cx, issue, &grant, rotated).await
+    let changes = Changes::ask(cx, &issue).await?;
+    let (grant, rotated) = rotate(cx, &refresh.client, grant, &claims).await?;
+    issue::renew(cx, issue, &changes, &grant, rotated).await
+}
+
+/// Refuses a token that another one has replaced, before anybody is asked anything.
+fn check_generation(client: &Client, grant: &Grant, claims: &RefreshClaims, now: Time) -> Result<()> {
+    if claims.generation == grant.generation {
+        return Ok(());
+    }
+    let rotation = client.settings.refresh_token_rotation.filter(|_| client.rotates_refresh_tokens());
+    // A client that no longer rotates: only the newest token of the time when it did still counts.
+    let rotation = rotation.ok_or(Error::RefreshToken(RefreshTokenFault::Revoked))?;
+    let is_late = within_grace(grant.clone(), claims, rotation.retry_grace_period_seconds, now).is_none();
+    if is_late { Err(Error::RefreshToken(RefreshTokenFault::Reused)) } else { Ok(()) }
 }
 
 /// The grant of a refresh token that was given to this client and still counts.
@@ -81,14 +96,12 @@ async fn living_user(cx: &Cx, grant: &Grant) -> Result<User> {
     }
 }
 
-/// Moves a rotating grant on to its next generation. The token before the present one works for the client's grace period;
+/// Moves a rotating grant on to its next generation, after [`check_generation`]. The token before the present one works for the client's grace period;
 /// one that is older, or comes later, has been copied by somebody.
 async fn rotate(cx: &Cx, client: &Client, grant: Grant, claims: &RefreshClaims) -> Result<(Grant, bool)> {
     let reused = || Error::RefreshToken(RefreshTokenFault::Reused);
     let Some(rotation) = client.settings.refresh_token_rotation.filter(|_| client.rotates_refresh_tokens()) else {
-        // A client that no longer rotates: only the newest token of the time when it did still counts.
-        let revoked = Error::RefreshToken(RefreshTokenFault::Revoked);
-        return if claims.generation == grant.generation { Ok((grant, false)) } else { Err(revoked) };
+        return Ok((grant, false));
     };
     let now = cx.now();
     if claims.generation == grant.generation {
@@ -110,12 +123,7 @@ async fn rotate(cx: &Cx, client: &Client, grant: Grant, claims: &RefreshClaims) 
 }
 
 /// During its grace the token before the present one gets the present generation again: there is never a second chain.
-fn within_grace(
-    grant: Grant,
-    claims: &RefreshClaims,
-    grace_seconds: u32,
-    now: crate::kit::clock::Time,
-) -> Option<(Grant, bool)> {
+fn within_grace(grant: Grant, claims: &RefreshClaims, grace_seconds: u32, now: Time) -> Option<(Grant, bool)> {
     let is_previous = claims.generation.checked_add(1) == Some(grant.generation);
     let until = grant.rotated_at?.plus(Duration::from_secs(u64::from(grace_seconds)));
     (is_previous && now < until).then_some((grant, true))

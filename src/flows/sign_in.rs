@@ -335,12 +335,14 @@ async fn begin_srp(cx: &Cx, door: &Door, username: &str, srp_a: String) -> Resul
     if found.is_none() && !door.client.hides_users() {
         return Err(Error::NoSuchUser);
     }
+    // However a name is written, it is one name: with another look each time, nobody would be told from somebody.
+    let name = store::users::key(&door.pool, username);
     // Somebody without a password, and somebody who does not exist, are shown invented values that stay the same.
     let verifier = found.as_ref().and_then(|user| user.credential.srp.clone()).unwrap_or_else(|| {
-        let fake = srp::fake_verifier(&cx.app.sealer, &door.pool.id, username);
+        let fake = srp::fake_verifier(&cx.app.sealer, &door.pool.id, &name);
         SrpVerifier { salt: fake.salt.to_vec(), verifier: fake.v }
     });
-    let shown = found.as_ref().map_or_else(|| fake_username(cx, door, username), |user| user.username.clone());
+    let shown = found.as_ref().map_or_else(|| fake_username(cx, door, &name), |user| user.username.clone());
     let exponent = cx.random().bytes::<32>();
     let v = verifier.verifier;
     let srp_b = tokio::task::spawn_blocking(move || srp::challenge(&v, &exponent))
@@ -352,6 +354,7 @@ async fn begin_srp(cx: &Cx, door: &Door, username: &str, srp_a: String) -> Resul
         pool_id: door.pool.id.clone(),
         client_id: door.client.id.clone(),
         username: shown.clone(),
+        login: name,
         sub: found.map(|user| user.sub),
         srp_a,
         srp_b: BASE64_STANDARD.encode(exponent),
@@ -400,7 +403,7 @@ async fn verify_srp(cx: &Cx, door: &Door, proof: Proof) -> Result<Outcome> {
     // The state is told at this step, and the password's proof decides nothing before it.
     let Some(user) = user else {
         let work = async { proves(cx, &attempt, None, &proof).await.map(drop) };
-        passwords::nobody_under_lock(cx, &door.pool, &attempt.username, work).await?;
+        passwords::nobody_under_lock(cx, &door.pool, &attempt.login, work).await?;
         return Err(wrong());
     };
     check_state(&user)?;

@@ -197,7 +197,9 @@ impl Named<'_> {
 }
 
 pub async fn confirm(cx: &Cx, named: Named<'_>, code: &str, force_alias: bool) -> Result<()> {
-    let user = named.find(cx).await?.ok_or(Error::CodeExpired)?;
+    let Some(user) = named.find(cx).await? else {
+        return codes::check_nobody(cx, &named.pool, named.username, CodeKind::SignUp).await;
+    };
     if user.status != Status::Unconfirmed {
         return Err(Error::CannotConfirm(user.status));
     }
@@ -212,8 +214,8 @@ pub async fn confirm(cx: &Cx, named: Named<'_>, code: &str, force_alias: bool) -
     }
     user.status = Status::Confirmed;
     user.modified_at = now;
-    user.attributes.insert(format!("{}_verified", code.attribute), "true".to_owned());
-    claim_verified(&mut tx, &named.pool, &user, &code.attribute, force_alias, now).await?;
+    user.attributes.insert(format!("{}_verified", code.attribute()), "true".to_owned());
+    claim_verified(&mut tx, &named.pool, &user, code.attribute(), force_alias, now).await?;
     store::users::update(&mut tx, &named.pool, &user).await?;
     Ok(tx.commit().await?)
 }

@@ -181,16 +181,16 @@ pub async fn change_password(
     previous: Option<&Secret>,
     proposed: &Secret,
 ) -> Result<()> {
-    match previous {
-        Some(previous) => passwords::verify(cx, user, previous).await?,
+    let proven = match previous {
+        Some(previous) => Some(passwords::verify(cx, user, previous).await?),
         // Only somebody without a password may leave it out.
-        None if user.credential.password_hash.is_none() => {}
+        None if user.credential.password_hash.is_none() => None,
         None => return Err(Error::WrongCredentials),
-    }
+    };
     let credential = passwords::credential(cx, pool, user, proposed, false, Asker::User).await?;
     let mut tx = cx.begin().await?;
     let mut current = store::users::by_sub_for_update(&mut tx, &pool.id, &user.sub).await?.ok_or(Error::NoSuchUser)?;
-    if current.credential.password_hash != user.credential.password_hash {
+    if current.credential.password_hash != proven {
         // Somebody else has set another one since this one was proven.
         return Err(Error::WrongCredentials);
     }

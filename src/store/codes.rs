@@ -92,6 +92,17 @@ pub async fn count_attempt(tx: &mut Tx, subject: &str, now: Time, ends_at: Time)
     Ok(row.count)
 }
 
+/// Whether `subject` was counted in a window that has not ended.
+pub async fn is_counting(tx: &mut Tx, subject: &str, now: Time) -> Result<bool> {
+    let row = tx
+        .sql("SELECT count FROM attempt WHERE subject = $1 AND ends_at > $2")
+        .bind(subject)
+        .bind(now.millis())
+        .optional::<AttemptRow>()
+        .await?;
+    Ok(row.is_some_and(|row| row.count > 0))
+}
+
 row! {
     struct NobodyRow {
         count: i64,

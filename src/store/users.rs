@@ -250,7 +250,8 @@ pub async fn by_sub_for_update(tx: &mut Tx, pool_id: &str, sub: &str) -> Result<
     by_sub(tx, pool_id, sub).await
 }
 
-/// Finds by user name, by alias, or by `sub`: in this order, in one statement.
+/// Finds by user name, by `sub`, by address, or by preferred user name: in this order, in one statement. The last is what
+/// users choose without proof, so it never stands before what another one is known by.
 pub async fn by_login(tx: &mut Tx, pool: &Pool, login: &str) -> Result<Option<User>> {
     let sealer = tx.sealer().clone();
     let rows = tx
@@ -261,14 +262,14 @@ pub async fn by_login(tx: &mut Tx, pool: &Pool, login: &str) -> Result<Option<Us
              UNION ALL
              SELECT ",
             columns!("u"),
-            ", 2 AS rank
+            ", CASE WHEN a.name = 'preferred_username' THEN 4 ELSE 3 END AS rank
              FROM user_alias a
              JOIN pool_user u ON u.pool_id = a.pool_id AND u.sub = a.sub
              WHERE a.pool_id = $1 AND a.name IN ('email', 'phone_number', 'preferred_username') AND a.value = $2
              UNION ALL
              SELECT ",
             columns!("u"),
-            ", 3 AS rank FROM pool_user u WHERE u.pool_id = $1 AND u.sub = $3
+            ", 2 AS rank FROM pool_user u WHERE u.pool_id = $1 AND u.sub = $3
              ORDER BY rank
              LIMIT 1"
         ))

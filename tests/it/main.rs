@@ -4,6 +4,7 @@
 mod api;
 mod app;
 mod documents;
+mod flows;
 mod gateway;
 mod import;
 mod oauth;
