@@ -106,6 +106,11 @@ impl Drop for Process {
 }
 
 impl Cpu {
+    /// Since the start of the process, in threads that still run.
+    pub fn total(&self) -> Duration {
+        Duration::from_nanos(self.threads.values().sum())
+    }
+
     /// To the nanosecond, unless a thread ended meanwhile and took its count along.
     pub fn since(&self, before: &Self) -> Duration {
         if before.threads.keys().all(|thread| self.threads.contains_key(thread)) {

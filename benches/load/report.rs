@@ -5,7 +5,7 @@ use std::{fmt, path::Path, time::Duration};
 use anyhow::Context;
 use serde_json::{Value, json};
 
-use crate::{client::Run, limits::Limits, process::Memory, scenarios::Scenario};
+use crate::{client::Run, limits::Limits, process::Memory, scenarios::Scenario, server::Start};
 
 /// One scenario in one round.
 #[derive(Clone, Copy, Debug)]
@@ -39,9 +39,8 @@ struct Row {
 }
 
 pub struct Starts {
-    /// From the start of the process to the first answer.
-    pub existing: Vec<Duration>,
-    pub fresh: Vec<Duration>,
+    pub existing: Vec<Start>,
+    pub fresh: Vec<Start>,
     /// Two seconds after a start with an existing database.
     pub memory: Memory,
 }
@@ -107,7 +106,7 @@ impl Report {
             marks.extend(value.map(|value| Mark { name: name.to_owned(), value, unit, first, goal }));
         };
         let starts = self.starts.as_ref();
-        let millis = |times: &[Duration]| median(times.iter().map(|time| micros(*time) / 1000.0));
+        let millis = |starts: &[Start]| median(starts.iter().map(|start| micros(start.time) / 1000.0));
         mark("start, existing database", starts.map(|s| millis(&s.existing)), "ms", Some(30.0), 15.0);
         mark("start, new database", starts.map(|s| millis(&s.fresh)), "ms", None, 150.0);
         let idle = starts.map(|starts| megabytes(starts.memory.resident));
@@ -140,16 +139,18 @@ impl Report {
         };
         for connections in [1, 8, 64] {
             let value = ratio("gateway: http", "gateway: nginx, plain proxy", connections);
-            mark(&format!("gateway / nginx, {connections} connections"), value, "×", Some(1.5), 1.0);
+            mark(&format!("gateway / nginx, at {connections}"), value, "×", Some(1.5), 1.0);
         }
         let value = ratio("gateway: http, with access log", "gateway: nginx, with access log", 8);
-        mark("the same with access logs, 8 connections", value, "×", Some(1.5), 1.0);
+        mark("the same with access logs, at 8", value, "×", Some(1.5), 1.0);
         marks
     }
 
     pub fn json(&self) -> Value {
         let memory = |memory: Option<Memory>| memory.map(|memory| json!([memory.resident, memory.private]));
-        let seconds = |times: &[Duration]| times.iter().map(Duration::as_secs_f64).collect::<Vec<_>>();
+        let seconds = |starts: &[Start]| {
+            starts.iter().map(|start| [start.time.as_secs_f64(), start.cpu.as_secs_f64()]).collect::<Vec<_>>()
+        };
         json!({
             "machine": self.machine,
             "noise": self.noise(),
@@ -160,7 +161,7 @@ impl Report {
                 "argon2id_1024_1": self.limit(|limits| limits.hash),
                 "argon2id_19456_2": self.limit(|limits| limits.owasp_hash),
             },
-            "start_seconds": self.starts.as_ref().map(|starts| json!({
+            "start_seconds_and_cpu": self.starts.as_ref().map(|starts| json!({
                 "existing": seconds(&starts.existing), "fresh": seconds(&starts.fresh),
             })),
             "memory_bytes_resident_private": {
@@ -205,6 +206,12 @@ impl fmt::Display for Report {
         )?;
         if let Some(starts) = &self.starts {
             writeln!(f, "idle: {}", starts.memory)?;
+            for (what, starts) in [("an existing", &starts.existing), ("a new", &starts.fresh)] {
+                let times = starts.iter().map(|start| micros(start.time) / 1000.0);
+                let (least, most) = (times.clone().fold(f64::INFINITY, f64::min), times.fold(0.0, f64::max));
+                let cpu = median(starts.iter().map(|start| micros(start.cpu) / 1000.0));
+                writeln!(f, "start with {what} database: {least:.1} to {most:.1} ms, {cpu:.1} ms of CPU time")?;
+            }
         }
         for (when, memory) in [("before load", self.idle), ("after load", self.loaded)] {
             if let Some(memory) = memory {

@@ -19,8 +19,8 @@ const HOOKED_POOL: &str = "us-east-1_Load00002";
 const HOOKED_CLIENT: &str = "3load6789012345678901234567";
 const PASSWORD: &str = "Password-1234";
 
-/// Users of the pool without a trigger.
-const USERS: usize = 4;
+/// Users of the pool without a trigger: as many as there are connections, for two sign-ins of one user wait for each other.
+const USERS: usize = 8;
 /// Different tokens of one kind.
 const TOKENS: usize = 256;
 const CONNECTIONS: [usize; 3] = [1, 8, 64];

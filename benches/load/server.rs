@@ -33,8 +33,15 @@ pub struct Poolhouse {
     pub process: Process,
     pub main: SocketAddr,
     pub gateway: SocketAddr,
-    /// From the start of the process to the first 200.
-    answered_after: Duration,
+    pub start: Start,
+}
+
+/// From the start of a process to its first 200.
+#[derive(Clone, Copy, Debug)]
+pub struct Start {
+    pub time: Duration,
+    /// CPU time, which other work on the machine does not stretch.
+    pub cpu: Duration,
 }
 
 pub struct Nginx {
@@ -60,10 +67,10 @@ impl Poolhouse {
         Ok(Prepared { binary: binary.to_owned(), folder, filter, main, gateway })
     }
 
-    /// Stops the server, and says how long its start took.
-    pub fn stop(mut self) -> anyhow::Result<Duration> {
+    /// Stops the server, and says what its start took.
+    pub fn stop(mut self) -> anyhow::Result<Start> {
         self.process.stop()?;
-        Ok(self.answered_after)
+        Ok(self.start)
     }
 }
 
@@ -79,8 +86,9 @@ impl Prepared {
         let mut process = Process::spawn("poolhouse", &mut command)?;
         let discovery = request("GET", &scenarios::discovery_path(), &[], "");
         let answered = wait(&mut process, self.main, &discovery, began).await;
-        let answered_after = answered.with_context(|| fs::read_to_string(&log).unwrap_or_default())?;
-        Ok(Poolhouse { process, main: self.main, gateway: self.gateway, answered_after })
+        let time = answered.with_context(|| fs::read_to_string(&log).unwrap_or_default())?;
+        let start = Start { time, cpu: process.cpu()?.total() };
+        Ok(Poolhouse { process, main: self.main, gateway: self.gateway, start })
     }
 }
 
