@@ -74,7 +74,13 @@ pub async fn create(cx: &Cx, create: Create) -> Result<User> {
     for medium in [Medium::Email, Medium::Sms] {
         if user.has_verified(medium.attribute()) {
             let (name, now) = (medium.attribute(), cx.now());
-            sign_up::claim_verified(&mut tx, &pool, &user, name, force_alias, now).await?;
+            // The service declares no AliasExistsException here.
+            sign_up::claim_verified(&mut tx, &pool, &user, name, force_alias, now).await.map_err(
+                |error| match error {
+                    Error::AliasExists(name) => Error::AccountExists(name),
+                    other => other,
+                },
+            )?;
         }
     }
     for medium in media {

@@ -8,7 +8,7 @@ use crate::{
         Operation,
         shapes::{Attribute, CodeDeliveryDetails, Empty, attributes_from, listed},
     },
-    domain::{Result, token},
+    domain::{Error, Result, error::AccessTokenFault, token},
     flows::{
         Cx,
         attributes::{self, Writer},
@@ -147,7 +147,8 @@ impl Operation for ChangePassword {
     }
 }
 
-/// Ends every sign-in of the user, this one too.
+/// Ends every sign-in of the user, this one too. Of a user who is gone they have ended: the service declares no
+/// UserNotFoundException here.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct GlobalSignOut {
@@ -158,7 +159,10 @@ impl Operation for GlobalSignOut {
     type Output = Empty;
 
     async fn run(self, cx: Cx) -> Result<Empty> {
-        let bearer = bearer::self_service(&cx, &self.access_token).await?;
+        let bearer = bearer::self_service(&cx, &self.access_token).await.map_err(|error| match error {
+            Error::NoSuchUser => Error::AccessToken(AccessTokenFault::Revoked),
+            other => other,
+        })?;
         revoke::everything_of(&cx, &bearer.user).await?;
         Ok(Empty {})
     }

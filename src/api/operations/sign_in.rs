@@ -143,6 +143,8 @@ impl Operation for GetTokensFromRefreshToken {
         let tokens = refresh::refresh(&cx, request).await.map_err(|error| match error {
             // This operation ends the sentence with a period, the older flow does not.
             Error::RefreshToken(RefreshTokenFault::Invalid) => Error::RefreshToken(RefreshTokenFault::InvalidSentence),
+            // It declares no exception for these states.
+            Error::UserNotConfirmed | Error::PasswordResetRequired => Error::RefreshToken(RefreshTokenFault::Revoked),
             other => other,
         })?;
         Ok(AuthOutput { challenge_parameters: None, ..AuthOutput::of_tokens(tokens) })

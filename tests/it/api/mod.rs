@@ -1,7 +1,20 @@
 //! The API's operations, as a signed call sees them, on every engine at hand.
 
+mod admin_users;
 mod clients;
+mod existence;
 mod groups;
+mod hooks;
+mod list_users;
+mod people;
 mod pools;
+mod recover;
+mod refresh;
 mod resource_servers;
+mod self_service;
+mod sessions_and_lockout;
+mod sign_in;
+mod sign_up;
+mod signatures;
+mod srp;
 pub(crate) mod town;

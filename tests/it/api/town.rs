@@ -32,13 +32,18 @@ pub(crate) struct Town {
 
 /// A town of its own on each engine.
 pub(crate) async fn towns() -> Vec<Town> {
-    engines().await.into_iter().map(Town::on).collect()
+    towns_with(|_| {}).await
+}
+
+/// Towns that stand on other parts than the usual ones.
+pub(super) async fn towns_with(change: impl Fn(&mut Parts)) -> Vec<Town> {
+    engines().await.into_iter().map(|engine| Town::on(engine, &change)).collect()
 }
 
 impl Town {
-    fn on(engine: Engine) -> Self {
+    fn on(engine: Engine, change: impl Fn(&mut Parts)) -> Self {
         let store = engine.store.clone();
-        let app = App::new(Parts {
+        let mut parts = Parts {
             clock: Clock::frozen(Time::from_seconds(1_800_000_000)),
             random: Random::seeded(7),
             sealer: sealer(),
@@ -54,26 +59,36 @@ impl Town {
                 admin_keys: Vec::new(),
             },
             store,
-        });
-        Self { app: Arc::new(app), _engine: engine }
+        };
+        change(&mut parts);
+        Self { app: Arc::new(App::new(parts)), _engine: engine }
     }
 
     pub(crate) fn cx(&self) -> Cx {
         Cx::new(Arc::clone(&self.app), "us-east-1", "test".into())
     }
 
-    async fn send(&self, operation: &str, input: &Value) -> (u16, Value) {
-        let request = Request::post("/")
-            .header("content-type", "application/x-amz-json-1.1")
-            .header("x-amz-target", format!("AWSCognitoIdentityProviderService.{operation}"))
-            .header("x-amz-date", "20270115T080000Z")
-            .header(
+    /// A call as clients make it: signed by any key at administrator operations, unsigned at public ones.
+    pub(super) async fn send(&self, operation: &str, input: &Value) -> (u16, Value) {
+        let is_public = MODEL.operation(operation).unwrap().public;
+        let signature: &[(&str, &str)] = &[
+            ("x-amz-date", "20270115T080000Z"),
+            (
                 "authorization",
                 "AWS4-HMAC-SHA256 Credential=AKID/20270115/us-east-1/cognito-idp/aws4_request, \
                  SignedHeaders=host;x-amz-date, Signature=00",
-            )
-            .body(Body::from(input.to_string()))
-            .unwrap();
+            ),
+        ];
+        self.send_with(operation, input, if is_public { &[] } else { signature }).await
+    }
+
+    /// A call with exactly these further headers.
+    pub(super) async fn send_with(&self, operation: &str, input: &Value, headers: &[(&str, &str)]) -> (u16, Value) {
+        let request = Request::post("/")
+            .header("content-type", "application/x-amz-json-1.1")
+            .header("x-amz-target", format!("AWSCognitoIdentityProviderService.{operation}"));
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        let request = request.body(Body::from(input.to_string())).unwrap();
         let response = api::router().with_state(Arc::clone(&self.app)).oneshot(request).await.unwrap();
         let status = response.status().as_u16();
         let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
