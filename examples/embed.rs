@@ -13,9 +13,9 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use poolhouse::{
+    Poolhouse,
     config::{self, Sources},
     hooks::{ClaimsOverride, Event, Hook, PreTokenGeneration, PreTokenGenerationResponse},
-    server::Poolhouse,
 };
 
 /// Knows in which department somebody works.

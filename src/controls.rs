@@ -12,11 +12,16 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{any, get, post},
 };
-use http::StatusCode;
+use http::{StatusCode, header, uri::Authority};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::{domain::message::Message, flows::App, kit::clock::Time, store};
+use crate::{
+    domain::message::Message,
+    flows::App,
+    kit::{clock::Time, host::is_this_machine},
+    store,
+};
 
 const MOST_MESSAGES: i64 = 100;
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
@@ -43,13 +48,11 @@ async fn from_this_machine(request: Request, next: Next) -> Response {
     }
 }
 
+/// A page of another site could be sent here by a name of its own that resolves to this machine.
 fn names_this_machine(request: &Request) -> bool {
-    let host = request.uri().host().or_else(|| request.headers().get("host")?.to_str().ok());
-    let name = host
-        .map(|host| host.rsplit_once(':').map_or(host, |(name, port)| if port.contains(']') { host } else { name }));
-    name.is_some_and(|name| {
-        name == "localhost" || name.ends_with(".localhost") || name == "127.0.0.1" || name == "[::1]"
-    }) && !request.headers().contains_key("origin")
+    let given = request.uri().authority().cloned();
+    let named = given.or_else(|| request.headers().get(header::HOST)?.to_str().ok()?.parse::<Authority>().ok());
+    named.is_some_and(|authority| is_this_machine(authority.host())) && !request.headers().contains_key(header::ORIGIN)
 }
 
 async fn not_built(request: Request) -> Response {

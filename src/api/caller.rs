@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     config::{Mode, admin::AccessKey},
-    kit::clock::Time,
+    kit::{clock::Time, host::is_this_machine},
 };
 
 /// What is known about the one who calls.
@@ -56,6 +56,5 @@ impl Gate<'_> {
 fn comes_from_abroad(head: &Parts) -> bool {
     let Some(origin) = head.headers.get(header::ORIGIN) else { return false };
     let origin = origin.to_str().ok().and_then(|origin| origin.parse::<Uri>().ok());
-    let is_here = |host: &str| matches!(host, "localhost" | "127.0.0.1" | "[::1]") || host.ends_with(".localhost");
-    !origin.as_ref().and_then(Uri::host).is_some_and(is_here)
+    !origin.as_ref().and_then(Uri::host).is_some_and(is_this_machine)
 }

@@ -1,7 +1,9 @@
 //! AWS JSON 1.1 over HTTP: headers, the body and its limit, the envelope of answers and errors, and cross-origin calls.
 //!
-//! Every refusal has status 400 so that no SDK repeats it, save a body that is too large (413) and a fault of ours (500).
+//! Every refusal has status 400 so that no SDK repeats it, save a body that is too large (413) or too slow (408) and a fault of ours (500).
 //! <https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html>
+
+use std::time::Duration;
 
 use axum::{
     body::{Body, Bytes},
@@ -13,6 +15,8 @@ use serde_json::{Value, json};
 
 /// The largest body that is read.
 pub(super) const LARGEST_BODY: usize = 1024 * 1024;
+/// A body that takes longer is given up.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.1");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
@@ -35,6 +39,9 @@ pub(super) enum Fault {
     /// The body broke off.
     #[error("body could not be read")]
     Broken,
+    /// The body did not arrive in time.
+    #[error("body is too slow")]
+    Slow,
     /// The body is not JSON, or has another type than the shape, which the text says.
     #[error("body does not deserialize: {0:?}")]
     Serialization(Option<String>),
@@ -80,6 +87,10 @@ impl Fault {
                     format!("Request is larger than {LARGEST_BODY} bytes."),
                 )
             },
+            Self::Slow => Exception {
+                status: StatusCode::REQUEST_TIMEOUT,
+                ..Exception::refusal("RequestTimeoutException", "The request's body did not arrive in time.")
+            },
             Self::Broken | Self::Serialization(None) => bare("SerializationException"),
             Self::Serialization(Some(text)) => Exception::refusal("SerializationException", text),
             Self::MissingAuthenticationToken => {
@@ -96,7 +107,8 @@ impl Fault {
 
     /// Names that the model does not declare, because they come from in front of the service.
     #[cfg(test)]
-    pub(super) const NAMES: [&str; 7] = [
+    pub(super) const NAMES: [&str; 8] = [
+        "RequestTimeoutException",
         "UnknownOperationException",
         "RequestEntityTooLargeException",
         "SerializationException",
@@ -118,7 +130,8 @@ pub(super) async fn read(head: &Parts, body: Body) -> Result<Bytes, Fault> {
     if !is_amz_json(&head.headers) {
         return Err(Fault::ContentType);
     }
-    axum::body::to_bytes(body, LARGEST_BODY).await.map_err(|error| {
+    let whole = tokio::time::timeout(BODY_TIMEOUT, axum::body::to_bytes(body, LARGEST_BODY)).await;
+    whole.map_err(|_| Fault::Slow)?.map_err(|error| {
         let is_too_large = std::error::Error::source(&error)
             .is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>);
         if is_too_large { Fault::TooLarge } else { Fault::Broken }

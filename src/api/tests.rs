@@ -412,3 +412,25 @@ async fn in_development_a_page_of_another_machine_administers_nothing() {
         assert_eq!(from(origin).await.error().0, "UnrecognizedClientException", "{origin}");
     }
 }
+
+/// The body of a client that says nothing more.
+struct Silence;
+
+impl http_body::Body for Silence {
+    type Data = axum::body::Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<Self::Data>, Self::Error>>> {
+        std::task::Poll::Pending
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_does_not_come_is_given_up() {
+    let (head, body) = call("GetGroup").body(Body::new(Silence)).unwrap().into_parts();
+    let fault = protocol::read(&head, body).await.unwrap_err();
+    assert_eq!((fault.clone(), fault.exception().status), (Fault::Slow, StatusCode::REQUEST_TIMEOUT));
+}

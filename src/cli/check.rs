@@ -7,8 +7,17 @@ use crate::config::Sources;
 
 pub(super) fn run(sources: Sources) -> Result<(), Failure> {
     let config = super::load(&sources)?;
-    let (pools, functions, apis) = (config.pools.len(), config.functions.len(), config.apis.len());
     // Nobody is left to tell when the terminal is gone.
-    let _ = writeln!(io::stdout(), "no mistakes: {pools} pools, {functions} functions, {apis} APIs");
+    let _ = writeln!(
+        io::stdout(),
+        "no mistakes: {}, {}, {}",
+        counted(config.pools.len(), "pool"),
+        counted(config.functions.len(), "function"),
+        counted(config.apis.len(), "API")
+    );
     Ok(())
+}
+
+fn counted(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }

@@ -1,6 +1,7 @@
 //! Ground: time, chance, names and words. Knows nobody above it and does no IO.
 
 pub mod clock;
+pub mod host;
 pub mod ids;
 pub mod random;
 pub mod secret;

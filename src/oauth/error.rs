@@ -68,6 +68,7 @@ impl From<FormFault> for Failure {
     fn from(fault: FormFault) -> Self {
         let status = match fault {
             FormFault::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            FormFault::Slow => StatusCode::REQUEST_TIMEOUT,
             FormFault::Encoded => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             FormFault::Malformed => StatusCode::BAD_REQUEST,
         };

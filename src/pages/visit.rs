@@ -62,6 +62,7 @@ impl Visit {
         }
         let form = limits::form(request).await.map_err(|fault| match fault {
             FormFault::TooLarge => error::plain(app, StatusCode::PAYLOAD_TOO_LARGE),
+            FormFault::Slow => error::plain(app, StatusCode::REQUEST_TIMEOUT),
             FormFault::Encoded => error::plain(app, StatusCode::UNSUPPORTED_MEDIA_TYPE),
             FormFault::Malformed => error::plain(app, StatusCode::BAD_REQUEST),
         })?;

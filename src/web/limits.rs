@@ -1,5 +1,7 @@
 //! How much a request may bring, looked at before anything is parsed.
 
+use std::time::Duration;
+
 use axum::{body, extract::Request};
 use http::{HeaderMap, header};
 
@@ -7,6 +9,8 @@ use super::parameters::Parameters;
 
 /// Far above what a password form or a token request needs.
 pub const MOST_BODY_BYTES: usize = 64 * 1024;
+/// A form that takes longer to arrive is given up.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Of a query: room for a long state and many scopes.
 pub const MOST_QUERY_BYTES: usize = 16 * 1024;
 
@@ -14,6 +18,8 @@ pub const MOST_QUERY_BYTES: usize = 16 * 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FormFault {
     TooLarge,
+    /// It did not arrive in time.
+    Slow,
     /// The body is compressed: nothing here unpacks.
     Encoded,
     /// Another media type or character set, or no text.
@@ -33,7 +39,8 @@ pub async fn form(request: Request) -> Result<Parameters, FormFault> {
     if !is_form(headers) {
         return Err(FormFault::Malformed);
     }
-    let body = body::to_bytes(request.into_body(), MOST_BODY_BYTES).await.map_err(|error| {
+    let whole = tokio::time::timeout(BODY_TIMEOUT, body::to_bytes(request.into_body(), MOST_BODY_BYTES)).await;
+    let body = whole.map_err(|_| FormFault::Slow)?.map_err(|error| {
         let source = std::error::Error::source(&error);
         let too_large = source.is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>);
         if too_large { FormFault::TooLarge } else { FormFault::Malformed }

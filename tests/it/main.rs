@@ -3,6 +3,7 @@
 
 mod api;
 mod app;
+mod controls;
 mod documents;
 mod flows;
 mod gateway;
