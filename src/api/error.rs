@@ -50,6 +50,9 @@ pub fn exception(error: &Error) -> Exception {
         Error::UsernameExists(Asker::SignUp | Asker::User) => ("UsernameExistsException", "User already exists".into()),
         Error::AccountExists(attribute) => ("UsernameExistsException", account_exists(attribute)),
         Error::AliasExists(attribute) => ("AliasExistsException", account_exists(attribute)),
+        Error::AliasConfirmed(attribute) => {
+            ("AliasExistsException", format!("An account with the {attribute} already exists."))
+        }
         Error::ResourceServerExists { identifier, pool } => {
             (INVALID_PARAMETER, format!("{identifier} already exists in user pool {pool}."))
         }

@@ -286,6 +286,7 @@ fn every_error() -> Vec<Error> {
         Error::GroupExists,
         Error::AccountExists("email"),
         Error::AliasExists("email"),
+        Error::AliasConfirmed("email"),
         Error::ResourceServerExists { identifier: text(), pool: text() },
         Error::WrongCredentials,
         Error::UserDisabled,

@@ -38,6 +38,9 @@ pub enum Error {
     /// The attribute is an alias that another user has verified.
     #[error("{0} is another user's alias")]
     AliasExists(&'static str),
+    /// The same at the confirmation of a sign-up; the service words it differently.
+    #[error("{0} is the alias of another user, who confirmed it first")]
+    AliasConfirmed(&'static str),
     #[error("resource server {identifier} exists in {pool}")]
     ResourceServerExists { identifier: String, pool: PoolId },
 

@@ -215,7 +215,12 @@ pub async fn confirm(cx: &Cx, named: Named<'_>, code: &str, force_alias: bool) -
     user.status = Status::Confirmed;
     user.modified_at = now;
     user.attributes.insert(format!("{}_verified", code.attribute()), "true".to_owned());
-    claim_verified(&mut tx, &named.pool, &user, code.attribute(), force_alias, now).await?;
+    claim_verified(&mut tx, &named.pool, &user, code.attribute(), force_alias, now).await.map_err(
+        |error| match error {
+            Error::AliasExists(name) => Error::AliasConfirmed(name),
+            other => other,
+        },
+    )?;
     store::users::update(&mut tx, &named.pool, &user).await?;
     Ok(tx.commit().await?)
 }

@@ -137,6 +137,7 @@ fn words(error: &Error) -> (&'static str, Option<String>) {
         | Error::UsernameExists(_)
         | Error::AccountExists(_)
         | Error::AliasExists(_)
+        | Error::AliasConfirmed(_)
         | Error::ResourceServerExists { .. }
         | Error::AttributeProvided(_)
         | Error::CannotResendInvitation(_)

@@ -95,7 +95,7 @@ pub fn words(error: &Error) -> Option<String> {
         Error::PasswordPolicy { rule, .. } => return Some(format!("{rule}.")),
         Error::PasswordUsedBefore => "You have used that password before. Choose another one.",
         Error::Session(_) => "That took too long. Please begin again.",
-        Error::AliasExists(_) | Error::AccountExists(_) | Error::UsernameExists(_) => {
+        Error::AliasExists(_) | Error::AliasConfirmed(_) | Error::AccountExists(_) | Error::UsernameExists(_) => {
             "An account with this address exists already."
         }
         Error::DeliveryFailed(_) => "The message could not be sent. Please try again later.",
