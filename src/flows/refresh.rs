@@ -123,8 +123,44 @@ async fn rotate(cx: &Cx, client: &Client, grant: Grant, claims: &RefreshClaims) 
 }
 
 /// During its grace the token before the present one gets the present generation again: there is never a second chain.
+/// `now` may lie before the rotation, if whoever asks read the clock first and lost the race; no grace is none then, too.
 fn within_grace(grant: Grant, claims: &RefreshClaims, grace_seconds: u32, now: Time) -> Option<(Grant, bool)> {
     let is_previous = claims.generation.checked_add(1) == Some(grant.generation);
-    let until = grant.rotated_at?.plus(Duration::from_secs(u64::from(grace_seconds)));
-    (is_previous && now < until).then_some((grant, true))
+    let rotated_at = grant.rotated_at?;
+    let until = rotated_at.plus(Duration::from_secs(u64::from(grace_seconds)));
+    (is_previous && now.max(rotated_at) < until).then_some((grant, true))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::grant::GrantSource;
+
+    #[test]
+    fn who_lost_the_race_has_the_grace_that_the_client_gives_and_no_more() {
+        let grant = Grant {
+            id: "g".into(),
+            pool_id: "r_p".into(),
+            client_id: "c".into(),
+            sub: "s".into(),
+            scopes: Vec::new(),
+            auth_time: Time::from_seconds(0),
+            expires_at: Time::from_seconds(9_000),
+            generation: 4,
+            rotated_at: Some(Time::from_millis(5_000)),
+            revoked_at: None,
+            source: GrantSource::Api,
+            event_id: "e".into(),
+        };
+        let claims = |generation| RefreshClaims { grant_id: "g".into(), generation };
+        let is_within = |generation, grace, now| {
+            within_grace(grant.clone(), &claims(generation), grace, Time::from_millis(now)).is_some()
+        };
+        assert!(!is_within(3, 0, 4_999), "the loser read its clock before the winner did");
+        assert!(!is_within(3, 0, 5_000));
+        assert!(is_within(3, 2, 4_999));
+        assert!(is_within(3, 2, 6_999));
+        assert!(!is_within(3, 2, 7_000));
+        assert!(!is_within(2, 2, 5_000), "two generations old");
+    }
 }
