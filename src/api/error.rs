@@ -8,7 +8,7 @@ use http::StatusCode;
 use super::{operation::Failure, protocol::Exception};
 use crate::domain::{
     Asker, Error,
-    error::{AccessTokenFault, RefreshTokenFault, SessionFault},
+    error::{AccessTokenFault, Existing, FactorFault, PoolFault, RefreshTokenFault, SessionFault, WebAuthnFault},
 };
 
 /// The exception that a client reads. Logs what it must not read.
@@ -42,7 +42,10 @@ pub fn exception(error: &Error) -> Exception {
         Error::NoSuchClientSecret => (NOT_FOUND, "Client secret does not exist.".into()),
         Error::NoSuchUser => ("UserNotFoundException", "User does not exist.".into()),
         Error::NoSuchUserForClient => ("UserNotFoundException", "Username/client id combination not found.".into()),
+        Error::NoSuchDevice => (NOT_FOUND, "Device does not exist.".into()),
+        Error::NotFound(text) => (NOT_FOUND, text.clone()),
 
+        Error::Exists(existing) => exists(existing),
         Error::GroupExists => ("GroupExistsException", "A group with the name already exists.".into()),
         Error::UsernameExists(Asker::Administrator) => {
             ("UsernameExistsException", "User account already exists".into())
@@ -93,6 +96,8 @@ pub fn exception(error: &Error) -> Exception {
             "UnsupportedUserStateException",
             format!("Resend not possible. {username} status is not FORCE_CHANGE_PASSWORD"),
         ),
+        Error::SecondFactor(fault) => second_factor(*fault),
+        Error::WebAuthn(fault) => webauthn(*fault),
 
         Error::CodeMismatch => {
             ("CodeMismatchException", "Invalid verification code provided, please try again.".into())
@@ -116,6 +121,8 @@ pub fn exception(error: &Error) -> Exception {
         }
         Error::InvalidParameter(text) => (INVALID_PARAMETER, text.clone()),
         Error::InvalidOAuthFlow(text) => ("InvalidOAuthFlowException", text.clone()),
+        Error::PoolState(fault) => pool_state(fault),
+        Error::UnsupportedProvider(text) => ("UnsupportedIdentityProviderException", text.clone()),
         Error::NoSuchScope(scope) => ("ScopeDoesNotExistException", format!("Invalid scope requested: {scope}")),
         // Never a 5xx: an SDK would repeat the call.
         Error::NotBuilt(what) => (NOT_IMPLEMENTED, format!("{what} is not built yet in Poolhouse.")),
@@ -180,5 +187,81 @@ fn refresh_token(fault: RefreshTokenFault) -> (&'static str, String) {
         RefreshTokenFault::Expired => (NOT_AUTHORIZED, "Refresh Token has expired".into()),
         RefreshTokenFault::Revoked => (NOT_AUTHORIZED, "Refresh Token has been revoked".into()),
         RefreshTokenFault::Reused => ("RefreshTokenReuseException", "Refresh Token has been revoked".into()),
+    }
+}
+
+fn exists(existing: &Existing) -> (&'static str, String) {
+    match existing {
+        Existing::DeviceKey => ("DeviceKeyExistsException", "Device key already exists.".into()),
+        Existing::Provider(name) => {
+            ("DuplicateProviderException", format!("A provider with the name {name} already exists"))
+        }
+        Existing::Branding => (
+            "ManagedLoginBrandingExistsException",
+            "A managed login branding style already exists for this app client.".into(),
+        ),
+        Existing::Terms => ("TermsExistsException", "Terms with this name already exist for this app client.".into()),
+    }
+}
+
+fn second_factor(fault: FactorFault) -> (&'static str, String) {
+    let (name, text) = match fault {
+        FactorFault::Code => ("CodeMismatchException", "Invalid code or auth state for the user."),
+        FactorFault::Totp => ("CodeMismatchException", "Invalid code received for user"),
+        FactorFault::TotpUsed => ("ExpiredCodeException", "Your software token has already been used once."),
+        FactorFault::TotpSetup => ("EnableSoftwareTokenMFAException", "Code mismatch"),
+        FactorFault::TotpOff => {
+            ("SoftwareTokenMFANotFoundException", "Software Token MFA has not been enabled by the userPool")
+        }
+        FactorFault::Missing => ("MFAMethodNotFoundException", "No MFA mechanism configured for the user"),
+    };
+    (name, text.into())
+}
+
+/// The service does not publish these texts; the names are what clients tell apart.
+fn webauthn(fault: WebAuthnFault) -> (&'static str, String) {
+    let (name, text) = match fault {
+        WebAuthnFault::NotEnabled => {
+            ("WebAuthnNotEnabledException", "Passkeys are not enabled for this user pool or app client.")
+        }
+        WebAuthnFault::ConfigurationMissing => {
+            ("WebAuthnConfigurationMissingException", "The user pool has no relying party configured.")
+        }
+        WebAuthnFault::ChallengeNotFound => {
+            ("WebAuthnChallengeNotFoundException", "The passkey challenge was not found or has expired.")
+        }
+        WebAuthnFault::ClientMismatch => {
+            ("WebAuthnClientMismatchException", "The access token is of another app client than the challenge.")
+        }
+        WebAuthnFault::RelyingPartyMismatch => {
+            ("WebAuthnRelyingPartyMismatchException", "The credential is for another relying party.")
+        }
+        WebAuthnFault::OriginNotAllowed => {
+            ("WebAuthnOriginNotAllowedException", "The credential was made at an origin that is not allowed.")
+        }
+        WebAuthnFault::CredentialNotSupported => {
+            ("WebAuthnCredentialNotSupportedException", "The credential is not supported.")
+        }
+    };
+    (name, text.into())
+}
+
+fn pool_state(fault: &PoolFault) -> (&'static str, String) {
+    match fault {
+        PoolFault::ImportInProgress => {
+            ("UserImportInProgressException", "A user import job is in progress for this user pool.".into())
+        }
+        PoolFault::AddOnOff => {
+            ("UserPoolAddOnNotEnabledException", "User pool add-ons are not enabled for this user pool.".into())
+        }
+        PoolFault::Tier(text) => ("FeatureUnavailableInTierException", text.clone()),
+        PoolFault::TierChange(text) => ("TierChangeNotAllowedException", text.clone()),
+        PoolFault::Configuration(text) => ("InvalidUserPoolConfigurationException", text.clone()),
+        PoolFault::Tagging(text) => ("UserPoolTaggingException", text.clone()),
+        PoolFault::Conflict => {
+            ("ConcurrentModificationException", "The request conflicts with another operation.".into())
+        }
+        PoolFault::Precondition(text) => ("PreconditionNotMetException", text.clone()),
+        PoolFault::NotEnabled(text) => ("OperationNotEnabledException", text.clone()),
     }
 }

@@ -273,7 +273,10 @@ async fn browsers_may_call_from_anywhere() {
 
 /// One of each variant, and of each inner variant that changes the name.
 fn every_error() -> Vec<Error> {
-    use domain_error::{AccessTokenFault, PasswordRule, RefreshTokenFault, SessionFault};
+    use domain_error::{
+        AccessTokenFault, Existing, FactorFault, PasswordRule, PoolFault, RefreshTokenFault, SessionFault,
+        WebAuthnFault,
+    };
     let text = || "x".to_owned();
     let mut errors = vec![
         Error::NoSuchPool(text()),
@@ -329,6 +332,41 @@ fn every_error() -> Vec<Error> {
         Error::HookUnavailable { trigger: "PreSignUp", reason: text() },
         Error::Internal(text()),
     ];
+    errors.extend([Error::NoSuchDevice, Error::NotFound(text()), Error::UnsupportedProvider(text())]);
+    errors.extend(
+        [Existing::DeviceKey, Existing::Provider(text()), Existing::Branding, Existing::Terms].map(Error::Exists),
+    );
+    let factors = [
+        FactorFault::Code,
+        FactorFault::Totp,
+        FactorFault::TotpUsed,
+        FactorFault::TotpSetup,
+        FactorFault::TotpOff,
+        FactorFault::Missing,
+    ];
+    errors.extend(factors.map(Error::SecondFactor));
+    let passkeys = [
+        WebAuthnFault::NotEnabled,
+        WebAuthnFault::ConfigurationMissing,
+        WebAuthnFault::ChallengeNotFound,
+        WebAuthnFault::ClientMismatch,
+        WebAuthnFault::RelyingPartyMismatch,
+        WebAuthnFault::OriginNotAllowed,
+        WebAuthnFault::CredentialNotSupported,
+    ];
+    errors.extend(passkeys.map(Error::WebAuthn));
+    let pools = [
+        PoolFault::ImportInProgress,
+        PoolFault::AddOnOff,
+        PoolFault::Tier(text()),
+        PoolFault::TierChange(text()),
+        PoolFault::Configuration(text()),
+        PoolFault::Tagging(text()),
+        PoolFault::Conflict,
+        PoolFault::Precondition(text()),
+        PoolFault::NotEnabled(text()),
+    ];
+    errors.extend(pools.map(Error::PoolState));
     for asker in [Asker::SignUp, Asker::User, Asker::Administrator] {
         errors.push(Error::UsernameExists(asker));
         errors.push(Error::PasswordPolicy { rule: PasswordRule::Length, asker });

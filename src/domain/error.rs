@@ -26,8 +26,15 @@ pub enum Error {
     /// A user that sign-up or recovery asked for; the service words it differently.
     #[error("no user of that name for this client")]
     NoSuchUserForClient,
+    #[error("device does not exist")]
+    NoSuchDevice,
+    /// Anything else; the text is what the client reads.
+    #[error("{0}")]
+    NotFound(String),
 
     // What was to be made exists.
+    #[error("exists already: {0:?}")]
+    Exists(Existing),
     #[error("group exists")]
     GroupExists,
     #[error("username is taken, asked by {0:?}")]
@@ -90,6 +97,12 @@ pub enum Error {
     #[error("invitation cannot be repeated for {0}")]
     CannotResendInvitation(String),
 
+    /// The first factor was proven; the second one was not.
+    #[error("second factor: {0:?}")]
+    SecondFactor(FactorFault),
+    #[error("passkey: {0:?}")]
+    WebAuthn(WebAuthnFault),
+
     // Codes and attempts.
     #[error("wrong code")]
     CodeMismatch,
@@ -114,6 +127,11 @@ pub enum Error {
     InvalidParameter(String),
     #[error("{0}")]
     InvalidOAuthFlow(String),
+    /// The pool as it is set up, or is at the moment, does not allow it.
+    #[error("the pool does not allow it: {0:?}")]
+    PoolState(PoolFault),
+    #[error("{0}")]
+    UnsupportedProvider(String),
     #[error("scope {0} does not exist")]
     NoSuchScope(String),
     /// Part of the service that this server does not have yet; the text names it.
@@ -182,6 +200,62 @@ pub enum RefreshTokenFault {
     Revoked,
     /// A rotated token came back after its grace.
     Reused,
+}
+
+/// What exists once and was to be made again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Existing {
+    DeviceKey,
+    /// An identity provider, by name.
+    Provider(String),
+    Branding,
+    Terms,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FactorFault {
+    /// The code of a text message or an e-mail is wrong.
+    Code,
+    /// The code of an authenticator app is wrong.
+    Totp,
+    /// It was right, and has been used.
+    TotpUsed,
+    /// The first code of a new authenticator app is wrong.
+    TotpSetup,
+    /// The pool knows no authenticator apps.
+    TotpOff,
+    /// The user has no second factor that could be asked for.
+    Missing,
+}
+
+/// <https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_CompleteWebAuthnRegistration.html>
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WebAuthnFault {
+    NotEnabled,
+    /// Neither a relying party nor a domain is set.
+    ConfigurationMissing,
+    ChallengeNotFound,
+    ClientMismatch,
+    RelyingPartyMismatch,
+    OriginNotAllowed,
+    CredentialNotSupported,
+}
+
+/// Texts are what the client reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PoolFault {
+    ImportInProgress,
+    /// Threat protection is off.
+    AddOnOff,
+    Tier(String),
+    TierChange(String),
+    /// What was asked for needs a setting that the pool lacks.
+    Configuration(String),
+    Tagging(String),
+    /// Two changes at once.
+    Conflict,
+    Precondition(String),
+    NotEnabled(String),
 }
 
 /// The first rule of a password policy that a password breaks.

@@ -104,7 +104,10 @@ fn words(error: &Error) -> (&'static str, Option<String>) {
         | Error::TemporaryPasswordExpired
         | Error::CannotConfirm(_)
         | Error::CannotResetPassword
-        | Error::AdministratorResetsPasswords => "invalid_grant",
+        | Error::AdministratorResetsPasswords
+        | Error::NoSuchDevice
+        | Error::SecondFactor(_)
+        | Error::WebAuthn(_) => "invalid_grant",
         // Told apart for the one who has to wait.
         Error::PasswordAttemptsExceeded | Error::AttemptLimitExceeded => {
             return ("invalid_grant", Some("attempts exceeded, try again later".into()));
@@ -133,6 +136,10 @@ fn words(error: &Error) -> (&'static str, Option<String>) {
         | Error::LimitExceeded(_)
         | Error::PasswordPolicy { .. } => return ("invalid_request", Some(hook_words(error))),
         Error::NoSuchGroup
+        | Error::NotFound(_)
+        | Error::Exists(_)
+        | Error::PoolState(_)
+        | Error::UnsupportedProvider(_)
         | Error::GroupExists
         | Error::UsernameExists(_)
         | Error::AccountExists(_)

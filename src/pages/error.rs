@@ -89,7 +89,7 @@ pub fn words(error: &Error) -> Option<String> {
         Error::PasswordResetRequired => "Your password must be reset before you can sign in. Ask your administrator.",
         Error::TemporaryPasswordExpired => "Your temporary password has expired. Ask your administrator for a new one.",
         // One text for both: whether a code waits for somebody tells whether they exist.
-        Error::CodeMismatch | Error::CodeExpired => {
+        Error::CodeMismatch | Error::CodeExpired | Error::SecondFactor(_) => {
             "That code is not right, or does not work any more. Check it, or ask for a new one."
         }
         Error::PasswordPolicy { rule, .. } => return Some(format!("{rule}.")),
@@ -104,6 +104,7 @@ pub fn words(error: &Error) -> Option<String> {
             "Signing in is not possible at the moment. Please try again later."
         }
         Error::InvalidParameter(text) => return Some(text.clone()),
+        Error::WebAuthn(_) => "That passkey does not work here.",
         Error::CannotConfirm(_) | Error::CannotResetPassword | Error::AdministratorResetsPasswords => {
             "That is not possible for this account."
         }
@@ -115,6 +116,11 @@ pub fn words(error: &Error) -> Option<String> {
         | Error::NoSuchGroup
         | Error::NoSuchResourceServer(_)
         | Error::NoSuchClientSecret
+        | Error::NoSuchDevice
+        | Error::NotFound(_)
+        | Error::Exists(_)
+        | Error::PoolState(_)
+        | Error::UnsupportedProvider(_)
         | Error::GroupExists
         | Error::ResourceServerExists { .. }
         | Error::SecretHashMissing(_)
