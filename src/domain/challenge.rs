@@ -1,24 +1,50 @@
 //! The machine of sign-in: a step is a challenge or tokens. The API renders it as JSON, the hosted pages as HTML.
+//!
+//! Between two steps everything is in a sealed [`Session`]: who, through which client, what is awaited, how far they have come,
+//! and until when. Each factor has a variant of [`Challenge`] for what is asked and one of [`Awaits`] for what an answer is
+//! held against.
 
 use serde::{Deserialize, Serialize};
 
-use super::{client::ClientId, pool::PoolId, token::Tokens, user::Sub};
+use super::{
+    client::{ClientId, Flow},
+    pool::PoolId,
+    token::Tokens,
+    user::{Attributes, Sub, User},
+};
 use crate::kit::clock::Time;
 
 /// What comes next in a sign-in.
 #[derive(Debug)]
 pub enum Step {
-    Challenge(Challenge),
+    Challenge(Box<Prompt>),
     Tokens(Box<Tokens>),
 }
 
-/// A question to the one who signs in. Each variant carries what that moment knows.
+/// A question to the one who signs in, and what its answer has to bring along.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prompt {
+    pub challenge: Challenge,
+    /// The stored user name, or an invented one.
+    pub username: String,
+    /// None where the state travels in the challenge itself, as with Secure Remote Password alone.
+    pub session: Option<String>,
+    /// What a choice-based sign-in can go on with; empty in every other.
+    pub available: Vec<FirstFactor>,
+}
+
+impl Prompt {
+    /// A question whose answer comes with a session.
+    pub fn new(challenge: Challenge, subject: &Subject, session: String) -> Self {
+        Self { challenge, username: subject.username.clone(), session: Some(session), available: Vec::new() }
+    }
+}
+
+/// What is asked. Each variant carries what that moment knows.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Challenge {
     /// Secure Remote Password: the proof of the password is awaited.
     PasswordVerifier {
-        /// The stored user name; what the proof's arithmetic calls the user.
-        username: String,
         salt: String,
         srp_b: String,
         /// Base64; the sealed state of this attempt, and part of what the proof signs.
@@ -26,12 +52,10 @@ pub enum Challenge {
     },
     /// A temporary password was proven; a permanent one is awaited.
     NewPasswordRequired {
-        username: String,
         /// Required attributes that the user lacks.
         required: Vec<String>,
         /// What the user has and may read.
-        attributes: super::user::Attributes,
-        session: String,
+        attributes: Attributes,
     },
 }
 
@@ -44,23 +68,117 @@ impl Challenge {
     }
 }
 
-/// What a sealed session holds: who answers what, and until when.
+/// What a choice-based sign-in may begin with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FirstFactor {
+    Password,
+    PasswordSrp,
+    EmailCode,
+    SmsCode,
+    Passkey,
+}
+
+impl FirstFactor {
+    pub const ALL: [Self; 5] = [Self::PasswordSrp, Self::Password, Self::EmailCode, Self::SmsCode, Self::Passkey];
+
+    /// The name of its challenge.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Password => "PASSWORD",
+            Self::PasswordSrp => "PASSWORD_SRP",
+            Self::EmailCode => "EMAIL_OTP",
+            Self::SmsCode => "SMS_OTP",
+            Self::Passkey => "WEB_AUTHN",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|factor| factor.name() == name)
+    }
+}
+
+/// What a sealed session holds.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Session {
     /// Spent when the challenge is answered rightly.
     pub id: String,
     pub pool_id: PoolId,
     pub client_id: ClientId,
-    pub sub: Sub,
+    pub subject: Subject,
     pub awaits: Awaits,
-    /// The salt of the password that was proven: with another one the session is void.
-    pub salt: Vec<u8>,
+    pub progress: Progress,
     pub expires_at: Time,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Who signs in: a user, or a name that no user has where the client hides that.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Subject {
+    /// None when there is no such user.
+    pub sub: Option<Sub>,
+    /// The stored user name, or an invented one.
+    pub username: String,
+    /// The name in the form in which the pool compares names: for a user the stored one, for nobody what was typed.
+    pub login: String,
+    /// The salt of the user's password: with another one the sign-in is void.
+    pub salt: Vec<u8>,
+}
+
+impl Subject {
+    pub fn of(user: &User) -> Self {
+        Self {
+            sub: Some(user.sub.clone()),
+            username: user.username.clone(),
+            login: user.username.clone(),
+            salt: salt_of(user),
+        }
+    }
+}
+
+/// New with every password.
+pub fn salt_of(user: &User) -> Vec<u8> {
+    user.credential.srp.as_ref().map(|srp| srp.salt.clone()).unwrap_or_default()
+}
+
+/// What an answer is held against.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Awaits {
     NewPassword,
+}
+
+/// How far somebody has come. It goes from session to session, and decides what is asked next.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// How they began.
+    pub flow: Flow,
+    /// The device that the client says it runs on.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub device_key: Option<String>,
+    /// What they have proven; none until they have.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub first: Option<FirstProof>,
+    /// A temporary password was replaced on the way.
+    #[serde(default)]
+    pub new_password: bool,
+    /// A second factor was proven.
+    #[serde(default)]
+    pub second: bool,
+}
+
+impl Progress {
+    pub fn new(flow: Flow, device_key: Option<String>) -> Self {
+        Self { flow, device_key, first: None, new_password: false, second: false }
+    }
+
+    #[must_use]
+    pub fn proven(self, first: FirstProof) -> Self {
+        Self { first: Some(first), ..self }
+    }
+}
+
+/// The first factor that was proven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FirstProof {
+    Password,
 }
 
 /// What an SRP secret block holds.
@@ -70,12 +188,8 @@ pub struct SrpAttempt {
     pub id: String,
     pub pool_id: PoolId,
     pub client_id: ClientId,
-    /// The stored user name, or an invented one.
-    pub username: String,
-    /// What was typed, in the form in which the pool compares names.
-    pub login: String,
-    /// None when the user does not exist and the client hides that.
-    pub sub: Option<Sub>,
+    pub subject: Subject,
+    pub progress: Progress,
     /// The client's public value, as it was sent.
     pub srp_a: String,
     /// The server's secret exponent, base64.

@@ -112,7 +112,7 @@ impl Client {
 }
 
 /// The ways of signing in that `ExplicitAuthFlows` switches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Flow {
     Password,
     AdminPassword,

@@ -19,6 +19,15 @@ pub struct Tokens {
     pub refresh_token: Option<String>,
     /// Of the access token.
     pub expires_in: Duration,
+    /// What a client needs to make itself known as a device at its next sign-in.
+    pub new_device: Option<NewDevice>,
+}
+
+/// A device that a sign-in has named and nobody has confirmed yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewDevice {
+    pub key: String,
+    pub group_key: String,
 }
 
 /// Claims that a trigger can neither set nor suppress.

@@ -105,6 +105,7 @@ pub async fn for_client(cx: &Cx, client: &Client, scopes: &[String]) -> Result<T
         id_token: None,
         refresh_token: None,
         expires_in: client.access_token_lifetime(),
+        new_device: None,
     })
 }
 
@@ -190,7 +191,8 @@ async fn sign(
     } else {
         None
     };
-    Ok(Tokens { access_token, id_token, refresh_token, expires_in: issue.client.access_token_lifetime() })
+    let expires_in = issue.client.access_token_lifetime();
+    Ok(Tokens { access_token, id_token, refresh_token, expires_in, new_device: None })
 }
 
 /// The claims that both tokens of a grant share. Clients that cannot revoke get tokens that name no grant.

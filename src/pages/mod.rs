@@ -10,6 +10,7 @@ mod error;
 mod new_password;
 mod page;
 mod sign_in;
+mod step;
 mod visit;
 
 use std::sync::Arc;

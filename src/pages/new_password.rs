@@ -14,13 +14,14 @@ use super::{
     error,
     page::{self, Form, Frame},
     sign_in::{self as sign_in_page, Words},
+    step,
     visit::Visit,
 };
 use crate::{
     domain::{Error, user::Attributes},
     flows::{
         App,
-        sign_in::{self, Answer, Outcome},
+        sign_in::{self, Answer, Reply},
     },
     kit::secret::Secret,
     web::paths::Place,
@@ -70,17 +71,14 @@ pub async fn submit(State(app): State<Arc<App>>, session: Session, request: Requ
     if password != text("confirm_password") {
         return show(&visit, username, session, &required, Some("The two passwords differ."));
     }
-    let answer = Answer::NewPassword {
-        session: session.to_owned(),
+    let reply = Reply {
         username: username.to_owned(),
-        password: Secret::from(password),
-        attributes,
+        session: Some(session.to_owned()),
+        device_key: None,
+        answer: Answer::NewPassword { password: Secret::from(password), attributes },
     };
-    match sign_in::identify_by(&visit.cx, &visit.door(), answer).await {
-        Ok(Outcome::User(user)) => visit.finish(&user).await,
-        Ok(Outcome::Challenge(other)) => {
-            error::broken(&visit.cx, &Error::Internal(format!("{} has no page", other.name())))
-        }
+    match sign_in::identify_by(&visit.cx, &visit.door(), reply).await {
+        Ok(outcome) => step::go_on(visit, outcome).await,
         Err(Error::Session(_)) => {
             let error = Some("That took too long. Sign in with your temporary password again.");
             sign_in_page::render(&visit, Words { username, error, notice: None })

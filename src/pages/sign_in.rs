@@ -11,15 +11,16 @@ use http::StatusCode;
 use tower_sessions::Session;
 
 use super::{
-    confirm, error, new_password,
+    confirm, error,
     page::{self, Form, Frame},
+    step,
     visit::Visit,
 };
 use crate::{
-    domain::{Error, challenge::Challenge, client::Flow},
+    domain::{Error, client::Flow},
     flows::{
         App,
-        sign_in::{self, Outcome, Start},
+        sign_in::{self, Start},
     },
     kit::secret::Secret,
     web::paths::Place,
@@ -67,15 +68,9 @@ pub async fn submit(State(app): State<Arc<App>>, session: Session, request: Requ
             Words { username, error: Some("Enter your user name and your password."), notice: None },
         );
     }
-    let start = Start::Password { username: username.to_owned(), password, secret_hash: None, flow: Flow::Password };
+    let start = Start::password(Flow::Password, username, password);
     match sign_in::identify(&visit.cx, &visit.door(), start).await {
-        Ok(Outcome::User(user)) => visit.finish(&user).await,
-        Ok(Outcome::Challenge(Challenge::NewPasswordRequired { required, session, username, .. })) => {
-            new_password::show(&visit, &username, &session, &required, None)
-        }
-        Ok(Outcome::Challenge(other)) => {
-            error::broken(&visit.cx, &Error::Internal(format!("{} has no page", other.name())))
-        }
+        Ok(outcome) => step::go_on(visit, outcome).await,
         Err(Error::UserNotConfirmed) => confirm::show(&visit, username, None, None),
         Err(other) => match error::words(&other) {
             Some(text) => render(&visit, Words { username, error: Some(&text), notice: None }),

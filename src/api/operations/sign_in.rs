@@ -3,27 +3,26 @@
 //! The public operations and the administrator's twins share the flow; they differ in how the client is found and in the
 //! names of flows that they take.
 
+mod answers;
+mod output;
+
 use std::{collections::BTreeMap, sync::Arc};
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::{
     api::{Operation, shapes::Empty},
-    domain::{
-        Client, Error, Pool, Result,
-        challenge::{Challenge, Step},
-        client::Flow,
-        error::{RefreshTokenFault, SessionFault},
-        token::Tokens,
-    },
+    domain::{Client, Error, Pool, Result, client::Flow, error::RefreshTokenFault},
     flows::{
         Cx, client_proof, directory,
         refresh::{self, Proof, Refresh},
         revoke,
-        sign_in::{self, Answer, Door, Goal, Start},
+        sign_in::{self, Door, Goal, Reply, Start},
     },
     kit::secret::Secret,
 };
+
+pub use output::AuthOutput;
 
 type Parameters = BTreeMap<String, String>;
 
@@ -147,7 +146,7 @@ impl Operation for GetTokensFromRefreshToken {
             Error::UserNotConfirmed | Error::PasswordResetRequired => Error::RefreshToken(RefreshTokenFault::Revoked),
             other => other,
         })?;
-        Ok(AuthOutput { challenge_parameters: None, ..AuthOutput::of_tokens(tokens) })
+        Ok(AuthOutput::of_refresh(tokens))
     }
 }
 
@@ -169,34 +168,6 @@ impl Operation for RevokeToken {
         revoke::refresh_token(&cx, &client, &self.token).await?;
         Ok(Empty {})
     }
-}
-
-/// What every step of a sign-in answers.
-#[derive(Default, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct AuthOutput {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    challenge_name: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    session: Option<String>,
-    /// Empty beside tokens.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    challenge_parameters: Option<Parameters>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    authentication_result: Option<AuthenticationResult>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct AuthenticationResult {
-    access_token: String,
-    /// Seconds of the access token.
-    expires_in: u64,
-    token_type: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    refresh_token: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id_token: Option<String>,
 }
 
 fn unsupported_method() -> Error {
@@ -222,18 +193,19 @@ async fn initiate(
     metadata: Option<Parameters>,
 ) -> Result<AuthOutput> {
     // The flow asks for what is missing after it has looked at the client; an empty text is as good as none.
-    let mut take = |name: &str| parameters.remove(name).unwrap_or_default();
-    let username = take("USERNAME");
-    let secret = Secret::from(take("PASSWORD"));
-    let (srp_a, refresh_token) = (take("SRP_A"), take("REFRESH_TOKEN"));
-    let secret_hash = parameters.remove("SECRET_HASH");
-    let start = match flow {
-        Flow::Refresh => {
-            return refresh_with(cx, pool, client, &refresh_token, secret_hash.as_deref()).await;
-        }
-        Flow::Srp => Start::Srp { username, srp_a, secret_hash },
-        Flow::Password | Flow::AdminPassword => Start::Password { username, password: secret, secret_hash, flow },
-        Flow::Custom | Flow::Choice => Start::Other { username, secret_hash, flow },
+    let mut take = |name: &str| parameters.remove(name).filter(|value| !value.is_empty());
+    let secret_hash = take("SECRET_HASH");
+    if flow == Flow::Refresh {
+        let token = take("REFRESH_TOKEN").unwrap_or_default();
+        return refresh_with(cx, pool, client, &token, secret_hash.as_deref()).await;
+    }
+    let start = Start {
+        flow,
+        username: take("USERNAME").unwrap_or_default(),
+        secret_hash,
+        device_key: take("DEVICE_KEY"),
+        password: take("PASSWORD").map(Secret::from),
+        srp_a: take("SRP_A"),
     };
     let door = Door { pool, client, goal: Goal::Tokens, metadata };
     sign_in::begin(cx, &door, start).await.map(AuthOutput::of_step)
@@ -261,86 +233,16 @@ async fn refresh_with(
 }
 
 async fn respond(cx: &Cx, pool: Arc<Pool>, client: Arc<Client>, call: RespondToAuthChallenge) -> Result<AuthOutput> {
-    let RespondToAuthChallenge { challenge_name, session, challenge_responses: mut responses, client_metadata, .. } =
-        call;
+    let RespondToAuthChallenge { challenge_name, session, mut challenge_responses, client_metadata, .. } = call;
     let door = Door { pool, client, goal: Goal::Tokens, metadata: client_metadata };
-    let username = responses.remove("USERNAME").unwrap_or_default();
-    let secret_hash = responses.remove("SECRET_HASH");
+    let username = challenge_responses.remove("USERNAME").unwrap_or_default();
+    let secret_hash = challenge_responses.remove("SECRET_HASH");
     client_proof::check_secret_hash(&door.client, &username, secret_hash.as_deref())?;
-    let mut need = |name: &str| responses.remove(name).ok_or_else(|| sign_in::missing(name));
     if username.is_empty() {
         return Err(sign_in::missing("USERNAME"));
     }
-    let answer = match challenge_name.as_str() {
-        "PASSWORD_VERIFIER" => Answer::PasswordVerifier {
-            username,
-            secret_block: need("PASSWORD_CLAIM_SECRET_BLOCK")?,
-            signature: need("PASSWORD_CLAIM_SIGNATURE")?,
-            timestamp: need("TIMESTAMP")?,
-        },
-        "NEW_PASSWORD_REQUIRED" => Answer::NewPassword {
-            username,
-            password: need("NEW_PASSWORD")?.into(),
-            session: session.ok_or(Error::Session(SessionFault::Invalid))?,
-            attributes: responses
-                .into_iter()
-                .filter_map(|(name, value)| Some((name.strip_prefix("userAttributes.")?.to_owned(), value)))
-                .collect(),
-        },
-        // Nobody was asked anything else, so no session of ours fits.
-        _ => return Err(Error::Session(SessionFault::Invalid)),
-    };
-    sign_in::answer(cx, &door, answer).await.map(AuthOutput::of_step)
-}
-
-impl AuthOutput {
-    fn of_step(step: Step) -> Self {
-        match step {
-            Step::Challenge(challenge) => Self::of_challenge(challenge),
-            Step::Tokens(tokens) => Self::of_tokens(*tokens),
-        }
-    }
-
-    fn of_tokens(tokens: Tokens) -> Self {
-        Self {
-            challenge_parameters: Some(Parameters::new()),
-            authentication_result: Some(AuthenticationResult {
-                access_token: tokens.access_token,
-                expires_in: tokens.expires_in.as_secs(),
-                token_type: "Bearer",
-                refresh_token: tokens.refresh_token,
-                id_token: tokens.id_token,
-            }),
-            ..Self::default()
-        }
-    }
-
-    fn of_challenge(challenge: Challenge) -> Self {
-        let challenge_name = Some(challenge.name());
-        let (session, parameters) = match challenge {
-            Challenge::PasswordVerifier { username, salt, srp_b, secret_block } => (
-                None,
-                vec![
-                    ("SALT", salt),
-                    ("SRP_B", srp_b),
-                    ("SECRET_BLOCK", secret_block),
-                    ("USERNAME", username.clone()),
-                    ("USER_ID_FOR_SRP", username),
-                ],
-            ),
-            Challenge::NewPasswordRequired { username, required, attributes, session } => {
-                let required: Vec<_> = required.into_iter().map(|name| format!("userAttributes.{name}")).collect();
-                (
-                    Some(session),
-                    vec![
-                        ("USER_ID_FOR_SRP", username),
-                        ("requiredAttributes", serde_json::json!(required).to_string()),
-                        ("userAttributes", serde_json::json!(attributes).to_string()),
-                    ],
-                )
-            }
-        };
-        let parameters = parameters.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        Self { challenge_name, session, challenge_parameters: Some(parameters), authentication_result: None }
-    }
+    let device_key = challenge_responses.remove("DEVICE_KEY");
+    let answer = answers::read(&challenge_name, challenge_responses)?;
+    let reply = Reply { username, session, device_key, answer };
+    sign_in::answer(cx, &door, reply).await.map(AuthOutput::of_step)
 }

@@ -30,15 +30,10 @@ pub async fn run(cx: &Cx, proven: Proven, form: &Parameters) -> Result<Tokens, F
     };
     let (scopes, source) = authorize::password_scopes(cx, &client, form.get("scope")).await?;
     let door = Door { pool: Arc::clone(&pool), client: Arc::clone(&client), goal: Goal::Identity, metadata: None };
-    let start = Start::Password {
-        username: username.to_owned(),
-        password: Secret::from(password),
-        secret_hash: None,
-        flow: Flow::Password,
-    };
+    let start = Start::password(Flow::Password, username, Secret::from(password));
     let user = match sign_in::identify(cx, &door, start).await? {
-        Outcome::User(user) => *user,
-        Outcome::Challenge(challenge) => return Err(challenged(challenge.name())),
+        Outcome::Done(arrival) => arrival.user,
+        Outcome::Challenge(prompt) => return Err(challenged(prompt.challenge.name())),
     };
     let issue = Issue {
         pool,

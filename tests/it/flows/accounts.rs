@@ -7,6 +7,7 @@ use poolhouse::{
     config::hashing::Hashing,
     domain::{
         challenge::{Challenge, Step},
+        client::Flow,
         user::Status,
     },
     flows::{
@@ -99,11 +100,12 @@ async fn a_name_that_nobody_has_looks_the_same_however_it_is_written() {
     let door = Door { pool: Arc::new(pool), client, goal: Goal::Tokens, metadata: None };
     let mut seen = Vec::new();
     for username in ["Nobody", "nobody"] {
-        let start = Start::Srp { username: username.into(), srp_a: "abcdef".into(), secret_hash: None };
-        match sign_in::begin(&house.cx(), &door, start).await.unwrap() {
-            Step::Challenge(Challenge::PasswordVerifier { username, salt, .. }) => seen.push((username, salt)),
-            _ => panic!("no challenge"),
-        }
+        let start = Start { srp_a: Some("abcdef".into()), ..Start::new(Flow::Srp, username) };
+        let Step::Challenge(prompt) = sign_in::begin(&house.cx(), &door, start).await.unwrap() else {
+            panic!("no challenge")
+        };
+        let Challenge::PasswordVerifier { salt, .. } = prompt.challenge else { panic!("another challenge") };
+        seen.push((prompt.username, salt));
     }
     assert_eq!(seen[0], seen[1]);
 }

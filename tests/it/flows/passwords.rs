@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use poolhouse::{
-    domain::{Error, challenge::Challenge, client::Flow, error::SessionFault, grant::GrantSource, user::Status},
+    domain::{Error, client::Flow, error::SessionFault, grant::GrantSource, user::Status},
     flows::{
         directory,
         issue::{self, Issue},
-        sign_in::{self, Answer, Door, Goal, Start},
+        sign_in::{self, Answer, Door, Goal, Outcome, Reply, Start},
         users,
     },
     hooks::TokenSource,
@@ -25,21 +25,18 @@ async fn a_session_ends_with_the_temporary_password_that_it_was_given_for() {
     let house = House::new().await;
     let (cx, door) = (house.cx(), door(&house).await);
     let user = house.user("new", PASSWORD, Status::ForceChangePassword).await;
-    let start =
-        Start::Password { username: "new".into(), password: PASSWORD.into(), secret_hash: None, flow: Flow::Password };
-    let sign_in::Outcome::Challenge(Challenge::NewPasswordRequired { session, .. }) =
-        sign_in::identify(&cx, &door, start).await.unwrap()
-    else {
+    let start = Start::password(Flow::Password, "new", PASSWORD.into());
+    let Outcome::Challenge(prompt) = sign_in::identify(&cx, &door, start).await.unwrap() else {
         panic!("a new password is due")
     };
     users::set_password(&cx, &door.pool, &user, &"Second-1234".into(), false).await.unwrap();
-    let answer = Answer::NewPassword {
-        session,
+    let reply = Reply {
         username: "new".into(),
-        password: "Mine-12345".into(),
-        attributes: Default::default(),
+        session: prompt.session,
+        device_key: None,
+        answer: Answer::NewPassword { password: "Mine-12345".into(), attributes: Default::default() },
     };
-    let refused = sign_in::answer(&cx, &door, answer).await.unwrap_err();
+    let refused = sign_in::answer(&cx, &door, reply).await.unwrap_err();
     assert!(matches!(refused, Error::Session(SessionFault::Invalid)), "{refused}");
 }
 

@@ -1,0 +1,100 @@
+//! The session of a challenge: sealed when something is asked, opened when the answer comes, and spent when it was right.
+
+use super::{Cx, Door};
+use crate::{
+    domain::{
+        Error, Result, User,
+        challenge::{Awaits, Progress, Session, Subject, salt_of},
+        error::SessionFault,
+    },
+    keys::seal::Purpose,
+    store::{self, Tx},
+};
+
+/// What a session is made of; the rest is the door's and the clock's.
+pub(super) struct Draft<'a> {
+    pub(super) subject: &'a Subject,
+    pub(super) awaits: Awaits,
+    pub(super) progress: &'a Progress,
+}
+
+impl Draft<'_> {
+    pub(super) fn seal(self, cx: &Cx, door: &Door) -> Result<String> {
+        let session = Session {
+            id: cx.random().uuid(),
+            pool_id: door.pool.id.clone(),
+            client_id: door.client.id.clone(),
+            subject: self.subject.clone(),
+            awaits: self.awaits,
+            progress: self.progress.clone(),
+            expires_at: cx.now().plus(door.client.session_lifetime()),
+        };
+        Ok(cx.app.sealer.seal_json(Purpose::Session, &session)?)
+    }
+}
+
+/// A session that came back and counts, and the user as they are now. None for a session of nobody.
+pub(super) struct Opened {
+    pub(super) session: Session,
+    pub(super) user: Option<User>,
+}
+
+pub(super) fn invalid() -> Error {
+    Error::Session(SessionFault::Invalid)
+}
+
+/// A session that this client was given and that has neither ended nor been used. Whoever answers must mean its user, who must
+/// be as they were: not disabled, and with the same password.
+pub(super) async fn open(cx: &Cx, door: &Door, text: Option<&str>, username: &str) -> Result<Opened> {
+    let session = read(cx, text)?;
+    if session.pool_id != door.pool.id || session.client_id != door.client.id {
+        return Err(invalid());
+    }
+    check_unused(cx, &session).await?;
+    let Some(sub) = &session.subject.sub else {
+        let name = store::users::key(&door.pool, username);
+        if name != session.subject.login && username != session.subject.username {
+            return Err(invalid());
+        }
+        return Ok(Opened { session, user: None });
+    };
+    // Clients send the stored name, or what was typed.
+    let meant = store::users::by_login(&mut cx.read().await?, &door.pool, username).await?;
+    let user = meant.filter(|meant| meant.sub == *sub).ok_or_else(invalid)?;
+    check_unchanged(&session, &user)?;
+    Ok(Opened { session, user: Some(user) })
+}
+
+fn read(cx: &Cx, text: Option<&str>) -> Result<Session> {
+    text.and_then(|text| cx.app.sealer.open_json(Purpose::Session, text)).ok_or_else(invalid)
+}
+
+async fn check_unused(cx: &Cx, session: &Session) -> Result<()> {
+    if cx.now() >= session.expires_at {
+        return Err(Error::Session(SessionFault::Expired));
+    }
+    if store::grants::is_spent(&mut cx.read().await?, &session.id).await? {
+        return Err(Error::Session(SessionFault::Used));
+    }
+    Ok(())
+}
+
+/// Also asked of a user who was read again in the transaction of what the answer allows.
+pub(super) fn check_unchanged(session: &Session, user: &User) -> Result<()> {
+    if !user.enabled {
+        return Err(Error::UserDisabled);
+    }
+    if salt_of(user) != session.subject.salt {
+        return Err(invalid());
+    }
+    Ok(())
+}
+
+/// Uses a session up, in the transaction of what its answer allows. Of any number of right answers one gets here first.
+pub(super) async fn spend(tx: &mut Tx, session: &Session) -> Result<()> {
+    if store::grants::spend(tx, &session.id, session.expires_at).await? {
+        Ok(())
+    } else {
+        Err(Error::Session(SessionFault::Used))
+    }
+}

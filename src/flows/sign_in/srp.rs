@@ -1,0 +1,134 @@
+//! Secure Remote Password: our public value for theirs, then their proof of the password.
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+
+use super::{Cx, Door, Outcome, Start, check_state, fake_username, meet, missing, proceed};
+use crate::{
+    domain::{
+        Error, Result, User,
+        challenge::{Challenge, FirstProof, Prompt, SrpAttempt, Subject},
+        user::SrpVerifier,
+    },
+    flows::passwords,
+    keys::{same, seal::Purpose, srp},
+    kit::ids::pool_name_of,
+    store,
+};
+
+/// How far a client's clock may be from ours when it proves a password.
+const TIMESTAMP_WINDOW: std::time::Duration = std::time::Duration::from_secs(300);
+
+/// The first half.
+pub(super) async fn begin(cx: &Cx, door: &Door, start: Start) -> Result<Outcome> {
+    let srp_a = start.srp_a.clone().filter(|a| !a.is_empty()).ok_or_else(|| missing("SRP_A"))?;
+    srp::parse_a(&srp_a).map_err(|error| Error::InvalidParameter(error.to_string()))?;
+    let found = meet(cx, door, &start.username).await?;
+    // However a name is written, it is one name: with another look each time, nobody would be told from somebody.
+    let name = store::users::key(&door.pool, &start.username);
+    let subject = found.as_ref().map_or_else(
+        || Subject { sub: None, username: fake_username(cx, door, &name), login: name.clone(), salt: Vec::new() },
+        Subject::of,
+    );
+    // Somebody without a password, and somebody who does not exist, are shown invented values that stay the same.
+    let verifier = found.as_ref().and_then(|user| user.credential.srp.clone()).unwrap_or_else(|| {
+        let fake = srp::fake_verifier(&cx.app.sealer, &door.pool.id, &name);
+        SrpVerifier { salt: fake.salt.to_vec(), verifier: fake.v }
+    });
+    let exponent = cx.random().bytes::<32>();
+    let v = verifier.verifier;
+    let srp_b = tokio::task::spawn_blocking(move || srp::challenge(&v, &exponent))
+        .await
+        .map_err(|error| Error::Internal(error.to_string()))?
+        .map_err(|error| Error::Internal(error.to_string()))?;
+    let attempt = SrpAttempt {
+        id: cx.random().uuid(),
+        pool_id: door.pool.id.clone(),
+        client_id: door.client.id.clone(),
+        subject,
+        progress: start.progress(),
+        srp_a,
+        srp_b: BASE64_STANDARD.encode(exponent),
+        expires_at: cx.now().plus(door.client.session_lifetime()),
+    };
+    Outcome::asks(Prompt {
+        challenge: Challenge::PasswordVerifier {
+            salt: hex::encode(&verifier.salt),
+            srp_b,
+            secret_block: cx.app.sealer.seal_json(Purpose::SrpBlock, &attempt)?,
+        },
+        username: attempt.subject.username,
+        session: None,
+        available: Vec::new(),
+    })
+}
+
+pub(super) struct Proof {
+    pub(super) username: String,
+    pub(super) secret_block: String,
+    pub(super) signature: String,
+    pub(super) timestamp: String,
+}
+
+/// The second half. A client may name its device at either.
+pub(super) async fn answer(cx: &Cx, door: &Door, proof: Proof, device_key: Option<String>) -> Result<Outcome> {
+    let wrong = || Error::WrongCredentials;
+    let attempt: SrpAttempt = cx.app.sealer.open_json(Purpose::SrpBlock, &proof.secret_block).ok_or_else(wrong)?;
+    let is_ours = attempt.pool_id == door.pool.id && attempt.client_id == door.client.id;
+    if !is_ours || cx.now() >= attempt.expires_at || proof.username != attempt.subject.username {
+        return Err(wrong());
+    }
+    srp::check_timestamp(&proof.timestamp, cx.now(), TIMESTAMP_WINDOW).map_err(|_| wrong())?;
+    spend(cx, &attempt).await?;
+    // The state is told at this step, and the password's proof decides nothing before it.
+    let user = prove(cx, door, &attempt, &proof).await?;
+    let mut progress = attempt.progress.proven(FirstProof::Password);
+    progress.device_key = device_key.or(progress.device_key);
+    proceed(cx, door, progress, user).await
+}
+
+/// Whose password was proven.
+async fn prove(cx: &Cx, door: &Door, attempt: &SrpAttempt, proof: &Proof) -> Result<User> {
+    let user = match &attempt.subject.sub {
+        Some(sub) => store::users::by_sub(&mut cx.read().await?, &attempt.pool_id, sub).await?,
+        None => None,
+    };
+    let Some(user) = user else {
+        let work = async { is_right(cx, attempt, None, proof).await.map(drop) };
+        passwords::nobody_under_lock(cx, &door.pool, &attempt.subject.login, work).await?;
+        return Err(Error::WrongCredentials);
+    };
+    check_state(&user)?;
+    let verifier = user.credential.srp.clone();
+    passwords::under_lock(cx, &user, is_right(cx, attempt, verifier, proof)).await?;
+    Ok(user)
+}
+
+async fn spend(cx: &Cx, attempt: &SrpAttempt) -> Result<()> {
+    let mut tx = cx.begin().await?;
+    let is_first = store::grants::spend(&mut tx, &attempt.id, attempt.expires_at).await?;
+    tx.commit().await?;
+    if is_first { Ok(()) } else { Err(Error::WrongCredentials) }
+}
+
+/// Computes the expected proof, also for somebody who does not exist: it takes the same time, and is never right.
+async fn is_right(cx: &Cx, attempt: &SrpAttempt, verifier: Option<SrpVerifier>, proof: &Proof) -> Result<bool> {
+    let exists = verifier.is_some();
+    let v = verifier.map_or_else(
+        || srp::fake_verifier(&cx.app.sealer, &attempt.pool_id, &attempt.subject.username).v,
+        |srp| srp.verifier,
+    );
+    let exponent: Option<[u8; 32]> =
+        BASE64_STANDARD.decode(&attempt.srp_b).ok().and_then(|bytes| bytes.try_into().ok());
+    let (Some(exponent), Ok(block)) = (exponent, BASE64_STANDARD.decode(&proof.secret_block)) else {
+        return Ok(false);
+    };
+    let signature = BASE64_STANDARD.decode(&proof.signature).unwrap_or_default();
+    let (attempt, timestamp) = (attempt.clone(), proof.timestamp.clone());
+    let expected = tokio::task::spawn_blocking(move || {
+        let pool_name = pool_name_of(&attempt.pool_id);
+        srp::expected_proof(pool_name, &attempt.subject.username, &v, &exponent, &attempt.srp_a, &block, &timestamp)
+    })
+    .await
+    .map_err(|error| Error::Internal(error.to_string()))?;
+    Ok(exists && expected.is_ok_and(|expected| same(&expected, &signature)))
+}
