@@ -93,7 +93,7 @@ impl Settings {
 /// Every trigger that a pool can have, and whether it runs here.
 const TRIGGERS: [(&str, bool); 13] = [
     ("PreSignUp", false),
-    ("CustomMessage", false),
+    ("CustomMessage", true),
     ("PostConfirmation", false),
     ("PreAuthentication", false),
     ("PostAuthentication", false),

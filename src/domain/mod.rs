@@ -11,6 +11,7 @@ pub mod message;
 pub mod password;
 pub mod pool;
 pub mod resource_server;
+pub mod template;
 pub mod token;
 pub mod user;
 

@@ -1,14 +1,20 @@
 //! Changing what is known about a user: by an administrator, by the user through a client, and by proving an address.
 //! <https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-settings-attributes.html>
 
-use super::{Cx, codes};
+use super::{
+    Cx,
+    codes::{self, Prepared},
+    messages::{self, About},
+};
 use crate::{
     domain::{
         Client, Error, Pool, Result, User,
         attribute::{self, Write},
         code::{CodeKind, Delivery, Medium},
+        message::Occasion,
         user::Attributes,
     },
+    hooks::ClientMetadata,
     store::{self, Tx},
 };
 
@@ -20,15 +26,30 @@ pub enum Writer<'a> {
     Client(&'a Client),
 }
 
-/// Writes attributes; an empty value deletes. An address that changes is unverified, unless an administrator says otherwise,
-/// and is sent a code where the pool verifies it. Returns where codes went, by attribute.
-pub async fn update(
-    cx: &Cx,
-    pool: &Pool,
-    user: &User,
-    given: Attributes,
-    writer: Writer<'_>,
-) -> Result<Vec<(&'static str, Delivery)>> {
+/// What is to change, and on whose word.
+pub struct Change<'a> {
+    /// An empty value deletes.
+    pub given: Attributes,
+    pub writer: Writer<'a>,
+    pub metadata: Option<&'a ClientMetadata>,
+}
+
+impl<'a> Change<'a> {
+    pub fn new(given: Attributes, writer: Writer<'a>) -> Self {
+        Self { given, writer, metadata: None }
+    }
+
+    /// The same, with what the call tells the triggers.
+    #[must_use]
+    pub fn told(self, metadata: Option<&'a ClientMetadata>) -> Self {
+        Self { metadata, ..self }
+    }
+}
+
+/// Writes attributes. An address that changes is unverified, unless an administrator says otherwise, and is sent a code where
+/// the pool verifies it. Returns where codes went, by attribute.
+pub async fn update(cx: &Cx, pool: &Pool, user: &User, change: Change<'_>) -> Result<Vec<(&'static str, Delivery)>> {
+    let Change { given, writer, metadata } = change;
     if let Writer::Client(client) = writer {
         attribute::check_writable(pool, client, given.keys().map(String::as_str))?;
     }
@@ -38,42 +59,83 @@ pub async fn update(
         return Err(Error::InvalidParameter(format!("user.{name}: Attribute is required and cannot be deleted.\n")));
     }
 
-    let mut tx = cx.begin().await?;
-    let mut user =
-        store::users::by_sub_for_update(&mut tx, &user.pool_id, &user.sub).await?.ok_or(Error::NoSuchUser)?;
-    // What changes is told from the user as they are now: two changes at once could otherwise leave another address verified.
-    check_flags(&user, &given)?;
-    let unverified = changed_addresses(&user, &given);
-    let to_send: Vec<Medium> =
-        unverified.iter().copied().filter(|medium| pool.auto_verifies(medium.attribute())).collect();
-    if !to_send.is_empty() {
-        codes::check_delivery(cx)?;
-    }
-    for medium in &unverified {
-        user.attributes.insert(verified_flag(*medium), "false".to_owned());
-    }
-    for (name, value) in given {
-        if value.is_empty() {
-            user.attributes.remove(&name);
-        } else {
-            user.attributes.insert(name, value);
+    let mut read = user.clone();
+    for _ in 0..MOST_TRIES {
+        // Messages are written before the transaction, for the user as they were read.
+        let expected = Changed::from(cx, pool, read, &given)?;
+        let codes = expected.prepare(cx, pool, writer, metadata).await?;
+        let mut tx = cx.begin().await?;
+        let current = store::users::by_sub_for_update(&mut tx, &user.pool_id, &user.sub).await?;
+        let current = current.ok_or(Error::NoSuchUser)?;
+        // What changes is told from the user as they are now: two changes at once could otherwise leave another address
+        // verified.
+        let changed = Changed::from(cx, pool, current.clone(), &given)?;
+        if changed.to_send != expected.to_send {
+            read = current;
+            continue;
         }
-    }
-    drop_flags_of_missing_addresses(&mut user);
-    user.modified_at = cx.now();
-    claim_aliases(&mut tx, pool, &user).await?;
-    store::users::update(&mut tx, pool, &user).await?;
-    let mut deliveries = Vec::new();
-    for medium in to_send {
-        let kind = verification_kind(medium);
-        if let Writer::Client(_) = writer {
-            codes::count_change(cx, &mut tx, &user, kind).await?;
+        claim_aliases(&mut tx, pool, &changed.user).await?;
+        store::users::update(&mut tx, pool, &changed.user).await?;
+        let mut deliveries = Vec::new();
+        for (medium, code) in codes {
+            if let Writer::Client(_) = writer {
+                codes::count_change(cx, &mut tx, &changed.user, verification_kind(medium)).await?;
+            }
+            deliveries.push((medium.attribute(), code.put(&mut tx).await?));
         }
-        let delivery = codes::send(cx, &mut tx, pool, &user, kind, medium).await?;
-        deliveries.push((medium.attribute(), delivery));
+        tx.commit().await?;
+        return Ok(deliveries);
     }
-    tx.commit().await?;
-    Ok(deliveries)
+    Err(Error::TooManyRequests)
+}
+
+/// How often a change is begun anew because the user has become another meanwhile.
+const MOST_TRIES: usize = 4;
+
+/// A user after a change, and the addresses that need a code for it.
+struct Changed {
+    user: User,
+    to_send: Vec<Medium>,
+}
+
+impl Changed {
+    fn from(cx: &Cx, pool: &Pool, mut user: User, given: &Attributes) -> Result<Self> {
+        check_flags(&user, given)?;
+        let unverified = changed_addresses(&user, given);
+        for medium in &unverified {
+            user.attributes.insert(verified_flag(*medium), "false".to_owned());
+        }
+        for (name, value) in given {
+            if value.is_empty() {
+                user.attributes.remove(name);
+            } else {
+                user.attributes.insert(name.clone(), value.clone());
+            }
+        }
+        drop_flags_of_missing_addresses(&mut user);
+        user.modified_at = cx.now();
+        let to_send = unverified.into_iter().filter(|medium| pool.auto_verifies(medium.attribute())).collect();
+        Ok(Self { user, to_send })
+    }
+
+    async fn prepare(
+        &self,
+        cx: &Cx,
+        pool: &Pool,
+        writer: Writer<'_>,
+        metadata: Option<&ClientMetadata>,
+    ) -> Result<Vec<(Medium, Prepared)>> {
+        let client_id = match writer {
+            Writer::Client(client) => Some(client.id.as_str()),
+            Writer::Administrator => None,
+        };
+        let about = About { pool, user: &self.user, occasion: Occasion::UpdateUserAttribute, client_id, metadata };
+        let mut codes = Vec::new();
+        for medium in &self.to_send {
+            codes.push((*medium, codes::prepare(cx, &about, verification_kind(*medium), *medium).await?));
+        }
+        Ok(codes)
+    }
 }
 
 /// Deletes attributes by name. An address takes its verification with it.
@@ -91,22 +153,24 @@ pub async fn delete(cx: &Cx, pool: &Pool, user: &User, names: &[String], writer:
         return Err(Error::InvalidParameter(format!("Invalid user attributes: {unknown}")));
     }
     let emptied = names.iter().map(|name| (name.clone(), String::new())).collect();
-    update(cx, pool, user, emptied, writer).await.map(drop)
+    update(cx, pool, user, Change::new(emptied, writer)).await.map(drop)
 }
 
-/// Sends the user a code for an address that they have.
-pub async fn send_verification(cx: &Cx, pool: &Pool, user: &User, attribute: &str) -> Result<Delivery> {
+/// Sends the user a code for an address that they have. What the message is about is a [`Occasion::VerifyUserAttribute`].
+pub async fn send_verification(cx: &Cx, about: &About<'_>, attribute: &str) -> Result<Delivery> {
+    let user = about.user;
     let medium = Medium::of_attribute(attribute).ok_or_else(|| {
         Error::InvalidParameter("Invalid attribute name. Only phone_number and email can be verified.".into())
     })?;
     if user.attribute(attribute).is_none() {
         return Err(Error::InvalidParameter(format!("User does not have a value for attribute {attribute}.")));
     }
-    codes::check_delivery(cx)?;
+    messages::check_delivery(cx, medium)?;
     let kind = verification_kind(medium);
     codes::count_request(cx, user, kind).await?;
+    let code = codes::prepare(cx, about, kind, medium).await?;
     let mut tx = cx.begin().await?;
-    let delivery = codes::send(cx, &mut tx, pool, user, kind, medium).await?;
+    let delivery = code.put(&mut tx).await?;
     tx.commit().await?;
     Ok(delivery)
 }

@@ -2,17 +2,16 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-
-use super::Cx;
+use super::{
+    Cx,
+    messages::{self, About, Envelope},
+};
 use crate::{
     domain::{
         Error, Pool, Result, User,
         code::{Code, CodeKind, Delivery, Medium},
     },
     keys::{same, seal::Purpose},
-    kit::clock::Time,
-    post::{Letter, Occasion, Template},
     store::{self, Tx},
 };
 
@@ -21,43 +20,37 @@ const HOUR: Duration = Duration::from_secs(3_600);
 /// How many codes somebody is sent within an hour.
 const MOST_CODES: i64 = 5;
 
-/// Refuses before anything has changed when no message could arrive.
-pub fn check_delivery(cx: &Cx) -> Result<()> {
-    if cx.app.post.can_deliver() {
-        return Ok(());
-    }
-    Err(Error::DeliveryFailed("This server has no way to deliver messages: delivery is not built yet.".into()))
+/// A code that is made and written, and neither kept nor sent yet.
+pub struct Prepared {
+    code: Code,
+    envelope: Envelope,
 }
 
-/// Makes a code for `user` and sends it to `medium`'s address of theirs, within the caller's transaction.
-pub async fn send(cx: &Cx, tx: &mut Tx, pool: &Pool, user: &User, kind: CodeKind, medium: Medium) -> Result<Delivery> {
-    let address = user.attribute(medium.attribute()).unwrap_or_default().to_owned();
+/// Makes a code of `kind` for the user's address of `medium`, and writes its message. Call it before the transaction: it may run
+/// a function.
+pub async fn prepare(cx: &Cx, about: &About<'_>, kind: CodeKind, medium: Medium) -> Result<Prepared> {
+    let user = about.user;
+    let address = user.attribute(medium.attribute()).unwrap_or_default();
     let digits = cx.random().digits(DIGITS);
-    let (now, expires_at) = cx.from_now(kind.lifetime());
+    let expires_at = cx.now().plus(kind.lifetime());
+    let envelope = messages::compose(cx, about, medium, &digits, expires_at).await?;
     let code = Code {
-        pool_id: pool.id.clone(),
+        pool_id: user.pool_id.clone(),
         sub: user.sub.clone(),
         kind,
-        hash: hash(cx, user, kind, &address, &digits),
+        hash: hash(cx, user, kind, address, &digits),
         attribute: medium.attribute().to_owned(),
         expires_at,
     };
-    store::codes::put(tx, &code).await?;
-    let letter = Letter {
-        pool_id: pool.id.clone(),
-        medium,
-        recipient: address.clone(),
-        occasion: Occasion::Code,
-        code: digits,
-        template: verification_template(pool, medium),
-    };
-    deliver(cx, tx, letter, now).await?;
-    Ok(Delivery::to(medium, &address))
+    Ok(Prepared { code, envelope })
 }
 
-/// Sends a letter, in the transaction of the change that it tells about.
-pub async fn deliver(cx: &Cx, tx: &mut Tx, letter: Letter, now: Time) -> Result<()> {
-    Ok(store::messages::insert(tx, &letter.written(cx.random(), now)).await?)
+impl Prepared {
+    /// Lets the code count and sends it, in the transaction of the change that asks for it. Says where it goes.
+    pub async fn put(self, tx: &mut Tx) -> Result<Delivery> {
+        store::codes::put(tx, &self.code).await?;
+        self.envelope.put(tx).await
+    }
 }
 
 /// A code that was answered rightly, and the address that the answer proves.
@@ -156,21 +149,4 @@ pub async fn limit(cx: &Cx, subject: &str, most: i64) -> Result<()> {
 fn hash(cx: &Cx, user: &User, kind: CodeKind, address: &str, digits: &str) -> Vec<u8> {
     let message = [kind.name(), &user.pool_id, &user.sub, address, digits].join("\0");
     cx.app.sealer.mac(Purpose::Code, message.as_bytes()).to_vec()
-}
-
-fn verification_template(pool: &Pool, medium: Medium) -> Template {
-    let kept = |name: &str| pool.settings.kept.get(name).and_then(Value::as_str).map(str::to_owned);
-    let of_template = |name: &str| {
-        let template = pool.settings.kept.get("VerificationMessageTemplate")?;
-        template.get(name)?.as_str().map(str::to_owned)
-    };
-    match medium {
-        Medium::Email => Template {
-            subject: of_template("EmailSubject").or_else(|| kept("EmailVerificationSubject")),
-            body: of_template("EmailMessage").or_else(|| kept("EmailVerificationMessage")),
-        },
-        Medium::Sms => {
-            Template { subject: None, body: of_template("SmsMessage").or_else(|| kept("SmsVerificationMessage")) }
-        }
-    }
 }

@@ -14,6 +14,7 @@ pub mod directory;
 pub mod groups;
 pub mod issue;
 pub mod key_ring;
+pub mod messages;
 pub mod passwords;
 pub mod pools;
 pub mod recover;

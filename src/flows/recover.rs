@@ -2,16 +2,20 @@
 //! <https://docs.aws.amazon.com/cognito/latest/developerguide/managing-users-passwords.html>
 
 use super::{
-    Cx, codes, passwords,
+    Cx, codes,
+    messages::{self, About},
+    passwords,
     sign_up::{Named, claim_verified},
 };
 use crate::{
     domain::{
         Asker, Error, Pool, Result, User,
         code::{CodeKind, Delivery, Medium},
+        message::Occasion,
         pool::RecoveryName,
         user::Status,
     },
+    hooks::ClientMetadata,
     kit::secret::Secret,
     store,
 };
@@ -34,10 +38,12 @@ pub async fn forgot(cx: &Cx, named: Named<'_>) -> Result<Delivery> {
         return Err(Error::CannotResetPassword);
     }
     let medium = recovery_medium(&named.pool, &user)?;
-    codes::check_delivery(cx)?;
+    messages::check_delivery(cx, medium)?;
     codes::count_request(cx, &user, CodeKind::ForgotPassword).await?;
+    let about = named.about(&user, Occasion::ForgotPassword);
+    let code = codes::prepare(cx, &about, CodeKind::ForgotPassword, medium).await?;
     let mut tx = cx.begin().await?;
-    let delivery = codes::send(cx, &mut tx, &named.pool, &user, CodeKind::ForgotPassword, medium).await?;
+    let delivery = code.put(&mut tx).await?;
     tx.commit().await?;
     Ok(delivery)
 }
@@ -97,7 +103,7 @@ pub async fn confirm(cx: &Cx, named: Named<'_>, code: &str, password: &Secret) -
 }
 
 /// An administrator asks a user to choose a new password: the old one stops working, and a code is sent.
-pub async fn reset(cx: &Cx, pool: &Pool, user: &User) -> Result<()> {
+pub async fn reset(cx: &Cx, pool: &Pool, user: &User, metadata: Option<&ClientMetadata>) -> Result<()> {
     if !user.enabled {
         return Err(Error::UserDisabled);
     }
@@ -105,7 +111,8 @@ pub async fn reset(cx: &Cx, pool: &Pool, user: &User) -> Result<()> {
         return Err(Error::CannotResetPassword);
     }
     let medium = recovery_medium(pool, user)?;
-    codes::check_delivery(cx)?;
+    let about = About { pool, user, occasion: Occasion::ForgotPassword, client_id: None, metadata };
+    let code = codes::prepare(cx, &about, CodeKind::ForgotPassword, medium).await?;
     let now = cx.now();
     let mut tx = cx.begin().await?;
     let mut user =
@@ -113,6 +120,6 @@ pub async fn reset(cx: &Cx, pool: &Pool, user: &User) -> Result<()> {
     user.status = Status::ResetRequired;
     user.modified_at = now;
     store::users::update(&mut tx, pool, &user).await?;
-    codes::send(cx, &mut tx, pool, &user, CodeKind::ForgotPassword, medium).await?;
+    code.put(&mut tx).await?;
     Ok(tx.commit().await?)
 }

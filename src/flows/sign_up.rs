@@ -3,14 +3,20 @@
 
 use std::sync::Arc;
 
-use super::{Cx, client_proof, codes, passwords};
+use super::{
+    Cx, client_proof, codes,
+    messages::{self, About},
+    passwords,
+};
 use crate::{
     domain::{
         Asker, Client, Error, Pool, Result, User,
         attribute::{self, Write},
         code::{CodeKind, Delivery, Medium},
+        message::Occasion,
         user::{Attempts, Attributes, Credential, Status},
     },
+    hooks::ClientMetadata,
     kit::{clock::Time, secret::Secret},
     store::{self, Tx},
 };
@@ -23,6 +29,7 @@ pub struct SignUp {
     pub password: Secret,
     pub attributes: Attributes,
     pub secret_hash: Option<String>,
+    pub metadata: Option<ClientMetadata>,
 }
 
 /// A new account.
@@ -33,7 +40,7 @@ pub struct SignedUp {
 }
 
 pub async fn sign_up(cx: &Cx, given: SignUp) -> Result<SignedUp> {
-    let SignUp { pool, client, username, password, attributes, secret_hash } = given;
+    let SignUp { pool, client, username, password, attributes, secret_hash, metadata } = given;
     client_proof::check_secret_hash(&client, &username, secret_hash.as_deref())?;
     if pool.settings.admin_create_user_config.allow_admin_create_user_only {
         return Err(Error::SignUpNotPermitted);
@@ -48,15 +55,22 @@ pub async fn sign_up(cx: &Cx, given: SignUp) -> Result<SignedUp> {
     let mut user = new_user(&pool, names, attributes, Status::Unconfirmed, cx.now());
     refuse_taken(cx, &pool, &user, Asker::SignUp).await?;
     user.credential = passwords::credential(cx, &pool, &user, &password, false, Asker::SignUp).await?;
-    let medium = auto_verified_medium(&pool, &user.attributes);
-    if medium.is_some() {
-        codes::check_delivery(cx)?;
-    }
+    let about = About {
+        pool: &pool,
+        user: &user,
+        occasion: Occasion::SignUp,
+        client_id: Some(&client.id),
+        metadata: metadata.as_ref(),
+    };
+    let code = match auto_verified_medium(&pool, &user.attributes) {
+        Some(medium) => Some(codes::prepare(cx, &about, CodeKind::SignUp, medium).await?),
+        None => None,
+    };
 
     let mut tx = cx.begin().await?;
     insert(&mut tx, &pool, &user, Asker::SignUp).await?;
-    let delivery = match medium {
-        Some(medium) => Some(codes::send(cx, &mut tx, &pool, &user, CodeKind::SignUp, medium).await?),
+    let delivery = match code {
+        Some(code) => Some(code.put(&mut tx).await?),
         None => None,
     };
     tx.commit().await?;
@@ -171,6 +185,7 @@ pub struct Named<'a> {
     pub client: Arc<Client>,
     pub username: &'a str,
     pub secret_hash: Option<&'a str>,
+    pub metadata: Option<&'a ClientMetadata>,
 }
 
 impl Named<'_> {
@@ -182,6 +197,11 @@ impl Named<'_> {
             return Err(Error::NoSuchUserForClient);
         }
         Ok(user)
+    }
+
+    /// A message to `user` that this call brings about.
+    pub fn about<'b>(&'b self, user: &'b User, occasion: Occasion) -> About<'b> {
+        About { pool: &self.pool, user, occasion, client_id: Some(&self.client.id), metadata: self.metadata }
     }
 
     /// Where an invented code went: to what was typed if it is an address, else to an e-mail address that nobody has.
@@ -268,10 +288,12 @@ pub async fn resend(cx: &Cx, named: Named<'_>) -> Result<Delivery> {
     }
     let medium = auto_verified_medium(&named.pool, &user.attributes)
         .ok_or_else(|| Error::InvalidParameter("Cannot resend codes. Auto verification not turned on.".into()))?;
-    codes::check_delivery(cx)?;
+    messages::check_delivery(cx, medium)?;
     codes::count_request(cx, &user, CodeKind::SignUp).await?;
+    let about = named.about(&user, Occasion::ResendCode);
+    let code = codes::prepare(cx, &about, CodeKind::SignUp, medium).await?;
     let mut tx = cx.begin().await?;
-    let delivery = codes::send(cx, &mut tx, &named.pool, &user, CodeKind::SignUp, medium).await?;
+    let delivery = code.put(&mut tx).await?;
     tx.commit().await?;
     Ok(delivery)
 }

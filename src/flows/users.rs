@@ -1,11 +1,13 @@
 //! Users from the administrator's side, and what a signed-in user does to the account as a whole.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{
-    Cx, attributes, codes,
+    Cx, attributes,
     cursor::{self, Page},
-    directory, passwords,
+    directory,
+    messages::{self, About, Envelope},
+    passwords,
     sign_up::{self, Names},
 };
 use crate::{
@@ -13,10 +15,11 @@ use crate::{
         Asker, Error, Pool, Result, User,
         attribute::{self, Write},
         code::Medium,
+        message::Occasion,
         user::{Attributes, Status},
     },
+    hooks::ClientMetadata,
     kit::secret::Secret,
-    post::{Letter, Occasion, Template},
     store::{self, user_search::Filter},
 };
 
@@ -37,6 +40,7 @@ pub struct Create {
     pub invitation: Invitation,
     /// Takes a verified address away from its present owner.
     pub force_alias: bool,
+    pub metadata: Option<ClientMetadata>,
 }
 
 /// Whether and how the new user is told.
@@ -49,25 +53,22 @@ pub enum Invitation {
 }
 
 pub async fn create(cx: &Cx, create: Create) -> Result<User> {
-    let Create { pool, username, attributes, temporary_password, invitation, force_alias } = create;
+    let Create { pool, username, attributes, temporary_password, invitation, force_alias, metadata } = create;
     let mut attributes = attribute::check_values(&pool, &attributes, Write::Creation)?;
     let policy = &pool.settings.policies.password_policy;
     let password = temporary_password.unwrap_or_else(|| policy.generate(cx.random()).into());
     if let Invitation::Resend(media) = invitation {
-        return resend_invitation(cx, &pool, &username, &password, &media).await;
+        return resend_invitation(cx, &pool, &username, Invited { password, media, metadata }).await;
     }
     let names = Names::choose(cx, &pool, &username, &mut attributes)?;
     check_flags(&attributes)?;
     let mut user = sign_up::new_user(&pool, names, attributes, Status::ForceChangePassword, cx.now());
     sign_up::refuse_taken(cx, &pool, &user, Asker::Administrator).await?;
     user.credential = passwords::credential(cx, &pool, &user, &password, true, Asker::Administrator).await?;
-    let media = match invitation {
-        Invitation::Send(media) => reachable(&user, &media),
+    let letters = match invitation {
+        Invitation::Send(media) => Invited { password, media, metadata }.letters(cx, &pool, &user).await?,
         Invitation::Suppress | Invitation::Resend(_) => Vec::new(),
     };
-    if !media.is_empty() {
-        codes::check_delivery(cx)?;
-    }
 
     let mut tx = cx.begin().await?;
     sign_up::insert(&mut tx, &pool, &user, Asker::Administrator).await?;
@@ -83,8 +84,8 @@ pub async fn create(cx: &Cx, create: Create) -> Result<User> {
             )?;
         }
     }
-    for medium in media {
-        invite(cx, &mut tx, &pool, &user, medium, &password).await?;
+    for letter in letters {
+        letter.put(&mut tx).await?;
     }
     tx.commit().await?;
     Ok(user)
@@ -102,17 +103,35 @@ fn check_flags(attributes: &Attributes) -> Result<()> {
     Ok(())
 }
 
-fn reachable(user: &User, media: &[Medium]) -> Vec<Medium> {
-    media.iter().copied().filter(|medium| user.attribute(medium.attribute()).is_some()).collect()
+/// What an invitation is made from.
+struct Invited {
+    password: Secret,
+    media: Vec<Medium>,
+    metadata: Option<ClientMetadata>,
 }
 
-async fn resend_invitation(cx: &Cx, pool: &Pool, username: &str, password: &Secret, media: &[Medium]) -> Result<User> {
+impl Invited {
+    /// A message by each medium at which the user has an address.
+    async fn letters(&self, cx: &Cx, pool: &Pool, user: &User) -> Result<Vec<Envelope>> {
+        let occasion = Occasion::AdminCreateUser;
+        let about = About { pool, user, occasion, client_id: None, metadata: self.metadata.as_ref() };
+        let days = pool.settings.policies.password_policy.temporary_password_validity_days;
+        let until = cx.now().plus(Duration::from_secs(u64::from(days) * 24 * 3_600));
+        let mut letters = Vec::new();
+        for medium in self.media.iter().filter(|medium| user.attribute(medium.attribute()).is_some()) {
+            letters.push(messages::compose(cx, &about, *medium, self.password.expose(), until).await?);
+        }
+        Ok(letters)
+    }
+}
+
+async fn resend_invitation(cx: &Cx, pool: &Pool, username: &str, invited: Invited) -> Result<User> {
     let user = store::users::by_login(&mut cx.read().await?, pool, username).await?.ok_or(Error::NoSuchUser)?;
     if user.status != Status::ForceChangePassword {
         return Err(Error::CannotResendInvitation(user.username));
     }
-    codes::check_delivery(cx)?;
-    let credential = passwords::credential(cx, pool, &user, password, true, Asker::Administrator).await?;
+    let letters = invited.letters(cx, pool, &user).await?;
+    let credential = passwords::credential(cx, pool, &user, &invited.password, true, Asker::Administrator).await?;
     let mut tx = cx.begin().await?;
     let mut user = store::users::by_sub_for_update(&mut tx, &pool.id, &user.sub).await?.ok_or(Error::NoSuchUser)?;
     if user.status != Status::ForceChangePassword {
@@ -121,35 +140,11 @@ async fn resend_invitation(cx: &Cx, pool: &Pool, username: &str, password: &Secr
     user.credential = credential;
     user.modified_at = cx.now();
     store::users::set_credential(&mut tx, &user).await?;
-    for medium in reachable(&user, media) {
-        invite(cx, &mut tx, pool, &user, medium, password).await?;
+    for letter in letters {
+        letter.put(&mut tx).await?;
     }
     tx.commit().await?;
     Ok(user)
-}
-
-async fn invite(
-    cx: &Cx,
-    tx: &mut store::Tx,
-    pool: &Pool,
-    user: &User,
-    medium: Medium,
-    password: &Secret,
-) -> Result<()> {
-    let template = pool.settings.admin_create_user_config.invite_message_template.as_ref();
-    let text = |name: &str| template.and_then(|template| template.get(name)?.as_str()).map(str::to_owned);
-    let letter = Letter {
-        pool_id: pool.id.clone(),
-        medium,
-        recipient: user.attribute(medium.attribute()).unwrap_or_default().to_owned(),
-        occasion: Occasion::Invitation { username: user.username.clone() },
-        code: password.expose().to_owned(),
-        template: match medium {
-            Medium::Email => Template { subject: text("EmailSubject"), body: text("EmailMessage") },
-            Medium::Sms => Template { subject: None, body: text("SMSMessage") },
-        },
-    };
-    codes::deliver(cx, tx, letter, cx.now()).await
 }
 
 /// A page of the pool's users, or of those that a filter finds.

@@ -1,5 +1,7 @@
 //! The event that every trigger shares.
 
+use std::collections::BTreeMap;
+
 use serde::{Serialize, de::DeserializeOwned};
 
 /// One kind of trigger: what it is told, and what it may answer.
@@ -27,6 +29,9 @@ pub struct Event<T> {
     pub request: T,
     response: serde_json::Value,
 }
+
+/// What a call's `ClientMetadata` tells the functions that it brings about. It is kept nowhere.
+pub type ClientMetadata = BTreeMap<String, String>;
 
 /// Through which application the user came.
 #[derive(Clone, Debug, Serialize)]
@@ -58,6 +63,11 @@ impl<T: Trigger> Event<T> {
 }
 
 impl CallerContext {
+    /// What the service writes where an administrator called and no client was involved.
+    pub fn of_administrator() -> Self {
+        Self::of_client("CLIENT_ID_NOT_APPLICABLE")
+    }
+
     pub fn of_client(client_id: &str) -> Self {
         Self { aws_sdk_version: "aws-sdk-unknown-unknown".to_owned(), client_id: client_id.to_owned() }
     }

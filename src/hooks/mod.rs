@@ -5,6 +5,7 @@
 //! The mapping from a failure to the service's exception is here and nowhere else.
 //! <https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-identity-pools-working-with-aws-lambda-triggers.html>
 
+mod custom_message;
 mod event;
 mod groups_to_scopes;
 mod pre_token_generation;
@@ -17,7 +18,8 @@ use std::{
 };
 
 use async_trait::async_trait;
-pub use event::{CallerContext, Event, Trigger};
+pub use custom_message::{CustomMessage, CustomMessageResponse};
+pub use event::{CallerContext, ClientMetadata, Event, Trigger};
 pub use groups_to_scopes::{GroupsToScopes, NAME as GROUPS_TO_SCOPES};
 pub use pre_token_generation::{
     ClaimsOverride, GroupConfiguration, GroupOverride, PreTokenGeneration, PreTokenGenerationResponse, TokenSource,

@@ -10,8 +10,8 @@ use crate::{
     config::{self, Config},
     domain::{Pool, User, user::Attributes},
     flows::{
-        Cx, attributes,
-        attributes::Writer,
+        Cx,
+        attributes::{self, Change, Writer},
         clients::{self, DesiredClient},
         directory,
         groups::{self, Details},
@@ -112,7 +112,7 @@ async fn apply_user(cx: &Cx, pool: &Arc<Pool>, wanted: &config::pool::User) -> a
             let changed: Attributes =
                 wanted.attributes.iter().filter(differs).map(|(name, value)| (name.clone(), value.clone())).collect();
             if !changed.is_empty() {
-                attributes::update(cx, pool, &user, changed, Writer::Administrator).await?;
+                attributes::update(cx, pool, &user, Change::new(changed, Writer::Administrator)).await?;
             }
             apply_password(cx, pool, &user, wanted).await?;
             user
@@ -138,6 +138,7 @@ async fn make_user(cx: &Cx, pool: &Arc<Pool>, wanted: &config::pool::User) -> an
         attributes: wanted.attributes.clone(),
         temporary_password: wanted.password.clone(),
         invitation: Invitation::Suppress,
+        metadata: None,
         force_alias: false,
     };
     let user = users::create(cx, create).await?;

@@ -94,7 +94,13 @@ pub async fn resend(State(app): State<Arc<App>>, session: Session, request: Requ
 
 fn named<'a>(visit: &Visit, username: &'a str, secret_hash: Option<&'a str>) -> Named<'a> {
     let request = &visit.asked.request;
-    Named { pool: Arc::clone(&request.pool), client: Arc::clone(&request.client), username, secret_hash }
+    Named {
+        pool: Arc::clone(&request.pool),
+        client: Arc::clone(&request.client),
+        username,
+        secret_hash,
+        metadata: None,
+    }
 }
 
 /// The hash that the client would send with this user name. The pages are the client's own, so they may prove it.

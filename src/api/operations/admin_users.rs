@@ -10,10 +10,11 @@ use crate::{
     domain::{Error, Pool, Result, User, code::Medium},
     flows::{
         Cx,
-        attributes::{self, Writer},
+        attributes::{self, Change, Writer},
         directory, recover, revoke,
         users::{self, Create, Invitation},
     },
+    hooks::ClientMetadata,
     kit::secret::Secret,
     store::user_search::Filter,
 };
@@ -34,6 +35,7 @@ pub struct AdminCreateUser {
     message_action: Option<String>,
     /// SMS alone when absent, as with the service.
     desired_delivery_mediums: Option<Vec<String>>,
+    client_metadata: Option<ClientMetadata>,
 }
 
 #[derive(Serialize)]
@@ -65,6 +67,7 @@ impl Operation for AdminCreateUser {
             temporary_password: self.temporary_password,
             invitation,
             force_alias: self.force_alias_creation,
+            metadata: self.client_metadata,
         };
         Ok(AdminCreateUserOutput { user: users::create(&cx, create).await?.into() })
     }
@@ -161,6 +164,7 @@ pub struct AdminUpdateUserAttributes {
     user_pool_id: String,
     username: String,
     user_attributes: Vec<Attribute>,
+    client_metadata: Option<ClientMetadata>,
 }
 
 impl Operation for AdminUpdateUserAttributes {
@@ -169,7 +173,8 @@ impl Operation for AdminUpdateUserAttributes {
     async fn run(self, cx: Cx) -> Result<Empty> {
         let (pool, user) = users::find(&cx, &self.user_pool_id, &self.username).await?;
         let given = attributes_from(self.user_attributes);
-        attributes::update(&cx, &pool, &user, given, Writer::Administrator).await?;
+        let change = Change::new(given, Writer::Administrator).told(self.client_metadata.as_ref());
+        attributes::update(&cx, &pool, &user, change).await?;
         Ok(Empty {})
     }
 }
@@ -213,6 +218,25 @@ impl Operation for AdminSetUserPassword {
     }
 }
 
+/// Sends a code and lets the old password count no more.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct AdminResetUserPassword {
+    user_pool_id: String,
+    username: String,
+    client_metadata: Option<ClientMetadata>,
+}
+
+impl Operation for AdminResetUserPassword {
+    type Output = Empty;
+
+    async fn run(self, cx: Cx) -> Result<Empty> {
+        let (pool, user) = users::find(&cx, &self.user_pool_id, &self.username).await?;
+        recover::reset(&cx, &pool, &user, self.client_metadata.as_ref()).await?;
+        Ok(Empty {})
+    }
+}
+
 /// Operations that name a user and do one thing.
 macro_rules! named_user_operations {
     ($($(#[$note:meta])* $name:ident -> $output:ty = |$cx:ident, $pool:ident, $user:ident| $run:expr;)+) => {$(
@@ -243,8 +267,6 @@ named_user_operations! {
     AdminDisableUser -> Empty = |cx, pool, user| users::set_enabled(cx, pool, user, false);
     /// Confirms an account without its code.
     AdminConfirmSignUp -> Empty = |cx, pool, user| users::confirm(cx, pool, user);
-    /// Sends a code and lets the old password count no more.
-    AdminResetUserPassword -> Empty = |cx, pool, user| recover::reset(cx, pool, user);
     /// Ends every sign-in of the user.
     AdminUserGlobalSignOut -> Empty = |cx, _pool, user| revoke::everything_of(cx, user);
     /// Deletes the account.

@@ -8,12 +8,15 @@ use crate::{
         Operation,
         shapes::{Attribute, CodeDeliveryDetails, Empty, attributes_from, listed},
     },
-    domain::{Error, Result, error::AccessTokenFault, token},
+    domain::{Error, Result, error::AccessTokenFault, message::Occasion, token},
     flows::{
         Cx,
-        attributes::{self, Writer},
-        bearer, revoke, users,
+        attributes::{self, Change, Writer},
+        bearer,
+        messages::About,
+        revoke, users,
     },
+    hooks::ClientMetadata,
     kit::secret::Secret,
 };
 
@@ -50,6 +53,7 @@ impl Operation for GetUser {
 pub struct UpdateUserAttributes {
     access_token: String,
     user_attributes: Vec<Attribute>,
+    client_metadata: Option<ClientMetadata>,
 }
 
 #[derive(Serialize)]
@@ -65,8 +69,8 @@ impl Operation for UpdateUserAttributes {
     async fn run(self, cx: Cx) -> Result<UpdateUserAttributesOutput> {
         let bearer = bearer::self_service(&cx, &self.access_token).await?;
         let given = attributes_from(self.user_attributes);
-        let writer = Writer::Client(&bearer.client);
-        let deliveries = attributes::update(&cx, &bearer.pool, &bearer.user, given, writer).await?;
+        let change = Change::new(given, Writer::Client(&bearer.client)).told(self.client_metadata.as_ref());
+        let deliveries = attributes::update(&cx, &bearer.pool, &bearer.user, change).await?;
         let details = |(attribute, delivery)| CodeDeliveryDetails::new(delivery, attribute);
         Ok(UpdateUserAttributesOutput { code_delivery_details_list: deliveries.into_iter().map(details).collect() })
     }
@@ -96,6 +100,7 @@ impl Operation for DeleteUserAttributes {
 pub struct GetUserAttributeVerificationCode {
     access_token: String,
     attribute_name: String,
+    client_metadata: Option<ClientMetadata>,
 }
 
 impl Operation for GetUserAttributeVerificationCode {
@@ -103,7 +108,14 @@ impl Operation for GetUserAttributeVerificationCode {
 
     async fn run(self, cx: Cx) -> Result<CodeDeliveryOutput> {
         let bearer = bearer::self_service(&cx, &self.access_token).await?;
-        let delivery = attributes::send_verification(&cx, &bearer.pool, &bearer.user, &self.attribute_name).await?;
+        let about = About {
+            pool: &bearer.pool,
+            user: &bearer.user,
+            occasion: Occasion::VerifyUserAttribute,
+            client_id: Some(&bearer.client.id),
+            metadata: self.client_metadata.as_ref(),
+        };
+        let delivery = attributes::send_verification(&cx, &about, &self.attribute_name).await?;
         Ok(CodeDeliveryOutput { code_delivery_details: delivery.into() })
     }
 }

@@ -12,6 +12,7 @@ use crate::{
         Cx, directory, recover,
         sign_up::{self, Named},
     },
+    hooks::ClientMetadata,
     kit::secret::Secret,
 };
 
@@ -25,6 +26,7 @@ pub struct SignUp {
     secret_hash: Option<String>,
     #[serde(default)]
     user_attributes: Vec<Attribute>,
+    client_metadata: Option<ClientMetadata>,
 }
 
 #[derive(Serialize)]
@@ -53,6 +55,7 @@ impl Operation for SignUp {
             password,
             attributes: attributes_from(self.user_attributes),
             secret_hash: self.secret_hash,
+            metadata: self.client_metadata,
         };
         let made = sign_up::sign_up(&cx, given).await?;
         Ok(SignUpOutput {
@@ -67,10 +70,9 @@ impl Operation for SignUp {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ConfirmSignUp {
-    client_id: String,
-    username: String,
+    #[serde(flatten)]
+    whom: Whom,
     confirmation_code: String,
-    secret_hash: Option<String>,
     #[serde(default)]
     force_alias_creation: bool,
 }
@@ -79,7 +81,7 @@ impl Operation for ConfirmSignUp {
     type Output = Empty;
 
     async fn run(self, cx: Cx) -> Result<Empty> {
-        let named = named(&cx, &self.client_id, &self.username, self.secret_hash.as_deref()).await?;
+        let named = self.whom.named(&cx).await?;
         sign_up::confirm(&cx, named, &self.confirmation_code, self.force_alias_creation).await?;
         Ok(Empty {})
     }
@@ -89,16 +91,15 @@ impl Operation for ConfirmSignUp {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ResendConfirmationCode {
-    client_id: String,
-    username: String,
-    secret_hash: Option<String>,
+    #[serde(flatten)]
+    whom: Whom,
 }
 
 impl Operation for ResendConfirmationCode {
     type Output = CodeDeliveryOutput;
 
     async fn run(self, cx: Cx) -> Result<CodeDeliveryOutput> {
-        let named = named(&cx, &self.client_id, &self.username, self.secret_hash.as_deref()).await?;
+        let named = self.whom.named(&cx).await?;
         let delivery = sign_up::resend(&cx, named).await?;
         Ok(CodeDeliveryOutput { code_delivery_details: delivery.into() })
     }
@@ -108,16 +109,15 @@ impl Operation for ResendConfirmationCode {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ForgotPassword {
-    client_id: String,
-    username: String,
-    secret_hash: Option<String>,
+    #[serde(flatten)]
+    whom: Whom,
 }
 
 impl Operation for ForgotPassword {
     type Output = CodeDeliveryOutput;
 
     async fn run(self, cx: Cx) -> Result<CodeDeliveryOutput> {
-        let named = named(&cx, &self.client_id, &self.username, self.secret_hash.as_deref()).await?;
+        let named = self.whom.named(&cx).await?;
         let delivery = recover::forgot(&cx, named).await?;
         Ok(CodeDeliveryOutput { code_delivery_details: delivery.into() })
     }
@@ -127,18 +127,17 @@ impl Operation for ForgotPassword {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ConfirmForgotPassword {
-    client_id: String,
-    username: String,
+    #[serde(flatten)]
+    whom: Whom,
     confirmation_code: String,
     password: Secret,
-    secret_hash: Option<String>,
 }
 
 impl Operation for ConfirmForgotPassword {
     type Output = Empty;
 
     async fn run(self, cx: Cx) -> Result<Empty> {
-        let named = named(&cx, &self.client_id, &self.username, self.secret_hash.as_deref()).await?;
+        let named = self.whom.named(&cx).await?;
         recover::confirm(&cx, named, &self.confirmation_code, &self.password).await?;
         Ok(Empty {})
     }
@@ -151,7 +150,20 @@ pub struct CodeDeliveryOutput {
     pub code_delivery_details: CodeDeliveryDetails,
 }
 
-async fn named<'a>(cx: &Cx, client_id: &str, username: &'a str, secret_hash: Option<&'a str>) -> Result<Named<'a>> {
-    let (pool, client) = directory::client(cx, client_id).await?;
-    Ok(Named { pool, client, username, secret_hash })
+/// Whom a call means, through which client, and what it tells the triggers.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Whom {
+    client_id: String,
+    username: String,
+    secret_hash: Option<String>,
+    client_metadata: Option<ClientMetadata>,
+}
+
+impl Whom {
+    async fn named(&self, cx: &Cx) -> Result<Named<'_>> {
+        let (pool, client) = directory::client(cx, &self.client_id).await?;
+        let (username, secret_hash) = (&self.username, self.secret_hash.as_deref());
+        Ok(Named { pool, client, username, secret_hash, metadata: self.client_metadata.as_ref() })
+    }
 }

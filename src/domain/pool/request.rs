@@ -291,7 +291,7 @@ fn refuse_what_is_not_built(members: &Members) -> Result<()> {
     for (trigger, value) in triggers.into_iter().flatten() {
         let version = value.get("LambdaVersion").and_then(Value::as_str).unwrap_or("V1_0");
         match (trigger.as_str(), version) {
-            ("PreTokenGeneration", _) | ("PreTokenGenerationConfig", "V1_0") => {}
+            ("PreTokenGeneration" | "CustomMessage", _) | ("PreTokenGenerationConfig", "V1_0") => {}
             ("PreTokenGenerationConfig", version) => {
                 return not_built(&format!("LambdaConfig.PreTokenGenerationConfig {version}"));
             }

@@ -6,6 +6,7 @@ mod existence;
 mod groups;
 mod hooks;
 mod list_users;
+mod messages;
 mod people;
 mod pools;
 mod recover;

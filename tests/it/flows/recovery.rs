@@ -3,9 +3,15 @@
 use std::sync::Arc;
 
 use poolhouse::{
-    domain::{Client, Error, User, code::CodeKind, user::Attributes, user::Status},
+    domain::{
+        Client, Error, User,
+        code::CodeKind,
+        message::Occasion,
+        user::{Attributes, Status},
+    },
     flows::{
-        attributes::{self, Writer},
+        attributes::{self, Change, Writer},
+        messages::About,
         recover,
         sign_up::Named,
     },
@@ -29,7 +35,7 @@ async fn hiding(house: &House) {
 
 async fn named<'a>(house: &House, client_id: &str, username: &'a str) -> Named<'a> {
     let (pool, client) = (Arc::new(house.pool().await), client(house, client_id).await);
-    Named { pool, client, username, secret_hash: None }
+    Named { pool, client, username, secret_hash: None, metadata: None }
 }
 
 async fn last_code(house: &House, to: &str) -> String {
@@ -50,7 +56,7 @@ async fn confirm(house: &House, client: &str, username: &str, code: &str, passwo
 async fn change_email(house: &House, user: &User, email: &str) {
     let (pool, client) = (house.pool().await, client(house, API_ONLY).await);
     let given: Attributes = [("email".to_owned(), email.to_owned())].into();
-    attributes::update(&house.cx(), &pool, user, given, Writer::Client(&client)).await.unwrap();
+    attributes::update(&house.cx(), &pool, user, Change::new(given, Writer::Client(&client))).await.unwrap();
 }
 
 #[tokio::test]
@@ -69,11 +75,16 @@ async fn a_code_for_one_address_does_not_verify_another() {
     let (cx, mut pool) = (house.cx(), house.pool().await);
     // Such a pool sends no new code when an address changes.
     pool.settings.auto_verified_attributes.clear();
-    attributes::send_verification(&cx, &pool, &house.find("ann").await, "email").await.unwrap();
+    let ann = house.find("ann").await;
+    let occasion = Occasion::VerifyUserAttribute;
+    let about = About { pool: &pool, user: &ann, occasion, client_id: Some(API_ONLY), metadata: None };
+    attributes::send_verification(&cx, &about, "email").await.unwrap();
     let code = last_code(&house, "ann@example.com").await;
     let given: Attributes = [("email".to_owned(), "victim@example.com".to_owned())].into();
     let client = client(&house, API_ONLY).await;
-    attributes::update(&cx, &pool, &house.find("ann").await, given, Writer::Client(&client)).await.unwrap();
+    attributes::update(&cx, &pool, &house.find("ann").await, Change::new(given, Writer::Client(&client)))
+        .await
+        .unwrap();
     let outcome = attributes::verify(&cx, &pool, &house.find("ann").await, "email", &code).await;
     assert!(matches!(outcome, Err(Error::CodeMismatch)), "{outcome:?}");
     assert!(!house.find("ann").await.has_verified("email"));
@@ -149,7 +160,7 @@ async fn changing_an_address_again_and_again_writes_to_nobody_any_more() {
     for round in 0..6 {
         let given: Attributes = [("email".to_owned(), format!("victim{round}@example.com"))].into();
         let ann = house.find("ann").await;
-        let outcome = attributes::update(&house.cx(), &pool, &ann, given, Writer::Client(&client)).await;
+        let outcome = attributes::update(&house.cx(), &pool, &ann, Change::new(given, Writer::Client(&client))).await;
         assert_eq!(matches!(outcome, Err(Error::TooManyRequests)), round == 5, "{round}: {outcome:?}");
     }
 }

@@ -1,0 +1,60 @@
+//! CustomMessage: words for one message in place of the pool's template.
+//! <https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-lambda-custom-message.html>
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::event::Trigger;
+use crate::domain::message::Occasion;
+
+/// What the function is told.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CustomMessage {
+    /// All of them, with `sub` and `cognito:user_status`; at a change of an address, the new one.
+    pub user_attributes: BTreeMap<String, String>,
+    /// What the text must hold where a link confirms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link_parameter: Option<&'static str>,
+    /// What the text must hold in place of the code.
+    pub code_parameter: &'static str,
+    /// What an invitation must hold in place of the user name; null elsewhere.
+    pub username_parameter: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_metadata: Option<BTreeMap<String, String>>,
+}
+
+/// The function's words; what is absent stays as the template says it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct CustomMessageResponse {
+    pub sms_message: Option<String>,
+    pub email_message: Option<String>,
+    pub email_subject: Option<String>,
+}
+
+impl CustomMessage {
+    pub fn source(occasion: Occasion) -> &'static str {
+        match occasion {
+            Occasion::SignUp => "CustomMessage_SignUp",
+            Occasion::AdminCreateUser => "CustomMessage_AdminCreateUser",
+            Occasion::ResendCode => "CustomMessage_ResendCode",
+            Occasion::ForgotPassword => "CustomMessage_ForgotPassword",
+            Occasion::UpdateUserAttribute => "CustomMessage_UpdateUserAttribute",
+            Occasion::VerifyUserAttribute => "CustomMessage_VerifyUserAttribute",
+            Occasion::Authentication => "CustomMessage_Authentication",
+        }
+    }
+}
+
+impl Trigger for CustomMessage {
+    const NAME: &'static str = "CustomMessage";
+    const VERSION: &'static str = "1";
+    type Response = CustomMessageResponse;
+
+    fn empty_response() -> Value {
+        json!({ "smsMessage": null, "emailMessage": null, "emailSubject": null })
+    }
+}
