@@ -10,6 +10,8 @@ mod json;
 mod tests;
 mod times;
 mod verifying;
+#[cfg(test)]
+mod wycheproof;
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Map, Value};

@@ -102,12 +102,13 @@ impl VerifyingKey {
         if self.kid.as_deref().is_some_and(|kid| kid != token.kid) {
             return Err(JwtError::UnknownKid);
         }
-        let (_, key) = self
-            .keys
-            .iter()
-            .find(|(served, _)| *served == algorithm)
-            .ok_or_else(|| JwtError::Algorithm(printable(&token.alg)))?;
+        let refused = || JwtError::Algorithm(printable(&token.alg));
+        let key = self.serving(algorithm).ok_or_else(refused)?;
         key.verify_sig(token.signed.as_bytes(), &token.signature).map_err(|_| JwtError::Signature)
+    }
+
+    pub(super) fn serving(&self, algorithm: Algorithm) -> Option<&ParsedPublicKey> {
+        self.keys.iter().find(|(served, _)| *served == algorithm).map(|(_, key)| key)
     }
 
     fn new(kid: Option<String>, algorithms: Vec<Algorithm>, n: &[u8], e: &[u8]) -> Result<Self, KeyError> {
