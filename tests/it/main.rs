@@ -10,5 +10,6 @@ mod gateway;
 mod import;
 mod oauth;
 mod pages;
+mod samples;
 mod store;
 mod walls;

@@ -2,7 +2,9 @@
 
 mod admin_users;
 mod clients;
+mod declared_errors;
 mod existence;
+mod forged_tokens;
 mod groups;
 mod hooks;
 mod list_users;
