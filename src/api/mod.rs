@@ -11,6 +11,7 @@ pub mod operations;
 mod protocol;
 pub mod shapes;
 mod signature;
+mod upload;
 
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ use axum::{
     Router,
     extract::{Request, State},
     response::Response,
-    routing::post,
+    routing::{post, put},
 };
 use serde_json::Value;
 
@@ -29,14 +30,16 @@ use crate::{
     flows::{App, Cx},
     kit::ids,
     model::{self, MODEL},
+    web::paths::Place,
 };
 use caller::Gate;
 use operation::Failure;
 use protocol::Fault;
 
-/// `POST /`, its preflight, and a refusal of every other method there.
+/// `POST /`, its preflight, and a refusal of every other method there; and where the files of import jobs go.
 pub fn router() -> Router<Arc<App>> {
-    router_of(operations::OPERATIONS)
+    let files = format!("{}/{{ticket}}", Place::UserImport.path());
+    router_of(operations::OPERATIONS).route(&files, put(upload::put))
 }
 
 /// The same over another table, so that a test can bring operations of its own.

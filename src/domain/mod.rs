@@ -7,6 +7,7 @@ pub mod code;
 pub mod error;
 pub mod grant;
 pub mod group;
+pub mod import;
 pub mod message;
 pub mod password;
 pub mod pool;

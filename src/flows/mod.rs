@@ -24,6 +24,7 @@ pub mod revoke;
 pub mod sign_in;
 pub mod sign_up;
 pub mod users;
+pub mod users_import;
 
 use std::{sync::Arc, time::Duration};
 

@@ -15,6 +15,7 @@ use crate::{
     domain::{
         Error, Pool, PoolId, Result,
         attribute::{self, SchemaAttribute},
+        error::PoolFault,
         pool::{DeletionProtection, Members, PoolSettings, check_tags, not_built},
     },
     kit::ids,
@@ -81,7 +82,7 @@ pub async fn population(cx: &Cx, pool_id: &str) -> Result<i64> {
 pub async fn update(cx: &Cx, pool_id: &str, members: Members) -> Result<()> {
     let mut members = MODEL.pruned("UpdateUserPoolRequest", members);
     members.remove("UserPoolId");
-    change(cx, pool_id, |pool| {
+    change_at_rest(cx, pool_id, |pool| {
         if let Some(name) = take_name(&mut members) {
             pool.name = name;
         }
@@ -94,7 +95,26 @@ pub async fn update(cx: &Cx, pool_id: &str, members: Members) -> Result<()> {
 
 /// Changes the pool while nobody else does.
 async fn change(cx: &Cx, pool_id: &str, how: impl FnOnce(&mut Pool) -> Result<()>) -> Result<Pool> {
+    change_in(cx, cx.begin().await?, pool_id, how).await
+}
+
+/// The same, refused while users are imported into the pool.
+async fn change_at_rest(cx: &Cx, pool_id: &str, how: impl FnOnce(&mut Pool) -> Result<()>) -> Result<Pool> {
     let mut tx = cx.begin().await?;
+    held(&mut tx, pool_id).await?;
+    refuse_during_import(&mut tx, pool_id).await?;
+    change_in(cx, tx, pool_id, how).await
+}
+
+/// An import reads the settings when it begins. The caller holds the pool, so that none begins now.
+async fn refuse_during_import(tx: &mut Tx, pool_id: &str) -> Result<()> {
+    if store::import_jobs::is_running(tx, pool_id).await? {
+        return Err(Error::PoolState(PoolFault::ImportInProgress));
+    }
+    Ok(())
+}
+
+async fn change_in(cx: &Cx, mut tx: Tx, pool_id: &str, how: impl FnOnce(&mut Pool) -> Result<()>) -> Result<Pool> {
     let mut pool = held(&mut tx, pool_id).await?;
     how(&mut pool)?;
     pool.modified_at = cx.now();
@@ -120,6 +140,7 @@ pub async fn delete(cx: &Cx, pool_id: &str) -> Result<()> {
                 .into(),
         ));
     }
+    refuse_during_import(&mut tx, pool_id).await?;
     let clients = store::clients::ids(&mut tx, pool_id).await?;
     store::pools::delete(&mut tx, pool_id).await?;
     tx.commit().await?;
@@ -159,7 +180,7 @@ pub async fn add_custom_attributes(cx: &Cx, pool_id: &str, attributes: Vec<Schem
     let add = |pool: &mut Pool| {
         attributes.into_iter().try_for_each(|attribute| attribute::add_custom(&mut pool.settings.schema, attribute))
     };
-    change(cx, pool_id, add).await.map(|_| ())
+    change_at_rest(cx, pool_id, add).await.map(|_| ())
 }
 
 /// The pool that an ARN names, in this account.

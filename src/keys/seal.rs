@@ -58,10 +58,12 @@ pub enum Purpose {
     RefreshToken,
     /// Credentials of other services in the configuration of a pool: identity providers, mail, webhooks.
     Credential,
+    /// The address that takes the file of an import job.
+    Upload,
 }
 
 impl Purpose {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Session,
         Self::SrpBlock,
         Self::Cursor,
@@ -74,6 +76,7 @@ impl Purpose {
         Self::FakeUser,
         Self::RefreshToken,
         Self::Credential,
+        Self::Upload,
     ];
 
     /// The name in the derivation of keys. It must never change: what was sealed before would not open.
@@ -91,6 +94,7 @@ impl Purpose {
             Self::FakeUser => "fake-user",
             Self::RefreshToken => "refresh-token",
             Self::Credential => "credential",
+            Self::Upload => "upload",
         }
     }
 

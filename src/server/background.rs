@@ -1,10 +1,14 @@
-//! What goes on beside requests: removing what has ended, and waiting for the signal to stop.
+//! What goes on beside requests: removing what has ended, going on with imports that were interrupted, and waiting for the signal
+//! to stop.
 
 use std::{sync::Arc, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::{flows::App, store};
+use crate::{
+    flows::{App, users_import::work},
+    store,
+};
 
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// Rows of a kind in one transaction: few enough that nobody waits for the sweep.
@@ -12,6 +16,9 @@ const SWEEP_ROWS: i64 = 500;
 
 /// Runs until `shutdown`.
 pub(super) async fn run(app: Arc<App>, shutdown: CancellationToken) {
+    if let Err(error) = work::resume_all(&app).await {
+        tracing::warn!(%error, "imports that were interrupted do not go on yet; the next sweep tries again");
+    }
     let mut ticks = tokio::time::interval(SWEEP_EVERY);
     // The first tick is immediate, and a start has better things to do.
     ticks.tick().await;
@@ -22,6 +29,9 @@ pub(super) async fn run(app: Arc<App>, shutdown: CancellationToken) {
         }
         if let Err(error) = sweep(&app, &shutdown).await {
             tracing::warn!(%error, "what has ended was not removed; the next sweep tries again");
+        }
+        if let Err(error) = work::resume(&app).await {
+            tracing::warn!(%error, "imports that were interrupted do not go on yet; the next sweep tries again");
         }
     }
 }

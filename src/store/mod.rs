@@ -26,6 +26,7 @@ pub mod clients;
 pub mod codes;
 pub mod grants;
 pub mod groups;
+pub mod import_jobs;
 pub mod messages;
 pub mod pools;
 pub mod resource_servers;

@@ -18,6 +18,8 @@ pub enum Place {
     Logout,
     Error,
     Static,
+    /// Where the files of import jobs go.
+    UserImport,
 }
 
 impl Place {
@@ -34,6 +36,7 @@ impl Place {
             Self::Logout => "/logout",
             Self::Error => "/error",
             Self::Static => "/static",
+            Self::UserImport => "/user-import",
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod self_service;
 pub mod sign_in;
 pub mod sign_up;
 pub mod tags;
+pub mod user_import;
 pub mod user_pools;
 
 crate::operations! {
@@ -47,8 +48,8 @@ crate::operations! {
     risk:             [DescribeRiskConfiguration SetRiskConfiguration AdminListUserAuthEvents AdminUpdateAuthEventFeedback
                        UpdateAuthEventFeedback];
     logs:             [GetLogDeliveryConfiguration SetLogDeliveryConfiguration];
-    user_import:      [CreateUserImportJob DescribeUserImportJob ListUserImportJobs StartUserImportJob StopUserImportJob
-                       GetCSVHeader];
+    user_import:      CreateUserImportJob DescribeUserImportJob ListUserImportJobs StartUserImportJob StopUserImportJob
+                      GetCSVHeader;
     replicas:         [CreateUserPoolReplica UpdateUserPoolReplica DeleteUserPoolReplica ListUserPoolReplicas];
     limits:           [GetProvisionedLimit UpdateProvisionedLimit];
 }

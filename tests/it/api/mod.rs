@@ -21,3 +21,4 @@ mod sign_up;
 mod signatures;
 mod srp;
 pub(crate) mod town;
+mod user_import;
