@@ -9,6 +9,7 @@ pub mod grant;
 pub mod group;
 pub mod import;
 pub mod message;
+pub mod passkey;
 pub mod password;
 pub mod pool;
 pub mod resource_server;

@@ -15,6 +15,7 @@ pub mod groups;
 pub mod issue;
 pub mod key_ring;
 pub mod messages;
+pub mod passkeys;
 pub mod passwords;
 pub mod pools;
 pub mod recover;

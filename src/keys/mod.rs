@@ -9,6 +9,7 @@ pub mod jwt;
 pub mod seal;
 pub mod signing;
 pub mod srp;
+pub mod webauthn;
 
 use std::path::PathBuf;
 
@@ -36,6 +37,8 @@ pub enum KeyError {
     Hash(String),
     #[error("the thread that worked on a key stopped: {0}")]
     Worker(#[from] tokio::task::JoinError),
+    #[error("an authenticator could not be asked: {0}")]
+    WebAuthn(#[from] webauthn_rs_core::error::WebauthnError),
     #[error("the key file {path}: {source}")]
     File { path: PathBuf, source: std::io::Error },
     #[error("the key file {path} can be read by others (mode {mode:03o}); run: chmod 600 {path}", path = .path.display())]

@@ -28,6 +28,7 @@ pub mod grants;
 pub mod groups;
 pub mod import_jobs;
 pub mod messages;
+pub mod passkeys;
 pub mod pools;
 pub mod resource_servers;
 pub mod signing_keys;

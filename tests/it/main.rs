@@ -3,6 +3,7 @@
 
 mod api;
 mod app;
+mod authenticator;
 mod controls;
 mod documents;
 mod flows;
@@ -13,3 +14,4 @@ mod pages;
 mod samples;
 mod store;
 mod walls;
+mod webauthn;

@@ -5,6 +5,7 @@ pub mod admin_users;
 pub mod client_secrets;
 pub mod clients;
 pub mod groups;
+pub mod passkeys;
 pub mod resource_servers;
 pub mod self_service;
 pub mod sign_in;
@@ -35,7 +36,7 @@ crate::operations! {
                        GetUserPoolClientSessionConfiguration SetUserPoolClientSessionConfiguration];
     mfa:              [AssociateSoftwareToken VerifySoftwareToken SetUserMFAPreference AdminSetUserMFAPreference
                        AdminDeleteSoftwareToken AdminGetUserAuthFactors];
-    passkeys:         [StartWebAuthnRegistration CompleteWebAuthnRegistration ListWebAuthnCredentials DeleteWebAuthnCredential];
+    passkeys:         StartWebAuthnRegistration CompleteWebAuthnRegistration ListWebAuthnCredentials DeleteWebAuthnCredential;
     devices:          [ConfirmDevice GetDevice ListDevices UpdateDeviceStatus ForgetDevice AdminGetDevice AdminListDevices
                        AdminUpdateDeviceStatus AdminForgetDevice];
     providers:        [CreateIdentityProvider DescribeIdentityProvider UpdateIdentityProvider DeleteIdentityProvider

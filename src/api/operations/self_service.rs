@@ -8,7 +8,7 @@ use crate::{
         Operation,
         shapes::{Attribute, CodeDeliveryDetails, Empty, attributes_from, listed},
     },
-    domain::{Error, Result, error::AccessTokenFault, message::Occasion, token},
+    domain::{Result, message::Occasion, token},
     flows::{
         Cx,
         attributes::{self, Change, Writer},
@@ -171,10 +171,7 @@ impl Operation for GlobalSignOut {
     type Output = Empty;
 
     async fn run(self, cx: Cx) -> Result<Empty> {
-        let bearer = bearer::self_service(&cx, &self.access_token).await.map_err(|error| match error {
-            Error::NoSuchUser => Error::AccessToken(AccessTokenFault::Revoked),
-            other => other,
-        })?;
+        let bearer = bearer::present(&cx, &self.access_token).await?;
         revoke::everything_of(&cx, &bearer.user).await?;
         Ok(Empty {})
     }

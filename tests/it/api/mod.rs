@@ -9,6 +9,7 @@ mod groups;
 mod hooks;
 mod list_users;
 mod messages;
+mod passkeys;
 mod people;
 mod pools;
 mod recover;
