@@ -23,3 +23,4 @@ mod signatures;
 mod srp;
 pub(crate) mod town;
 mod user_import;
+mod wrong_types;
