@@ -3,6 +3,7 @@
 mod authorize;
 mod discovery;
 mod logout;
+mod machines;
 mod token;
 mod tokens_back;
 
