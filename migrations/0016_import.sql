@@ -39,3 +39,13 @@ CREATE TABLE import_part (
     PRIMARY KEY (pool_id, job_id, upload, number),
     FOREIGN KEY (pool_id, job_id) REFERENCES import_job (pool_id, id) ON DELETE CASCADE
 );
+
+-- An address that a user has asked for and not proven, in pools that keep the old one until then.
+CREATE TABLE pending_attribute (
+    pool_id TEXT NOT NULL,
+    sub     TEXT NOT NULL,
+    name    TEXT NOT NULL,
+    value   TEXT NOT NULL,
+    PRIMARY KEY (pool_id, sub, name),
+    FOREIGN KEY (pool_id, sub) REFERENCES pool_user (pool_id, sub) ON DELETE CASCADE
+);

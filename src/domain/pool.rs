@@ -4,18 +4,16 @@
 //! `poolhouse.toml` alike. What this server decides on is typed; what it only keeps is carried along as it came.
 
 mod request;
-mod triggers;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{attribute::SchemaAttribute, password::PasswordPolicy};
+use super::{attribute::SchemaAttribute, password::PasswordPolicy, user::Attributes};
 use crate::kit::clock::Time;
 
 pub use request::{Members, check_tags, named_attributes, not_built, read};
-pub use triggers::Triggers;
 
 pub type PoolId = String;
 
@@ -45,13 +43,23 @@ impl Pool {
         self.settings.auto_verified_attributes.iter().any(|name| name == attribute)
     }
 
-    pub fn is_alias(&self, attribute: &str) -> bool {
-        self.settings.alias_attributes.iter().chain(&self.settings.username_attributes).any(|name| name == attribute)
+    /// Whether a new value of this attribute counts only once it is proven.
+    pub fn proves_before_update(&self, attribute: &str) -> bool {
+        let settings = &self.settings.user_attribute_update_settings;
+        settings.attributes_require_verification_before_update.iter().any(|name| name == attribute)
     }
 
-    /// Whether sign-ins are told apart by the device that they come from.
-    pub fn tracks_devices(&self) -> bool {
-        self.settings.kept.contains_key("DeviceConfiguration")
+    /// Whether somebody with these attributes can sign in with a code that is sent to them, and so needs no password.
+    pub fn needs_no_password(&self, attributes: &Attributes) -> bool {
+        let factors = &self.settings.policies.sign_in_policy.allowed_first_auth_factors;
+        let has = |name: &str| attributes.get(name).is_some_and(|value| !value.is_empty());
+        [("EMAIL_OTP", "email"), ("SMS_OTP", "phone_number")]
+            .into_iter()
+            .any(|(factor, attribute)| has(attribute) && factors.iter().any(|allowed| allowed == factor))
+    }
+
+    pub fn is_alias(&self, attribute: &str) -> bool {
+        self.settings.alias_attributes.iter().chain(&self.settings.username_attributes).any(|name| name == attribute)
     }
 
     /// Pools made through the API compare user names by case unless told otherwise.
@@ -77,7 +85,7 @@ pub struct PoolSettings {
     pub username_configuration: Option<UsernameConfiguration>,
     /// The whole schema in the order it is described: the standard attributes, then custom ones.
     pub schema: Vec<SchemaAttribute>,
-    pub lambda_config: Triggers,
+    pub lambda_config: BTreeMap<String, Value>,
     pub admin_create_user_config: AdminCreateUserConfig,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account_recovery_setting: Option<AccountRecovery>,

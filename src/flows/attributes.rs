@@ -47,7 +47,8 @@ impl<'a> Change<'a> {
 }
 
 /// Writes attributes. An address that changes is unverified, unless an administrator says otherwise, and is sent a code where
-/// the pool verifies it. Returns where codes went, by attribute.
+/// the pool verifies it. In pools that want it proven first, it waits for that code, and the old one counts until then. Returns
+/// where codes went, by attribute.
 pub async fn update(cx: &Cx, pool: &Pool, user: &User, change: Change<'_>) -> Result<Vec<(&'static str, Delivery)>> {
     let Change { given, writer, metadata } = change;
     if let Writer::Client(client) = writer {
@@ -70,12 +71,13 @@ pub async fn update(cx: &Cx, pool: &Pool, user: &User, change: Change<'_>) -> Re
         // What changes is told from the user as they are now: two changes at once could otherwise leave another address
         // verified.
         let changed = Changed::from(cx, pool, current.clone(), &given)?;
-        if changed.to_send != expected.to_send {
+        if changed.to_send != expected.to_send || changed.waiting != expected.waiting {
             read = current;
             continue;
         }
         claim_aliases(&mut tx, pool, &changed.user).await?;
         store::users::update(&mut tx, pool, &changed.user).await?;
+        changed.put_pending(&mut tx, pool, &given).await?;
         let mut deliveries = Vec::new();
         for (medium, code) in codes {
             if let Writer::Client(_) = writer {
@@ -95,18 +97,27 @@ const MOST_TRIES: usize = 4;
 /// A user after a change, and the addresses that need a code for it.
 struct Changed {
     user: User,
+    /// The same, with the addresses that wait: what the messages are written for.
+    future: User,
+    /// Addresses that count only once they are proven.
+    waiting: Vec<Medium>,
     to_send: Vec<Medium>,
 }
 
 impl Changed {
     fn from(cx: &Cx, pool: &Pool, mut user: User, given: &Attributes) -> Result<Self> {
         check_flags(&user, given)?;
-        let unverified = changed_addresses(&user, given);
-        for medium in &unverified {
+        let (waiting, at_once): (Vec<_>, Vec<_>) = changed_addresses(&user, given)
+            .into_iter()
+            .partition(|medium| pool.proves_before_update(medium.attribute()));
+        for medium in &at_once {
             user.attributes.insert(verified_flag(*medium), "false".to_owned());
         }
+        let mut future = Attributes::new();
         for (name, value) in given {
-            if value.is_empty() {
+            if waiting.iter().any(|medium| medium.attribute() == name) {
+                future.insert(name.clone(), value.clone());
+            } else if value.is_empty() {
                 user.attributes.remove(name);
             } else {
                 user.attributes.insert(name.clone(), value.clone());
@@ -114,8 +125,31 @@ impl Changed {
         }
         drop_flags_of_missing_addresses(&mut user);
         user.modified_at = cx.now();
-        let to_send = unverified.into_iter().filter(|medium| pool.auto_verifies(medium.attribute())).collect();
-        Ok(Self { user, to_send })
+        let is_sent = |medium: &Medium| waiting.contains(medium) || pool.auto_verifies(medium.attribute());
+        let to_send = [Medium::Email, Medium::Sms]
+            .into_iter()
+            .filter(|medium| (waiting.contains(medium) || at_once.contains(medium)) && is_sent(medium));
+        Ok(Self { to_send: to_send.collect(), future: with(&user, future), waiting, user })
+    }
+
+    /// Remembers what waits, and forgets what another word about the same address has overtaken.
+    async fn put_pending(&self, tx: &mut Tx, pool: &Pool, given: &Attributes) -> Result<()> {
+        for medium in [Medium::Email, Medium::Sms] {
+            let name = medium.attribute();
+            let Some(value) = given.get(name) else { continue };
+            if !self.waiting.contains(&medium) {
+                store::pending_attributes::remove(tx, &self.user, name).await?;
+                continue;
+            }
+            if pool.is_alias(name) {
+                let owner = store::users::alias_owner(tx, pool, name, value).await?;
+                if owner.is_some_and(|owner| owner != self.user.sub) {
+                    return Err(Error::AliasExists(name));
+                }
+            }
+            store::pending_attributes::put(tx, &self.user, name, value).await?;
+        }
+        Ok(())
     }
 
     async fn prepare(
@@ -129,7 +163,7 @@ impl Changed {
             Writer::Client(client) => Some(client.id.as_str()),
             Writer::Administrator => None,
         };
-        let about = About { pool, user: &self.user, occasion: Occasion::UpdateUserAttribute, client_id, metadata };
+        let about = About { pool, user: &self.future, occasion: Occasion::UpdateUserAttribute, client_id, metadata };
         let mut codes = Vec::new();
         for medium in &self.to_send {
             codes.push((*medium, codes::prepare(cx, &about, verification_kind(*medium), *medium).await?));
@@ -156,35 +190,49 @@ pub async fn delete(cx: &Cx, pool: &Pool, user: &User, names: &[String], writer:
     update(cx, pool, user, Change::new(emptied, writer)).await.map(drop)
 }
 
-/// Sends the user a code for an address that they have. What the message is about is a [`Occasion::VerifyUserAttribute`].
+/// A user whose addresses that wait have been proven. Whether they are verified is not said.
+fn with(user: &User, pending: Attributes) -> User {
+    let mut user = user.clone();
+    user.attributes.extend(pending);
+    user
+}
+
+/// Sends the user a code for an address that they have, or have asked for. What the message is about is a [`Occasion::VerifyUserAttribute`].
 pub async fn send_verification(cx: &Cx, about: &About<'_>, attribute: &str) -> Result<Delivery> {
-    let user = about.user;
     let medium = Medium::of_attribute(attribute).ok_or_else(|| {
         Error::InvalidParameter("Invalid attribute name. Only phone_number and email can be verified.".into())
     })?;
+    let pending = store::pending_attributes::of(&mut cx.read().await?, about.user).await?;
+    let user = &with(about.user, pending);
     if user.attribute(attribute).is_none() {
         return Err(Error::InvalidParameter(format!("User does not have a value for attribute {attribute}.")));
     }
     messages::check_delivery(cx, medium)?;
     let kind = verification_kind(medium);
     codes::count_request(cx, user, kind).await?;
-    let code = codes::prepare(cx, about, kind, medium).await?;
+    let code = codes::prepare(cx, &About { user, ..*about }, kind, medium).await?;
     let mut tx = cx.begin().await?;
     let delivery = code.put(&mut tx).await?;
     tx.commit().await?;
     Ok(delivery)
 }
 
-/// Proves an address with the code that was sent to it.
+/// Proves an address with the code that was sent to it. One that waited for it takes the place of the old one.
 pub async fn verify(cx: &Cx, pool: &Pool, user: &User, attribute: &str, code: &str) -> Result<()> {
     let medium = Medium::of_attribute(attribute).ok_or_else(|| {
         Error::InvalidParameter("Invalid attribute name. Only phone_number and email can be verified.".into())
     })?;
-    let code = codes::check(cx, user, verification_kind(medium), code).await?;
+    let pending = store::pending_attributes::of(&mut cx.read().await?, user).await?;
+    let code = codes::check(cx, &with(user, pending), verification_kind(medium), code).await?;
     let now = cx.now();
     let mut tx = cx.begin().await?;
     let mut user =
         store::users::by_sub_for_update(&mut tx, &user.pool_id, &user.sub).await?.ok_or(Error::NoSuchUser)?;
+    let pending = store::pending_attributes::of(&mut tx, &user).await?;
+    if let Some(value) = pending.get(attribute) {
+        user.attributes.insert(attribute.to_owned(), value.clone());
+        store::pending_attributes::remove(&mut tx, &user, attribute).await?;
+    }
     codes::redeem(&mut tx, &user, &code).await?;
     user.attributes.insert(verified_flag(medium), "true".to_owned());
     user.modified_at = now;

@@ -29,6 +29,7 @@ pub mod groups;
 pub mod import_jobs;
 pub mod messages;
 pub mod passkeys;
+pub mod pending_attributes;
 pub mod pools;
 pub mod resource_servers;
 pub mod signing_keys;

@@ -59,9 +59,8 @@ impl PoolSettings {
         let policy = &mut settings.policies.password_policy;
         policy.password_history_size = policy.password_history_size.filter(|size| *size > 0);
         settings.mirror_texts();
+        settings.mirror_trigger()?;
         settings.complete();
-        let tier = settings.kept.get("UserPoolTier").and_then(Value::as_str).unwrap_or_default();
-        settings.lambda_config.complete(tier)?;
         settings.check()?;
         Ok(settings)
     }
@@ -133,6 +132,23 @@ impl PoolSettings {
         self.kept.insert("VerificationMessageTemplate".to_owned(), Value::Object(template));
     }
 
+    /// The trigger and its versioned form show each other.
+    fn mirror_trigger(&mut self) -> Result<()> {
+        let plain = self.lambda_config.get("PreTokenGeneration").cloned();
+        let versioned = self.lambda_config.get("PreTokenGenerationConfig").and_then(|config| config.get("LambdaArn"));
+        let arn = match (plain, versioned.cloned()) {
+            (Some(plain), Some(versioned)) if plain != versioned => {
+                return invalid("PreTokenGeneration and PreTokenGenerationConfig must name the same function.");
+            }
+            (Some(arn), _) | (None, Some(arn)) => arn,
+            (None, None) => return Ok(()),
+        };
+        let versioned = json!({"LambdaVersion": "V1_0", "LambdaArn": arn});
+        self.lambda_config.insert("PreTokenGeneration".into(), arn);
+        self.lambda_config.insert("PreTokenGenerationConfig".into(), versioned);
+        Ok(())
+    }
+
     /// The defaults of members that are only kept.
     fn complete(&mut self) {
         self.kept.remove("PoolName");
@@ -150,6 +166,13 @@ impl PoolSettings {
             return invalid("Only one of the aliasAttributes or usernameAttributes can be set in a user pool.");
         }
         check_tags(&self.user_pool_tags)?;
+        let before_update = &self.user_attribute_update_settings.attributes_require_verification_before_update;
+        if !before_update.iter().all(|name| self.auto_verified_attributes.contains(name)) {
+            return invalid(
+                "AttributesRequireVerificationBeforeUpdate can only name attributes of AutoVerifiedAttributes.",
+            );
+        }
+        self.check_key()?;
         if let Some(recovery) = &self.account_recovery_setting {
             let mechanisms = &recovery.recovery_mechanisms;
             if mechanisms.len() > 1 && mechanisms.iter().any(|mechanism| mechanism.name == RecoveryName::AdminOnly) {
@@ -162,6 +185,22 @@ impl PoolSettings {
                 }
             }
         }
+        self.check_email()
+    }
+
+    /// The key that the service would encrypt the pool with. Here the master key does that, and this one is only kept.
+    fn check_key(&self) -> Result<()> {
+        let key = |name: &str| self.kept.get("KeyConfiguration").and_then(|key| key.get(name)?.as_str());
+        match (key("KeyType"), key("KmsKeyArn")) {
+            (Some("CUSTOMER_MANAGED_KEY"), None) => {
+                invalid("KmsKeyArn is required when KeyType is CUSTOMER_MANAGED_KEY.")
+            }
+            (Some("CUSTOMER_MANAGED_KEY"), Some(_)) | (_, None) => Ok(()),
+            (_, Some(_)) => invalid("KmsKeyArn can only be set when KeyType is CUSTOMER_MANAGED_KEY."),
+        }
+    }
+
+    fn check_email(&self) -> Result<()> {
         let email = |name: &str| self.kept.get("EmailConfiguration").and_then(|email| email.get(name)?.as_str());
         match email("EmailSendingAccount") {
             Some("DEVELOPER") if email("SourceArn").is_none() => {
@@ -241,11 +280,6 @@ fn refuse_what_is_not_built(members: &Members) -> Result<()> {
     if text(&["VerificationMessageTemplate", "DefaultEmailOption"]) == Some("CONFIRM_WITH_LINK") {
         return not_built("VerificationMessageTemplate.DefaultEmailOption CONFIRM_WITH_LINK");
     }
-    if text(&["KeyConfiguration", "KeyType"]) == Some("CUSTOMER_MANAGED_KEY")
-        || text(&["KeyConfiguration", "KmsKeyArn"]).is_some()
-    {
-        return not_built("KeyConfiguration CUSTOMER_MANAGED_KEY");
-    }
     if text(&["IssuerConfiguration", "Type"]) == Some("UPDATED") {
         return not_built("IssuerConfiguration UPDATED");
     }
@@ -260,16 +294,21 @@ fn refuse_what_is_not_built(members: &Members) -> Result<()> {
     if is_filled(members.get("AcrConfiguration")) {
         return not_built("AcrConfiguration");
     }
-    let before_update = members
-        .get("UserAttributeUpdateSettings")
-        .and_then(|settings| settings.get("AttributesRequireVerificationBeforeUpdate"));
-    if is_filled(before_update) {
-        return not_built("UserAttributeUpdateSettings.AttributesRequireVerificationBeforeUpdate");
-    }
     let sign_in = members.get("Policies").and_then(|policies| policies.get("SignInPolicy"));
     let factors = sign_in.and_then(|policy| policy.get("AllowedFirstAuthFactors")).and_then(Value::as_array);
     if let Some(factor) = factors.into_iter().flatten().filter_map(Value::as_str).find(|factor| *factor != "PASSWORD") {
         return not_built(&format!("SignInPolicy.AllowedFirstAuthFactors {factor}"));
+    }
+    let triggers = members.get("LambdaConfig").and_then(Value::as_object);
+    for (trigger, value) in triggers.into_iter().flatten() {
+        let version = value.get("LambdaVersion").and_then(Value::as_str).unwrap_or("V1_0");
+        match (trigger.as_str(), version) {
+            ("PreTokenGeneration" | "CustomMessage", _) | ("PreTokenGenerationConfig", "V1_0") => {}
+            ("PreTokenGenerationConfig", version) => {
+                return not_built(&format!("LambdaConfig.PreTokenGenerationConfig {version}"));
+            }
+            (trigger, _) => return not_built(&format!("LambdaConfig.{trigger}")),
+        }
     }
     Ok(())
 }

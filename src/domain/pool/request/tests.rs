@@ -62,9 +62,11 @@ fn what_is_not_built_is_refused_by_name() {
     let cases = [
         (json!({"MfaConfiguration": "OPTIONAL"}), "MfaConfiguration OPTIONAL"),
         (json!({"DeviceConfiguration": {}}), "DeviceConfiguration"),
+        (json!({"LambdaConfig": {"PreSignUp": "arn"}}), "LambdaConfig.PreSignUp"),
+        (json!({"LambdaConfig": {"KMSKeyID": "arn"}}), "LambdaConfig.KMSKeyID"),
         (
-            json!({"UserAttributeUpdateSettings": {"AttributesRequireVerificationBeforeUpdate": ["email"]}}),
-            "UserAttributeUpdateSettings.AttributesRequireVerificationBeforeUpdate",
+            json!({"LambdaConfig": {"PreTokenGenerationConfig": {"LambdaVersion": "V2_0", "LambdaArn": "arn"}}}),
+            "LambdaConfig.PreTokenGenerationConfig V2_0",
         ),
         (
             json!({"Policies": {"SignInPolicy": {"AllowedFirstAuthFactors": ["PASSWORD", "EMAIL_OTP"]}}}),
@@ -74,7 +76,6 @@ fn what_is_not_built_is_refused_by_name() {
             json!({"VerificationMessageTemplate": {"DefaultEmailOption": "CONFIRM_WITH_LINK"}}),
             "VerificationMessageTemplate.DefaultEmailOption CONFIRM_WITH_LINK",
         ),
-        (json!({"KeyConfiguration": {"KeyType": "CUSTOMER_MANAGED_KEY"}}), "KeyConfiguration CUSTOMER_MANAGED_KEY"),
         (json!({"IssuerConfiguration": {"Type": "UPDATED"}}), "IssuerConfiguration UPDATED"),
         (json!({"DcrConfiguration": {"EnableStatus": "Enabled"}}), "DcrConfiguration Enabled"),
         (json!({"AcrConfiguration": {"Level1": {}}}), "AcrConfiguration"),
@@ -99,6 +100,20 @@ fn members_that_contradict_each_other_are_refused() {
         refusal(recovery(mechanism("verified_email", 1), mechanism("verified_phone_number", 1))).contains("priority")
     );
     assert!(refusal(json!({"EmailConfiguration": {"EmailSendingAccount": "DEVELOPER"}})).contains("SourceArn"));
+    let before = json!({"AttributesRequireVerificationBeforeUpdate": ["email"]});
+    assert!(
+        refusal(json!({"UserAttributeUpdateSettings": before})).contains("can only name attributes of AutoVerified")
+    );
+    assert!(
+        settings(json!({"UserAttributeUpdateSettings": before, "AutoVerifiedAttributes": ["email"]})).is_ok(),
+        "what is verified anyway can be verified first"
+    );
+    let key = |kind: &str, arn: Value| json!({"KeyConfiguration": {"KeyType": kind, "KmsKeyArn": arn}});
+    assert!(settings(key("CUSTOMER_MANAGED_KEY", json!("arn"))).is_ok());
+    assert!(
+        refusal(json!({"KeyConfiguration": {"KeyType": "CUSTOMER_MANAGED_KEY"}})).contains("KmsKeyArn is required")
+    );
+    assert!(refusal(key("AWS_OWNED_KEY", json!("arn"))).contains("can only be set"));
 }
 
 #[test]
