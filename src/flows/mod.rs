@@ -18,13 +18,13 @@ pub mod messages;
 pub mod passkeys;
 pub mod passwords;
 pub mod pools;
+pub mod population;
 pub mod recover;
 pub mod refresh;
 pub mod resource_servers;
 pub mod revoke;
 pub mod sign_in;
 pub mod sign_up;
-pub mod triggers;
 pub mod users;
 pub mod users_import;
 
@@ -32,8 +32,8 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     config::{Mode, admin::AccessKey, server::Issuer},
-    domain::{Error, Pool, Result},
-    hooks::{CallerContext, Event, Hooks, Trigger},
+    domain::{Error, Result},
+    hooks::Hooks,
     keys::{KeyError, hashing::Hasher, seal::Sealer},
     kit::{
         clock::{Clock, Time},
@@ -56,6 +56,7 @@ pub struct App {
     pub post: Post,
     pub directory: directory::Directory,
     pub key_ring: key_ring::KeyRing,
+    pub population: population::Population,
     pub setup: Setup,
 }
 
@@ -75,8 +76,8 @@ impl App {
     pub fn new(parts: Parts) -> Self {
         let Parts { store, clock, random, sealer, hasher, hooks, post, setup } = parts;
         let (directory, key_ring) = (directory::Directory::new(&store), key_ring::KeyRing::new(&store));
-        let turns = passwords::Turns::new();
-        Self { store, clock, random, sealer, hasher, turns, hooks, post, directory, key_ring, setup }
+        let (turns, population) = (passwords::Turns::new(), population::Population::default());
+        Self { store, clock, random, sealer, hasher, turns, hooks, post, directory, key_ring, population, setup }
     }
 }
 
@@ -120,32 +121,11 @@ pub struct Cx {
     pub region: Arc<str>,
     /// A UUID; in every log line of the request.
     pub request_id: Arc<str>,
-    /// What the caller's program calls itself; empty where nobody asked.
-    agent: Arc<str>,
 }
 
 impl Cx {
     pub fn new(app: Arc<App>, region: &str, request_id: String) -> Self {
-        Self { app, region: region.into(), request_id: request_id.into(), agent: "".into() }
-    }
-
-    /// The same for a caller whose program calls itself `agent`.
-    #[must_use]
-    pub fn called_by(self, agent: &str) -> Self {
-        Self { agent: agent.into(), ..self }
-    }
-
-    /// Asks whoever `pool` names for `T`, about the user of this name. Without a client the call is an administrator's. No
-    /// transaction may be open.
-    pub async fn ask<T: Trigger>(
-        &self,
-        pool: &Pool,
-        client_id: Option<&str>,
-        username: &str,
-        request: T,
-    ) -> Result<T::Response> {
-        let event = Event::new(&pool.id, username, CallerContext::new(&self.agent, client_id), request);
-        self.app.hooks.fire(pool, &self.request_id, event).await
+        Self { app, region: region.into(), request_id: request_id.into() }
     }
 
     pub fn now(&self) -> Time {

@@ -73,11 +73,6 @@ fn custom_id(region: &str, wanted: &str) -> Result<PoolId> {
     }
 }
 
-/// How many users the pool has.
-pub async fn population(cx: &Cx, pool_id: &str) -> Result<i64> {
-    Ok(store::user_search::count(&mut cx.read().await?, pool_id).await?)
-}
-
 /// Replaces the settings; what the call does not name falls back to its default.
 pub async fn update(cx: &Cx, pool_id: &str, members: Members) -> Result<()> {
     let mut members = MODEL.pruned("UpdateUserPoolRequest", members);
@@ -146,6 +141,7 @@ pub async fn delete(cx: &Cx, pool_id: &str) -> Result<()> {
     tx.commit().await?;
     cx.app.directory.forget_pool(pool_id);
     cx.app.key_ring.forget(pool_id);
+    cx.app.population.forget(pool_id);
     for client in clients {
         cx.app.directory.forget_client(&client);
     }

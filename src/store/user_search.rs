@@ -137,7 +137,13 @@ row! {
     }
 }
 
-/// `EstimatedNumberOfUsers`.
+/// How many users the pool has, as far as `most`. Looks at no more rows than that.
+pub async fn count_to(tx: &mut Tx, pool_id: &str, most: i64) -> Result<i64> {
+    let sql = "SELECT COUNT(*) AS users FROM (SELECT sub FROM pool_user WHERE pool_id = $1 LIMIT $2) AS few";
+    Ok(tx.sql(sql).bind(pool_id).bind(most).one::<CountRow>().await?.users)
+}
+
+/// How many users the pool has. Looks at all of them.
 pub async fn count(tx: &mut Tx, pool_id: &str) -> Result<i64> {
     let sql = "SELECT COUNT(*) AS users FROM pool_user WHERE pool_id = $1";
     Ok(tx.sql(sql).bind(pool_id).one::<CountRow>().await?.users)

@@ -12,7 +12,7 @@ use crate::{
         Error, Pool, Result,
         pool::{Members, named_attributes, not_built},
     },
-    flows::{Cx, directory, pools},
+    flows::{Cx, directory, pools, population},
 };
 
 /// `UserPoolType`: the settings by the service's names, and what the server knows of the pool.
@@ -56,7 +56,7 @@ impl Operation for DescribeUserPool {
 
     async fn run(self, cx: Cx) -> Result<Value> {
         let pool = directory::pool(&cx, &self.user_pool_id).await?;
-        let users = pools::population(&cx, &pool.id).await?;
+        let users = population::of(&cx, &pool.id).await?;
         Ok(json!({"UserPool": described(&cx, &pool, users)?}))
     }
 }
