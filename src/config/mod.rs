@@ -20,7 +20,6 @@ pub mod server;
 mod sources;
 mod standards;
 mod tree;
-pub mod trigger;
 
 use std::path::PathBuf;
 

@@ -204,7 +204,8 @@ pub fn add_custom(schema: &mut Vec<SchemaAttribute>, given: SchemaAttribute) -> 
     }
     let customs = schema.iter().filter(|known| known.name.contains("custom:")).count();
     if customs >= MOST_CUSTOM {
-        return Err(Error::LimitExceeded(format!("A pool holds at most {MOST_CUSTOM} custom attributes.")));
+        // AddCustomAttributes declares no LimitExceededException.
+        return invalid(format!("A pool holds at most {MOST_CUSTOM} custom attributes."));
     }
     schema.push(SchemaAttribute {
         name,

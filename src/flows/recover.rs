@@ -6,7 +6,6 @@ use super::{
     messages::{self, About},
     passwords,
     sign_up::{Named, claim_verified},
-    triggers,
 };
 use crate::{
     domain::{
@@ -16,7 +15,7 @@ use crate::{
         pool::RecoveryName,
         user::Status,
     },
-    hooks::{ClientMetadata, ConfirmationSource},
+    hooks::ClientMetadata,
     kit::secret::Secret,
     store,
 };
@@ -100,8 +99,7 @@ pub async fn confirm(cx: &Cx, named: Named<'_>, code: &str, password: &Secret) -
     claim_verified(&mut tx, &named.pool, &user, code.attribute(), false, now).await?;
     store::users::update(&mut tx, &named.pool, &user).await?;
     store::users::set_credential(&mut tx, &user).await?;
-    tx.commit().await?;
-    triggers::after_confirmation(cx, &named.confirmed(&user, ConfirmationSource::ConfirmForgotPassword)).await
+    Ok(tx.commit().await?)
 }
 
 /// An administrator asks a user to choose a new password: the old one stops working, and a code is sent.

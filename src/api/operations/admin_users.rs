@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     api::{
         Operation,
-        shapes::{Attribute, Empty, Timestamp, UserType, attributes_from, attributes_of, validation_data},
+        shapes::{Attribute, Empty, Timestamp, UserType, attributes_from, attributes_of},
     },
-    domain::{Error, Pool, Result, User, code::Medium},
+    domain::{Error, Result, User, code::Medium},
     flows::{
         Cx,
         attributes::{self, Change, Writer},
@@ -35,8 +35,6 @@ pub struct AdminCreateUser {
     message_action: Option<String>,
     /// SMS alone when absent, as with the service.
     desired_delivery_mediums: Option<Vec<String>>,
-    #[serde(default)]
-    validation_data: Vec<Attribute>,
     client_metadata: Option<ClientMetadata>,
 }
 
@@ -69,8 +67,6 @@ impl Operation for AdminCreateUser {
             temporary_password: self.temporary_password,
             invitation,
             force_alias: self.force_alias_creation,
-            is_asked_about: true,
-            validation_data: validation_data(self.validation_data),
             metadata: self.client_metadata,
         };
         Ok(AdminCreateUserOutput { user: users::create(&cx, create).await?.into() })
@@ -142,7 +138,7 @@ impl Operation for ListUsers {
         };
         let limit = self.limit.filter(|limit| *limit > 0).unwrap_or(MOST_USERS);
         let page = users::list(&cx, &pool, filter.as_ref(), limit, self.pagination_token.as_deref()).await?;
-        let shown = |user: User| chosen(&pool, user, self.attributes_to_get.as_deref());
+        let shown = |user: User| chosen(user, self.attributes_to_get.as_deref());
         Ok(ListUsersOutput {
             users: page.items.into_iter().map(shown).collect::<Result<_>>()?,
             pagination_token: page.next,
@@ -150,12 +146,13 @@ impl Operation for ListUsers {
     }
 }
 
-/// A user with the attributes that were asked for. Asking for one that the schema lacks is an error.
-fn chosen(pool: &Pool, user: User, names: Option<&[String]>) -> Result<UserType> {
+/// A user with the attributes that were asked for. Asking for one that the user lacks is an error, as the service says: ask for
+/// what the pool requires, or filter by it.
+fn chosen(user: User, names: Option<&[String]>) -> Result<UserType> {
     let mut shown = UserType::from(user);
     let Some(names) = names else { return Ok(shown) };
-    let is_known = |name: &String| pool.settings.schema.iter().any(|attribute| attribute.name == *name);
-    if !names.iter().all(is_known) {
+    let has = |name: &String| shown.attributes.iter().any(|attribute| attribute.name == *name);
+    if !names.iter().all(has) {
         return Err(Error::InvalidParameter("One or more requested attributes do not exist.".into()));
     }
     shown.attributes.retain(|attribute| names.contains(&attribute.name));
@@ -241,25 +238,6 @@ impl Operation for AdminResetUserPassword {
     }
 }
 
-/// Confirms an account without its code.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct AdminConfirmSignUp {
-    user_pool_id: String,
-    username: String,
-    client_metadata: Option<ClientMetadata>,
-}
-
-impl Operation for AdminConfirmSignUp {
-    type Output = Empty;
-
-    async fn run(self, cx: Cx) -> Result<Empty> {
-        let (pool, user) = users::find(&cx, &self.user_pool_id, &self.username).await?;
-        users::confirm(&cx, &pool, &user, self.client_metadata.as_ref()).await?;
-        Ok(Empty {})
-    }
-}
-
 /// Operations that name a user and do one thing.
 macro_rules! named_user_operations {
     ($($(#[$note:meta])* $name:ident -> $output:ty = |$cx:ident, $pool:ident, $user:ident| $run:expr;)+) => {$(
@@ -288,6 +266,8 @@ named_user_operations! {
     AdminEnableUser -> Empty = |cx, pool, user| users::set_enabled(cx, pool, user, true);
     /// Ends every sign-in of the user and refuses new ones.
     AdminDisableUser -> Empty = |cx, pool, user| users::set_enabled(cx, pool, user, false);
+    /// Confirms an account without its code.
+    AdminConfirmSignUp -> Empty = |cx, pool, user| users::confirm(cx, pool, user);
     /// Ends every sign-in of the user.
     AdminUserGlobalSignOut -> Empty = |cx, _pool, user| revoke::everything_of(cx, user);
     /// Deletes the account.

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     api::{
         Operation,
-        shapes::{Attribute, CodeDeliveryDetails, Empty, attributes_from, validation_data},
+        shapes::{Attribute, CodeDeliveryDetails, Empty, attributes_from},
     },
-    domain::{Error, Result, user::Status},
+    domain::Result,
     flows::{
         Cx, directory, recover,
         sign_up::{self, Named},
@@ -26,8 +26,6 @@ pub struct SignUp {
     secret_hash: Option<String>,
     #[serde(default)]
     user_attributes: Vec<Attribute>,
-    #[serde(default)]
-    validation_data: Vec<Attribute>,
     client_metadata: Option<ClientMetadata>,
 }
 
@@ -45,24 +43,18 @@ impl Operation for SignUp {
 
     async fn run(self, cx: Cx) -> Result<SignUpOutput> {
         let (pool, client) = directory::client(&cx, &self.client_id).await?;
-        // Passwordless sign-up is not built, and without it the service asks for the password in these words.
-        let password = self.password.ok_or_else(|| {
-            let rule = "Value at 'password' failed to satisfy constraint: Member must not be null";
-            Error::InvalidParameter(format!("1 validation error detected: {rule}"))
-        })?;
         let given = sign_up::SignUp {
             pool,
             client,
             username: self.username,
-            password,
+            password: self.password,
             attributes: attributes_from(self.user_attributes),
             secret_hash: self.secret_hash,
-            validation_data: validation_data(self.validation_data),
             metadata: self.client_metadata,
         };
         let made = sign_up::sign_up(&cx, given).await?;
         Ok(SignUpOutput {
-            user_confirmed: made.user.status == Status::Confirmed,
+            user_confirmed: false,
             user_sub: made.user.sub,
             code_delivery_details: made.delivery.map(Into::into),
         })

@@ -169,12 +169,10 @@ pub fn check_complete(pool: &Pool, attributes: &Attributes) -> Result<(), RowFau
 
 /// Whoever can sign in with a code that is sent to a verified address needs no password; everybody else has to set one.
 pub fn status_of(pool: &Pool, attributes: &Attributes) -> Status {
-    let factors = &pool.settings.policies.sign_in_policy.allowed_first_auth_factors;
-    let allows = |factor: &str| factors.iter().any(|allowed| allowed == factor);
-    let is_true = |name: &str| attributes.get(name).is_some_and(|value| value == "true");
-    let is_passwordless =
-        (allows("EMAIL_OTP") && is_true("email_verified")) || (allows("SMS_OTP") && is_true("phone_number_verified"));
-    if is_passwordless { Status::Confirmed } else { Status::ResetRequired }
+    let is_verified = |name: &String| attributes.get(&format!("{name}_verified")).is_some_and(|value| value == "true");
+    let verified = attributes.iter().filter(|(name, _)| is_verified(name));
+    let verified = verified.map(|(name, value)| (name.clone(), value.clone())).collect();
+    if pool.needs_no_password(&verified) { Status::Confirmed } else { Status::ResetRequired }
 }
 
 fn flag(text: &str) -> Option<bool> {

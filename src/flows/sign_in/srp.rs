@@ -2,7 +2,7 @@
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 
-use super::{Cx, Door, Outcome, Start, check_state, fake_username, meet, missing, proceed};
+use super::{Cx, Door, Outcome, Start, check_state_by_password, fake_username, meet, missing, proceed};
 use crate::{
     domain::{
         Error, Result, User,
@@ -22,7 +22,7 @@ const TIMESTAMP_WINDOW: std::time::Duration = std::time::Duration::from_secs(300
 pub(super) async fn begin(cx: &Cx, door: &Door, start: Start) -> Result<Outcome> {
     let srp_a = start.srp_a.clone().filter(|a| !a.is_empty()).ok_or_else(|| missing("SRP_A"))?;
     srp::parse_a(&srp_a).map_err(|error| Error::InvalidParameter(error.to_string()))?;
-    let found = meet(cx, door, &start).await?;
+    let found = meet(cx, door, &start.username).await?;
     // However a name is written, it is one name: with another look each time, nobody would be told from somebody.
     let name = store::users::key(&door.pool, &start.username);
     let subject = found.as_ref().map_or_else(
@@ -97,7 +97,7 @@ async fn prove(cx: &Cx, door: &Door, attempt: &SrpAttempt, proof: &Proof) -> Res
         passwords::nobody_under_lock(cx, &door.pool, &attempt.subject.login, work).await?;
         return Err(Error::WrongCredentials);
     };
-    check_state(&user)?;
+    check_state_by_password(door, &user)?;
     let verifier = user.credential.srp.clone();
     passwords::under_lock(cx, &user, is_right(cx, attempt, verifier, proof)).await?;
     Ok(user)

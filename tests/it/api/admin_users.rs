@@ -150,3 +150,34 @@ async fn an_alias_has_one_owner() {
         assert!(refusal.starts_with("AliasExistsException: "), "{refusal}");
     }
 }
+
+#[tokio::test]
+async fn a_repeated_invitation_brings_a_new_password_with_new_days() {
+    let policy =
+        json!({"PasswordPolicy": {"MinimumLength": 8, "TemporaryPasswordValidityDays": 1, "PasswordHistorySize": 2}});
+    for site in sites_with(json!({"Policies": policy}), json!({})).await {
+        site.newcomer("ann", "First-1234").await;
+        site.advance(24 * 3_600);
+        assert_eq!(
+            site.refused("InitiateAuth", site.password("ann", "First-1234")).await,
+            "NotAuthorizedException: Temporary password has expired and must be reset by an administrator."
+        );
+        let again = |password: &str| {
+            let members = json!({"MessageAction": "RESEND", "DesiredDeliveryMediums": ["EMAIL"]});
+            with(&with(&site.named("ann"), members), json!({"TemporaryPassword": password}))
+        };
+        assert_eq!(
+            site.refused("AdminCreateUser", again("First-1234")).await,
+            "InvalidParameterException: Password has previously been used"
+        );
+        let resent = site.call("AdminCreateUser", again("Second-1234")).await;
+        assert_eq!(resent["User"]["UserStatus"], "FORCE_CHANGE_PASSWORD");
+        assert_eq!(site.code("ann@example.com").await, "Second-1234");
+        let asked = site.call("InitiateAuth", site.password("ann", "Second-1234")).await;
+        let answers = json!({"USERNAME": "ann", "NEW_PASSWORD": "First-1234"});
+        let answer = json!({"ClientId": site.client, "ChallengeName": "NEW_PASSWORD_REQUIRED",
+                            "Session": asked["Session"], "ChallengeResponses": answers});
+        let refusal = site.refused("RespondToAuthChallenge", answer).await;
+        assert!(refusal.starts_with("PasswordHistoryPolicyViolationException"), "{refusal}");
+    }
+}

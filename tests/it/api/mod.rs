@@ -1,5 +1,6 @@
 //! The API's operations, as a signed call sees them, on every engine at hand.
 
+mod addresses;
 mod admin_users;
 mod clients;
 mod declared_errors;
@@ -9,10 +10,10 @@ mod groups;
 mod hooks;
 mod list_users;
 mod messages;
+mod names;
 mod passkeys;
 mod people;
 mod pools;
-mod recorder;
 mod recover;
 mod refresh;
 mod resource_servers;
@@ -22,8 +23,6 @@ mod sign_in;
 mod sign_up;
 mod signatures;
 mod srp;
-mod token_versions;
+mod strangers;
 pub(crate) mod town;
-mod triggers;
 mod user_import;
-mod wrong_types;

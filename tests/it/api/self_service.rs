@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::{
     people::{
-        CODE_EXPIRED, CODE_MISMATCH, DISABLED, INVALID_TOKEN, NO_USER, PASSWORD, REVOKED, Site, UNAUTHORIZED_ATTRIBUTE,
-        WRONG, attribute, other_code, sites, sites_with,
+        CODE_EXPIRED, CODE_MISMATCH, DISABLED, INVALID_TOKEN, NO_USER, PASSWORD, REVOKED, Site, TOO_OFTEN,
+        UNAUTHORIZED_ATTRIBUTE, WRONG, attribute, other_code, sites, sites_with,
     },
     town::with,
 };
@@ -260,5 +260,33 @@ async fn a_password_is_changed_by_whoever_knows_it() {
         assert!(site.opens("ann", "Other-1234").await && !site.opens("ann", PASSWORD).await);
         let user = site.call("GetUser", json!({"AccessToken": token})).await;
         assert_eq!(attribute(&user["UserAttributes"], "email").as_deref(), Some("ann@example.com"));
+    }
+}
+
+#[tokio::test]
+async fn a_password_cannot_be_guessed_with_a_token() {
+    for site in sites().await {
+        site.person("ann").await;
+        let token = site.tokens("ann").await.access;
+        let change =
+            |from: &str| json!({"AccessToken": token, "PreviousPassword": from, "ProposedPassword": "Other-1234"});
+        for _ in 0..4 {
+            assert_eq!(site.refused("ChangePassword", change("Wrong-1234")).await, WRONG);
+        }
+        let weak = json!({"AccessToken": token, "PreviousPassword": PASSWORD, "ProposedPassword": "weak-pass"});
+        let refusal = site.refused("ChangePassword", weak).await;
+        assert!(refusal.starts_with("InvalidPasswordException"), "whoever knows it is no guesser: {refusal}");
+        for _ in 0..5 {
+            // Past the lock that wrong passwords bring at every door.
+            site.advance(60);
+            assert_eq!(site.refused("ChangePassword", change("Wrong-1234")).await, WRONG);
+        }
+        site.advance(60);
+        assert_eq!(site.refused("ChangePassword", change(PASSWORD)).await, TOO_OFTEN);
+        site.advance(3_000);
+        let token = site.tokens("ann").await.access;
+        let change = json!({"AccessToken": token, "PreviousPassword": PASSWORD, "ProposedPassword": "Other-1234"});
+        site.advance(600);
+        site.call("ChangePassword", change).await;
     }
 }

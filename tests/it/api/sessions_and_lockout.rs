@@ -6,7 +6,7 @@ use poolhouse::{domain::User, flows::directory, store};
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use super::people::{PASSWORD, Site, WRONG, sites, sites_with};
+use super::people::{PASSWORD, Site, TOO_OFTEN, WRONG, sites, sites_with};
 
 const LOCKED: &str = "NotAuthorizedException: Password attempts exceeded";
 
@@ -85,7 +85,7 @@ async fn every_name_and_every_door_of_a_user_shares_one_counter() {
         for name in ["ann", "Ann@Example.com"] {
             assert_eq!(site.refused("InitiateAuth", site.password(name, PASSWORD)).await, LOCKED, "{name}");
         }
-        assert_eq!(site.refused("ChangePassword", change).await, LOCKED);
+        assert_eq!(site.refused("ChangePassword", change).await, TOO_OFTEN, "in the words of this operation");
         assert_eq!(failures(&site, "ann").await, 5);
         site.call("GetUser", json!({"AccessToken": token})).await;
     }

@@ -244,3 +244,13 @@ async fn an_alias_belongs_to_whoever_proved_it_last_with_force() {
         assert_eq!(owner["Username"], "bob");
     }
 }
+
+#[tokio::test]
+async fn a_password_is_refused_before_a_name() {
+    for site in sites().await {
+        site.stranger("ann").await;
+        let weak = with(&site.sign_up("ann"), json!({"Password": "weak-pass"}));
+        let refusal = site.refused("SignUp", weak).await;
+        assert!(refusal.starts_with("InvalidPasswordException"), "{refusal}");
+    }
+}

@@ -444,3 +444,23 @@ async fn addresses_keep_one_owner() {
         assert!(site.refused("AdminGetUser", site.named("bob")).await.starts_with("UserNotFoundException"));
     }
 }
+
+#[tokio::test]
+async fn a_client_that_hides_users_hides_that_somebody_was_imported() {
+    let hiding = json!({"PreventUserExistenceErrors": "ENABLED"});
+    for site in sites_with(json!({"AutoVerifiedAttributes": ["email"]}), hiding).await {
+        site.imported(site.file(&[&person("ann", "a@example.com")]).await).await;
+        let wrong = "NotAuthorizedException: Incorrect username or password.";
+        let admin = json!({"UserPoolId": site.pool, "AuthFlow": "ADMIN_USER_PASSWORD_AUTH"});
+        for name in ["ann", "nobody"] {
+            assert_eq!(site.refused("InitiateAuth", site.password(name, "Right-1234")).await, wrong, "{name}");
+            let call = with(&site.password(name, "Right-1234"), admin.clone());
+            assert_eq!(site.refused("AdminInitiateAuth", call).await, wrong, "{name}");
+        }
+        site.call("ForgotPassword", site.by_client("ann")).await;
+        let code = site.code("a@example.com").await;
+        let confirm = with(&site.by_client("ann"), json!({"ConfirmationCode": code, "Password": "Right-1234"}));
+        site.call("ConfirmForgotPassword", confirm).await;
+        assert!(site.opens("ann", "Right-1234").await);
+    }
+}

@@ -3,7 +3,6 @@
 mod authorize;
 mod discovery;
 mod logout;
-mod machines;
 mod token;
 mod tokens_back;
 
