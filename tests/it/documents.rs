@@ -1,6 +1,6 @@
 //! What the documents say, held against the code.
 
-use std::{collections::BTreeSet, fs};
+use std::{collections::BTreeSet, fs, path::Path};
 
 use poolhouse::api::operations::OPERATIONS;
 
@@ -32,5 +32,45 @@ fn the_readmes_client_and_users_are_those_of_the_example() {
         "Admin-1234",
     ] {
         assert!(readme.contains(fact) && example.contains(fact), "{fact}");
+    }
+}
+
+/// Names of tests stand in backticks in the last column of the tables.
+#[test]
+fn every_test_that_the_security_page_names_exists() {
+    let mut functions = BTreeSet::new();
+    for folder in ["src", "tests"] {
+        collect_functions(Path::new(folder), &mut functions);
+    }
+    let page = fs::read_to_string("docs/security.md").unwrap();
+    let rows =
+        page.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| attack") && !line.contains("---"));
+    let mut named = 0;
+    for row in rows {
+        let tests = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        for test in tests.split('`').skip(1).step_by(2) {
+            assert!(functions.contains(test), "no test is called {test}: {row}");
+            named += 1;
+        }
+        assert!(tests.contains('`'), "a row without a test: {row}");
+    }
+    assert!(named > 20);
+}
+
+/// The names that follow `fn ` and `def `.
+fn collect_functions(folder: &Path, found: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy();
+        if path.is_dir() {
+            if name != ".work" {
+                collect_functions(&path, found);
+            }
+        } else if ["rs", "py"].iter().any(|kind| path.extension().is_some_and(|extension| extension == *kind)) {
+            let text = fs::read_to_string(&path).unwrap();
+            for after in ["fn ", "def "].iter().flat_map(|word| text.split(word).skip(1)) {
+                found.insert(after.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect());
+            }
+        }
     }
 }

@@ -17,6 +17,7 @@ mod pools;
 mod recover;
 mod refresh;
 mod resource_servers;
+mod retired_keys;
 mod self_service;
 mod sessions_and_lockout;
 mod sign_in;

@@ -3,6 +3,7 @@
 
 mod core;
 mod durability;
+mod signing_keys;
 
 use poolhouse::{
     config::database::Durability,
