@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     client::Client,
     error::{Error, Result},
+    identity,
     pool::Pool,
     user::Attributes,
 };
@@ -60,7 +61,7 @@ pub struct StringConstraints {
 }
 
 /// Attributes that the service itself writes, or that prove something: no client may write them.
-pub const NEVER_WRITABLE: [&str; 4] = ["sub", "email_verified", "phone_number_verified", "identities"];
+pub const NEVER_WRITABLE: [&str; 4] = ["sub", "email_verified", "phone_number_verified", identity::ATTRIBUTE];
 
 impl SchemaAttribute {
     fn standard(name: &str, data_type: DataType) -> Self {
@@ -289,7 +290,7 @@ pub fn check_values(pool: &Pool, given: &Attributes, write: Write) -> Result<Att
             objections += &format!("{name}: Attribute does not exist in the schema.\n");
             continue;
         };
-        if name == "sub" || (write == Write::Update && !schema.is_mutable()) {
+        if name == "sub" || name == identity::ATTRIBUTE || (write == Write::Update && !schema.is_mutable()) {
             immutable += &format!("user.{name}: Attribute cannot be updated.\n");
             continue;
         }

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::{
     client::Client,
     error::{AccessTokenFault, Error, Result},
+    identity,
 };
 use crate::kit::clock::Time;
 
@@ -103,10 +104,10 @@ impl AccessClaims {
     }
 }
 
-/// Whether `client` may see `attribute` in tokens, userInfo and GetUser.
+/// Whether `client` may see `attribute` in tokens, userInfo and GetUser. Who the user is elsewhere is no choice of the client's.
 pub fn is_readable(client: &Client, attribute: &str) -> bool {
     match &client.settings.read_attributes {
-        Some(names) => names.iter().any(|name| name == attribute),
+        Some(names) => attribute == identity::ATTRIBUTE || names.iter().any(|name| name == attribute),
         None => !attribute.starts_with("dev:"),
     }
 }

@@ -103,7 +103,8 @@ async fn insert(cx: &Cx, client: Client) -> Result<Client> {
 }
 
 async fn check(tx: &mut Tx, pool: &Pool, client: &Client) -> Result<()> {
-    client.check(pool, &all(tx, &pool.id).await?)
+    client.check(pool, &all(tx, &pool.id).await?)?;
+    client.check_providers(&store::providers::names(tx, &pool.id).await?)
 }
 
 /// Replaces the settings; what the call does not name falls back to its default, but for the name and the secrets.
@@ -121,7 +122,7 @@ pub async fn update(cx: &Cx, pool_id: &str, client_id: &str, members: Members) -
     .await
 }
 
-/// Changes the client while nobody else does, and holds the outcome against the pool.
+/// Changes the client while nobody else does, and holds changed settings against the pool.
 async fn change(
     cx: &Cx,
     pool_id: &str,
@@ -133,8 +134,12 @@ async fn change(
     let client = store::clients::find_for_update(&mut tx, client_id).await?;
     let client = client.filter(|client| client.pool_id == pool_id);
     let mut client = client.ok_or_else(|| Error::NoSuchClient(client_id.to_owned()))?;
+    let before = client.settings.clone();
     how(&mut client)?;
-    check(&mut tx, &pool, &client).await?;
+    // A scope or a provider may have been deleted since; that is no reason to refuse the client another secret.
+    if client.settings != before {
+        check(&mut tx, &pool, &client).await?;
+    }
     client.modified_at = cx.now();
     store::clients::update(&mut tx, &client).await?;
     tx.commit().await?;

@@ -1,12 +1,12 @@
-//! Pools, clients and resource servers, close at hand: read often, changed seldom.
+//! Pools, clients, resource servers and domains, close at hand: read often, changed seldom.
 //!
 //! The rule by which a change is seen is the cache's: at once here, within a second where another instance made it.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use super::Cx;
 use crate::{
-    domain::{Client, Error, Pool, ResourceServer, Result},
+    domain::{Client, Error, Pool, PoolId, ResourceServer, Result},
     store::{self, Cache, Store},
 };
 
@@ -19,6 +19,8 @@ pub struct Directory {
     pools: Cache<String, Pool>,
     clients: Cache<String, Client>,
     resource_servers: Cache<String, Vec<ResourceServer>>,
+    /// All of them in one row: a host that is no domain is then known to be none.
+    domains: Cache<(), HashMap<String, PoolId>>,
 }
 
 impl Directory {
@@ -27,6 +29,7 @@ impl Directory {
             pools: store.cache(CACHED_POOLS),
             clients: store.cache(CACHED_CLIENTS),
             resource_servers: store.cache(CACHED_POOLS),
+            domains: store.cache(1),
         }
     }
 
@@ -40,11 +43,17 @@ impl Directory {
         self.clients.invalidate(&client_id.to_owned());
     }
 
+    /// After a commit that made or deleted a domain.
+    pub fn forget_domains(&self) {
+        self.domains.invalidate(&());
+    }
+
     /// After everything may have changed.
     pub fn forget_all(&self) {
         self.pools.clear();
         self.clients.clear();
         self.resource_servers.clear();
+        self.domains.clear();
     }
 }
 
@@ -60,12 +69,14 @@ pub async fn pool(cx: &Cx, id: &str) -> Result<Arc<Pool>> {
     find_pool(cx, id).await?.ok_or_else(|| Error::NoSuchPool(id.to_owned()))
 }
 
+/// The client, as far as the request's site shows its pool.
 pub async fn find_client(cx: &Cx, id: &str) -> Result<Option<Arc<Client>>> {
     let load = || async {
         let mut tx = cx.app.store.read().await?;
         store::clients::find(&mut tx, id).await
     };
-    Ok(cx.app.directory.clients.get_or_load(id, load).await?)
+    let client = cx.app.directory.clients.get_or_load(id, load).await?;
+    Ok(client.filter(|client| cx.site.shows(&client.pool_id)))
 }
 
 /// The client and its pool, for calls that name only the client.
@@ -89,4 +100,13 @@ pub async fn resource_servers(cx: &Cx, pool_id: &str) -> Result<Arc<Vec<Resource
         store::resource_servers::page(&mut tx, pool_id, "", ALL_RESOURCE_SERVERS).await.map(Some)
     };
     Ok(cx.app.directory.resource_servers.get_or_load(pool_id, load).await?.unwrap_or_default())
+}
+
+/// The pools of all domains, by the domain's name.
+pub async fn domains(cx: &Cx) -> Result<Arc<HashMap<String, PoolId>>> {
+    let load = || async {
+        let mut tx = cx.app.store.read().await?;
+        store::domains::all(&mut tx).await.map(Some)
+    };
+    Ok(cx.app.directory.domains.get_or_load(&(), load).await?.unwrap_or_default())
 }

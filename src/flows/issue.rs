@@ -13,6 +13,7 @@ use crate::{
         Client, Error, Grant, Pool, Result, User,
         grant::GrantSource,
         group::Membership,
+        identity,
         token::{self, Tokens},
         user::Attributes,
     },
@@ -286,7 +287,7 @@ fn apply(changes: &ClaimsOverride, claims: &mut Map<String, Value>) {
 }
 
 /// The attributes that a client may read and that the scopes cover. A sign-in through the API has them all, and so has
-/// `openid` on its own; `email`, `phone` and `profile` choose.
+/// `openid` on its own; `email`, `phone` and `profile` choose, but not who the user is elsewhere.
 /// <https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-define-resource-servers.html>
 pub fn readable_attributes<'a>(
     client: &'a Client,
@@ -299,6 +300,7 @@ pub fn readable_attributes<'a>(
     user.attributes.iter().filter(move |(name, value)| {
         let covered = match name.as_str() {
             _ if !chooses => true,
+            identity::ATTRIBUTE => true,
             "email" | "email_verified" => email,
             "phone_number" | "phone_number_verified" => phone,
             _ => profile,
@@ -313,7 +315,7 @@ pub fn attribute_claim(name: &str, value: &str) -> Value {
         "email_verified" | "phone_number_verified" => json!(value == "true"),
         "updated_at" => value.parse::<i64>().map_or_else(|_| json!(value), |seconds| json!(seconds)),
         "address" => json!({ "formatted": value }),
-        "identities" => serde_json::from_str(value).unwrap_or_else(|_| json!(value)),
+        identity::ATTRIBUTE => identity::claim(value),
         _ => json!(value),
     }
 }

@@ -6,25 +6,30 @@
 pub mod attributes;
 pub mod authorize;
 pub mod bearer;
+pub mod certificates;
 pub mod client_proof;
 pub mod clients;
 pub mod codes;
 pub mod cursor;
 pub mod directory;
+pub mod domains;
 pub mod groups;
 pub mod issue;
 pub mod key_ring;
+pub mod links;
 pub mod messages;
 pub mod passkeys;
 pub mod passwords;
 pub mod pools;
 pub mod population;
+pub mod providers;
 pub mod recover;
 pub mod refresh;
 pub mod resource_servers;
 pub mod revoke;
 pub mod sign_in;
 pub mod sign_up;
+pub mod site;
 pub mod users;
 pub mod users_import;
 
@@ -121,11 +126,19 @@ pub struct Cx {
     pub region: Arc<str>,
     /// A UUID; in every log line of the request.
     pub request_id: Arc<str>,
+    /// What the host shows: everything in the API, at a pool's domain only that pool.
+    pub site: site::Site,
 }
 
 impl Cx {
     pub fn new(app: Arc<App>, region: &str, request_id: String) -> Self {
-        Self { app, region: region.into(), request_id: request_id.into() }
+        Self { app, region: region.into(), request_id: request_id.into(), site: site::Site::Everywhere }
+    }
+
+    /// The same view of a request that came by this host.
+    pub async fn by_host(mut self, authority: &str) -> Result<Self> {
+        self.site = site::Site::of(&self, authority).await?;
+        Ok(self)
     }
 
     pub fn now(&self) -> Time {

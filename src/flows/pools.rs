@@ -124,7 +124,7 @@ pub(super) async fn held(tx: &mut Tx, pool_id: &str) -> Result<Pool> {
     store::pools::find_for_update(tx, pool_id).await?.ok_or_else(|| Error::NoSuchPool(pool_id.to_owned()))
 }
 
-/// Deletes the pool with everything in it, unless it is protected.
+/// Deletes the pool with everything in it, unless it is protected or has a domain.
 pub async fn delete(cx: &Cx, pool_id: &str) -> Result<()> {
     let mut tx = cx.begin().await?;
     let pool = held(&mut tx, pool_id).await?;
@@ -136,6 +136,11 @@ pub async fn delete(cx: &Cx, pool_id: &str) -> Result<()> {
         ));
     }
     refuse_during_import(&mut tx, pool_id).await?;
+    if !store::domains::of_pool(&mut tx, pool_id).await?.is_empty() {
+        return Err(Error::InvalidParameter(
+            "User pool cannot be deleted. It has a domain configured that should be deleted first.".into(),
+        ));
+    }
     let clients = store::clients::ids(&mut tx, pool_id).await?;
     store::pools::delete(&mut tx, pool_id).await?;
     tx.commit().await?;

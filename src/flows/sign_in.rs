@@ -190,6 +190,10 @@ pub async fn identify_by(cx: &Cx, door: &Door, reply: Reply) -> Result<Outcome> 
 ///
 /// The order is the service's: a new password for a temporary one, the second factor, the device, PostAuthentication.
 async fn proceed(cx: &Cx, door: &Door, progress: Progress, user: User) -> Result<Outcome> {
+    // Whoever comes from another identity provider proves nothing here that would let them in.
+    if user.status == Status::ExternalProvider {
+        return Err(Error::WrongCredentials);
+    }
     // The loop of a custom sign-in decides for itself what follows: `flow == Flow::Custom` goes back to it from here.
     if user.status == Status::ForceChangePassword {
         return new_password::begin(cx, door, &progress, &user);

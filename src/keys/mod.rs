@@ -4,6 +4,7 @@
 //! Every primitive comes from aws-lc (RSA, HMAC, HKDF, AES), argon2 or crypto-bigint; nothing here invents one. What takes
 //! longer than a millisecond says so, so that callers keep it off the executor.
 
+pub mod certificate;
 pub mod hashing;
 pub mod jwt;
 pub mod seal;
@@ -25,6 +26,8 @@ pub enum KeyError {
     PrivateKey,
     #[error("signing failed")]
     Sign,
+    #[error("a certificate could not be made")]
+    Certificate,
     #[error("the JWK is not usable: {0}")]
     Jwk(&'static str),
     #[error("the value could not be written as JSON: {0}")]

@@ -1,15 +1,21 @@
 //! Published patterns are Java's; this turns them into the dialect of the `regex` crate.
 //!
 //! Three differences matter: `\w`, `\s` and `\S` mean ASCII in Java, `.` excludes every line terminator there, and a pattern must
-//! match the whole value. Two shapes are exceptions with a name, see [`served`] and [`LOOK_BEHIND`].
+//! match the whole value. Three shapes are exceptions with a name, see [`served`] and [`LOOK_BEHIND`].
 
 use regex::Regex;
 
 /// Shapes whose pattern in the service differs from the published one.
 ///
-/// Passwords: the model says `[\S]+`, but inner spaces are legal and the service's own messages quote another pattern.
+/// Passwords: the model says `[\S]+`, but inner spaces are legal and the service's own messages quote another pattern. Domains:
+/// the model's pattern is that of a prefix, but the same member holds whole names, and the service refuses what is neither in
+/// words of its own.
 pub(super) fn served(shape: &str) -> Option<&'static str> {
-    (shape == "PasswordType").then_some(r"^[\S]+.*[\S]+$")
+    match shape {
+        "PasswordType" => Some(r"^[\S]+.*[\S]+$"),
+        "DomainType" => Some(r"[\S]+"),
+        _ => None,
+    }
 }
 
 /// `S3BucketType`: `regex` has no look-behind. Written without it: a name that does not end in a dot.
@@ -63,7 +69,7 @@ mod tests {
     #[test]
     fn the_exceptions_still_stand_in_the_model() {
         assert_eq!(MODEL.shape("S3BucketType").unwrap().pattern.as_deref(), Some(LOOK_BEHIND.0));
-        assert!(MODEL.shape("PasswordType").is_some());
+        assert!(MODEL.shape("PasswordType").is_some() && MODEL.shape("DomainType").is_some());
     }
 
     #[test]

@@ -16,18 +16,16 @@ use crate::{
     },
     web::{
         authorization::{self, Asked, Prompt, Refusal},
-        context,
         paths::{self, Place},
         session::Browser,
     },
 };
 
-pub async fn authorize(State(app): State<Arc<App>>, RawQuery(query): RawQuery, session: Session) -> Response {
+pub async fn authorize(State(app): State<Arc<App>>, cx: Cx, RawQuery(query): RawQuery, session: Session) -> Response {
     let query = query.unwrap_or_default();
     if let Some(refused) = authorization::too_long(&query) {
         return refused;
     }
-    let cx = context(&app);
     match decide(&cx, &session, &query).await {
         Ok(response) => response,
         Err(refusal) => refusal.respond(&app),

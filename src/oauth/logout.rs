@@ -15,19 +15,17 @@ use crate::{
     flows::{App, Cx, authorize::RedirectUri},
     web::{
         authorization::{self, Refusal},
-        context,
         parameters::Parameters,
         paths::{self, Place},
         session::Browser,
     },
 };
 
-pub async fn logout(State(app): State<Arc<App>>, RawQuery(query): RawQuery, session: Session) -> Response {
+pub async fn logout(State(app): State<Arc<App>>, cx: Cx, RawQuery(query): RawQuery, session: Session) -> Response {
     let query = query.unwrap_or_default();
     if let Some(refused) = authorization::too_long(&query) {
         return refused;
     }
-    let cx = context(&app);
     match run(&cx, &session, &query).await {
         Ok(location) => authorization::found(&location),
         Err(refusal) => refusal.respond(&app),

@@ -1,22 +1,16 @@
 //! `/oauth2/revoke`: ends the grant of a refresh token.
 //! <https://docs.aws.amazon.com/cognito/latest/developerguide/revocation-endpoint.html> <https://www.rfc-editor.org/rfc/rfc7009>
 
-use std::sync::Arc;
-
-use axum::{
-    extract::{Request, State},
-    response::Response,
-};
+use axum::{extract::Request, response::Response};
 use http::StatusCode;
 
 use super::{client_auth, error::Failure, reply};
 use crate::{
-    flows::{self, App, Cx},
-    web::{context, limits},
+    flows::{self, Cx},
+    web::limits,
 };
 
-pub async fn revoke(State(app): State<Arc<App>>, request: Request) -> Response {
-    let cx = context(&app);
+pub async fn revoke(cx: Cx, request: Request) -> Response {
     match run(&cx, request).await {
         Ok(()) => reply::nothing(&cx),
         Err(failure) => failure.respond(&cx),

@@ -1,12 +1,7 @@
 //! `/oauth2/token`: reads the form, lets the client prove itself and hands over to the grant.
 //! <https://docs.aws.amazon.com/cognito/latest/developerguide/token-endpoint.html>
 
-use std::sync::Arc;
-
-use axum::{
-    extract::{Request, State},
-    response::Response,
-};
+use axum::{extract::Request, response::Response};
 use http::StatusCode;
 use serde::Serialize;
 
@@ -17,12 +12,11 @@ use super::{
 };
 use crate::{
     domain::token::Tokens,
-    flows::{App, Cx},
-    web::{context, limits, parameters::Parameters},
+    flows::Cx,
+    web::{limits, parameters::Parameters},
 };
 
-pub async fn token(State(app): State<Arc<App>>, request: Request) -> Response {
-    let cx = context(&app);
+pub async fn token(cx: Cx, request: Request) -> Response {
     match exchange(&cx, request).await {
         Ok(tokens) => reply::json(&cx, StatusCode::OK, &Body::from(tokens)),
         Err(failure) => failure.respond(&cx),

@@ -1,20 +1,15 @@
 //! `/oauth2/userInfo`: the user's attributes, as far as the scopes of the access token reach.
 //! <https://docs.aws.amazon.com/cognito/latest/developerguide/userinfo-endpoint.html>
 
-use std::sync::Arc;
-
-use axum::{
-    extract::{RawQuery, State},
-    response::Response,
-};
+use axum::{extract::RawQuery, response::Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
 
 use super::reply;
 use crate::{
     domain::Error,
-    flows::{App, Cx, bearer, bearer::Bearer, issue},
-    web::{context, parameters::Parameters},
+    flows::{Cx, bearer, bearer::Bearer, issue},
+    web::parameters::Parameters,
 };
 
 const LONGEST_TOKEN: usize = 16 * 1024;
@@ -22,8 +17,7 @@ const BAD_REQUEST: &str = "Bad OAuth2 request at UserInfo Endpoint";
 const BAD_TOKEN: &str = "Access token is expired, disabled, or deleted, or the user has globally signed out.";
 const NO_OPENID: &str = "Access token does not contain openid scope";
 
-pub async fn user_info(State(app): State<Arc<App>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
-    let cx = context(&app);
+pub async fn user_info(cx: Cx, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
     let in_query = query.and_then(|query| Parameters::parse(query.as_bytes()));
     let Some(token) = token(&headers).filter(|_| in_query.is_none_or(|query| query.get("access_token").is_none()))
     else {

@@ -4,10 +4,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use aws_lc_rs::hmac;
-use axum::{
-    extract::{Request, State},
-    response::Response,
-};
+use axum::{extract::Request, response::Response};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::StatusCode;
 use tower_sessions::Session;
@@ -21,7 +18,7 @@ use super::{
 use crate::{
     domain::{Client, Error},
     flows::{
-        App,
+        Cx,
         sign_up::{self, Named},
     },
     web::paths::Place,
@@ -50,8 +47,8 @@ pub fn show(visit: &Visit, username: &str, error: Option<&str>, notice: Option<&
     page::respond(StatusCode::OK, &page, Some(&visit.asked.request.redirect_uri))
 }
 
-pub async fn submit(State(app): State<Arc<App>>, session: Session, request: Request) -> Response {
-    let (visit, form) = match Visit::go_on(&app, session, request).await {
+pub async fn submit(cx: Cx, session: Session, request: Request) -> Response {
+    let (visit, form) = match Visit::go_on(cx, session, request).await {
         Ok(come) => come,
         Err(response) => return response,
     };
@@ -74,8 +71,8 @@ pub async fn submit(State(app): State<Arc<App>>, session: Session, request: Requ
     }
 }
 
-pub async fn resend(State(app): State<Arc<App>>, session: Session, request: Request) -> Response {
-    let (visit, form) = match Visit::go_on(&app, session, request).await {
+pub async fn resend(cx: Cx, session: Session, request: Request) -> Response {
+    let (visit, form) = match Visit::go_on(cx, session, request).await {
         Ok(come) => come,
         Err(response) => return response,
     };

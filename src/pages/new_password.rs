@@ -1,12 +1,7 @@
 //! `/changePassword`: a password of one's own in place of a temporary one, and what else the pool requires.
 
-use std::sync::Arc;
-
 use askama::Template;
-use axum::{
-    extract::{Request, State},
-    response::Response,
-};
+use axum::{extract::Request, response::Response};
 use http::StatusCode;
 use tower_sessions::Session;
 
@@ -20,7 +15,7 @@ use super::{
 use crate::{
     domain::{Error, user::Attributes},
     flows::{
-        App,
+        Cx,
         sign_in::{self, Answer, Reply},
     },
     kit::secret::Secret,
@@ -58,8 +53,8 @@ pub fn show(visit: &Visit, username: &str, session: &str, required: &[String], e
     page::respond(StatusCode::OK, &page, Some(&visit.asked.request.redirect_uri))
 }
 
-pub async fn submit(State(app): State<Arc<App>>, session: Session, request: Request) -> Response {
-    let (visit, form) = match Visit::go_on(&app, session, request).await {
+pub async fn submit(cx: Cx, session: Session, request: Request) -> Response {
+    let (visit, form) = match Visit::go_on(cx, session, request).await {
         Ok(come) => come,
         Err(response) => return response,
     };

@@ -1,10 +1,8 @@
 //! `/login`: user name and password.
 
-use std::sync::Arc;
-
 use askama::Template;
 use axum::{
-    extract::{RawQuery, Request, State},
+    extract::{RawQuery, Request},
     response::Response,
 };
 use http::StatusCode;
@@ -19,7 +17,7 @@ use super::{
 use crate::{
     domain::{Error, client::Flow},
     flows::{
-        App,
+        Cx,
         sign_in::{self, Start},
     },
     kit::secret::Secret,
@@ -45,8 +43,8 @@ pub struct Words<'a> {
     pub notice: Option<&'a str>,
 }
 
-pub async fn show(State(app): State<Arc<App>>, RawQuery(query): RawQuery, session: Session) -> Response {
-    match Visit::begin(&app, session, query).await {
+pub async fn show(cx: Cx, RawQuery(query): RawQuery, session: Session) -> Response {
+    match Visit::begin(cx, session, query).await {
         Ok(visit) => render(
             &visit,
             Words { username: visit.asked.login_hint.as_deref().unwrap_or_default(), ..Words::default() },
@@ -55,8 +53,8 @@ pub async fn show(State(app): State<Arc<App>>, RawQuery(query): RawQuery, sessio
     }
 }
 
-pub async fn submit(State(app): State<Arc<App>>, session: Session, request: Request) -> Response {
-    let (visit, form) = match Visit::go_on(&app, session, request).await {
+pub async fn submit(cx: Cx, session: Session, request: Request) -> Response {
+    let (visit, form) = match Visit::go_on(cx, session, request).await {
         Ok(come) => come,
         Err(response) => return response,
     };

@@ -20,7 +20,7 @@ use crate::{
     },
     web::{
         authorization::{self, Asked, Refusal},
-        context, csrf,
+        csrf,
         limits::{self, FormFault},
         parameters::Parameters,
         paths::Place,
@@ -39,25 +39,25 @@ pub struct Visit {
 
 impl Visit {
     /// Somebody comes to see a page.
-    pub async fn begin(app: &Arc<App>, session: Session, query: Option<String>) -> Result<Self, Response> {
+    pub async fn begin(cx: Cx, session: Session, query: Option<String>) -> Result<Self, Response> {
         let query = query.unwrap_or_default();
         if let Some(refused) = authorization::too_long(&query) {
             return Err(refused);
         }
-        let cx = context(app);
-        let asked = authorization::read(&cx, &query).await.map_err(|refusal| refusal.respond(app))?;
+        let asked = authorization::read(&cx, &query).await.map_err(|refusal| refusal.respond(&cx.app))?;
         let browser = Browser::open(&cx, &session).await.map_err(|error| error::broken(&cx, &error))?;
         Ok(Self { cx, asked, query, session, browser })
     }
 
     /// Somebody sends a form: it must be ours, shown to this browser for this very query.
-    pub async fn go_on(app: &Arc<App>, session: Session, request: Request) -> Result<(Self, Parameters), Response> {
+    pub async fn go_on(cx: Cx, session: Session, request: Request) -> Result<(Self, Parameters), Response> {
+        let app = &cx.app;
         let query = request.uri().query().unwrap_or_default().to_owned();
         if let Some(refused) = authorization::too_long(&query) {
             return Err(refused);
         }
         let forged = || error::forged(app, &query);
-        if csrf::is_foreign(&app.setup, request.headers()) {
+        if csrf::is_foreign(&app.setup, &cx.site, request.headers()) {
             return Err(forged());
         }
         let form = limits::form(request).await.map_err(|fault| match fault {
@@ -66,14 +66,13 @@ impl Visit {
             FormFault::Encoded => error::plain(app, StatusCode::UNSUPPORTED_MEDIA_TYPE),
             FormFault::Malformed => error::plain(app, StatusCode::BAD_REQUEST),
         })?;
-        let cx = context(app);
         let browser = Browser::find(&session).await.map_err(|error| error::broken(&cx, &error))?;
         let browser = browser.ok_or_else(forged)?;
         let token = form.get("_csrf").filter(|_| !form.has_repeated()).unwrap_or_default();
         if !csrf::is_token(app, &browser.form_secret, &query, token) {
             return Err(forged());
         }
-        let asked = authorization::read(&cx, &query).await.map_err(|refusal| refusal.respond(app))?;
+        let asked = authorization::read(&cx, &query).await.map_err(|refusal| refusal.respond(&cx.app))?;
         Ok((Self { cx, asked, query, session, browser }, form))
     }
 

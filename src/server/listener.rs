@@ -33,6 +33,9 @@ const CONNECTIONS: usize = 8_192;
 /// How long requests in flight may take after the signal to stop.
 const DRAIN: Duration = Duration::from_secs(30);
 
+/// The hosts of pools that have a prefix.
+const PREFIXES: &str = "*.auth.localhost";
+
 /// A certificate and its key, ready for handshakes.
 pub(super) struct Tls(TlsAcceptor);
 
@@ -61,7 +64,7 @@ impl Tls {
 }
 
 fn self_signed(public_url: &str) -> anyhow::Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {
-    let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
+    let mut names = ["localhost", "127.0.0.1", "::1", PREFIXES].map(str::to_owned).to_vec();
     if let Some(host) = url::Url::parse(public_url)?.host_str() {
         names.push(host.to_owned());
     }

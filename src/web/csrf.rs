@@ -9,7 +9,7 @@ use http::{HeaderMap, header};
 
 use super::paths;
 use crate::{
-    flows::{App, Setup},
+    flows::{App, Setup, site::Site},
     keys::{same, seal::Purpose},
 };
 
@@ -24,8 +24,8 @@ pub fn is_token(app: &App, secret: &str, query: &str, given: &str) -> bool {
     same(token(app, secret, query).as_bytes(), given.as_bytes())
 }
 
-/// Whether the headers say that another site has sent this POST.
-pub fn is_foreign(setup: &Setup, headers: &HeaderMap) -> bool {
+/// Whether the headers say that another site has sent this POST, which came to `own`.
+pub fn is_foreign(setup: &Setup, own: &Site, headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name).map(|value: &http::HeaderValue| value.to_str().unwrap_or_default());
     let site = text(http::HeaderName::from_static("sec-fetch-site"));
     if site.is_some_and(|site| site != "same-origin") {
@@ -34,7 +34,7 @@ pub fn is_foreign(setup: &Setup, headers: &HeaderMap) -> bool {
     match text(header::ORIGIN) {
         None => false,
         Some("null") => false,
-        Some(origin) => site.is_none() && origin != paths::origin(setup),
+        Some(origin) => site.is_none() && origin != paths::origin(setup, own),
     }
 }
 
@@ -44,6 +44,10 @@ mod tests {
     use crate::config::{Mode, server::Issuer};
 
     fn foreign(pairs: &[(&'static str, &'static str)]) -> bool {
+        foreign_to(&Site::Everywhere, pairs)
+    }
+
+    fn foreign_to(own: &Site, pairs: &[(&'static str, &'static str)]) -> bool {
         let setup = Setup {
             mode: Mode::Development,
             account_id: String::new(),
@@ -53,7 +57,7 @@ mod tests {
             admin_keys: Vec::new(),
         };
         let headers = pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
-        is_foreign(&setup, &headers.collect())
+        is_foreign(&setup, own, &headers.collect())
     }
 
     #[test]
@@ -66,5 +70,14 @@ mod tests {
         assert!(foreign(&[("origin", "https://id.example:8443"), ("sec-fetch-site", "cross-site")]));
         assert!(foreign(&[("origin", "null"), ("sec-fetch-site", "same-site")]));
         assert!(foreign(&[("sec-fetch-site", "none")]));
+    }
+
+    #[test]
+    fn at_a_pools_domain_its_own_origin_may() {
+        let own = Site::Pool { id: "us-east-1_A".into(), authority: "app.auth.localhost:8443".into() };
+        assert!(!foreign_to(&own, &[("origin", "https://app.auth.localhost:8443")]));
+        for other in ["http://app.auth.localhost:8443", "https://app.auth.localhost", "https://id.example:8443"] {
+            assert!(foreign_to(&own, &[("origin", other)]), "{other}");
+        }
     }
 }

@@ -12,9 +12,35 @@ pub mod session;
 
 use std::sync::Arc;
 
+use axum::{
+    extract::FromRequestParts,
+    response::{IntoResponse, Response},
+};
+use http::{StatusCode, header, request::Parts, uri::Authority};
+
 use crate::flows::{App, Cx};
 
 /// The view of the server that a request without a signature gets: the configured region and a new request id.
 pub fn context(app: &Arc<App>) -> Cx {
     Cx::new(Arc::clone(app), &app.setup.region, app.random.uuid())
+}
+
+/// The view that a request by a browser or an OAuth client gets: the same, as far as its host shows it.
+impl FromRequestParts<Arc<App>> for Cx {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
+        let cx = context(app);
+        let Some(authority) = authority(parts) else { return Ok(cx) };
+        cx.by_host(authority.as_str()).await.map_err(|error| {
+            tracing::error!(%error, "the pool of a host could not be found");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        })
+    }
+}
+
+/// The host that was asked, with its port.
+fn authority(parts: &Parts) -> Option<Authority> {
+    let named = || parts.headers.get(header::HOST)?.to_str().ok()?.parse().ok();
+    parts.uri.authority().cloned().or_else(named)
 }

@@ -1,8 +1,8 @@
-//! Addresses of our own, made from the configured public URL and never from a request's `Host`.
+//! Addresses of our own, made from the configured public URL and never from a request's `Host`, unless that is a pool's domain.
 
 use url::{Url, form_urlencoded};
 
-use crate::flows::{Setup, authorize::RedirectUri};
+use crate::flows::{Setup, authorize::RedirectUri, site::Site};
 
 /// The places that are linked to or published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,9 +62,13 @@ fn prefix(setup: &Setup) -> String {
     Url::parse(&setup.public_url).map(|url| url.path().trim_end_matches('/').to_owned()).unwrap_or_default()
 }
 
-/// `https://host:port` of the public URL, as browsers write it in `Origin`.
-pub fn origin(setup: &Setup) -> String {
-    Url::parse(&setup.public_url).map(|url| url.origin().ascii_serialization()).unwrap_or_default()
+/// `https://host:port` of the site, as browsers write it in `Origin`: the public URL's, or that of a pool's domain.
+pub fn origin(setup: &Setup, site: &Site) -> String {
+    match (Url::parse(&setup.public_url), site) {
+        (Ok(url), Site::Pool { authority, .. }) => format!("{}://{authority}", url.scheme()),
+        (Ok(url), _) => url.origin().ascii_serialization(),
+        (Err(_), _) => String::new(),
+    }
 }
 
 pub fn is_https(setup: &Setup) -> bool {

@@ -4,8 +4,10 @@
 pub mod admin_users;
 pub mod client_secrets;
 pub mod clients;
+pub mod domains;
 pub mod groups;
 pub mod passkeys;
+pub mod providers;
 pub mod resource_servers;
 pub mod self_service;
 pub mod sign_in;
@@ -39,10 +41,10 @@ crate::operations! {
     passkeys:         StartWebAuthnRegistration CompleteWebAuthnRegistration ListWebAuthnCredentials DeleteWebAuthnCredential;
     devices:          [ConfirmDevice GetDevice ListDevices UpdateDeviceStatus ForgetDevice AdminGetDevice AdminListDevices
                        AdminUpdateDeviceStatus AdminForgetDevice];
-    providers:        [CreateIdentityProvider DescribeIdentityProvider UpdateIdentityProvider DeleteIdentityProvider
-                       ListIdentityProviders GetIdentityProviderByIdentifier GetSigningCertificate
-                       AdminLinkProviderForUser AdminDisableProviderForUser];
-    domains:          [CreateUserPoolDomain DescribeUserPoolDomain UpdateUserPoolDomain DeleteUserPoolDomain];
+    providers:        CreateIdentityProvider DescribeIdentityProvider UpdateIdentityProvider DeleteIdentityProvider
+                      ListIdentityProviders GetIdentityProviderByIdentifier GetSigningCertificate
+                      AdminLinkProviderForUser AdminDisableProviderForUser;
+    domains:          CreateUserPoolDomain DescribeUserPoolDomain UpdateUserPoolDomain DeleteUserPoolDomain;
     branding:         [CreateManagedLoginBranding DescribeManagedLoginBranding DescribeManagedLoginBrandingByClient
                        UpdateManagedLoginBranding DeleteManagedLoginBranding GetUICustomization SetUICustomization];
     terms:            [CreateTerms DescribeTerms DescribeTermsByClient UpdateTerms DeleteTerms ListTerms];

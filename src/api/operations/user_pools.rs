@@ -12,7 +12,7 @@ use crate::{
         Error, Pool, Result,
         pool::{Members, named_attributes, not_built},
     },
-    flows::{Cx, directory, pools, population},
+    flows::{Cx, directory, domains, pools, population},
 };
 
 /// `UserPoolType`: the settings by the service's names, and what the server knows of the pool.
@@ -57,7 +57,12 @@ impl Operation for DescribeUserPool {
     async fn run(self, cx: Cx) -> Result<Value> {
         let pool = directory::pool(&cx, &self.user_pool_id).await?;
         let users = population::of(&cx, &pool.id).await?;
-        Ok(json!({"UserPool": described(&cx, &pool, users)?}))
+        let mut shown = described(&cx, &pool, users)?;
+        for domain in domains::of_pool(&cx, &pool.id).await? {
+            let member = if domain.is_custom() { "CustomDomain" } else { "Domain" };
+            shown[member] = domain.name.into();
+        }
+        Ok(json!({"UserPool": shown}))
     }
 }
 

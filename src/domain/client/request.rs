@@ -11,6 +11,7 @@ use crate::domain::{
     attribute::NEVER_WRITABLE,
     error::{Error, Result},
     pool::{Members, Pool, not_built, read},
+    provider,
     resource_server::{ResourceServer, is_standard},
 };
 
@@ -44,21 +45,26 @@ impl ClientSettings {
 }
 
 impl Client {
-    /// Whether the settings hold together, fit the pool, and ask only for what is there.
+    /// Whether the settings hold together, fit the pool, and ask only for scopes that are there.
     pub fn check(&self, pool: &Pool, resource_servers: &[ResourceServer]) -> Result<()> {
         self.check_sign_in_flows()?;
         self.check_lifetimes()?;
         self.check_urls()?;
         self.check_oauth(resource_servers)?;
         self.check_attributes(pool)?;
-        let providers = &self.settings.supported_identity_providers;
-        if let Some(unknown) = providers.iter().find(|provider| *provider != "COGNITO") {
-            return invalid(format!("The provider {unknown} does not exist for User Pool {}.", pool.id));
-        }
         if self.settings.enable_propagate_additional_user_context_data == Some(true) && self.is_public() {
             return invalid("EnablePropagateAdditionalUserContextData can only be set for a client with a secret.");
         }
         Ok(())
+    }
+
+    /// Whether every provider of the client is one of the pool's, or the pool itself.
+    pub fn check_providers(&self, present: &[String]) -> Result<()> {
+        let is_there = |name: &&String| *name == provider::OWN || present.contains(name);
+        match self.settings.supported_identity_providers.iter().find(|name| !is_there(name)) {
+            Some(unknown) => invalid(format!("The provider {unknown} does not exist for User Pool {}.", self.pool_id)),
+            None => Ok(()),
+        }
     }
 
     fn check_sign_in_flows(&self) -> Result<()> {

@@ -17,6 +17,7 @@ use poolhouse::{
     },
     model::MODEL,
     post::Post,
+    store::Store,
 };
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -27,7 +28,8 @@ pub(crate) const ACCOUNT: &str = "123456789012";
 
 pub(crate) struct Town {
     pub(crate) app: Arc<App>,
-    _engine: Engine,
+    /// Goes with the value; a twin lives in its sibling's.
+    _engine: Option<Engine>,
 }
 
 /// A town of its own on each engine.
@@ -42,7 +44,21 @@ pub(super) async fn towns_with(change: impl Fn(&mut Parts)) -> Vec<Town> {
 
 impl Town {
     fn on(engine: Engine, change: impl Fn(&mut Parts)) -> Self {
-        let store = engine.store.clone();
+        let app = Self::app(&engine.store, change);
+        Self { app, _engine: Some(engine) }
+    }
+
+    /// Another instance on the same database. It must not outlive this one.
+    pub(crate) fn twin(&self) -> Self {
+        let (clock, random) = (self.app.clock.clone(), Random::seeded(8));
+        let app = Self::app(&self.app.store, |parts| {
+            parts.clock = clock.clone();
+            parts.random = random.clone();
+        });
+        Self { app, _engine: None }
+    }
+
+    fn app(store: &Store, change: impl Fn(&mut Parts)) -> Arc<App> {
         let mut parts = Parts {
             clock: Clock::frozen(Time::from_seconds(1_800_000_000)),
             random: Random::seeded(7),
@@ -58,10 +74,10 @@ impl Town {
                 issuer: Issuer::Local,
                 admin_keys: Vec::new(),
             },
-            store,
+            store: store.clone(),
         };
         change(&mut parts);
-        Self { app: Arc::new(App::new(parts)), _engine: engine }
+        Arc::new(App::new(parts))
     }
 
     pub(crate) fn cx(&self) -> Cx {

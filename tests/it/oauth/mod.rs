@@ -2,6 +2,7 @@
 
 mod authorize;
 mod discovery;
+mod domains;
 mod logout;
 mod token;
 mod tokens_back;

@@ -176,3 +176,11 @@ async fn two_tabs_keep_their_own_requests() {
     let reply = browser.post(&format!("/login?{one}"), &form).await;
     assert_eq!(reply.told("state").as_deref(), Some("s 11"));
 }
+
+#[tokio::test]
+async fn a_user_from_another_provider_does_not_sign_in_here() {
+    let house = House::new().await;
+    house.user("Okta_1", PASSWORD, Status::ExternalProvider).await;
+    let page = Browser::new(&house).sign_in(&query(), "Okta_1", PASSWORD).await;
+    assert!(page.text.contains("Incorrect username or password."), "{}", page.text);
+}

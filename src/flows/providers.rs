@@ -1,0 +1,161 @@
+//! Identity providers from the administrator's side. Nobody signs in through one yet.
+//!
+//! A provider that is deleted leaves its name in the settings of clients, where it does nothing: a client whose list were
+//! emptied would let the pool's own users in, which nobody has asked for.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Cx, certificates,
+    cursor::{self, Page},
+    directory,
+    pools::held,
+};
+use crate::{
+    config::Mode,
+    domain::{
+        Error, Provider, Result,
+        error::Existing,
+        provider::{self, Details, ENCRYPTION_CERTIFICATE, Kind, MOST_PROVIDERS, OWN, ProviderSettings, Rules},
+    },
+    kit::text::fold,
+    store::{self, Tx, providers::ProviderLine},
+};
+
+/// What a call names. Creation needs the details; a change leaves alone what it omits.
+#[derive(Debug, Default)]
+pub struct Wanted {
+    pub details: Option<Details>,
+    pub mapping: Option<BTreeMap<String, String>>,
+    pub identifiers: Option<Vec<String>>,
+    pub acr_mapping: Option<BTreeMap<String, String>>,
+}
+
+fn rules(cx: &Cx) -> Rules {
+    Rules { now: cx.now(), allows_http: cx.app.setup.mode == Mode::Development }
+}
+
+pub async fn create(cx: &Cx, pool_id: &str, name: String, kind: Kind, wanted: Wanted) -> Result<Provider> {
+    provider::check_name(kind, &name)?;
+    let now = cx.now();
+    let mut provider = Provider {
+        pool_id: pool_id.to_owned(),
+        name,
+        kind,
+        details: Details::new(),
+        settings: ProviderSettings::default(),
+        created_at: now,
+        modified_at: now,
+    };
+    let mut tx = cx.begin().await?;
+    let pool = held(&mut tx, pool_id).await?;
+    let present = store::providers::names(&mut tx, pool_id).await?;
+    let exists = |name: &str| Error::Exists(Existing::Provider(name.to_owned()));
+    if present.contains(&provider.name) {
+        return Err(exists(&provider.name));
+    }
+    if present.len() >= MOST_PROVIDERS {
+        return Err(Error::LimitExceeded(format!("A user pool holds at most {MOST_PROVIDERS} identity providers.")));
+    }
+    provider.details = provider::details(kind, wanted.details.unwrap_or_default(), rules(cx))?;
+    provider.settings.attribute_mapping = provider::mapping(&pool, kind, wanted.mapping.unwrap_or_default())?;
+    provider.settings.idp_identifiers = wanted.identifiers.unwrap_or_default();
+    provider.settings.acr_mapping = wanted.acr_mapping.unwrap_or_default();
+    if !store::providers::insert(&mut tx, &provider).await? {
+        return Err(exists(&provider.name));
+    }
+    claim_identifiers(&mut tx, &provider).await?;
+    tx.commit().await?;
+    Ok(provider)
+}
+
+/// Replaces what the call names, each member as a whole.
+pub async fn update(cx: &Cx, pool_id: &str, name: &str, wanted: Wanted) -> Result<Provider> {
+    let mut tx = cx.begin().await?;
+    let pool = held(&mut tx, pool_id).await?;
+    refuse_own(name)?;
+    let found = store::providers::find(&mut tx, pool_id, name).await?;
+    let mut provider = found.ok_or_else(|| missing(name))?;
+    if let Some(details) = wanted.details {
+        provider.details = provider::details(provider.kind, details, rules(cx))?;
+    }
+    if let Some(mapping) = wanted.mapping {
+        provider.settings.attribute_mapping = provider::mapping(&pool, provider.kind, mapping)?;
+    }
+    if let Some(acr_mapping) = wanted.acr_mapping {
+        provider.settings.acr_mapping = acr_mapping;
+    }
+    if let Some(identifiers) = wanted.identifiers {
+        provider.settings.idp_identifiers = identifiers;
+        store::providers::release_identifiers(&mut tx, &provider).await?;
+        claim_identifiers(&mut tx, &provider).await?;
+    }
+    provider.modified_at = cx.now();
+    store::providers::update(&mut tx, &provider).await?;
+    tx.commit().await?;
+    Ok(provider)
+}
+
+async fn claim_identifiers(tx: &mut Tx, provider: &Provider) -> Result<()> {
+    provider::check_identifiers(&provider.settings.idp_identifiers)?;
+    for identifier in &provider.settings.idp_identifiers {
+        if !store::providers::claim_identifier(tx, provider, identifier).await? {
+            let text = format!("The identifier {identifier} belongs to another provider of the user pool.");
+            return Err(Error::InvalidParameter(text));
+        }
+    }
+    Ok(())
+}
+
+/// The pool itself cannot be changed like a provider of it.
+fn refuse_own(name: &str) -> Result<()> {
+    if fold(name) != fold(OWN) {
+        return Ok(());
+    }
+    Err(Error::UnsupportedProvider(format!("The identity provider {name} can be neither changed nor deleted.")))
+}
+
+fn missing(name: &str) -> Error {
+    Error::NotFound(format!("Identity provider {name} does not exist."))
+}
+
+pub async fn get(cx: &Cx, pool_id: &str, name: &str) -> Result<Provider> {
+    directory::pool(cx, pool_id).await?;
+    let found = store::providers::find(&mut cx.read().await?, pool_id, name).await?;
+    found.ok_or_else(|| missing(name))
+}
+
+pub async fn by_identifier(cx: &Cx, pool_id: &str, identifier: &str) -> Result<Provider> {
+    directory::pool(cx, pool_id).await?;
+    let found = store::providers::by_identifier(&mut cx.read().await?, pool_id, identifier).await?;
+    found.ok_or_else(|| Error::NotFound(format!("Identity provider with identifier {identifier} does not exist.")))
+}
+
+/// The details as an administrator sees them: without what is written only, with what is ours.
+pub async fn shown_details(cx: &Cx, provider: &Provider) -> Result<Details> {
+    let mut details = provider.shown_details();
+    if provider.kind == Kind::Saml {
+        let certificate = certificates::encryption(cx, &provider.pool_id).await?;
+        details.insert(ENCRYPTION_CERTIFICATE.to_owned(), certificate);
+    }
+    Ok(details)
+}
+
+pub async fn delete(cx: &Cx, pool_id: &str, name: &str) -> Result<()> {
+    directory::pool(cx, pool_id).await?;
+    refuse_own(name)?;
+    let mut tx = cx.begin().await?;
+    if !store::providers::delete(&mut tx, pool_id, name).await? {
+        return Err(missing(name));
+    }
+    Ok(tx.commit().await?)
+}
+
+pub async fn list(cx: &Cx, pool_id: &str, limit: usize, cursor: Option<&str>) -> Result<Page<ProviderLine>> {
+    directory::pool(cx, pool_id).await?;
+    let list = format!("identity providers:{pool_id}");
+    let after = cursor::open(cx, &list, cursor)?;
+    let wanted = i64::try_from(limit + 1).unwrap_or(i64::MAX);
+    let lines = store::providers::page(&mut cx.read().await?, pool_id, &after, wanted).await?;
+    cursor::page(cx, &list, lines, limit, |line| line.name.clone())
+}
