@@ -43,7 +43,10 @@ const MASTER_KEY_FILE: &str = "master.key";
 pub fn check(config: &Config) -> Vec<Mistake> {
     let mut mistakes = import::check(config);
     let is_function = |name: &str| config.functions.iter().any(|function| function.name == name);
-    mistakes.extend(import::unanswered_triggers(config, |name| name == GROUPS_TO_SCOPES || is_function(name)));
+    mistakes.extend(import::unanswered_triggers(config, |trigger, name| {
+        let is_built_in = trigger == PreTokenGeneration::SETTING && name == GROUPS_TO_SCOPES;
+        is_built_in || is_function(name)
+    }));
     // One at a time, so that a mistake in one script does not hide another's.
     let broken = |section| Functions::load(std::slice::from_ref(section)).err();
     mistakes.extend(config.functions.iter().filter_map(broken).map(|error| error.mistake()));
@@ -105,7 +108,7 @@ impl Builder {
         let functions = Arc::new(Functions::load(&config.functions)?);
         let app = Arc::new(open(&config, clock, random, &functions, hooks).await?);
         refuse(import::check(&config))?;
-        refuse(import::unanswered_triggers(&config, |name| app.hooks.knows::<PreTokenGeneration>(name)))?;
+        refuse(import::unanswered_triggers(&config, |trigger, name| app.hooks.knows(trigger, name)))?;
         let cx = Cx::new(Arc::clone(&app), &config.region, app.random.uuid());
         import::apply(&cx, &config).await?;
         let around = Surroundings {

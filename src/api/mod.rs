@@ -91,7 +91,8 @@ async fn dispatch(
         Value::Object(members) => Value::Object(MODEL.pruned(facts.input, members)),
         other => other,
     };
-    let answer = entry.run(Cx::new(app, &caller.region, request_id.to_owned()), input).await;
+    let cx = Cx::new(app, &caller.region, request_id.to_owned()).called_by(protocol::agent(&head));
+    let answer = entry.run(cx, input).await;
     let outcome = if answer.is_ok() { "ok" } else { "refused" };
     metrics::counter!("poolhouse_api_calls_total", "operation" => entry.name, "outcome" => outcome).increment(1);
     answer

@@ -22,6 +22,7 @@ const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/x-amz-js
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 const ERROR_MESSAGE: HeaderName = HeaderName::from_static("x-amzn-errormessage");
+const AMZ_USER_AGENT: HeaderName = HeaderName::from_static("x-amz-user-agent");
 const TARGET: &str = "x-amz-target";
 const TARGET_PREFIX: &str = "AWSCognitoIdentityProviderService.";
 /// A message in a header is for people; the body has the whole of it.
@@ -136,6 +137,12 @@ pub(super) async fn read(head: &Parts, body: Body) -> Result<Bytes, Fault> {
             .is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>);
         if is_too_large { Fault::TooLarge } else { Fault::Broken }
     })
+}
+
+/// What the caller's program calls itself. Browsers set `User-Agent` themselves, so SDKs that run there use a name of their own.
+pub(super) fn agent(head: &Parts) -> &str {
+    let named = |name: &HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok());
+    named(&AMZ_USER_AGENT).or_else(|| named(&header::USER_AGENT)).unwrap_or_default()
 }
 
 /// An empty body stands for an empty object.

@@ -20,6 +20,7 @@ pub mod server;
 mod sources;
 mod standards;
 mod tree;
+pub mod trigger;
 
 use std::path::PathBuf;
 

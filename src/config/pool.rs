@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Mistake, Place, Placed, form,
+    Place, Placed, form,
     reader::Reader,
     standards::Standards,
     tree::{Node, Table, Value},
+    trigger::{self, Trigger},
 };
 use crate::kit::secret::Secret;
 
@@ -23,8 +24,8 @@ pub struct Pool {
     pub groups: Vec<Group>,
     pub users: Vec<User>,
     pub resource_servers: Vec<ResourceServer>,
-    /// Trigger name (`PreTokenGeneration`) → function name.
-    pub triggers: BTreeMap<String, Placed<String>>,
+    /// By their names in `LambdaConfig`.
+    pub triggers: BTreeMap<String, Trigger>,
 }
 
 #[derive(Clone, Debug)]
@@ -90,23 +91,6 @@ impl Settings {
     }
 }
 
-/// Every trigger that a pool can have, and whether it runs here.
-const TRIGGERS: [(&str, bool); 13] = [
-    ("PreSignUp", false),
-    ("CustomMessage", true),
-    ("PostConfirmation", false),
-    ("PreAuthentication", false),
-    ("PostAuthentication", false),
-    ("DefineAuthChallenge", false),
-    ("CreateAuthChallenge", false),
-    ("VerifyAuthChallengeResponse", false),
-    ("PreTokenGeneration", true),
-    ("UserMigration", false),
-    ("CustomSMSSender", false),
-    ("CustomEmailSender", false),
-    ("InboundFederation", false),
-];
-
 impl Pool {
     pub(super) fn read(mut section: Reader, standards: &Standards) -> Self {
         let reading = section.reading;
@@ -127,7 +111,7 @@ impl Pool {
         let groups = section.tables("group").into_iter().map(Group::read).collect();
         let users = section.tables("user").into_iter().map(|entry| User::read(entry, standards)).collect();
         let resource_servers = section.tables("resource_server").into_iter().map(ResourceServer::read).collect();
-        let triggers = read_triggers(&mut section);
+        let triggers = trigger::read_all(&mut section);
         section.finish();
         let strict_oidc = strict_oidc.is_some_and(|said| said.value);
         Self { at, id, name, settings, strict_oidc, clients, groups, users, resource_servers, triggers }
@@ -157,24 +141,6 @@ fn name(section: &mut Reader, key: &str) -> String {
         section.reading.refuse(&name.at, message);
     }
     name.value
-}
-
-fn read_triggers(section: &mut Reader) -> BTreeMap<String, Placed<String>> {
-    let reading = section.reading;
-    let mut triggers = BTreeMap::new();
-    for (trigger, function) in section.string_map("triggers") {
-        match TRIGGERS.iter().find(|(name, _)| *name == trigger) {
-            Some((_, true)) => {
-                triggers.insert(trigger, function);
-            }
-            Some((_, false)) => reading.refuse(&function.at, format!("the {trigger} trigger is not built yet")),
-            None => reading.note(
-                Mistake::new(&function.at, format!("unknown trigger `{trigger}`"))
-                    .nearest(&trigger, TRIGGERS.iter().map(|(name, _)| *name)),
-            ),
-        }
-    }
-    triggers
 }
 
 impl Client {

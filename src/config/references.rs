@@ -10,8 +10,8 @@ use super::{
     reader::Reading,
 };
 
-/// The function that is always there, for PreTokenGeneration only.
-const BUILT_IN: &str = "groups-to-scopes";
+/// The functions that are always there, and the only trigger that each of them answers.
+const BUILT_IN: [(&str, &str); 1] = [("PreTokenGeneration", "groups-to-scopes")];
 
 pub(super) fn check(reading: &Reading, config: &Config) {
     let functions: Vec<&str> = config.functions.iter().map(|function| function.name.as_str()).collect();
@@ -39,8 +39,10 @@ fn check_pool(reading: &Reading, pool: &Pool, functions: &[&str]) {
     for group in pool.users.iter().flat_map(|user| &user.groups) {
         exists(reading, group, &groups, || format!("there is no group {:?} in the pool {}", group.value, pool.id));
     }
-    let known: Vec<&str> = functions.iter().copied().chain([BUILT_IN]).collect();
-    for function in pool.triggers.values() {
+    for (name, trigger) in &pool.triggers {
+        let built_in = BUILT_IN.iter().filter(|(answered, _)| answered == name).map(|(_, function)| *function);
+        let known: Vec<&str> = functions.iter().copied().chain(built_in).collect();
+        let function = &trigger.function;
         exists(reading, function, &known, || format!("there is no function {:?}", function.value));
     }
 }

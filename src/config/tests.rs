@@ -55,7 +55,7 @@ fn the_example_loads() {
     assert_eq!((pool.id.as_str(), pool.clients[0].id.as_str()), ("us-east-1_Example01", "1example23456789abcdefghij"));
     assert_eq!(pool.users[0].groups.iter().map(|group| group.value.as_str()).collect::<Vec<_>>(), ["admin", "regular"]);
     assert_eq!(pool.users[0].password.as_ref().unwrap().expose(), "Admin-1234");
-    assert_eq!(pool.triggers["PreTokenGeneration"].value, "pre-token");
+    assert_eq!(pool.triggers["PreTokenGeneration"].function.value, "pre-token");
     assert_eq!(config.functions.len(), 3);
     let route = &config.apis[0].routes[0];
     assert_eq!((route.key.as_str(), route.scopes[0].as_str()), ("GET /AdminUser", "admin-1example23456789abcdefghij"));
@@ -178,8 +178,8 @@ fn names_must_exist() {
         [
             "9: there is no group \"admn\" in the pool us-east-1_A (did you mean `admin`?)",
             "11: there is no function \"groups-to-scope\" (did you mean `groups-to-scopes`?)",
-            "12: the PreSignUp trigger is not built yet",
-            "13: unknown trigger `PreTokenGeneratoin` (did you mean `PreTokenGeneration`?)",
+            "12: there is no function \"x\" (did you mean `f`?)",
+            "13: unknown key `pool.triggers.PreTokenGeneratoin` (did you mean `pool.triggers.PreTokenGeneration`?)",
             "25: there is no client \"d1\" in the pool us-east-1_A (did you mean `c1`?)",
             "28: there is no pool \"us-east-1_C\" (did you mean `us-east-1_A`?)",
             "36: there is no authorizer \"D\" in the API x (did you mean `A`?)",

@@ -4,6 +4,7 @@ pub mod attribute;
 pub mod challenge;
 pub mod client;
 pub mod code;
+pub mod custom_challenge;
 pub mod error;
 pub mod grant;
 pub mod group;

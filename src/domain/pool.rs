@@ -4,6 +4,7 @@
 //! `poolhouse.toml` alike. What this server decides on is typed; what it only keeps is carried along as it came.
 
 mod request;
+mod triggers;
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,7 @@ use super::{attribute::SchemaAttribute, password::PasswordPolicy, user::Attribut
 use crate::kit::clock::Time;
 
 pub use request::{Members, check_tags, named_attributes, not_built, read};
+pub use triggers::Triggers;
 
 pub type PoolId = String;
 
@@ -62,6 +64,11 @@ impl Pool {
         self.settings.alias_attributes.iter().chain(&self.settings.username_attributes).any(|name| name == attribute)
     }
 
+    /// Whether sign-ins are told apart by the device that they come from.
+    pub fn tracks_devices(&self) -> bool {
+        self.settings.kept.contains_key("DeviceConfiguration")
+    }
+
     /// Pools made through the API compare user names by case unless told otherwise.
     pub fn is_case_sensitive(&self) -> bool {
         self.settings.username_configuration.as_ref().is_none_or(|configuration| configuration.case_sensitive)
@@ -85,7 +92,7 @@ pub struct PoolSettings {
     pub username_configuration: Option<UsernameConfiguration>,
     /// The whole schema in the order it is described: the standard attributes, then custom ones.
     pub schema: Vec<SchemaAttribute>,
-    pub lambda_config: BTreeMap<String, Value>,
+    pub lambda_config: Triggers,
     pub admin_create_user_config: AdminCreateUserConfig,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account_recovery_setting: Option<AccountRecovery>,

@@ -1,29 +1,28 @@
 //! Tokens are made here and nowhere else: the only caller of signing, and the only place that fires PreTokenGeneration.
 
-use std::{collections::BTreeMap, sync::Arc};
+mod changes;
+
+use std::sync::Arc;
 
 use aws_lc_rs::digest;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+pub use changes::Changes;
+
 use super::{Cx, key_ring};
 use crate::{
     domain::{
         Client, Error, Grant, Pool, Result, User,
         grant::GrantSource,
-        group::Membership,
         identity,
         token::{self, Tokens},
-        user::Attributes,
     },
-    hooks::{CallerContext, ClaimsOverride, Event, GroupConfiguration, PreTokenGeneration, TokenSource},
+    hooks::{ClientMetadata, TokenSource},
     kit::clock::Time,
     store,
 };
-
-/// A user may be in so many groups; one page is all of them.
-const ALL_GROUPS: i64 = 200;
 
 /// Who gets tokens, and why.
 pub struct Issue {
@@ -35,7 +34,8 @@ pub struct Issue {
     pub trigger: TokenSource,
     /// Of the authorization request; stands in the ID token.
     pub nonce: Option<String>,
-    pub client_metadata: Option<BTreeMap<String, String>>,
+    /// Of the calls whose metadata the service lets PreTokenGeneration see.
+    pub client_metadata: Option<ClientMetadata>,
 }
 
 /// What a refresh token holds.
@@ -49,7 +49,7 @@ pub struct RefreshClaims {
 
 /// The end of a sign-in: a new grant and its first tokens.
 pub async fn start(cx: &Cx, issue: Issue, auth_time: Time) -> Result<Tokens> {
-    let claims_override = Changes::ask(cx, &issue).await?;
+    let changes = Changes::ask(cx, &issue).await?;
     let grant = Grant {
         id: cx.random().uuid(),
         pool_id: issue.pool.id.clone(),
@@ -75,7 +75,7 @@ pub async fn start(cx: &Cx, issue: Issue, auth_time: Time) -> Result<Tokens> {
     }
     tx.commit().await?;
     let refresh_token = refresh_token(cx, &grant)?;
-    sign(cx, &issue, &grant, &claims_override, Some(refresh_token)).await
+    sign(cx, &issue, &grant, &changes, Some(refresh_token)).await
 }
 
 /// New tokens of an old grant, with a new refresh token where `rotated`. What the groups and the trigger say was asked before
@@ -85,21 +85,31 @@ pub async fn renew(cx: &Cx, issue: Issue, changes: &Changes, grant: &Grant, rota
     sign(cx, &issue, grant, changes, refresh_token).await
 }
 
+/// A client that asks for a token of its own.
+pub struct Machine {
+    pub pool: Arc<Pool>,
+    pub client: Arc<Client>,
+    pub scopes: Vec<String>,
+    pub metadata: Option<ClientMetadata>,
+}
+
 /// The token of a machine: the client itself, without a user, a grant or anything in the database.
-pub async fn for_client(cx: &Cx, client: &Client, scopes: &[String]) -> Result<Tokens> {
+pub async fn for_machine(cx: &Cx, machine: &Machine) -> Result<Tokens> {
+    let changes = Changes::ask_for_machine(cx, machine).await?;
+    let client = &machine.client;
     let (now, expires_at) = cx.from_now(client.access_token_lifetime());
-    let claims = ClientClaims {
-        sub: &client.id,
-        token_use: "access",
-        scope: scopes.join(" "),
-        auth_time: now.seconds(),
-        iss: cx.app.setup.issuer_of(&client.pool_id),
-        exp: expires_at.seconds(),
-        iat: now.seconds(),
-        version: 2,
-        jti: cx.random().uuid(),
-        client_id: &client.id,
-    };
+    let mut claims = Map::new();
+    claims.insert("sub".into(), json!(client.id));
+    claims.insert("token_use".into(), json!("access"));
+    claims.insert("scope".into(), json!(changes.scopes(&machine.scopes)));
+    claims.insert("auth_time".into(), json!(now.seconds()));
+    claims.insert("iss".into(), json!(cx.app.setup.issuer_of(&client.pool_id)));
+    claims.insert("exp".into(), json!(expires_at.seconds()));
+    claims.insert("iat".into(), json!(now.seconds()));
+    claims.insert("version".into(), json!(2));
+    claims.insert("jti".into(), json!(cx.random().uuid()));
+    claims.insert("client_id".into(), json!(client.id));
+    changes.access_token.apply(&mut claims);
     let keys = key_ring::keys_of(cx, &client.pool_id).await?;
     Ok(Tokens {
         access_token: keys.access.sign(&claims)?,
@@ -110,69 +120,9 @@ pub async fn for_client(cx: &Cx, client: &Client, scopes: &[String]) -> Result<T
     })
 }
 
-#[derive(Serialize)]
-struct ClientClaims<'a> {
-    sub: &'a str,
-    token_use: &'a str,
-    scope: String,
-    auth_time: i64,
-    iss: String,
-    exp: i64,
-    iat: i64,
-    version: u32,
-    jti: String,
-    client_id: &'a str,
-}
-
 fn refresh_token(cx: &Cx, grant: &Grant) -> Result<String> {
     let claims = RefreshClaims { grant_id: grant.id.clone(), generation: grant.generation };
     Ok(cx.app.sealer.jwe(&claims)?)
-}
-
-/// What the groups and the trigger say about the tokens.
-pub struct Changes {
-    groups: Membership,
-    id_token: ClaimsOverride,
-}
-
-impl Changes {
-    pub async fn ask(cx: &Cx, issue: &Issue) -> Result<Self> {
-        let mut groups = {
-            let mut tx = cx.read().await?;
-            let (pool_id, sub) = (&issue.pool.id, &issue.user.sub);
-            Membership::of(store::groups::of_user(&mut tx, pool_id, sub, "", ALL_GROUPS).await?)
-        };
-        if !cx.app.hooks.is_set::<PreTokenGeneration>(&issue.pool) {
-            return Ok(Self { groups, id_token: ClaimsOverride::default() });
-        }
-        let request = PreTokenGeneration {
-            user_attributes: trigger_attributes(&issue.user),
-            group_configuration: GroupConfiguration {
-                groups_to_override: groups.names.clone(),
-                iam_roles_to_override: groups.roles.clone(),
-                preferred_role: groups.preferred_role.clone(),
-            },
-            client_metadata: issue.client_metadata.clone(),
-        };
-        let context = CallerContext::of_client(&issue.client.id);
-        let event = Event::new(issue.trigger.name(), &issue.pool.id, &issue.user.username, context, request);
-        let answer = cx.app.hooks.fire(&issue.pool, &cx.request_id, event).await?;
-        let mut id_token = answer.claims_override_details.unwrap_or_default();
-        if let Some(replaced) = id_token.group_override_details.take() {
-            groups.names = replaced.groups_to_override.unwrap_or(groups.names);
-            groups.roles = replaced.iam_roles_to_override.unwrap_or(groups.roles);
-            groups.preferred_role = replaced.preferred_role.or(groups.preferred_role);
-        }
-        Ok(Self { groups, id_token })
-    }
-}
-
-/// A user as triggers see them: every attribute, `sub`, and the status under the service's own name.
-pub fn trigger_attributes(user: &User) -> Attributes {
-    let mut attributes = user.attributes.clone();
-    attributes.insert("sub".to_owned(), user.sub.clone());
-    attributes.insert("cognito:user_status".to_owned(), user.status.name().to_owned());
-    attributes
 }
 
 async fn sign(
@@ -216,16 +166,17 @@ fn access_claims(cx: &Cx, issue: &Issue, grant: &Grant, changes: &Changes, now: 
     claims.insert("token_use".into(), json!("access"));
     claims.insert("client_id".into(), json!(issue.client.id));
     claims.insert("username".into(), json!(issue.user.username));
-    claims.insert("scope".into(), json!(grant.scopes.join(" ")));
+    claims.insert("scope".into(), json!(changes.scopes(&grant.scopes)));
     claims.insert("exp".into(), json!(now.plus(issue.client.access_token_lifetime()).seconds()));
     if !changes.groups.names.is_empty() {
         claims.insert("cognito:groups".into(), json!(changes.groups.names));
     }
-    if grant.source == GrantSource::OAuth {
+    if grant.source == GrantSource::OAuth || changes.is_versioned {
         claims.insert("version".into(), json!(2));
     }
     // Without revocation the service still gives access tokens an id of their own.
     claims.entry("jti").or_insert_with(|| json!(cx.random().uuid()));
+    changes.access_token.apply(&mut claims);
     claims
 }
 
@@ -261,7 +212,7 @@ fn id_claims(
     for (name, value) in readable_attributes(&issue.client, &issue.user, &grant.scopes) {
         claims.insert(name.clone(), attribute_claim(name, value));
     }
-    apply(&changes.id_token, &mut claims);
+    changes.id_token.apply(&mut claims);
     claims
 }
 
@@ -269,21 +220,6 @@ fn id_claims(
 fn at_hash(access_token: &str) -> String {
     let hash = digest::digest(&digest::SHA256, access_token.as_bytes());
     BASE64_URL_SAFE_NO_PAD.encode(&hash.as_ref()[..16])
-}
-
-/// What the trigger adds and suppresses. Suppression wins, and protected claims are out of reach.
-fn apply(changes: &ClaimsOverride, claims: &mut Map<String, Value>) {
-    let open = |name: &&String| !token::is_protected(name);
-    for (name, value) in changes.claims_to_add_or_override.iter().flatten().filter(|(name, _)| open(name)) {
-        claims.insert(name.clone(), attribute_claim(name, value));
-    }
-    for name in changes.claims_to_suppress.iter().flatten().filter(open) {
-        claims.remove(name);
-        if name == "cognito:groups" {
-            claims.remove("cognito:roles");
-            claims.remove("cognito:preferred_role");
-        }
-    }
 }
 
 /// The attributes that a client may read and that the scopes cover. A sign-in through the API has them all, and so has

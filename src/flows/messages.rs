@@ -4,7 +4,7 @@
 //! the transaction. [`Envelope::put`] puts the result into the outbox in the transaction of the change that it tells about: there
 //! is no message about what did not happen, and no change that nobody is told of.
 
-use super::{Cx, issue::trigger_attributes};
+use super::Cx;
 use crate::{
     domain::{
         Error, Pool, Result, User,
@@ -13,7 +13,7 @@ use crate::{
         template::{self, Template, Values},
         user::Status,
     },
-    hooks::{CallerContext, ClientMetadata, CustomMessage, Event},
+    hooks::{ClientMetadata, CustomMessage, user_attributes},
     kit::clock::Time,
     store::{self, Tx},
 };
@@ -123,15 +123,14 @@ async fn words(cx: &Cx, about: &About<'_>, medium: Medium, by_link: bool) -> Res
     }
     let is_invitation = occasion == Occasion::AdminCreateUser;
     let request = CustomMessage {
-        user_attributes: trigger_attributes(user),
+        occasion,
+        user_attributes: user_attributes(pool, user),
         link_parameter: by_link.then_some(template::LINK),
         code_parameter: template::CODE,
         username_parameter: is_invitation.then_some(template::USERNAME),
         client_metadata: metadata.cloned(),
     };
-    let context = client_id.map_or_else(CallerContext::of_administrator, CallerContext::of_client);
-    let event = Event::new(CustomMessage::source(occasion), &pool.id, &user.username, context, request);
-    let answer = cx.app.hooks.fire(pool, &cx.request_id, event).await?;
+    let answer = cx.ask(pool, client_id, &user.username, request).await?;
     let (body, longest) = match medium {
         Medium::Email => (answer.email_message, template::MOST_EMAIL),
         Medium::Sms => (answer.sms_message, template::MOST_SMS),

@@ -30,6 +30,7 @@ pub mod revoke;
 pub mod sign_in;
 pub mod sign_up;
 pub mod site;
+pub mod triggers;
 pub mod users;
 pub mod users_import;
 
@@ -37,8 +38,8 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     config::{Mode, admin::AccessKey, server::Issuer},
-    domain::{Error, Result},
-    hooks::Hooks,
+    domain::{Error, Pool, Result},
+    hooks::{CallerContext, Event, Hooks, Trigger},
     keys::{KeyError, hashing::Hasher, seal::Sealer},
     kit::{
         clock::{Clock, Time},
@@ -128,17 +129,38 @@ pub struct Cx {
     pub request_id: Arc<str>,
     /// What the host shows: everything in the API, at a pool's domain only that pool.
     pub site: site::Site,
+    /// What the caller's program calls itself; empty where nobody asked.
+    agent: Arc<str>,
 }
 
 impl Cx {
     pub fn new(app: Arc<App>, region: &str, request_id: String) -> Self {
-        Self { app, region: region.into(), request_id: request_id.into(), site: site::Site::Everywhere }
+        Self { app, region: region.into(), request_id: request_id.into(), site: site::Site::Everywhere, agent: "".into() }
     }
 
     /// The same view of a request that came by this host.
     pub async fn by_host(mut self, authority: &str) -> Result<Self> {
         self.site = site::Site::of(&self, authority).await?;
         Ok(self)
+    }
+
+    /// The same for a caller whose program calls itself `agent`.
+    #[must_use]
+    pub fn called_by(self, agent: &str) -> Self {
+        Self { agent: agent.into(), ..self }
+    }
+
+    /// Asks whoever `pool` names for `T`, about the user of this name. Without a client the call is an administrator's. No
+    /// transaction may be open.
+    pub async fn ask<T: Trigger>(
+        &self,
+        pool: &Pool,
+        client_id: Option<&str>,
+        username: &str,
+        request: T,
+    ) -> Result<T::Response> {
+        let event = Event::new(&pool.id, username, CallerContext::new(&self.agent, client_id), request);
+        self.app.hooks.fire(pool, &self.request_id, event).await
     }
 
     pub fn now(&self) -> Time {

@@ -23,6 +23,11 @@ pub const PAYLOAD_LIMIT: usize = 6 * 1024 * 1024;
 pub trait Function: Send + Sync {
     /// Runs once. A call that was begun ends by itself at its deadline, also when the caller stops waiting.
     async fn invoke(&self, call: Call) -> Result<Value, FunctionError>;
+
+    /// Whether a call that came to no answer could fare better another time.
+    fn is_worth_retrying(&self) -> bool {
+        true
+    }
 }
 
 /// One call of a function.
@@ -61,6 +66,19 @@ pub enum FunctionError {
 }
 
 impl FunctionError {
+    /// Whether the code came to no word at all, for a reason that may be gone in a moment.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::TimedOut { .. } | Self::Busy => true,
+            Self::Threw { .. }
+            | Self::OutOfMemory
+            | Self::StackOverflow
+            | Self::InvalidJson(_)
+            | Self::TooLarge { .. }
+            | Self::Broken(_) => false,
+        }
+    }
+
     /// What Lambda would answer in the payload of a failed call.
     pub fn payload(&self) -> Value {
         let kind = match self {

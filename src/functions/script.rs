@@ -127,6 +127,11 @@ impl Function for Script {
             Err(_) => Err(FunctionError::TimedOut { after }),
         }
     }
+
+    /// Without a network and files it would only do the same once more, and it has waited for its turn already.
+    fn is_worth_retrying(&self) -> bool {
+        false
+    }
 }
 
 impl Pool {

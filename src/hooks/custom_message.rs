@@ -13,6 +13,8 @@ use crate::domain::message::Occasion;
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CustomMessage {
+    #[serde(skip)]
+    pub occasion: Occasion,
     /// All of them, with `sub` and `cognito:user_status`; at a change of an address, the new one.
     pub user_attributes: BTreeMap<String, String>,
     /// What the text must hold where a link confirms.
@@ -35,9 +37,12 @@ pub struct CustomMessageResponse {
     pub email_subject: Option<String>,
 }
 
-impl CustomMessage {
-    pub fn source(occasion: Occasion) -> &'static str {
-        match occasion {
+impl Trigger for CustomMessage {
+    const NAME: &'static str = "CustomMessage";
+    type Response = CustomMessageResponse;
+
+    fn source(&self) -> &'static str {
+        match self.occasion {
             Occasion::SignUp => "CustomMessage_SignUp",
             Occasion::AdminCreateUser => "CustomMessage_AdminCreateUser",
             Occasion::ResendCode => "CustomMessage_ResendCode",
@@ -47,14 +52,8 @@ impl CustomMessage {
             Occasion::Authentication => "CustomMessage_Authentication",
         }
     }
-}
 
-impl Trigger for CustomMessage {
-    const NAME: &'static str = "CustomMessage";
-    const VERSION: &'static str = "1";
-    type Response = CustomMessageResponse;
-
-    fn empty_response() -> Value {
+    fn empty_response(&self) -> Value {
         json!({ "smsMessage": null, "emailMessage": null, "emailSubject": null })
     }
 }

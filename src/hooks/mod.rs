@@ -5,10 +5,15 @@
 //! The mapping from a failure to the service's exception is here and nowhere else.
 //! <https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-identity-pools-working-with-aws-lambda-triggers.html>
 
+mod authentication;
+mod custom_challenge;
 mod custom_message;
 mod event;
 mod groups_to_scopes;
+mod inbound_federation;
 mod pre_token_generation;
+mod sign_up;
+mod user_migration;
 
 use std::{
     any::{Any, TypeId},
@@ -18,22 +23,36 @@ use std::{
 };
 
 use async_trait::async_trait;
+pub use authentication::{PostAuthentication, PreAuthentication};
+pub use custom_challenge::{
+    CreateAuthChallenge, CreateAuthChallengeResponse, DefineAuthChallenge, DefineAuthChallengeResponse, Verdict,
+    VerifyAuthChallengeResponse,
+};
 pub use custom_message::{CustomMessage, CustomMessageResponse};
-pub use event::{CallerContext, ClientMetadata, Event, Trigger};
+pub use event::{CallerContext, ClientMetadata, Event, Trigger, user_attributes};
 pub use groups_to_scopes::{GroupsToScopes, NAME as GROUPS_TO_SCOPES};
+pub use inbound_federation::{ExternalAttributes, InboundFederation, InboundFederationResponse};
 pub use pre_token_generation::{
-    ClaimsOverride, GroupConfiguration, GroupOverride, PreTokenGeneration, PreTokenGenerationResponse, TokenSource,
+    AccessTokenOverride, ClaimsAndScopeOverride, ClaimsOverride, GroupConfiguration, GroupOverride, PreTokenGeneration,
+    PreTokenGenerationResponse, PreTokenGenerationV2, PreTokenGenerationV2Response, TokenOverride, TokenSource,
+    TokenVersion,
 };
 use serde_json::Value;
+pub use sign_up::{ConfirmationSource, Nothing, PostConfirmation, PreSignUp, PreSignUpResponse, SignUpSource};
+pub use user_migration::{
+    DeliveryMedium, FinalStatus, MessageAction, MigrationSource, UserMigration, UserMigrationResponse,
+};
 
 use crate::{
     domain::{Error, Pool, Result},
-    functions::{Call, FunctionError, Functions},
+    functions::{Call, Function, FunctionError, Functions},
     kit::ids::function_name,
 };
 
-/// What the service grants a trigger's function.
+/// What the service grants a trigger's function, for each try.
 const DEADLINE: Duration = Duration::from_secs(5);
+/// How often a function is tried that could not be reached, or did not answer in time.
+const TRIES: u32 = 3;
 
 /// A trigger answered in Rust. Register it under a name with the server's builder and name it in a pool's `LambdaConfig`.
 #[async_trait]
@@ -46,7 +65,13 @@ pub trait Hook<T: Trigger>: Send + Sync + 'static {
 pub struct Hooks {
     functions: Arc<Functions>,
     /// `(trigger's type, name)` → an `Arc<dyn Hook<T>>` of that type.
-    rust: HashMap<(TypeId, String), Arc<dyn Any + Send + Sync>>,
+    rust: HashMap<(TypeId, String), Registered>,
+}
+
+struct Registered {
+    /// The member of `LambdaConfig` under which the hook is named.
+    setting: &'static str,
+    hook: Box<dyn Any + Send + Sync>,
 }
 
 impl Hooks {
@@ -55,37 +80,36 @@ impl Hooks {
         let mut hooks = Self { functions, rust: HashMap::new() };
         if !shadowed {
             hooks.register::<PreTokenGeneration>(GROUPS_TO_SCOPES, Arc::new(GroupsToScopes));
+            hooks.register::<PreTokenGenerationV2>(GROUPS_TO_SCOPES, Arc::new(GroupsToScopes));
         }
         hooks
     }
 
     /// Lets `hook` answer trigger `T` wherever a pool names `name`. A later registration takes the place of an earlier one.
     pub fn register<T: Trigger>(&mut self, name: &str, hook: Arc<dyn Hook<T>>) {
-        self.rust.insert((TypeId::of::<T>(), name.to_owned()), Arc::new(hook));
+        let registered = Registered { setting: T::SETTING, hook: Box::new(hook) };
+        self.rust.insert((TypeId::of::<T>(), name.to_owned()), registered);
     }
 
-    /// Whether trigger `T` of a pool could be answered by `name`.
-    pub fn knows<T: Trigger>(&self, name: &str) -> bool {
-        self.rust.contains_key(&(TypeId::of::<T>(), name.to_owned())) || self.functions.get(name).is_some()
+    /// Whether `name` could answer what stands in `LambdaConfig` as `setting`.
+    pub fn knows(&self, setting: &str, name: &str) -> bool {
+        let is_rust =
+            |((_, known), registered): (&(TypeId, String), &Registered)| known == name && registered.setting == setting;
+        self.functions.get(name).is_some() || self.rust.iter().any(is_rust)
     }
 
     /// Whether firing `T` in this pool would run anything. Lets a caller spare the making of an event.
     pub fn is_set<T: Trigger>(&self, pool: &Pool) -> bool {
-        target::<T>(pool).is_some()
+        pool.settings.lambda_config.function(T::SETTING).is_some()
     }
 
     /// Asks whoever the pool names for `T`. Without anybody the answer is the default one: no change.
     pub async fn fire<T: Trigger>(&self, pool: &Pool, request_id: &str, event: Event<T>) -> Result<T::Response> {
-        let Some(target) = target::<T>(pool) else { return Ok(T::Response::default()) };
+        let Some(target) = pool.settings.lambda_config.function(T::SETTING) else { return Ok(T::Response::default()) };
         let name = function_name(target);
-        let hook = self
-            .rust
-            .get(&(TypeId::of::<T>(), name.to_owned()))
-            .and_then(|hook| hook.downcast_ref::<Arc<dyn Hook<T>>>());
-        if let Some(hook) = hook {
-            let answer = tokio::time::timeout(DEADLINE, hook.call(&event)).await;
-            let answer = answer.map_err(|_| unavailable::<T>("Timeout"))?;
-            return answer.map_err(|message| Error::HookThrew { trigger: T::NAME, message });
+        let registered = self.rust.get(&(TypeId::of::<T>(), name.to_owned()));
+        if let Some(hook) = registered.and_then(|registered| registered.hook.downcast_ref::<Arc<dyn Hook<T>>>()) {
+            return ask_rust(hook.as_ref(), &event).await;
         }
         let Some(function) = self.functions.get(name) else {
             tracing::warn!(trigger = T::NAME, function = name, "a pool names a function that does not exist");
@@ -93,13 +117,31 @@ impl Hooks {
         };
         let event = serde_json::to_value(&event).map_err(|error| Error::Internal(error.to_string()))?;
         let call = Call { event, deadline: DEADLINE, request_id: request_id.to_owned() };
-        let answer = function.invoke(call).await.map_err(failure::<T>)?;
+        let answer = invoke(function.as_ref(), call).await.map_err(failure::<T>)?;
         response::<T>(answer)
     }
 }
 
-fn target<T: Trigger>(pool: &Pool) -> Option<&str> {
-    pool.settings.lambda_config.get(T::NAME).and_then(Value::as_str).filter(|target| !target.is_empty())
+async fn ask_rust<T: Trigger>(hook: &dyn Hook<T>, event: &Event<T>) -> Result<T::Response> {
+    for _ in 0..TRIES {
+        if let Ok(answer) = tokio::time::timeout(DEADLINE, hook.call(event)).await {
+            return answer.map_err(|message| Error::HookThrew { trigger: T::NAME, message });
+        }
+    }
+    Err(unavailable::<T>("Timeout"))
+}
+
+/// What the code said is final, whatever it was; where it did not come to a word, it is asked again.
+async fn invoke(function: &dyn Function, call: Call) -> Result<Value, FunctionError> {
+    for _ in 1..TRIES {
+        match function.invoke(call.clone()).await {
+            Err(error) if error.is_passing() && function.is_worth_retrying() => {
+                tracing::debug!(request_id = call.request_id, %error, "a trigger's function is tried again");
+            }
+            answer => return answer,
+        }
+    }
+    function.invoke(call).await
 }
 
 /// Reads the `response` member of the event that a function returned. Everything else of it is ignored.
@@ -107,10 +149,12 @@ fn response<T: Trigger>(answer: Value) -> Result<T::Response> {
     let Value::Object(mut answer) = answer else { return Err(Error::HookAnswer(T::NAME)) };
     match answer.remove("response") {
         None | Some(Value::Null) => Ok(T::Response::default()),
-        Some(response) => serde_json::from_value(response).map_err(|error| {
+        // A struct would be read from a list as well.
+        Some(response @ Value::Object(_)) => serde_json::from_value(response).map_err(|error| {
             tracing::warn!(trigger = T::NAME, %error, "a function's answer has the wrong shape");
             Error::HookAnswer(T::NAME)
         }),
+        Some(_) => Err(Error::HookAnswer(T::NAME)),
     }
 }
 
@@ -131,3 +175,6 @@ fn failure<T: Trigger>(error: FunctionError) -> Error {
 fn unavailable<T: Trigger>(reason: &str) -> Error {
     Error::HookUnavailable { trigger: T::NAME, reason: reason.to_owned() }
 }
+
+#[cfg(test)]
+mod tests;

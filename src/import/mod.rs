@@ -5,6 +5,8 @@
 
 mod poolhouse_toml;
 mod settings;
+mod triggers;
 
 pub use poolhouse_toml::apply;
-pub use settings::{check, unanswered_triggers};
+pub use settings::check;
+pub use triggers::unanswered_triggers;

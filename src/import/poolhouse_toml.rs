@@ -3,9 +3,8 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use anyhow::Context;
-use serde_json::{Map, Value, json};
 
-use super::settings::resource_server;
+use super::{settings::resource_server, triggers::settings_with_triggers};
 use crate::{
     config::{self, Config},
     domain::{Pool, User, user::Attributes},
@@ -43,7 +42,7 @@ async fn apply_pool(cx: &Cx, config: &Config, pool: &config::pool::Pool) -> anyh
         id: pool.id.clone(),
         name: pool.name.clone(),
         strict_oidc: pool.strict_oidc,
-        settings: with_triggers(config, pool),
+        settings: settings_with_triggers(&config.account_id, pool),
     };
     let applied = pools::apply(cx, desired).await?;
     tracing::debug!(pool = pool.id, ?applied, "pool");
@@ -77,23 +76,6 @@ async fn apply_pool(cx: &Cx, config: &Config, pool: &config::pool::Pool) -> anyh
     }
     key_ring::prepare(cx, &pool.id);
     Ok(())
-}
-
-/// The pool's settings with its `[pool.triggers]` as the service writes them: names become ARNs.
-fn with_triggers(config: &Config, pool: &config::pool::Pool) -> Map<String, Value> {
-    let mut settings = pool.settings.value.clone();
-    if pool.triggers.is_empty() {
-        return settings;
-    }
-    let region = crate::kit::ids::region_of(&pool.id);
-    let triggers = settings.entry("LambdaConfig").or_insert_with(|| json!({}));
-    if let Some(triggers) = triggers.as_object_mut() {
-        for (trigger, function) in &pool.triggers {
-            let arn = format!("arn:aws:lambda:{region}:{}:function:{}", config.account_id, function.value);
-            triggers.insert(trigger.clone(), json!(arn));
-        }
-    }
-    settings
 }
 
 async fn apply_user(cx: &Cx, pool: &Arc<Pool>, wanted: &config::pool::User) -> anyhow::Result<()> {
@@ -138,8 +120,10 @@ async fn make_user(cx: &Cx, pool: &Arc<Pool>, wanted: &config::pool::User) -> an
         attributes: wanted.attributes.clone(),
         temporary_password: wanted.password.clone(),
         invitation: Invitation::Suppress,
-        metadata: None,
         force_alias: false,
+        is_asked_about: false,
+        validation_data: None,
+        metadata: None,
     };
     let user = users::create(cx, create).await?;
     apply_password(cx, pool, &user, wanted).await?;

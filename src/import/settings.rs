@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::triggers::settings_with_triggers;
 use crate::{
     config::{self, Config, Mistake, Place, pool::Settings},
     domain::{
@@ -9,7 +10,7 @@ use crate::{
         client::{ClientSecret, ClientSettings},
         pool::PoolSettings,
     },
-    kit::{clock::Time, ids, secret::Secret},
+    kit::{clock::Time, secret::Secret},
     model::MODEL,
 };
 
@@ -28,7 +29,7 @@ pub fn check(config: &Config) -> Vec<Mistake> {
             check_one("CreateUserPoolClientRequest", &client.settings, &given, &mut found);
         }
         if found.is_empty() {
-            check_rules(pool, &mut found);
+            check_rules(config, pool, &mut found);
         }
         mistakes.append(&mut found);
     }
@@ -36,12 +37,12 @@ pub fn check(config: &Config) -> Vec<Mistake> {
 }
 
 /// The rules of business for settings of the right shape: what a call with them would be refused for.
-fn check_rules(pool: &config::pool::Pool, mistakes: &mut Vec<Mistake>) {
+fn check_rules(config: &Config, pool: &config::pool::Pool, mistakes: &mut Vec<Mistake>) {
     let mut refused = |at: &Place, error: Error| mistakes.push(Mistake::new(at, error.to_string()));
     if pool.strict_oidc {
         refused(&pool.at, Error::NotBuilt("oidc = \"strict\"".to_owned()));
     }
-    let settings = match PoolSettings::requested(pool.settings.value.clone()) {
+    let settings = match PoolSettings::requested(settings_with_triggers(&config.account_id, pool)) {
         Ok(settings) => settings,
         Err(error) => return refused(&pool.settings.at, error),
     };
@@ -132,19 +133,4 @@ fn members_at(shape: &str, path: &str) -> Vec<&'static str> {
         });
     }
     current.map(|shape| shape.members.iter().map(|(name, _)| *name).collect()).unwrap_or_default()
-}
-
-/// Triggers in the settings of pools, by ARN, that nobody would answer. `answers` knows the names that somebody does.
-pub fn unanswered_triggers(config: &Config, answers: impl Fn(&str) -> bool) -> Vec<Mistake> {
-    let mut mistakes = Vec::new();
-    for settings in config.pools.iter().map(|pool| &pool.settings) {
-        let triggers = settings.value.get("LambdaConfig").and_then(Value::as_object);
-        for (trigger, target) in triggers.into_iter().flatten() {
-            let Some(name) = target.as_str().map(ids::function_name).filter(|name| !answers(name)) else { continue };
-            let functions = config.functions.iter().map(|function| function.name.as_str());
-            let at = settings.place_of(&format!("LambdaConfig.{trigger}"));
-            mistakes.push(Mistake::new(at, format!("there is no function `{name}`")).nearest(name, functions));
-        }
-    }
-    mistakes
 }

@@ -49,14 +49,23 @@ impl House {
         Self::at("http://localhost:9229").await
     }
 
+    /// A house that stands on other parts than the usual ones.
+    pub async fn with(change: impl FnOnce(&mut Parts)) -> Self {
+        Self::built("http://localhost:9229", change).await
+    }
+
     pub async fn at(public_url: &str) -> Self {
+        Self::built(public_url, |_| {}).await
+    }
+
+    async fn built(public_url: &str, change: impl FnOnce(&mut Parts)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let random = Random::system();
         let sealer = Sealer::new(&[7; 32], &random);
         let url = format!("sqlite:{}", folder.path().join("poolhouse.db").display());
         let store = Store::open(&url, Durability::Relaxed, sealer.clone()).await.unwrap();
         store.migrate().await.unwrap();
-        let app = Arc::new(App::new(Parts {
+        let mut parts = Parts {
             clock: Clock::frozen(Time::from_seconds(1_800_000_000)),
             random,
             sealer,
@@ -72,7 +81,9 @@ impl House {
                 admin_keys: Vec::new(),
             },
             store,
-        }));
+        };
+        change(&mut parts);
+        let app = Arc::new(App::new(parts));
         let router = oauth::router(Arc::clone(&app)).merge(pages::router(Arc::clone(&app)));
         let house = Self { app, router, _folder: folder };
         house.furnish().await;

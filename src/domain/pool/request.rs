@@ -59,8 +59,9 @@ impl PoolSettings {
         let policy = &mut settings.policies.password_policy;
         policy.password_history_size = policy.password_history_size.filter(|size| *size > 0);
         settings.mirror_texts();
-        settings.mirror_trigger()?;
         settings.complete();
+        let tier = settings.kept.get("UserPoolTier").and_then(Value::as_str).unwrap_or_default();
+        settings.lambda_config.complete(tier)?;
         settings.check()?;
         Ok(settings)
     }
@@ -130,23 +131,6 @@ impl PoolSettings {
         }
         template.entry("DefaultEmailOption").or_insert_with(|| "CONFIRM_WITH_CODE".into());
         self.kept.insert("VerificationMessageTemplate".to_owned(), Value::Object(template));
-    }
-
-    /// The trigger and its versioned form show each other.
-    fn mirror_trigger(&mut self) -> Result<()> {
-        let plain = self.lambda_config.get("PreTokenGeneration").cloned();
-        let versioned = self.lambda_config.get("PreTokenGenerationConfig").and_then(|config| config.get("LambdaArn"));
-        let arn = match (plain, versioned.cloned()) {
-            (Some(plain), Some(versioned)) if plain != versioned => {
-                return invalid("PreTokenGeneration and PreTokenGenerationConfig must name the same function.");
-            }
-            (Some(arn), _) | (None, Some(arn)) => arn,
-            (None, None) => return Ok(()),
-        };
-        let versioned = json!({"LambdaVersion": "V1_0", "LambdaArn": arn});
-        self.lambda_config.insert("PreTokenGeneration".into(), arn);
-        self.lambda_config.insert("PreTokenGenerationConfig".into(), versioned);
-        Ok(())
     }
 
     /// The defaults of members that are only kept.
@@ -298,17 +282,6 @@ fn refuse_what_is_not_built(members: &Members) -> Result<()> {
     let factors = sign_in.and_then(|policy| policy.get("AllowedFirstAuthFactors")).and_then(Value::as_array);
     if let Some(factor) = factors.into_iter().flatten().filter_map(Value::as_str).find(|factor| *factor != "PASSWORD") {
         return not_built(&format!("SignInPolicy.AllowedFirstAuthFactors {factor}"));
-    }
-    let triggers = members.get("LambdaConfig").and_then(Value::as_object);
-    for (trigger, value) in triggers.into_iter().flatten() {
-        let version = value.get("LambdaVersion").and_then(Value::as_str).unwrap_or("V1_0");
-        match (trigger.as_str(), version) {
-            ("PreTokenGeneration" | "CustomMessage", _) | ("PreTokenGenerationConfig", "V1_0") => {}
-            ("PreTokenGenerationConfig", version) => {
-                return not_built(&format!("LambdaConfig.PreTokenGenerationConfig {version}"));
-            }
-            (trigger, _) => return not_built(&format!("LambdaConfig.{trigger}")),
-        }
     }
     Ok(())
 }

@@ -1,10 +1,14 @@
 //! `grant_type=client_credentials`: a token for a machine. Nothing is read from the database once client, pool, resource servers
-//! and keys are in memory, and nothing is written.
+//! and keys are in memory, and nothing is written. A trigger of version 3 may change the token.
 //! <https://www.rfc-editor.org/rfc/rfc6749#section-4.4>
 
 use crate::{
     domain::token::Tokens,
-    flows::{Cx, authorize, issue},
+    flows::{
+        Cx, authorize,
+        issue::{self, Machine},
+    },
+    hooks::ClientMetadata,
     oauth::{client_auth::Proven, error::Failure},
     web::parameters::Parameters,
 };
@@ -15,5 +19,14 @@ pub async fn run(cx: &Cx, proven: Proven, form: &Parameters) -> Result<Tokens, F
         return Err(Failure::unauthorized_client());
     }
     let scopes = authorize::machine_scopes(cx, &client, form.get("scope")).await?;
-    Ok(issue::for_client(cx, &client, &scopes).await?)
+    let machine = Machine { pool: proven.pool, client, scopes, metadata: metadata(form)? };
+    Ok(issue::for_machine(cx, &machine).await?)
+}
+
+/// `aws_client_metadata`: a JSON object of texts for the trigger. Not for any other grant.
+/// <https://docs.aws.amazon.com/cognito/latest/developerguide/token-endpoint.html>
+fn metadata(form: &Parameters) -> Result<Option<ClientMetadata>, Failure> {
+    let Some(given) = form.filled("aws_client_metadata") else { return Ok(None) };
+    let object = serde_json::from_str(given);
+    object.map(Some).map_err(|_| Failure::invalid_request("aws_client_metadata must be a JSON object of strings"))
 }

@@ -4,6 +4,7 @@ mod authorize;
 mod discovery;
 mod domains;
 mod logout;
+mod machines;
 mod token;
 mod tokens_back;
 

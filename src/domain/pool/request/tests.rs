@@ -62,12 +62,6 @@ fn what_is_not_built_is_refused_by_name() {
     let cases = [
         (json!({"MfaConfiguration": "OPTIONAL"}), "MfaConfiguration OPTIONAL"),
         (json!({"DeviceConfiguration": {}}), "DeviceConfiguration"),
-        (json!({"LambdaConfig": {"PreSignUp": "arn"}}), "LambdaConfig.PreSignUp"),
-        (json!({"LambdaConfig": {"KMSKeyID": "arn"}}), "LambdaConfig.KMSKeyID"),
-        (
-            json!({"LambdaConfig": {"PreTokenGenerationConfig": {"LambdaVersion": "V2_0", "LambdaArn": "arn"}}}),
-            "LambdaConfig.PreTokenGenerationConfig V2_0",
-        ),
         (
             json!({"Policies": {"SignInPolicy": {"AllowedFirstAuthFactors": ["PASSWORD", "EMAIL_OTP"]}}}),
             "SignInPolicy.AllowedFirstAuthFactors EMAIL_OTP",

@@ -1,0 +1,89 @@
+//! PreTokenGeneration about the tokens of machines, which version 3 alone is told of.
+
+use std::sync::Mutex;
+
+use http::StatusCode;
+use poolhouse::{functions::Functions, functions::native::native, hooks::Hooks, store};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+use super::token::claims;
+use crate::app::{House, POOL, SECRET, SERVER};
+
+const FORM: [(&str, &str); 3] =
+    [("grant_type", "client_credentials"), ("client_id", SERVER), ("client_secret", SECRET)];
+
+/// A house whose trigger speaks `version`, and the events that its function saw.
+async fn house(version: &str) -> (House, Arc<Mutex<Vec<Value>>>) {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let events = Arc::clone(&seen);
+    let mut functions = Functions::default();
+    functions.insert("tokens", native(move |call| {
+        events.lock().unwrap().push(call.event.clone());
+        let mut event = call.event;
+        event["response"] = json!({"claimsAndScopeOverrideDetails": {
+            "idTokenGeneration": {"claimsToAddOrOverride": {"lost": 1}},
+            "accessTokenGeneration": {"claimsToAddOrOverride": {"tenant": 7, "sub": "evil"}, "claimsToSuppress": ["exp"],
+                "scopesToAdd": ["added"], "scopesToSuppress": []},
+            "groupOverrideDetails": {"groupsToOverride": ["g"]}}});
+        async move { Ok(event) }
+    }));
+    let house = House::with(|parts| parts.hooks = Hooks::new(Arc::new(functions))).await;
+    let mut pool = house.pool().await;
+    let config = json!({"PreTokenGenerationConfig": {"LambdaArn": "arn:aws:lambda:us-east-1:1:function:tokens",
+        "LambdaVersion": version}, "PreTokenGeneration": "arn:aws:lambda:us-east-1:1:function:tokens"});
+    pool.settings.lambda_config = serde_json::from_value(config).unwrap();
+    let mut tx = house.app.store.begin().await.unwrap();
+    assert!(store::pools::update(&mut tx, &pool).await.unwrap());
+    tx.commit().await.unwrap();
+    (house, seen)
+}
+
+#[tokio::test]
+async fn a_function_of_version_3_is_told_of_machines_and_changes_their_token() {
+    let (house, seen) = house("V3_0").await;
+    let mut form = FORM.to_vec();
+    form.push(("aws_client_metadata", r#"{"for":"billing"}"#));
+    let reply = house.token(&form).await;
+    assert_eq!(reply.status, StatusCode::OK, "{}", reply.text);
+    let access = claims(&reply.json()["access_token"]);
+    assert_eq!((&access["tenant"], &access["sub"]), (&json!(7), &json!(SERVER)));
+    assert_eq!(access["scope"], "https://api.example/read added");
+    assert!(access["exp"].is_number() && access.get("cognito:groups").is_none() && access.get("lost").is_none());
+    let event = seen.lock().unwrap().remove(0);
+    assert_eq!(
+        event,
+        json!({
+            "version": "3", "triggerSource": "TokenGeneration_ClientCredentials", "region": "us-east-1",
+            "userPoolId": POOL, "userName": "ClientCredentials",
+            "callerContext": {"awsSdkVersion": "aws-sdk-unknown-unknown", "clientId": SERVER},
+            "request": {
+                "userAttributes": {},
+                "groupConfiguration": {"groupsToOverride": null, "iamRolesToOverride": null, "preferredRole": null},
+                "scopes": ["https://api.example/read"],
+                "clientMetadata": {"for": "billing"},
+            },
+            "response": {"claimsAndScopeOverrideDetails": null},
+        })
+    );
+}
+
+#[tokio::test]
+async fn older_versions_are_not_told_of_machines() {
+    for version in ["V1_0", "V2_0"] {
+        let (house, seen) = house(version).await;
+        let reply = house.token(&FORM).await;
+        let access = claims(&reply.json()["access_token"]);
+        assert!(access.get("tenant").is_none() && seen.lock().unwrap().is_empty(), "{version}");
+    }
+}
+
+#[tokio::test]
+async fn metadata_that_is_no_object_of_texts_is_refused() {
+    let (house, _) = house("V3_0").await;
+    for metadata in ["{", "[]", r#"{"a":1}"#, "\"x\""] {
+        let mut form = FORM.to_vec();
+        form.push(("aws_client_metadata", metadata));
+        house.token(&form).await.assert_refused("invalid_request");
+    }
+}
