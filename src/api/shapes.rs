@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{
     domain::{Group, User, code::Delivery, user::Attributes},
+    hooks::ClientMetadata,
     kit::clock::Time,
 };
 
@@ -42,6 +43,11 @@ pub struct Attribute {
 /// What the wire lists, as the domain keeps it. Of a name that comes twice the last one counts.
 pub fn attributes_from(list: Vec<Attribute>) -> Attributes {
     list.into_iter().map(|attribute| (attribute.name, attribute.value.unwrap_or_default())).collect()
+}
+
+/// `ValidationData` as PreSignUp is told it; none when nothing came.
+pub fn validation_data(list: Vec<Attribute>) -> Option<ClientMetadata> {
+    Some(attributes_from(list)).filter(|data| !data.is_empty())
 }
 
 /// The attributes of a user as the wire lists them, `sub` first.

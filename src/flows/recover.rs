@@ -6,6 +6,7 @@ use super::{
     messages::{self, About},
     passwords,
     sign_up::{Named, claim_verified},
+    triggers,
 };
 use crate::{
     domain::{
@@ -15,7 +16,7 @@ use crate::{
         pool::RecoveryName,
         user::Status,
     },
-    hooks::ClientMetadata,
+    hooks::{ClientMetadata, ConfirmationSource},
     kit::secret::Secret,
     store,
 };
@@ -99,7 +100,8 @@ pub async fn confirm(cx: &Cx, named: Named<'_>, code: &str, password: &Secret) -
     claim_verified(&mut tx, &named.pool, &user, code.attribute(), false, now).await?;
     store::users::update(&mut tx, &named.pool, &user).await?;
     store::users::set_credential(&mut tx, &user).await?;
-    Ok(tx.commit().await?)
+    tx.commit().await?;
+    triggers::after_confirmation(cx, &named.confirmed(&user, ConfirmationSource::ConfirmForgotPassword)).await
 }
 
 /// An administrator asks a user to choose a new password: the old one stops working, and a code is sent.

@@ -10,7 +10,7 @@ mod password;
 mod session;
 mod srp;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use super::{Cx, client_proof, issue, issue::Issue};
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
         resource_server::ADMIN_SCOPE,
         user::{Attributes, Status},
     },
-    hooks::TokenSource,
+    hooks::{ClientMetadata, PostAuthentication, PreAuthentication, TokenSource, user_attributes},
     keys::seal::Purpose,
     kit::secret::Secret,
     store,
@@ -34,8 +34,8 @@ pub struct Door {
     pub pool: Arc<Pool>,
     pub client: Arc<Client>,
     pub goal: Goal,
-    /// `ClientMetadata` of this very call.
-    pub metadata: Option<BTreeMap<String, String>>,
+    /// `ClientMetadata` of an answer. What came with the first call is [`Start::validation_data`], and goes elsewhere.
+    pub metadata: Option<ClientMetadata>,
 }
 
 /// What stands at the end of a sign-in.
@@ -55,11 +55,21 @@ pub struct Start {
     pub device_key: Option<String>,
     pub password: Option<Secret>,
     pub srp_a: Option<String>,
+    /// `ClientMetadata` of the first call: for PreAuthentication and UserMigration, and for no other trigger.
+    pub validation_data: Option<ClientMetadata>,
 }
 
 impl Start {
     pub fn new(flow: Flow, username: &str) -> Self {
-        Self { flow, username: username.to_owned(), secret_hash: None, device_key: None, password: None, srp_a: None }
+        Self {
+            flow,
+            username: username.to_owned(),
+            secret_hash: None,
+            device_key: None,
+            password: None,
+            srp_a: None,
+            validation_data: None,
+        }
     }
 
     pub fn password(flow: Flow, username: &str, password: Secret) -> Self {
@@ -204,20 +214,43 @@ async fn proceed(cx: &Cx, door: &Door, progress: Progress, user: User) -> Result
 }
 
 /// Everything was proven. PostAuthentication is told here, and may still refuse.
-async fn arrive(_cx: &Cx, _door: &Door, progress: Progress, user: User) -> Result<Outcome> {
+async fn arrive(cx: &Cx, door: &Door, progress: Progress, user: User) -> Result<Outcome> {
+    if cx.app.hooks.is_set::<PostAuthentication>(&door.pool) {
+        let request = PostAuthentication {
+            user_attributes: user_attributes(&door.pool, &user),
+            new_device_used: door.pool.tracks_devices() && progress.device_key.is_none(),
+            client_metadata: door.metadata.clone(),
+        };
+        cx.ask(&door.pool, Some(&door.client.id), &user.username, request).await?;
+    }
     Ok(Outcome::Done(Box::new(Arrival { user, progress })))
 }
 
 /// Who is meant, before anything about them is disclosed. None for a name that no user has where the client hides that: whoever
 /// asked then does for nobody what they would do for somebody.
-async fn meet(cx: &Cx, door: &Door, username: &str) -> Result<Option<User>> {
-    let found = store::users::by_login(&mut cx.read().await?, &door.pool, username).await?;
+async fn meet(cx: &Cx, door: &Door, start: &Start) -> Result<Option<User>> {
+    let found = store::users::by_login(&mut cx.read().await?, &door.pool, &start.username).await?;
     // UserMigration may make the user here, in the flows that bring a password.
     if found.is_none() && !door.client.hides_users() && door.goal == Goal::Tokens {
         return Err(Error::NoSuchUser);
     }
-    // PreAuthentication is asked here: it comes before the state, and for nobody too.
+    ask_before(cx, door, start, found.as_ref()).await?;
     Ok(found)
+}
+
+/// PreAuthentication comes before the state, and is asked about nobody too where the client hides who exists.
+async fn ask_before(cx: &Cx, door: &Door, start: &Start, user: Option<&User>) -> Result<()> {
+    if !cx.app.hooks.is_set::<PreAuthentication>(&door.pool) || (user.is_none() && !door.client.hides_users()) {
+        return Ok(());
+    }
+    let request = PreAuthentication {
+        user_attributes: user.map(|user| user_attributes(&door.pool, user)).unwrap_or_default(),
+        validation_data: start.validation_data.clone().unwrap_or_default(),
+        user_not_found: user.is_none(),
+    };
+    let username = user.map_or(&start.username, |user| &user.username);
+    cx.ask(&door.pool, Some(&door.client.id), username, request).await?;
+    Ok(())
 }
 
 /// Refusals that come before the first factor is looked at.

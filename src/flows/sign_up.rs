@@ -7,6 +7,7 @@ use super::{
     Cx, client_proof, codes,
     messages::{self, About},
     passwords,
+    triggers::{self, Confirmed, Newcomer},
 };
 use crate::{
     domain::{
@@ -16,7 +17,7 @@ use crate::{
         message::Occasion,
         user::{Attempts, Attributes, Credential, Status},
     },
-    hooks::ClientMetadata,
+    hooks::{ClientMetadata, ConfirmationSource, PreSignUpResponse, SignUpSource},
     kit::{clock::Time, secret::Secret},
     store::{self, Tx},
 };
@@ -30,6 +31,8 @@ pub struct SignUp {
     pub password: Option<Secret>,
     pub attributes: Attributes,
     pub secret_hash: Option<String>,
+    /// For PreSignUp alone.
+    pub validation_data: Option<ClientMetadata>,
     pub metadata: Option<ClientMetadata>,
 }
 
@@ -45,7 +48,7 @@ pub struct SignedUp {
 }
 
 pub async fn sign_up(cx: &Cx, given: SignUp) -> Result<SignedUp> {
-    let SignUp { pool, client, username, password, attributes, secret_hash, metadata } = given;
+    let SignUp { pool, client, username, password, attributes, secret_hash, validation_data, metadata } = given;
     client_proof::check_secret_hash(&client, &username, secret_hash.as_deref())?;
     if pool.settings.admin_create_user_config.allow_admin_create_user_only {
         return Err(Error::SignUpNotPermitted);
@@ -57,6 +60,7 @@ pub async fn sign_up(cx: &Cx, given: SignUp) -> Result<SignedUp> {
     }
     let names = Names::choose(cx, &pool, &username, &mut attributes)?;
     attribute::check_required(&pool, &attributes)?;
+    let given = attributes.clone();
     let mut user = new_user(&pool, names, attributes, Status::Unconfirmed, cx.now());
     // The name is looked at last, so a password that is refused tells nothing about it.
     match &password {
@@ -65,6 +69,17 @@ pub async fn sign_up(cx: &Cx, given: SignUp) -> Result<SignedUp> {
         None => return Err(Error::InvalidParameter(NO_PASSWORD.into())),
     }
     refuse_taken(cx, &pool, &user, Asker::SignUp).await?;
+    let newcomer = Newcomer {
+        pool: &pool,
+        client_id: Some(&client.id),
+        username: &user.username,
+        attributes: &given,
+        source: SignUpSource::SignUp,
+        validation_data: validation_data.as_ref(),
+        metadata: metadata.as_ref(),
+    };
+    let allowed = triggers::before_sign_up(cx, &newcomer).await?;
+    skip(&mut user, allowed)?;
     if let Some(password) = &password {
         user.credential = passwords::credential(cx, &pool, &user, password, false, Asker::SignUp).await?;
     }
@@ -75,19 +90,51 @@ pub async fn sign_up(cx: &Cx, given: SignUp) -> Result<SignedUp> {
         client_id: Some(&client.id),
         metadata: metadata.as_ref(),
     };
-    let code = match auto_verified_medium(&pool, &user.attributes) {
+    let is_confirmed = user.status == Status::Confirmed;
+    let code = match auto_verified_medium(&pool, &user.attributes).filter(|_| !is_confirmed) {
         Some(medium) => Some(codes::prepare(cx, &about, CodeKind::SignUp, medium).await?),
         None => None,
     };
 
     let mut tx = cx.begin().await?;
     insert(&mut tx, &pool, &user, Asker::SignUp).await?;
+    claim_all_verified(&mut tx, &pool, &user, false).await?;
     let delivery = match code {
         Some(code) => Some(code.put(&mut tx).await?),
         None => None,
     };
     tx.commit().await?;
+    if is_confirmed {
+        let confirmed = Confirmed {
+            pool: &pool,
+            client_id: Some(&client.id),
+            user: &user,
+            source: ConfirmationSource::ConfirmSignUp,
+            metadata: metadata.as_ref(),
+        };
+        triggers::after_confirmation(cx, &confirmed).await?;
+    }
     Ok(SignedUp { user, delivery })
+}
+
+/// What PreSignUp lets a newcomer do without: the code, and the proof of an address.
+fn skip(user: &mut User, allowed: PreSignUpResponse) -> Result<()> {
+    if !allowed.auto_confirm_user {
+        return Ok(());
+    }
+    user.status = Status::Confirmed;
+    for (medium, is_verified) in [(Medium::Email, allowed.auto_verify_email), (Medium::Sms, allowed.auto_verify_phone)]
+    {
+        let name = medium.attribute();
+        if !is_verified {
+            continue;
+        }
+        if user.attribute(name).is_none() {
+            return Err(Error::InvalidParameter(format!("Unable to verify {name}. The user has no such attribute.")));
+        }
+        user.attributes.insert(format!("{name}_verified"), "true".to_owned());
+    }
+    Ok(())
 }
 
 /// What a new user is called.
@@ -218,6 +265,11 @@ impl Named<'_> {
         About { pool: &self.pool, user, occasion, client_id: Some(&self.client.id), metadata: self.metadata }
     }
 
+    /// Somebody whom this operation has confirmed.
+    pub fn confirmed<'u>(&'u self, user: &'u User, source: ConfirmationSource) -> Confirmed<'u> {
+        Confirmed { pool: &self.pool, client_id: Some(&self.client.id), user, source, metadata: self.metadata }
+    }
+
     /// Where an invented code went: to what was typed if it is an address, else to an e-mail address that nobody has.
     pub fn invented_delivery(&self) -> Delivery {
         if attribute::is_phone_number(self.username) {
@@ -256,7 +308,20 @@ pub async fn confirm(cx: &Cx, named: Named<'_>, code: &str, force_alias: bool) -
         },
     )?;
     store::users::update(&mut tx, &named.pool, &user).await?;
-    Ok(tx.commit().await?)
+    tx.commit().await?;
+    triggers::after_confirmation(cx, &named.confirmed(&user, ConfirmationSource::ConfirmSignUp)).await
+}
+
+/// Claims the verified addresses of a user who was just made. In these operations the service declares no AliasExistsException.
+pub async fn claim_all_verified(tx: &mut Tx, pool: &Pool, user: &User, force: bool) -> Result<()> {
+    for medium in [Medium::Email, Medium::Sms].into_iter().filter(|medium| user.has_verified(medium.attribute())) {
+        let name = medium.attribute();
+        claim_verified(tx, pool, user, name, force, user.created_at).await.map_err(|error| match error {
+            Error::AliasExists(name) => Error::AccountExists(name),
+            other => other,
+        })?;
+    }
+    Ok(())
 }
 
 /// A verified address that is an alias becomes this user's. With `force` its former owner loses it and its verification.

@@ -9,6 +9,7 @@ use super::{
     messages::{self, About, Envelope},
     passwords,
     sign_up::{self, Names},
+    triggers::{self, Confirmed, Newcomer},
 };
 use crate::{
     domain::{
@@ -18,7 +19,7 @@ use crate::{
         message::Occasion,
         user::{Attributes, Status},
     },
-    hooks::ClientMetadata,
+    hooks::{ClientMetadata, ConfirmationSource, SignUpSource},
     kit::secret::Secret,
     store::{self, user_search::Filter},
 };
@@ -40,6 +41,10 @@ pub struct Create {
     pub invitation: Invitation,
     /// Takes a verified address away from its present owner.
     pub force_alias: bool,
+    /// Whether PreSignUp is asked: not about the users of a configuration file, which is applied at every start.
+    pub is_asked_about: bool,
+    /// For PreSignUp alone.
+    pub validation_data: Option<ClientMetadata>,
     pub metadata: Option<ClientMetadata>,
 }
 
@@ -53,25 +58,32 @@ pub enum Invitation {
 }
 
 pub async fn create(cx: &Cx, create: Create) -> Result<User> {
-    let Create { pool, username, attributes, temporary_password, invitation, force_alias, metadata } = create;
-    let mut attributes = attribute::check_values(&pool, &attributes, Write::Creation)?;
+    let pool = Arc::clone(&create.pool);
+    let mut attributes = attribute::check_values(&pool, &create.attributes, Write::Creation)?;
     let policy = &pool.settings.policies.password_policy;
-    let is_generated = temporary_password.is_none();
-    let password = temporary_password.unwrap_or_else(|| policy.generate(cx.random()).into());
-    if let Invitation::Resend(media) = invitation {
-        return resend_invitation(cx, &pool, &username, Invited { password, media, metadata }).await;
+    let is_generated = create.temporary_password.is_none();
+    let password = create.temporary_password.clone().unwrap_or_else(|| policy.generate(cx.random()).into());
+    if let Invitation::Resend(media) = create.invitation {
+        let invited = Invited { password, media, metadata: create.metadata };
+        return resend_invitation(cx, &pool, &create.username, invited).await;
     }
-    let names = Names::choose(cx, &pool, &username, &mut attributes)?;
+    let names = Names::choose(cx, &pool, &create.username, &mut attributes)?;
     check_flags(&attributes)?;
+    policy.check(password.expose(), Asker::Administrator)?;
+    let given = attributes.clone();
     // Whoever signs in with codes is not given a password that nobody asked for, and needs no invitation to change it.
     let needs_none = is_generated && pool.needs_no_password(&attributes);
     let status = if needs_none { Status::Confirmed } else { Status::ForceChangePassword };
     let mut user = sign_up::new_user(&pool, names, attributes, status, cx.now());
     sign_up::refuse_taken(cx, &pool, &user, Asker::Administrator).await?;
+    if create.is_asked_about {
+        ask_before(cx, &create, &user.username, &given).await?;
+    }
     if !needs_none {
         user.credential = passwords::credential(cx, &pool, &user, &password, true, Asker::Administrator).await?;
     }
-    let letters = match invitation {
+    let (metadata, force_alias) = (create.metadata, create.force_alias);
+    let letters = match create.invitation {
         _ if needs_none => Vec::new(),
         Invitation::Send(media) => Invited { password, media, metadata }.letters(cx, &pool, &user).await?,
         Invitation::Suppress | Invitation::Resend(_) => Vec::new(),
@@ -79,18 +91,7 @@ pub async fn create(cx: &Cx, create: Create) -> Result<User> {
 
     let mut tx = cx.begin().await?;
     sign_up::insert(&mut tx, &pool, &user, Asker::Administrator).await?;
-    for medium in [Medium::Email, Medium::Sms] {
-        if user.has_verified(medium.attribute()) {
-            let (name, now) = (medium.attribute(), cx.now());
-            // The service declares no AliasExistsException here.
-            sign_up::claim_verified(&mut tx, &pool, &user, name, force_alias, now).await.map_err(
-                |error| match error {
-                    Error::AliasExists(name) => Error::AccountExists(name),
-                    other => other,
-                },
-            )?;
-        }
-    }
+    sign_up::claim_all_verified(&mut tx, &pool, &user, force_alias).await?;
     if let Some(name) = user.attribute("preferred_username").filter(|_| pool.is_alias("preferred_username"))
         && !store::users::claim_alias(&mut tx, &pool, "preferred_username", name, &user.sub).await?
     {
@@ -101,6 +102,21 @@ pub async fn create(cx: &Cx, create: Create) -> Result<User> {
     }
     tx.commit().await?;
     Ok(user)
+}
+
+/// PreSignUp may refuse. That it could confirm somebody means nothing here: a temporary password has to be changed anyway.
+async fn ask_before(cx: &Cx, create: &Create, username: &str, attributes: &Attributes) -> Result<()> {
+    let newcomer = Newcomer {
+        pool: &create.pool,
+        client_id: None,
+        username,
+        attributes,
+        source: SignUpSource::AdminCreateUser,
+        validation_data: create.validation_data.as_ref(),
+        metadata: create.metadata.as_ref(),
+    };
+    triggers::before_sign_up(cx, &newcomer).await?;
+    Ok(())
 }
 
 /// A verification flag without its address proves nothing.
@@ -251,7 +267,7 @@ pub async fn set_enabled(cx: &Cx, pool: &Pool, user: &User, enabled: bool) -> Re
 }
 
 /// Confirms an account on an administrator's word. It proves no address.
-pub async fn confirm(cx: &Cx, pool: &Pool, user: &User) -> Result<()> {
+pub async fn confirm(cx: &Cx, pool: &Pool, user: &User, metadata: Option<&ClientMetadata>) -> Result<()> {
     let mut tx = cx.begin().await?;
     let mut user = store::users::by_sub_for_update(&mut tx, &pool.id, &user.sub).await?.ok_or(Error::NoSuchUser)?;
     if user.status != Status::Unconfirmed {
@@ -260,7 +276,9 @@ pub async fn confirm(cx: &Cx, pool: &Pool, user: &User) -> Result<()> {
     user.status = Status::Confirmed;
     user.modified_at = cx.now();
     store::users::update(&mut tx, pool, &user).await?;
-    Ok(tx.commit().await?)
+    tx.commit().await?;
+    let source = ConfirmationSource::ConfirmSignUp;
+    triggers::after_confirmation(cx, &Confirmed { pool, client_id: None, user: &user, source, metadata }).await
 }
 
 /// Deletes the account with its grants, codes and memberships.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     api::{
         Operation,
-        shapes::{Attribute, Empty, Timestamp, UserType, attributes_from, attributes_of},
+        shapes::{Attribute, Empty, Timestamp, UserType, attributes_from, attributes_of, validation_data},
     },
     domain::{Error, Result, User, code::Medium},
     flows::{
@@ -35,6 +35,8 @@ pub struct AdminCreateUser {
     message_action: Option<String>,
     /// SMS alone when absent, as with the service.
     desired_delivery_mediums: Option<Vec<String>>,
+    #[serde(default)]
+    validation_data: Vec<Attribute>,
     client_metadata: Option<ClientMetadata>,
 }
 
@@ -67,6 +69,8 @@ impl Operation for AdminCreateUser {
             temporary_password: self.temporary_password,
             invitation,
             force_alias: self.force_alias_creation,
+            is_asked_about: true,
+            validation_data: validation_data(self.validation_data),
             metadata: self.client_metadata,
         };
         Ok(AdminCreateUserOutput { user: users::create(&cx, create).await?.into() })
@@ -238,6 +242,25 @@ impl Operation for AdminResetUserPassword {
     }
 }
 
+/// Confirms an account without its code.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct AdminConfirmSignUp {
+    user_pool_id: String,
+    username: String,
+    client_metadata: Option<ClientMetadata>,
+}
+
+impl Operation for AdminConfirmSignUp {
+    type Output = Empty;
+
+    async fn run(self, cx: Cx) -> Result<Empty> {
+        let (pool, user) = users::find(&cx, &self.user_pool_id, &self.username).await?;
+        users::confirm(&cx, &pool, &user, self.client_metadata.as_ref()).await?;
+        Ok(Empty {})
+    }
+}
+
 /// Operations that name a user and do one thing.
 macro_rules! named_user_operations {
     ($($(#[$note:meta])* $name:ident -> $output:ty = |$cx:ident, $pool:ident, $user:ident| $run:expr;)+) => {$(
@@ -266,8 +289,6 @@ named_user_operations! {
     AdminEnableUser -> Empty = |cx, pool, user| users::set_enabled(cx, pool, user, true);
     /// Ends every sign-in of the user and refuses new ones.
     AdminDisableUser -> Empty = |cx, pool, user| users::set_enabled(cx, pool, user, false);
-    /// Confirms an account without its code.
-    AdminConfirmSignUp -> Empty = |cx, pool, user| users::confirm(cx, pool, user);
     /// Ends every sign-in of the user.
     AdminUserGlobalSignOut -> Empty = |cx, _pool, user| revoke::everything_of(cx, user);
     /// Deletes the account.

@@ -206,8 +206,9 @@ async fn initiate(
         device_key: take("DEVICE_KEY"),
         password: take("PASSWORD").map(Secret::from),
         srp_a: take("SRP_A"),
+        validation_data: metadata,
     };
-    let door = Door { pool, client, goal: Goal::Tokens, metadata };
+    let door = Door { pool, client, goal: Goal::Tokens, metadata: None };
     sign_in::begin(cx, &door, start).await.map(AuthOutput::of_step)
 }
 

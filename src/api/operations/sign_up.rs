@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     api::{
         Operation,
-        shapes::{Attribute, CodeDeliveryDetails, Empty, attributes_from},
+        shapes::{Attribute, CodeDeliveryDetails, Empty, attributes_from, validation_data},
     },
-    domain::Result,
+    domain::{Result, user::Status},
     flows::{
         Cx, directory, recover,
         sign_up::{self, Named},
@@ -26,6 +26,8 @@ pub struct SignUp {
     secret_hash: Option<String>,
     #[serde(default)]
     user_attributes: Vec<Attribute>,
+    #[serde(default)]
+    validation_data: Vec<Attribute>,
     client_metadata: Option<ClientMetadata>,
 }
 
@@ -50,11 +52,12 @@ impl Operation for SignUp {
             password: self.password,
             attributes: attributes_from(self.user_attributes),
             secret_hash: self.secret_hash,
+            validation_data: validation_data(self.validation_data),
             metadata: self.client_metadata,
         };
         let made = sign_up::sign_up(&cx, given).await?;
         Ok(SignUpOutput {
-            user_confirmed: false,
+            user_confirmed: made.user.status == Status::Confirmed,
             user_sub: made.user.sub,
             code_delivery_details: made.delivery.map(Into::into),
         })

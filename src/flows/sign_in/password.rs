@@ -10,7 +10,7 @@ use crate::{
 pub(super) async fn begin(cx: &Cx, door: &Door, start: Start) -> Result<Outcome> {
     let password = start.password.as_ref().filter(|password| !password.expose().is_empty());
     let password: &Secret = password.ok_or_else(|| missing("PASSWORD"))?;
-    let Some(user) = meet(cx, door, &start.username).await? else {
+    let Some(user) = meet(cx, door, &start).await? else {
         passwords::verify_nobody(cx, &door.pool, &start.username, password).await?;
         return Err(Error::WrongCredentials);
     };

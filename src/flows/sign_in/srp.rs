@@ -22,7 +22,7 @@ const TIMESTAMP_WINDOW: std::time::Duration = std::time::Duration::from_secs(300
 pub(super) async fn begin(cx: &Cx, door: &Door, start: Start) -> Result<Outcome> {
     let srp_a = start.srp_a.clone().filter(|a| !a.is_empty()).ok_or_else(|| missing("SRP_A"))?;
     srp::parse_a(&srp_a).map_err(|error| Error::InvalidParameter(error.to_string()))?;
-    let found = meet(cx, door, &start.username).await?;
+    let found = meet(cx, door, &start).await?;
     // However a name is written, it is one name: with another look each time, nobody would be told from somebody.
     let name = store::users::key(&door.pool, &start.username);
     let subject = found.as_ref().map_or_else(
