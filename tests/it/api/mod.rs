@@ -34,3 +34,4 @@ mod token_versions;
 pub(crate) mod town;
 mod triggers;
 mod user_import;
+mod wrong_types;
