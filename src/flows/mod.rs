@@ -135,7 +135,13 @@ pub struct Cx {
 
 impl Cx {
     pub fn new(app: Arc<App>, region: &str, request_id: String) -> Self {
-        Self { app, region: region.into(), request_id: request_id.into(), site: site::Site::Everywhere, agent: "".into() }
+        Self {
+            app,
+            region: region.into(),
+            request_id: request_id.into(),
+            site: site::Site::Everywhere,
+            agent: "".into(),
+        }
     }
 
     /// The same view of a request that came by this host.
