@@ -18,6 +18,7 @@ pub mod issue;
 pub mod key_ring;
 pub mod links;
 pub mod messages;
+pub mod migrate;
 pub mod passkeys;
 pub mod passwords;
 pub mod pools;

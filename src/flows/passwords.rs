@@ -31,6 +31,12 @@ pub async fn credential(
     policy.check(password.expose(), asker)?;
     let remembered = policy.password_history_size.unwrap_or(0) as usize;
     let history = history_without(cx, user, password, remembered).await?;
+    let temporary_since = is_temporary.then(|| cx.now());
+    Ok(Credential { temporary_since, history, ..unjudged(cx, pool, user, password).await? })
+}
+
+/// The same of a password that somebody has had elsewhere: the policy has no say.
+pub async fn unjudged(cx: &Cx, pool: &Pool, user: &User, password: &Secret) -> Result<Credential> {
     let password_hash = cx.app.hasher.hash(password.clone()).await?;
     let salt = cx.random().bytes::<16>();
     let (pool_name, username, secret) = (pool_name_of(&pool.id).to_owned(), user.username.clone(), password.clone());
@@ -40,8 +46,8 @@ pub async fn credential(
     Ok(Credential {
         password_hash: Some(password_hash),
         srp: Some(SrpVerifier { salt: verifier.salt.to_vec(), verifier: verifier.v }),
-        temporary_since: is_temporary.then(|| cx.now()),
-        history,
+        temporary_since: None,
+        history: Vec::new(),
     })
 }
 

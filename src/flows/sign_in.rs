@@ -12,7 +12,11 @@ mod srp;
 
 use std::sync::Arc;
 
-use super::{Cx, client_proof, issue, issue::Issue};
+use super::{
+    Cx, client_proof, issue,
+    issue::Issue,
+    migrate::{self, Stranger},
+};
 use crate::{
     domain::{
         Client, Error, Pool, Result, User,
@@ -229,8 +233,18 @@ async fn arrive(cx: &Cx, door: &Door, progress: Progress, user: User) -> Result<
 /// Who is meant, before anything about them is disclosed. None for a name that no user has where the client hides that: whoever
 /// asked then does for nobody what they would do for somebody.
 async fn meet(cx: &Cx, door: &Door, start: &Start) -> Result<Option<User>> {
-    let found = store::users::by_login(&mut cx.read().await?, &door.pool, &start.username).await?;
-    // UserMigration may make the user here, in the flows that bring a password.
+    let mut found = store::users::by_login(&mut cx.read().await?, &door.pool, &start.username).await?;
+    if let (None, Some(password)) = (&found, &start.password) {
+        let stranger = Stranger {
+            pool: &door.pool,
+            client: &door.client,
+            username: &start.username,
+            password: Some(password),
+            validation_data: start.validation_data.as_ref(),
+            metadata: None,
+        };
+        found = migrate::migrate(cx, &stranger).await?;
+    }
     if found.is_none() && !door.client.hides_users() && door.goal == Goal::Tokens {
         return Err(Error::NoSuchUser);
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{
     Cx, client_proof, codes,
     messages::{self, About},
+    migrate::{self, Stranger},
     passwords,
     triggers::{self, Confirmed, Newcomer},
 };
@@ -252,8 +253,33 @@ pub struct Named<'a> {
 impl Named<'_> {
     /// None when there is no such user and the client hides that.
     pub async fn find(&self, cx: &Cx) -> Result<Option<User>> {
+        let user = self.look_up(cx).await?;
+        self.judged(user)
+    }
+
+    /// The same, also of somebody whom only a function knows as yet.
+    pub async fn find_or_migrate(&self, cx: &Cx) -> Result<Option<User>> {
+        let mut user = self.look_up(cx).await?;
+        if user.is_none() {
+            let stranger = Stranger {
+                pool: &self.pool,
+                client: &self.client,
+                username: self.username,
+                password: None,
+                validation_data: None,
+                metadata: self.metadata,
+            };
+            user = migrate::migrate(cx, &stranger).await?;
+        }
+        self.judged(user)
+    }
+
+    async fn look_up(&self, cx: &Cx) -> Result<Option<User>> {
         client_proof::check_secret_hash(&self.client, self.username, self.secret_hash)?;
-        let user = store::users::by_login(&mut cx.read().await?, &self.pool, self.username).await?;
+        Ok(store::users::by_login(&mut cx.read().await?, &self.pool, self.username).await?)
+    }
+
+    fn judged(&self, user: Option<User>) -> Result<Option<User>> {
         if user.is_none() && !self.client.hides_users() {
             return Err(Error::NoSuchUserForClient);
         }

@@ -46,7 +46,7 @@ fn section(name: &str, file: &Path) -> Function {
 }
 
 /// Sites with these handlers, and no trigger set.
-async fn sites(handlers: &[(&str, &str)]) -> Vec<Site> {
+pub(super) async fn sites(handlers: &[(&str, &str)]) -> Vec<Site> {
     let folder = tempfile::tempdir().unwrap();
     let sections: Vec<_> = handlers
         .iter()
