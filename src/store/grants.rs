@@ -195,7 +195,7 @@ pub async fn is_spent(tx: &mut Tx, id: &str) -> Result<bool> {
 
 /// Removes what has ended, at most `limit` rows of each kind, and says how many.
 pub async fn sweep(tx: &mut Tx, now: Time, limit: i64) -> Result<u64> {
-    const SWEEPS: [&str; 7] = [
+    const SWEEPS: [&str; 8] = [
         "DELETE FROM user_grant WHERE id IN (SELECT id FROM user_grant WHERE expires_at < $1 LIMIT $2)",
         "DELETE FROM authorization_code
          WHERE hash IN (SELECT hash FROM authorization_code WHERE expires_at < $1 LIMIT $2)",
@@ -204,6 +204,7 @@ pub async fn sweep(tx: &mut Tx, now: Time, limit: i64) -> Result<u64> {
         "DELETE FROM attempt WHERE subject IN (SELECT subject FROM attempt WHERE ends_at < $1 LIMIT $2)",
         "DELETE FROM code
          WHERE (pool_id, sub, kind) IN (SELECT pool_id, sub, kind FROM code WHERE expires_at < $1 LIMIT $2)",
+        "DELETE FROM custom_challenge WHERE id IN (SELECT id FROM custom_challenge WHERE expires_at < $1 LIMIT $2)",
         "DELETE FROM passkey_registration
          WHERE (pool_id, sub) IN (SELECT pool_id, sub FROM passkey_registration WHERE expires_at < $1 LIMIT $2)",
     ];

@@ -25,6 +25,7 @@ pub mod browser_sessions;
 pub mod certificates;
 pub mod clients;
 pub mod codes;
+pub mod custom_challenges;
 pub mod domains;
 pub mod grants;
 pub mod groups;
