@@ -61,6 +61,8 @@ pub fn exception(error: &Error) -> Exception {
         }
 
         Error::WrongCredentials => (NOT_AUTHORIZED, "Incorrect username or password.".into()),
+        Error::Blocked => (NOT_AUTHORIZED, "Unable to login because of security reasons.".into()),
+        Error::FeedbackToken => (NOT_AUTHORIZED, "Invalid feedback token.".into()),
         Error::UserDisabled => (NOT_AUTHORIZED, "User is disabled.".into()),
         Error::UserNotConfirmed => ("UserNotConfirmedException", "User is not confirmed.".into()),
         Error::PasswordResetRequired => {
@@ -108,6 +110,7 @@ pub fn exception(error: &Error) -> Exception {
         }
         Error::TooManyRequests => ("TooManyRequestsException", "Too many requests".into()),
         Error::LimitExceeded(text) => ("LimitExceededException", text.clone()),
+        Error::QuotaExceeded(text) => ("ServiceQuotaExceededException", text.clone()),
         Error::DeliveryFailed(reason) => ("CodeDeliveryFailureException", reason.clone()),
 
         Error::PasswordPolicy { rule, asker: Asker::SignUp } => {

@@ -8,6 +8,7 @@ mod caller;
 pub mod error;
 pub mod operation;
 pub mod operations;
+mod origin;
 mod protocol;
 pub mod shapes;
 mod signature;
@@ -67,7 +68,7 @@ async fn dispatch(
     let name = protocol::target(&head)?;
     let entry = table.iter().find(|entry| entry.name == name).ok_or(Fault::UnknownOperation)?;
     let facts = MODEL.operation(entry.name).ok_or(Fault::UnknownOperation)?;
-    let body = protocol::read(&head, body).await?;
+    let body = protocol::read(&head, body, protocol::largest_body(name)).await?;
     let setup = &app.setup;
     let gate = Gate { mode: setup.mode, region: &setup.region, keys: &setup.admin_keys, now: app.clock.now() };
     let caller = gate.identify(facts.public, &head, &body)?;
@@ -91,7 +92,8 @@ async fn dispatch(
         Value::Object(members) => Value::Object(MODEL.pruned(facts.input, members)),
         other => other,
     };
-    let cx = Cx::new(app, &caller.region, request_id.to_owned()).called_by(protocol::agent(&head));
+    let cx = Cx::new(app, &caller.region, request_id.to_owned());
+    let cx = cx.called_by(protocol::agent(&head)).seen_from(origin::of(&head, &input));
     let answer = entry.run(cx, input).await;
     let outcome = if answer.is_ok() { "ok" } else { "refused" };
     metrics::counter!("poolhouse_api_calls_total", "operation" => entry.name, "outcome" => outcome).increment(1);

@@ -15,6 +15,9 @@ use serde_json::{Value, json};
 
 /// The largest body that is read.
 pub(super) const LARGEST_BODY: usize = 1024 * 1024;
+/// The same at operations that carry images, as the service has it.
+/// <https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_CreateManagedLoginBranding.html>
+const LARGEST_BODY_WITH_IMAGES: usize = 2 * 1024 * 1024;
 /// A body that takes longer is given up.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -35,8 +38,8 @@ pub(super) enum Fault {
     UnknownOperation,
     #[error("content type is not application/x-amz-json-1.1")]
     ContentType,
-    #[error("request is larger than {LARGEST_BODY} bytes")]
-    TooLarge,
+    #[error("request is larger than {0} bytes")]
+    TooLarge(usize),
     /// The body broke off.
     #[error("body could not be read")]
     Broken,
@@ -81,12 +84,9 @@ impl Fault {
             Self::ContentType => {
                 Exception::refusal("UnknownOperationException", "Content-Type must be application/x-amz-json-1.1.")
             }
-            Self::TooLarge => Exception {
+            Self::TooLarge(limit) => Exception {
                 status: StatusCode::PAYLOAD_TOO_LARGE,
-                ..Exception::refusal(
-                    "RequestEntityTooLargeException",
-                    format!("Request is larger than {LARGEST_BODY} bytes."),
-                )
+                ..Exception::refusal("RequestEntityTooLargeException", format!("Request is larger than {limit} bytes."))
             },
             Self::Slow => Exception {
                 status: StatusCode::REQUEST_TIMEOUT,
@@ -126,16 +126,24 @@ pub(super) fn target(head: &Parts) -> Result<&str, Fault> {
     target.strip_prefix(TARGET_PREFIX).ok_or(Fault::UnknownOperation)
 }
 
+/// How large a call of `operation` may be.
+pub(super) fn largest_body(operation: &str) -> usize {
+    match operation {
+        "CreateManagedLoginBranding" | "UpdateManagedLoginBranding" => LARGEST_BODY_WITH_IMAGES,
+        _ => LARGEST_BODY,
+    }
+}
+
 /// The body, if it is of our kind and no larger than the limit.
-pub(super) async fn read(head: &Parts, body: Body) -> Result<Bytes, Fault> {
+pub(super) async fn read(head: &Parts, body: Body, limit: usize) -> Result<Bytes, Fault> {
     if !is_amz_json(&head.headers) {
         return Err(Fault::ContentType);
     }
-    let whole = tokio::time::timeout(BODY_TIMEOUT, axum::body::to_bytes(body, LARGEST_BODY)).await;
+    let whole = tokio::time::timeout(BODY_TIMEOUT, axum::body::to_bytes(body, limit)).await;
     whole.map_err(|_| Fault::Slow)?.map_err(|error| {
         let is_too_large = std::error::Error::source(&error)
             .is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>);
-        if is_too_large { Fault::TooLarge } else { Fault::Broken }
+        if is_too_large { Fault::TooLarge(limit) } else { Fault::Broken }
     })
 }
 

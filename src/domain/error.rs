@@ -54,6 +54,10 @@ pub enum Error {
     // Who asks may not.
     #[error("wrong user name or password")]
     WrongCredentials,
+    #[error("sign-ins from this address are refused")]
+    Blocked,
+    #[error("feedback token does not fit")]
+    FeedbackToken,
     #[error("user is disabled")]
     UserDisabled,
     #[error("user is not confirmed")]
@@ -114,6 +118,9 @@ pub enum Error {
     TooManyRequests,
     #[error("limit: {0}")]
     LimitExceeded(String),
+    /// Of the account rather than of a pool.
+    #[error("quota: {0}")]
+    QuotaExceeded(String),
     #[error("message could not be delivered: {0}")]
     DeliveryFailed(String),
 

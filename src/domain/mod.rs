@@ -1,6 +1,8 @@
 //! The words of the trade: pools, clients, users, groups, tokens and the rules that hold between them. No IO, nothing async.
 
 pub mod attribute;
+pub mod auth_event;
+pub mod branding;
 pub mod challenge;
 pub mod client;
 pub mod code;
@@ -9,16 +11,24 @@ pub mod error;
 pub mod grant;
 pub mod group;
 pub mod identity;
+pub mod image;
 pub mod import;
+pub mod log_delivery;
 pub mod message;
+pub mod origin;
 pub mod passkey;
 pub mod password;
 pub mod pool;
 pub mod pool_domain;
 pub mod provider;
+pub mod provisioned_limit;
+pub mod replica;
 pub mod resource_server;
+pub mod risk;
 pub mod template;
+pub mod terms;
 pub mod token;
+pub mod ui_customization;
 pub mod user;
 
 pub use client::{Client, ClientId};

@@ -131,9 +131,7 @@ async fn change(
 ) -> Result<Client> {
     let mut tx = cx.begin().await?;
     let pool = held(&mut tx, pool_id).await?;
-    let client = store::clients::find_for_update(&mut tx, client_id).await?;
-    let client = client.filter(|client| client.pool_id == pool_id);
-    let mut client = client.ok_or_else(|| Error::NoSuchClient(client_id.to_owned()))?;
+    let mut client = held_of(&mut tx, pool_id, client_id).await?;
     let before = client.settings.clone();
     how(&mut client)?;
     // A scope or a provider may have been deleted since; that is no reason to refuse the client another secret.
@@ -145,6 +143,12 @@ async fn change(
     tx.commit().await?;
     cx.app.directory.forget_client(client_id);
     Ok(client)
+}
+
+/// The pool's client, held until the transaction ends. The pool is held before it.
+pub(super) async fn held_of(tx: &mut Tx, pool_id: &str, client_id: &str) -> Result<Client> {
+    let client = store::clients::find_for_update(tx, client_id).await?.filter(|client| client.pool_id == pool_id);
+    client.ok_or_else(|| Error::NoSuchClient(client_id.to_owned()))
 }
 
 /// Deletes the client and every grant given to it.

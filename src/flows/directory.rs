@@ -4,9 +4,9 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::Cx;
+use super::{Cx, looks::Look};
 use crate::{
-    domain::{Client, Error, Pool, PoolId, ResourceServer, Result},
+    domain::{Client, Error, Pool, PoolId, ResourceServer, Result, risk::RiskConfiguration},
     store::{self, Cache, Store},
 };
 
@@ -21,6 +21,10 @@ pub struct Directory {
     resource_servers: Cache<String, Vec<ResourceServer>>,
     /// All of them in one row: a host that is no domain is then known to be none.
     domains: Cache<(), HashMap<String, PoolId>>,
+    /// By pool.
+    risk: Cache<String, Vec<RiskConfiguration>>,
+    /// By client.
+    looks: Cache<String, Look>,
 }
 
 impl Directory {
@@ -30,6 +34,8 @@ impl Directory {
             clients: store.cache(CACHED_CLIENTS),
             resource_servers: store.cache(CACHED_POOLS),
             domains: store.cache(1),
+            risk: store.cache(CACHED_POOLS),
+            looks: store.cache(CACHED_POOLS),
         }
     }
 
@@ -37,10 +43,17 @@ impl Directory {
     pub fn forget_pool(&self, pool_id: &str) {
         self.pools.invalidate(&pool_id.to_owned());
         self.resource_servers.invalidate(&pool_id.to_owned());
+        self.risk.invalidate(&pool_id.to_owned());
     }
 
     pub fn forget_client(&self, client_id: &str) {
         self.clients.invalidate(&client_id.to_owned());
+        self.forget_look(client_id);
+    }
+
+    /// After a commit that changed what the client's pages show.
+    pub fn forget_look(&self, client_id: &str) {
+        self.looks.invalidate(&client_id.to_owned());
     }
 
     /// After a commit that made or deleted a domain.
@@ -54,6 +67,8 @@ impl Directory {
         self.clients.clear();
         self.resource_servers.clear();
         self.domains.clear();
+        self.risk.clear();
+        self.looks.clear();
     }
 }
 
@@ -109,4 +124,22 @@ pub async fn domains(cx: &Cx) -> Result<Arc<HashMap<String, PoolId>>> {
         store::domains::all(&mut tx).await.map(Some)
     };
     Ok(cx.app.directory.domains.get_or_load(&(), load).await?.unwrap_or_default())
+}
+
+/// Of the pool and of each client that has one.
+pub async fn risk(cx: &Cx, pool_id: &str) -> Result<Arc<Vec<RiskConfiguration>>> {
+    let load = || async {
+        let mut tx = cx.app.store.read().await?;
+        store::risk::of_pool(&mut tx, pool_id).await.map(Some)
+    };
+    Ok(cx.app.directory.risk.get_or_load(pool_id, load).await?.unwrap_or_default())
+}
+
+/// What the client's pages show.
+pub async fn look(cx: &Cx, client: &Client) -> Result<Arc<Look>> {
+    let load = || async {
+        let mut tx = cx.app.store.read().await?;
+        Look::load(&mut tx, client).await.map(Some)
+    };
+    Ok(cx.app.directory.looks.get_or_load(&*client.id, load).await?.unwrap_or_default())
 }

@@ -4,8 +4,10 @@
 //! mail and no password hash runs while a transaction is open: SQLite has one writer.
 
 pub mod attributes;
+pub mod auth_events;
 pub mod authorize;
 pub mod bearer;
+pub mod branding;
 pub mod certificates;
 pub mod client_proof;
 pub mod clients;
@@ -17,6 +19,8 @@ pub mod groups;
 pub mod issue;
 pub mod key_ring;
 pub mod links;
+pub mod log_delivery;
+pub mod looks;
 pub mod messages;
 pub mod migrate;
 pub mod passkeys;
@@ -24,14 +28,19 @@ pub mod passwords;
 pub mod pools;
 pub mod population;
 pub mod providers;
+pub mod provisioned_limits;
 pub mod recover;
 pub mod refresh;
+pub mod replicas;
 pub mod resource_servers;
 pub mod revoke;
+pub mod risk;
 pub mod sign_in;
 pub mod sign_up;
 pub mod site;
+pub mod terms;
 pub mod triggers;
+pub mod ui_customizations;
 pub mod users;
 pub mod users_import;
 
@@ -39,7 +48,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     config::{Mode, admin::AccessKey, server::Issuer},
-    domain::{Error, Pool, Result},
+    domain::{Error, Pool, Result, origin::Origin},
     hooks::{CallerContext, Event, Hooks, Trigger},
     keys::{KeyError, hashing::Hasher, seal::Sealer},
     kit::{
@@ -132,6 +141,7 @@ pub struct Cx {
     pub site: site::Site,
     /// What the caller's program calls itself; empty where nobody asked.
     agent: Arc<str>,
+    pub origin: Arc<Origin>,
 }
 
 impl Cx {
@@ -142,6 +152,7 @@ impl Cx {
             request_id: request_id.into(),
             site: site::Site::Everywhere,
             agent: "".into(),
+            origin: Arc::default(),
         }
     }
 
@@ -168,6 +179,12 @@ impl Cx {
     ) -> Result<T::Response> {
         let event = Event::new(&pool.id, username, CallerContext::new(&self.agent, client_id), request);
         self.app.hooks.fire(pool, &self.request_id, event).await
+    }
+
+    /// The same for a request that is known to come from `origin`.
+    #[must_use]
+    pub fn seen_from(self, origin: Origin) -> Self {
+        Self { origin: Arc::new(origin), ..self }
     }
 
     pub fn now(&self) -> Time {

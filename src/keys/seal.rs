@@ -60,10 +60,12 @@ pub enum Purpose {
     Credential,
     /// The address that takes the file of an import job.
     Upload,
+    /// What lets a user say whether an event was their doing.
+    EventFeedback,
 }
 
 impl Purpose {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Session,
         Self::SrpBlock,
         Self::Cursor,
@@ -77,6 +79,7 @@ impl Purpose {
         Self::RefreshToken,
         Self::Credential,
         Self::Upload,
+        Self::EventFeedback,
     ];
 
     /// The name in the derivation of keys. It must never change: what was sealed before would not open.
@@ -95,6 +98,7 @@ impl Purpose {
             Self::RefreshToken => "refresh-token",
             Self::Credential => "credential",
             Self::Upload => "upload",
+            Self::EventFeedback => "event-feedback",
         }
     }
 

@@ -29,7 +29,7 @@ pub fn is_abroad(pool_id: &str, region: &str) -> bool {
 }
 
 /// The form of a region's name: `us-east-1`, `us-gov-west-1`.
-fn is_region(text: &str) -> bool {
+pub fn is_region(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     let is_word = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase());
     match parts.split_last() {

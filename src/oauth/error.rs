@@ -99,6 +99,7 @@ fn words(error: &Error) -> (&'static str, Option<String>) {
         | Error::NoSuchUserForClient
         | Error::WrongCredentials
         | Error::UserDisabled
+        | Error::Blocked
         | Error::UserNotConfirmed
         | Error::PasswordResetRequired
         | Error::TemporaryPasswordExpired
@@ -136,6 +137,8 @@ fn words(error: &Error) -> (&'static str, Option<String>) {
         | Error::LimitExceeded(_)
         | Error::PasswordPolicy { .. } => return ("invalid_request", Some(hook_words(error))),
         Error::NoSuchGroup
+        | Error::QuotaExceeded(_)
+        | Error::FeedbackToken
         | Error::NotFound(_)
         | Error::Exists(_)
         | Error::PoolState(_)

@@ -5,6 +5,7 @@
 //! <https://docs.aws.amazon.com/cognito/latest/developerguide/login-endpoint.html>
 
 mod assets;
+mod brand;
 mod confirm;
 mod error;
 mod new_password;
@@ -36,5 +37,6 @@ pub fn router(app: Arc<App>) -> Router {
         .route(Place::Error.path(), get(error::show))
         .layer(middleware::from_fn_with_state(Arc::clone(&app), headers::protect))
         .route("/static/{version}/{*path}", get(assets::serve))
+        .route("/brand/{pool}/{subject}/{digest}/{file}", get(brand::serve))
         .with_state(app)
 }

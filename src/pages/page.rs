@@ -4,24 +4,61 @@ use askama::Template;
 use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
 
-use super::assets;
+use super::{assets, brand};
 use crate::{
-    flows::{App, authorize::RedirectUri},
+    domain::terms,
+    flows::{App, authorize::RedirectUri, looks::Look},
     web::{
         csrf, headers,
         paths::{self, Place},
     },
 };
 
-/// The frame of a page.
+/// The frame of a page. What the client has of its own is none where no client is known.
+#[derive(Default)]
 pub struct Frame {
     pub style: String,
+    pub own_style: Option<String>,
+    pub logo: Option<String>,
+    /// In place of the logo where the browser asks for dark colours.
+    pub dark_logo: Option<String>,
+    pub favicon: Option<String>,
+    pub terms: Vec<TermsLink>,
+}
+
+/// A link below the form.
+pub struct TermsLink {
+    pub label: &'static str,
+    pub address: String,
 }
 
 impl Frame {
     pub fn new(app: &App) -> Self {
-        Self { style: assets::address(&app.setup, "pages.css") }
+        Self { style: assets::address(&app.setup, "pages.css"), ..Self::default() }
     }
+
+    /// With what the client's pages show of its own. `lang` is the language that the page was asked for in.
+    pub fn styled(app: &App, pool_id: &str, look: &Look, lang: Option<&str>) -> Self {
+        let mut frame = Self { terms: terms_links(look, lang), ..Self::new(app) };
+        if let Some(style) = &look.style {
+            let address = |digest: &String, file| brand::address(&app.setup, [pool_id, &style.subject, digest, file]);
+            let image = |digest: &Option<String>| digest.as_ref().map(|digest| address(digest, "image"));
+            frame.own_style = (!style.sheet.is_empty()).then(|| address(&style.digest, "style.css"));
+            frame.logo = image(&style.images.logo);
+            frame.dark_logo = image(&style.images.dark_logo).filter(|dark| frame.logo.as_ref() != Some(dark));
+            frame.favicon = image(&style.images.favicon);
+        }
+        frame
+    }
+}
+
+fn terms_links(look: &Look, lang: Option<&str>) -> Vec<TermsLink> {
+    let language = terms::language(lang);
+    let label = |name: &str| if name == "privacy-policy" { "Privacy policy" } else { "Terms of use" };
+    let link = |terms: &terms::Terms| {
+        Some(TermsLink { label: label(&terms.name), address: terms.link(language)?.to_owned() })
+    };
+    look.terms.iter().filter_map(link).collect()
 }
 
 /// Where a form goes, and the token that lets it in.

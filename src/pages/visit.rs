@@ -16,6 +16,8 @@ use crate::{
     flows::{
         App, Cx,
         authorize::{self, SignedIn},
+        directory,
+        looks::Look,
         sign_in::{Door, Goal},
     },
     web::{
@@ -35,6 +37,7 @@ pub struct Visit {
     pub query: String,
     session: Session,
     browser: Browser,
+    look: Arc<Look>,
 }
 
 impl Visit {
@@ -46,7 +49,8 @@ impl Visit {
         }
         let asked = authorization::read(&cx, &query).await.map_err(|refusal| refusal.respond(&cx.app))?;
         let browser = Browser::open(&cx, &session).await.map_err(|error| error::broken(&cx, &error))?;
-        Ok(Self { cx, asked, query, session, browser })
+        let look = directory::look(&cx, &asked.request.client).await.map_err(|error| error::broken(&cx, &error))?;
+        Ok(Self { cx, asked, query, session, browser, look })
     }
 
     /// Somebody sends a form: it must be ours, shown to this browser for this very query.
@@ -73,7 +77,8 @@ impl Visit {
             return Err(forged());
         }
         let asked = authorization::read(&cx, &query).await.map_err(|refusal| refusal.respond(&cx.app))?;
-        Ok((Self { cx, asked, query, session, browser }, form))
+        let look = directory::look(&cx, &asked.request.client).await.map_err(|error| error::broken(&cx, &error))?;
+        Ok((Self { cx, asked, query, session, browser, look }, form))
     }
 
     /// The way into the flows of signing in.
@@ -91,7 +96,8 @@ impl Visit {
     }
 
     pub fn frame(&self) -> Frame {
-        Frame::new(&self.cx.app)
+        let lang = Parameters::parse(self.query.as_bytes()).and_then(|query| query.get("lang").map(str::to_owned));
+        Frame::styled(&self.cx.app, &self.asked.request.pool.id, &self.look, lang.as_deref())
     }
 
     /// Signed in: the browser remembers it under a new session, and the client gets what it asked for.

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    flows::{App, users_import::work},
+    flows::{App, auth_events, users_import::work},
     store,
 };
 
@@ -41,6 +41,7 @@ async fn sweep(app: &App, shutdown: &CancellationToken) -> store::Result<()> {
         let mut tx = app.store.begin().await?;
         let removed = store::grants::sweep(&mut tx, app.clock.now(), SWEEP_ROWS).await?;
         tx.commit().await?;
+        let removed = removed + auth_events::sweep(app, SWEEP_ROWS).await?;
         if removed == 0 {
             return Ok(());
         }

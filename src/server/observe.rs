@@ -1,4 +1,4 @@
-//! One count, one duration and, where the log asks for it, one line for each request of the main listener. Never a body, a
+//! Who asks, one count, one duration and, where the log asks for it, one line for each request of the main listener. Never a body, a
 //! query or a header: they hold secrets.
 
 use std::{net::SocketAddr, sync::Arc, time::Instant};
@@ -8,19 +8,19 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use tracing::Level;
 
-use crate::web::client_ip::TrustedProxies;
+use crate::web::client_ip::{ClientAddress, TrustedProxies};
 
 /// `proxies` may say on whose behalf they ask.
-pub(super) async fn observe(State(proxies): State<Arc<TrustedProxies>>, request: Request, next: Next) -> Response {
+pub(super) async fn observe(State(proxies): State<Arc<TrustedProxies>>, mut request: Request, next: Next) -> Response {
     // The route as it is declared, so that nobody can make up labels.
     let route = request.extensions().get::<MatchedPath>().cloned();
     let method = request.method().clone();
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
-    // Read before the request is gone, and only where the log asks for it.
-    let client =
-        peer.filter(|_| tracing::enabled!(Level::DEBUG)).map(|peer| proxies.client_ip(peer, request.headers()));
+    let client = peer.map(|peer| proxies.client_ip(peer, request.headers()));
+    if let Some(client) = client {
+        request.extensions_mut().insert(ClientAddress(client));
+    }
     let began = Instant::now();
     let response = next.run(request).await;
     let took = began.elapsed();

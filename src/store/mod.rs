@@ -21,6 +21,8 @@ mod sql;
 mod sqlite;
 
 pub mod applied;
+pub mod auth_events;
+pub mod branding;
 pub mod browser_sessions;
 pub mod certificates;
 pub mod clients;
@@ -31,13 +33,19 @@ pub mod grants;
 pub mod groups;
 pub mod import_jobs;
 pub mod links;
+pub mod log_delivery;
 pub mod messages;
 pub mod passkeys;
 pub mod pending_attributes;
 pub mod pools;
 pub mod providers;
+pub mod provisioned_limits;
+pub mod replicas;
 pub mod resource_servers;
+pub mod risk;
 pub mod signing_keys;
+pub mod terms;
+pub mod ui_customizations;
 pub mod user_search;
 pub mod users;
 

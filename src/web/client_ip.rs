@@ -7,15 +7,15 @@ use std::net::IpAddr;
 
 use http::HeaderMap;
 
+use crate::kit::network::Block;
+
 /// Addresses and blocks of proxies.
 #[derive(Clone, Debug, Default)]
 pub struct TrustedProxies(Vec<Block>);
 
+/// The client's address, as the assembly puts it among a request's extensions.
 #[derive(Clone, Copy, Debug)]
-struct Block {
-    address: IpAddr,
-    prefix: u32,
-}
+pub struct ClientAddress(pub IpAddr);
 
 /// A text that is neither an address nor a CIDR block.
 #[derive(Debug, thiserror::Error)]
@@ -52,32 +52,6 @@ impl TrustedProxies {
             }
         }
         client
-    }
-}
-
-impl Block {
-    fn parse(text: &str) -> Option<Self> {
-        let (address, prefix) = match text.split_once('/') {
-            Some((address, prefix)) => (address.parse::<IpAddr>().ok()?, Some(prefix.parse::<u32>().ok()?)),
-            None => (text.parse::<IpAddr>().ok()?, None),
-        };
-        let longest = if address.is_ipv4() { 32 } else { 128 };
-        let prefix = prefix.unwrap_or(longest);
-        (prefix <= longest).then_some(Self { address, prefix })
-    }
-
-    fn holds(&self, address: IpAddr) -> bool {
-        match (self.address, address) {
-            (IpAddr::V4(own), IpAddr::V4(other)) => {
-                let shift = 32 - self.prefix;
-                u32::from(own).checked_shr(shift) == u32::from(other).checked_shr(shift)
-            }
-            (IpAddr::V6(own), IpAddr::V6(other)) => {
-                let shift = 128 - self.prefix;
-                u128::from(own).checked_shr(shift) == u128::from(other).checked_shr(shift)
-            }
-            _ => false,
-        }
     }
 }
 

@@ -16,9 +16,16 @@ use axum::{
     extract::FromRequestParts,
     response::{IntoResponse, Response},
 };
-use http::{StatusCode, header, request::Parts, uri::Authority};
+use http::{Extensions, HeaderMap, StatusCode, header, request::Parts, uri::Authority};
 
-use crate::flows::{App, Cx};
+use crate::{
+    domain::origin::Origin,
+    flows::{App, Cx},
+};
+use client_ip::ClientAddress;
+
+/// What of a browser's header is kept.
+const LONGEST_USER_AGENT: usize = 512;
 
 /// The view of the server that a request without a signature gets: the configured region and a new request id.
 pub fn context(app: &Arc<App>) -> Cx {
@@ -30,7 +37,7 @@ impl FromRequestParts<Arc<App>> for Cx {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
-        let cx = context(app);
+        let cx = context(app).seen_from(origin(&parts.extensions, &parts.headers));
         let Some(authority) = authority(parts) else { return Ok(cx) };
         cx.by_host(authority.as_str()).await.map_err(|error| {
             tracing::error!(%error, "the pool of a host could not be found");
@@ -43,4 +50,14 @@ impl FromRequestParts<Arc<App>> for Cx {
 fn authority(parts: &Parts) -> Option<Authority> {
     let named = || parts.headers.get(header::HOST)?.to_str().ok()?.parse().ok();
     parts.uri.authority().cloned().or_else(named)
+}
+
+/// Where a request comes from.
+pub fn origin(extensions: &Extensions, headers: &HeaderMap) -> Origin {
+    let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    Origin {
+        address: extensions.get::<ClientAddress>().map(|address| address.0),
+        user_agent: agent.filter(|agent| agent.len() <= LONGEST_USER_AGENT).map(str::to_owned),
+        ..Origin::default()
+    }
 }

@@ -20,6 +20,7 @@ pub enum Place {
     Static,
     /// Where the files of import jobs go.
     UserImport,
+    Brand,
 }
 
 impl Place {
@@ -37,6 +38,7 @@ impl Place {
             Self::Error => "/error",
             Self::Static => "/static",
             Self::UserImport => "/user-import",
+            Self::Brand => "/brand",
         }
     }
 }
@@ -55,6 +57,11 @@ pub fn local(setup: &Setup, place: Place) -> String {
 /// The same, with a query as it came.
 pub fn local_with(setup: &Setup, place: Place, query: &str) -> String {
     if query.is_empty() { local(setup, place) } else { format!("{}?{query}", local(setup, place)) }
+}
+
+/// The full address of an image that was uploaded for `subject`: a client, or `ALL` of the pool.
+pub fn brand_image(setup: &Setup, pool_id: &str, subject: &str, digest: &str) -> String {
+    format!("{}{}/{pool_id}/{subject}/{digest}/image", setup.public_url, Place::Brand.path())
 }
 
 /// The path that the public URL itself has, behind a proxy that serves us below one.

@@ -2,17 +2,23 @@
 //! `NotImplementedException`.
 
 pub mod admin_users;
+pub mod branding;
 pub mod client_secrets;
 pub mod clients;
 pub mod domains;
 pub mod groups;
+pub mod limits;
+pub mod logs;
 pub mod passkeys;
 pub mod providers;
+pub mod replicas;
 pub mod resource_servers;
+pub mod risk;
 pub mod self_service;
 pub mod sign_in;
 pub mod sign_up;
 pub mod tags;
+pub mod terms;
 pub mod user_import;
 pub mod user_pools;
 
@@ -45,16 +51,16 @@ crate::operations! {
                       ListIdentityProviders GetIdentityProviderByIdentifier GetSigningCertificate
                       AdminLinkProviderForUser AdminDisableProviderForUser;
     domains:          CreateUserPoolDomain DescribeUserPoolDomain UpdateUserPoolDomain DeleteUserPoolDomain;
-    branding:         [CreateManagedLoginBranding DescribeManagedLoginBranding DescribeManagedLoginBrandingByClient
-                       UpdateManagedLoginBranding DeleteManagedLoginBranding GetUICustomization SetUICustomization];
-    terms:            [CreateTerms DescribeTerms DescribeTermsByClient UpdateTerms DeleteTerms ListTerms];
-    risk:             [DescribeRiskConfiguration SetRiskConfiguration AdminListUserAuthEvents AdminUpdateAuthEventFeedback
-                       UpdateAuthEventFeedback];
-    logs:             [GetLogDeliveryConfiguration SetLogDeliveryConfiguration];
+    branding:         CreateManagedLoginBranding DescribeManagedLoginBranding DescribeManagedLoginBrandingByClient
+                      UpdateManagedLoginBranding DeleteManagedLoginBranding GetUICustomization SetUICustomization;
+    terms:            CreateTerms DescribeTerms DescribeTermsByClient UpdateTerms DeleteTerms ListTerms;
+    risk:             DescribeRiskConfiguration SetRiskConfiguration AdminListUserAuthEvents AdminUpdateAuthEventFeedback
+                      UpdateAuthEventFeedback;
+    logs:             GetLogDeliveryConfiguration SetLogDeliveryConfiguration;
     user_import:      CreateUserImportJob DescribeUserImportJob ListUserImportJobs StartUserImportJob StopUserImportJob
                       GetCSVHeader;
-    replicas:         [CreateUserPoolReplica UpdateUserPoolReplica DeleteUserPoolReplica ListUserPoolReplicas];
-    limits:           [GetProvisionedLimit UpdateProvisionedLimit];
+    replicas:         CreateUserPoolReplica UpdateUserPoolReplica DeleteUserPoolReplica ListUserPoolReplicas;
+    limits:           GetProvisionedLimit UpdateProvisionedLimit;
 }
 
 #[cfg(test)]
