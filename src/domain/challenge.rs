@@ -162,11 +162,14 @@ pub struct Progress {
     /// A second factor was proven.
     #[serde(default)]
     pub second: bool,
+    /// What the sign-in is recorded as, where it is; its tokens name it too.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub event_id: Option<String>,
 }
 
 impl Progress {
     pub fn new(flow: Flow, device_key: Option<String>) -> Self {
-        Self { flow, device_key, first: None, new_password: false, second: false }
+        Self { flow, device_key, first: None, new_password: false, second: false, event_id: None }
     }
 
     #[must_use]

@@ -229,6 +229,7 @@ impl Issuance<'_> {
             scopes: self.scopes,
             source: GrantSource::OAuth,
             trigger: TokenSource::HostedAuth,
+            event_id: None,
             nonce: self.nonce,
             client_metadata: None,
         };

@@ -32,6 +32,8 @@ pub struct Issue {
     pub scopes: Vec<String>,
     pub source: GrantSource,
     pub trigger: TokenSource,
+    /// What the sign-in was recorded as; drawn where it was not.
+    pub event_id: Option<String>,
     /// Of the authorization request; stands in the ID token.
     pub nonce: Option<String>,
     /// Of the calls whose metadata the service lets PreTokenGeneration see.
@@ -62,7 +64,7 @@ pub async fn start(cx: &Cx, issue: Issue, auth_time: Time) -> Result<Tokens> {
         rotated_at: None,
         revoked_at: None,
         source: issue.source,
-        event_id: cx.random().uuid(),
+        event_id: issue.event_id.clone().unwrap_or_else(|| cx.random().uuid()),
     };
     let mut tx = cx.single().await?;
     // The statement writes nothing for a user who was disabled, deleted or given another password while the trigger ran.

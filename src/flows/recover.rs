@@ -2,7 +2,9 @@
 //! <https://docs.aws.amazon.com/cognito/latest/developerguide/managing-users-passwords.html>
 
 use super::{
-    Cx, codes,
+    Cx,
+    auth_events::{self, Happened},
+    codes,
     messages::{self, About},
     passwords,
     sign_up::{Named, claim_verified},
@@ -11,6 +13,7 @@ use super::{
 use crate::{
     domain::{
         Asker, Error, Pool, Result, User,
+        auth_event::{Kind, Response},
         code::{CodeKind, Delivery, Medium},
         message::Occasion,
         pool::RecoveryName,
@@ -46,6 +49,8 @@ pub async fn forgot(cx: &Cx, named: Named<'_>) -> Result<Delivery> {
     let mut tx = cx.begin().await?;
     let delivery = code.put(&mut tx).await?;
     tx.commit().await?;
+    let asked = named.happened(&user, Kind::ForgotPassword);
+    auth_events::record(cx, Happened { response: Response::InProgress, ..asked }).await;
     Ok(delivery)
 }
 
@@ -85,7 +90,12 @@ pub async fn confirm(cx: &Cx, named: Named<'_>, code: &str, password: &Secret) -
             return codes::check_nobody(cx, &named.pool, named.username, kind).await;
         }
     };
-    let code = codes::check(cx, &user, CodeKind::ForgotPassword, code).await?;
+    let checked = codes::check(cx, &user, CodeKind::ForgotPassword, code).await;
+    if let Err(Error::CodeMismatch | Error::CodeExpired) = &checked {
+        let failed = named.happened(&user, Kind::ForgotPassword);
+        auth_events::record(cx, Happened { response: Response::Fail, ..failed }).await;
+    }
+    let code = checked?;
     // Only who has the code learns what the history says of a password: without it that would be a way to guess.
     let credential = passwords::credential(cx, &named.pool, &user, password, false, Asker::User).await?;
     let now = cx.now();
@@ -101,6 +111,7 @@ pub async fn confirm(cx: &Cx, named: Named<'_>, code: &str, password: &Secret) -
     store::users::update(&mut tx, &named.pool, &user).await?;
     store::users::set_credential(&mut tx, &user).await?;
     tx.commit().await?;
+    auth_events::record(cx, named.happened(&user, Kind::ForgotPassword)).await;
     triggers::after_confirmation(cx, &named.confirmed(&user, ConfirmationSource::ConfirmForgotPassword)).await
 }
 

@@ -50,6 +50,7 @@ pub async fn refresh(cx: &Cx, refresh: Refresh<'_>) -> Result<Tokens> {
         client: Arc::clone(&refresh.client),
         user,
         trigger: TokenSource::RefreshTokens,
+        event_id: None,
         nonce: None,
         client_metadata: refresh.metadata,
     };

@@ -9,6 +9,7 @@ mod new_password;
 mod password;
 mod session;
 mod srp;
+mod watch;
 
 use std::sync::Arc;
 
@@ -31,6 +32,7 @@ use crate::{
     kit::secret::Secret,
     store,
 };
+use watch::Watch;
 
 /// Who signs in, where, and what for.
 #[derive(Clone)]
@@ -61,6 +63,8 @@ pub struct Start {
     pub srp_a: Option<String>,
     /// `ClientMetadata` of the first call: for PreAuthentication and UserMigration, and for no other trigger.
     pub validation_data: Option<ClientMetadata>,
+    /// Of the event that the sign-in is recorded as; drawn by the machine where it is.
+    pub event_id: Option<String>,
 }
 
 impl Start {
@@ -73,6 +77,7 @@ impl Start {
             password: None,
             srp_a: None,
             validation_data: None,
+            event_id: None,
         }
     }
 
@@ -81,7 +86,7 @@ impl Start {
     }
 
     fn progress(&self) -> Progress {
-        Progress::new(self.flow, self.device_key.clone())
+        Progress { event_id: self.event_id.clone(), ..Progress::new(self.flow, self.device_key.clone()) }
     }
 }
 
@@ -151,6 +156,7 @@ async fn finish(cx: &Cx, door: &Door, outcome: Outcome) -> Result<Step> {
         scopes: vec![ADMIN_SCOPE.to_owned()],
         source: GrantSource::Api,
         trigger: trigger_of(&progress),
+        event_id: progress.event_id,
         nonce: None,
         client_metadata: door.metadata.clone(),
     };
@@ -163,11 +169,22 @@ fn trigger_of(progress: &Progress) -> TokenSource {
 }
 
 /// The first step, up to knowing who it is.
-pub async fn identify(cx: &Cx, door: &Door, start: Start) -> Result<Outcome> {
+pub async fn identify(cx: &Cx, door: &Door, mut start: Start) -> Result<Outcome> {
     check_door(door, &start)?;
     if start.username.is_empty() {
         return Err(missing("USERNAME"));
     }
+    let Some(watch) = Watch::begin(cx, door, &start.username, None) else { return take_first(cx, door, start).await };
+    start.event_id = Some(cx.random().uuid());
+    let outcome = match watch::admit(cx, door).await {
+        Ok(()) => take_first(cx, door, start).await,
+        Err(refusal) => Err(refusal),
+    };
+    watch.end(cx, door, &outcome).await;
+    outcome
+}
+
+async fn take_first(cx: &Cx, door: &Door, start: Start) -> Result<Outcome> {
     match start.flow {
         Flow::Password | Flow::AdminPassword => password::begin(cx, door, start).await,
         Flow::Srp => srp::begin(cx, door, start).await,
@@ -183,6 +200,17 @@ pub async fn identify(cx: &Cx, door: &Door, start: Start) -> Result<Outcome> {
 
 /// An answer, up to knowing who it is. It must be to what its session awaits.
 pub async fn identify_by(cx: &Cx, door: &Door, reply: Reply) -> Result<Outcome> {
+    let watch = Watch::begin(cx, door, &reply.username, reply.session.as_deref());
+    let Some(watch) = watch else { return take_next(cx, door, reply).await };
+    let outcome = match watch::admit(cx, door).await {
+        Ok(()) => take_next(cx, door, reply).await,
+        Err(refusal) => Err(refusal),
+    };
+    watch.end(cx, door, &outcome).await;
+    outcome
+}
+
+async fn take_next(cx: &Cx, door: &Door, reply: Reply) -> Result<Outcome> {
     let Reply { username, session, device_key, answer } = reply;
     let opened = match answer {
         // The state of Secure Remote Password travels in its block.

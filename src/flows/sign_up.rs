@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use super::{
-    Cx, client_proof, codes,
+    Cx,
+    auth_events::{self, Happened},
+    client_proof, codes,
     messages::{self, About},
     migrate::{self, Stranger},
     passwords,
@@ -14,6 +16,7 @@ use crate::{
     domain::{
         Asker, Client, Error, Pool, Result, User,
         attribute::{self, Write},
+        auth_event::Kind,
         code::{CodeKind, Delivery, Medium},
         message::Occasion,
         user::{Attempts, Attributes, Credential, Status},
@@ -105,6 +108,7 @@ pub async fn sign_up(cx: &Cx, given: SignUp) -> Result<SignedUp> {
         None => None,
     };
     tx.commit().await?;
+    auth_events::record(cx, Happened::new(&pool, Some(&client), &user.sub, Kind::SignUp)).await;
     if is_confirmed {
         let confirmed = Confirmed {
             pool: &pool,
@@ -296,6 +300,11 @@ impl Named<'_> {
         Confirmed { pool: &self.pool, client_id: Some(&self.client.id), user, source, metadata: self.metadata }
     }
 
+    /// Something that this call has done to `user`.
+    pub fn happened<'b>(&'b self, user: &'b User, kind: Kind) -> Happened<'b> {
+        Happened::new(&self.pool, Some(&self.client), &user.sub, kind)
+    }
+
     /// Where an invented code went: to what was typed if it is an address, else to an e-mail address that nobody has.
     pub fn invented_delivery(&self) -> Delivery {
         if attribute::is_phone_number(self.username) {
@@ -400,5 +409,6 @@ pub async fn resend(cx: &Cx, named: Named<'_>) -> Result<Delivery> {
     let mut tx = cx.begin().await?;
     let delivery = code.put(&mut tx).await?;
     tx.commit().await?;
+    auth_events::record(cx, named.happened(&user, Kind::ResendCode)).await;
     Ok(delivery)
 }

@@ -3,7 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Cx, attributes, codes,
+    Cx, attributes,
+    auth_events::{self, Happened},
+    codes,
     cursor::{self, Page},
     directory,
     messages::{self, About, Envelope},
@@ -15,6 +17,7 @@ use crate::{
     domain::{
         Asker, Error, Pool, Result, User,
         attribute::{self, Write},
+        auth_event::{Factor, Kind, Response},
         code::Medium,
         message::Occasion,
         user::{Attributes, Status},
@@ -216,8 +219,16 @@ pub async fn change_password(
     previous: Option<&Secret>,
     proposed: &Secret,
 ) -> Result<()> {
+    let happened = Happened::new(pool, None, &user.sub, Kind::PasswordChange);
     let proven = match previous {
-        Some(previous) => Some(prove(cx, user, previous).await?),
+        Some(previous) => match prove(cx, user, previous).await {
+            Ok(proven) => Some(proven),
+            Err(error) => {
+                let challenges = vec![(Factor::Password, false)];
+                auth_events::record(cx, Happened { response: Response::Fail, challenges, ..happened }).await;
+                return Err(error);
+            }
+        },
         // Only somebody without a password may leave it out.
         None if user.credential.password_hash.is_none() => None,
         None => return Err(Error::WrongCredentials),
@@ -232,7 +243,9 @@ pub async fn change_password(
     current.credential = credential;
     current.modified_at = cx.now();
     store::users::set_credential(&mut tx, &current).await?;
-    Ok(tx.commit().await?)
+    tx.commit().await?;
+    auth_events::record(cx, Happened { challenges: vec![(Factor::Password, true)], ..happened }).await;
+    Ok(())
 }
 
 /// How often within an hour a password is given wrongly before none is looked at.

@@ -207,6 +207,7 @@ async fn initiate(
         password: take("PASSWORD").map(Secret::from),
         srp_a: take("SRP_A"),
         validation_data: metadata,
+        event_id: None,
     };
     let door = Door { pool, client, goal: Goal::Tokens, metadata: None };
     sign_in::begin(cx, &door, start).await.map(AuthOutput::of_step)

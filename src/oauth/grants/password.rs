@@ -31,17 +31,18 @@ pub async fn run(cx: &Cx, proven: Proven, form: &Parameters) -> Result<Tokens, F
     let (scopes, source) = authorize::password_scopes(cx, &client, form.get("scope")).await?;
     let door = Door { pool: Arc::clone(&pool), client: Arc::clone(&client), goal: Goal::Identity, metadata: None };
     let start = Start::password(Flow::Password, username, Secret::from(password));
-    let user = match sign_in::identify(cx, &door, start).await? {
-        Outcome::Done(arrival) => arrival.user,
+    let arrival = match sign_in::identify(cx, &door, start).await? {
+        Outcome::Done(arrival) => *arrival,
         Outcome::Challenge(prompt) => return Err(challenged(prompt.challenge.name())),
     };
     let issue = Issue {
         pool,
         client,
-        user,
+        user: arrival.user,
         scopes,
         source,
         trigger: TokenSource::Authentication,
+        event_id: arrival.progress.event_id,
         nonce: None,
         client_metadata: None,
     };

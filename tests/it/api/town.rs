@@ -18,6 +18,7 @@ use poolhouse::{
     model::MODEL,
     post::Post,
     store::Store,
+    web::client_ip::ClientAddress,
 };
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -25,6 +26,16 @@ use tower::ServiceExt;
 use crate::store::{Engine, engines, sealer};
 
 pub(crate) const ACCOUNT: &str = "123456789012";
+
+/// Any key's: nobody looks at it in development.
+const SIGNATURE: &[(&str, &str)] = &[
+    ("x-amz-date", "20270115T080000Z"),
+    (
+        "authorization",
+        "AWS4-HMAC-SHA256 Credential=AKID/20270115/us-east-1/cognito-idp/aws4_request, \
+         SignedHeaders=host;x-amz-date, Signature=00",
+    ),
+];
 
 pub(crate) struct Town {
     pub(crate) app: Arc<App>,
@@ -87,27 +98,35 @@ impl Town {
     /// A call as clients make it: signed by any key at administrator operations, unsigned at public ones.
     pub(super) async fn send(&self, operation: &str, input: &Value) -> (u16, Value) {
         let is_public = MODEL.operation(operation).unwrap().public;
-        let signature: &[(&str, &str)] = &[
-            ("x-amz-date", "20270115T080000Z"),
-            (
-                "authorization",
-                "AWS4-HMAC-SHA256 Credential=AKID/20270115/us-east-1/cognito-idp/aws4_request, \
-                 SignedHeaders=host;x-amz-date, Signature=00",
-            ),
-        ];
-        self.send_with(operation, input, if is_public { &[] } else { signature }).await
+        self.send_with(operation, input, if is_public { &[] } else { SIGNATURE }).await
     }
 
     /// A call with exactly these further headers.
     pub(super) async fn send_with(&self, operation: &str, input: &Value, headers: &[(&str, &str)]) -> (u16, Value) {
+        self.post(operation, input, headers, None).await
+    }
+
+    /// A call that comes from an address, as the assembly tells it.
+    pub(super) async fn send_from(&self, ip: &str, agent: Option<&str>, call: (&str, &Value)) -> (u16, Value) {
+        let (operation, input) = call;
+        let is_public = MODEL.operation(operation).unwrap().public;
+        let mut headers = if is_public { Vec::new() } else { SIGNATURE.to_vec() };
+        headers.extend(agent.map(|agent| ("user-agent", agent)));
+        self.post(operation, input, &headers, Some(ip)).await
+    }
+
+    async fn post(&self, operation: &str, input: &Value, headers: &[(&str, &str)], ip: Option<&str>) -> (u16, Value) {
         let request = Request::post("/")
             .header("content-type", "application/x-amz-json-1.1")
             .header("x-amz-target", format!("AWSCognitoIdentityProviderService.{operation}"));
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
-        let request = request.body(Body::from(input.to_string())).unwrap();
+        let mut request = request.body(Body::from(input.to_string())).unwrap();
+        if let Some(ip) = ip {
+            request.extensions_mut().insert(ClientAddress(ip.parse().unwrap()));
+        }
         let response = api::router().with_state(Arc::clone(&self.app)).oneshot(request).await.unwrap();
         let status = response.status().as_u16();
-        let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
+        let body = to_bytes(response.into_body(), 1 << 22).await.unwrap();
         let value = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).unwrap() };
         (status, value)
     }
@@ -123,6 +142,21 @@ impl Town {
     /// `Exception: message` of a call that must be refused with an exception that the operation declares.
     pub(crate) async fn refused(&self, operation: &str, input: Value) -> String {
         let (status, body) = self.send(operation, &input).await;
+        assert_eq!(status, 400, "{operation} {input}: {body}");
+        let exception = body["__type"].as_str().unwrap();
+        assert!(MODEL.declares(operation, exception), "{operation} does not declare {exception}");
+        format!("{exception}: {}", body["message"].as_str().unwrap_or_default())
+    }
+
+    /// The same from an address.
+    pub(crate) async fn call_from(&self, ip: &str, operation: &str, input: Value) -> Value {
+        let (status, output) = self.send_from(ip, None, (operation, &input)).await;
+        assert_eq!(status, 200, "{operation} {input}: {output}");
+        output
+    }
+
+    pub(crate) async fn refused_from(&self, ip: &str, operation: &str, input: Value) -> String {
+        let (status, body) = self.send_from(ip, None, (operation, &input)).await;
         assert_eq!(status, 400, "{operation} {input}: {body}");
         let exception = body["__type"].as_str().unwrap();
         assert!(MODEL.declares(operation, exception), "{operation} does not declare {exception}");

@@ -53,6 +53,7 @@ async fn no_tokens_are_made_for_somebody_who_changed_meanwhile() {
         scopes: Vec::new(),
         source: GrantSource::Api,
         trigger: TokenSource::Authentication,
+        event_id: None,
         nonce: None,
         client_metadata: None,
     };
