@@ -470,6 +470,6 @@ impl http_body::Body for Silence {
 #[tokio::test(start_paused = true)]
 async fn a_body_that_does_not_come_is_given_up() {
     let (head, body) = call("GetGroup").body(Body::new(Silence)).unwrap().into_parts();
-    let fault = protocol::read(&head, body).await.unwrap_err();
+    let fault = protocol::read(&head, body, protocol::largest_body("ListUsers")).await.unwrap_err();
     assert_eq!((fault.clone(), fault.exception().status), (Fault::Slow, StatusCode::REQUEST_TIMEOUT));
 }

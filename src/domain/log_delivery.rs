@@ -41,7 +41,8 @@ impl LogConfiguration {
             (&self.s3_configuration, "BucketArn", ":s3:"),
             (&self.firehose_configuration, "StreamArn", ":firehose:"),
         ];
-        let mut given = destinations.into_iter().filter_map(|(given, arn, service)| Some((given.as_ref()?, arn, service)));
+        let mut given =
+            destinations.into_iter().filter_map(|(given, arn, service)| Some((given.as_ref()?, arn, service)));
         let (Some((destination, name, service)), None) = (given.next(), given.next()) else {
             return invalid("A log configuration must have exactly one destination.".into());
         };

@@ -32,9 +32,8 @@ impl Origin {
             Said::Nothing => None,
             Said::ByAdministrator(address) => address,
             Said::ByClient(address) => {
-                let is_trusted = |client: &&Client| {
-                    client.settings.enable_propagate_additional_user_context_data == Some(true)
-                };
+                let is_trusted =
+                    |client: &&Client| client.settings.enable_propagate_additional_user_context_data == Some(true);
                 client.filter(is_trusted).and(address)
             }
         };
@@ -46,9 +45,8 @@ impl Origin {
         let agent = self.user_agent.as_deref()?;
         let system = system_of(agent);
         let browser = browser_of(agent);
-        (browser.is_some() || system.is_some()).then(|| {
-            format!("{}, {}", browser.as_deref().unwrap_or("Other"), system.unwrap_or("Other"))
-        })
+        (browser.is_some() || system.is_some())
+            .then(|| format!("{}, {}", browser.as_deref().unwrap_or("Other"), system.unwrap_or("Other")))
     }
 }
 

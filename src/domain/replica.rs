@@ -49,7 +49,10 @@ pub fn check_region(pool: &Pool, region: &str) -> Result<()> {
         return Err(Error::InvalidParameter(format!("{region} is not a valid Region.")));
     }
     if ids::region_of(&pool.id) == region {
-        return Err(Error::InvalidParameter(format!("User pool {} is in {region}: a replica needs another Region.", pool.id)));
+        return Err(Error::InvalidParameter(format!(
+            "User pool {} is in {region}: a replica needs another Region.",
+            pool.id
+        )));
     }
     Ok(())
 }

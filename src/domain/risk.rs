@@ -90,7 +90,8 @@ pub enum Protection {
 
 impl Protection {
     pub fn of(pool: &Pool) -> Self {
-        let mode = pool.settings.kept.get("UserPoolAddOns").and_then(|add_ons| add_ons["AdvancedSecurityMode"].as_str());
+        let mode =
+            pool.settings.kept.get("UserPoolAddOns").and_then(|add_ons| add_ons["AdvancedSecurityMode"].as_str());
         match mode {
             Some("AUDIT") => Self::Audit,
             Some("ENFORCED") => Self::Enforced,
@@ -125,11 +126,11 @@ mod tests {
     #[test]
     fn a_message_needs_a_sender() {
         let action = json!({"Notify": true, "EventAction": "BLOCK"});
-        let takeover = |notify: Value| {
-            json!({"AccountTakeoverRiskConfiguration": {"Actions": {"HighAction": action}, "NotifyConfiguration": notify}})
-        };
+        let takeover = |notify: Value| json!({"AccountTakeoverRiskConfiguration": {"Actions": {"HighAction": action}, "NotifyConfiguration": notify}});
         assert!(settings(takeover(Value::Null)).check().is_err());
         assert!(settings(takeover(json!({"SourceArn": "arn:aws:sns:us-east-1:123456789012:topic"}))).check().is_err());
-        settings(takeover(json!({"SourceArn": "arn:aws:ses:us-east-1:123456789012:identity/a@b.example"}))).check().unwrap();
+        settings(takeover(json!({"SourceArn": "arn:aws:ses:us-east-1:123456789012:identity/a@b.example"})))
+            .check()
+            .unwrap();
     }
 }

@@ -34,7 +34,10 @@ pub fn check_links(links: &Links) -> Result<()> {
     }
     let is_page = |link: &str| {
         Url::parse(link).is_ok_and(|url| {
-            matches!(url.scheme(), "http" | "https") && url.has_host() && url.username().is_empty() && url.password().is_none()
+            matches!(url.scheme(), "http" | "https")
+                && url.has_host()
+                && url.username().is_empty()
+                && url.password().is_none()
         })
     };
     match links.values().find(|link| !is_page(link)) {
@@ -82,7 +85,8 @@ mod tests {
         for link in ["https://app.example/terms?a=1#b", "http://localhost:3000/terms"] {
             check(link).unwrap();
         }
-        for link in ["javascript:alert(1)", "data:text/html,x", "/terms", "https://", "https://me:pw@app.example/", "x"] {
+        for link in ["javascript:alert(1)", "data:text/html,x", "/terms", "https://", "https://me:pw@app.example/", "x"]
+        {
             assert!(check(link).is_err(), "{link}");
         }
         assert!(check_links(&Links::new()).is_err());

@@ -3,10 +3,7 @@
 
 pub mod css;
 
-use super::{
-    ClientId, Error, PoolId, Result,
-    image::Format,
-};
+use super::{ClientId, Error, PoolId, Result, image::Format};
 use crate::kit::clock::Time;
 
 const LARGEST_IMAGE: usize = 100 * 1024;
@@ -29,7 +26,10 @@ pub struct UiCustomization {
 /// What is no PNG or JPEG, or too large, is no logo.
 pub fn check_image(bytes: &[u8]) -> Result<Format> {
     if bytes.len() > LARGEST_IMAGE {
-        return Err(Error::InvalidParameter(format!("The image file must not be larger than {} KB.", LARGEST_IMAGE / 1024)));
+        return Err(Error::InvalidParameter(format!(
+            "The image file must not be larger than {} KB.",
+            LARGEST_IMAGE / 1024
+        )));
     }
     Format::of(bytes)
         .filter(|format| matches!(format, Format::Png | Format::Jpeg))

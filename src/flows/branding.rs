@@ -1,10 +1,6 @@
 //! Managed-login styles: one for a client, made, changed, described and deleted.
 
-use super::{
-    Cx, clients, directory,
-    looks::digest,
-    pools::held,
-};
+use super::{Cx, clients, directory, looks::digest, pools::held};
 use crate::{
     domain::{
         Error, Result,

@@ -84,7 +84,9 @@ fn managed(client_id: &str, settings: &serde_json::Value, images: &[(String, Str
     let mut sheet = style::sheet(settings);
     for (category, selector) in [("PAGE_BACKGROUND", "body"), ("FORM_BACKGROUND", ".card")] {
         if let Some(digest) = shown(category, &bright) {
-            sheet.push_str(&format!("{selector} {{\n  background-image: url(\"../{digest}/image\");\n  background-size: cover;\n}}\n"));
+            sheet.push_str(&format!(
+                "{selector} {{\n  background-image: url(\"../{digest}/image\");\n  background-size: cover;\n}}\n"
+            ));
         }
     }
     Style {

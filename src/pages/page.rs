@@ -55,9 +55,8 @@ impl Frame {
 fn terms_links(look: &Look, lang: Option<&str>) -> Vec<TermsLink> {
     let language = terms::language(lang);
     let label = |name: &str| if name == "privacy-policy" { "Privacy policy" } else { "Terms of use" };
-    let link = |terms: &terms::Terms| {
-        Some(TermsLink { label: label(&terms.name), address: terms.link(language)?.to_owned() })
-    };
+    let link =
+        |terms: &terms::Terms| Some(TermsLink { label: label(&terms.name), address: terms.link(language)?.to_owned() });
     look.terms.iter().filter_map(link).collect()
 }
 

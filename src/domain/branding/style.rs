@@ -35,7 +35,9 @@ pub fn sheet(settings: &Value) -> String {
     let mut sheet = String::new();
     let mut roundings = String::new();
     for (variable, path) in ROUNDINGS {
-        if let Some(radius) = find(settings, path).and_then(Value::as_f64).filter(|radius| (0.0..=100.0).contains(radius)) {
+        if let Some(radius) =
+            find(settings, path).and_then(Value::as_f64).filter(|radius| (0.0..=100.0).contains(radius))
+        {
             let _ = writeln!(roundings, "  {variable}: {radius}px;");
         }
     }
@@ -109,7 +111,10 @@ mod tests {
             },
         });
         let sheet = sheet(&settings);
-        assert!(sheet.contains("  --accent: #0972d3ff;\n") && sheet.contains("  --button-rounding: 4.5px;\n"), "{sheet}");
+        assert!(
+            sheet.contains("  --accent: #0972d3ff;\n") && sheet.contains("  --button-rounding: 4.5px;\n"),
+            "{sheet}"
+        );
         assert!(!sheet.contains("body"), "{sheet}");
         assert_eq!(super::sheet(&json!({})), "");
     }

@@ -29,13 +29,46 @@ const CLASSES: [(&str, Option<&str>); 15] = [
 
 /// Properties that are allowed alone or with anything after a hyphen: `border`, `border-top-left-radius`.
 const FAMILIES: [&str; 16] = [
-    "align", "background", "border", "box", "color", "column", "flex", "font", "height", "justify", "letter-spacing", "line-height",
-    "margin", "outline", "padding", "text",
+    "align",
+    "background",
+    "border",
+    "box",
+    "color",
+    "column",
+    "flex",
+    "font",
+    "height",
+    "justify",
+    "letter-spacing",
+    "line-height",
+    "margin",
+    "outline",
+    "padding",
+    "text",
 ];
 const PROPERTIES: [&str; 22] = [
-    "clear", "cursor", "display", "float", "gap", "hyphens", "max-height", "max-width", "min-height", "min-width", "opacity",
-    "overflow", "overflow-wrap", "text-transform", "vertical-align", "visibility", "white-space", "width", "word-break", "word-spacing",
-    "word-wrap", "row-gap",
+    "clear",
+    "cursor",
+    "display",
+    "float",
+    "gap",
+    "hyphens",
+    "max-height",
+    "max-width",
+    "min-height",
+    "min-width",
+    "opacity",
+    "overflow",
+    "overflow-wrap",
+    "text-transform",
+    "vertical-align",
+    "visibility",
+    "white-space",
+    "width",
+    "word-break",
+    "word-spacing",
+    "word-wrap",
+    "row-gap",
 ];
 
 struct Rule<'a> {
@@ -105,7 +138,8 @@ fn selector(text: &str) -> Result<&str> {
 fn declaration(text: &str) -> Result<(&str, &str)> {
     let Some((property, value)) = text.split_once(':') else { return invalid("a declaration has no value") };
     let (property, value) = (property.trim(), value.trim());
-    let is_family = |family: &&str| property.strip_prefix(*family).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
+    let is_family =
+        |family: &&str| property.strip_prefix(*family).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
     let is_plain = property.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
     if !is_plain || !(PROPERTIES.contains(&property) || FAMILIES.iter().any(|family| is_family(&family))) {
         return invalid(&format!("the property {property} is not allowed"));
