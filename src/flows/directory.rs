@@ -56,9 +56,10 @@ impl Directory {
         self.looks.invalidate(&client_id.to_owned());
     }
 
-    /// After a commit that made or deleted a domain.
+    /// After a commit that made, changed or deleted a domain. Which look counts depends on it.
     pub fn forget_domains(&self) {
         self.domains.invalidate(&());
+        self.looks.clear();
     }
 
     /// After everything may have changed.

@@ -77,6 +77,7 @@ pub async fn update(cx: &Cx, wanted: Wanted) -> Result<PoolDomain> {
     domain.modified_at = cx.now();
     store::domains::update(&mut tx, &domain).await?;
     tx.commit().await?;
+    cx.app.directory.forget_domains();
     Ok(domain)
 }
 

@@ -1,6 +1,8 @@
 //! What the hosted pages of a client show of its own: a style, a logo, and links to its terms.
 //!
-//! A managed-login style comes before a classic one. The classic one is the client's, or the one that the pool has for all.
+//! Which generation of pages a pool has is said by its domains: one of the second brings managed-login styles, otherwise the
+//! classic look counts. A pool without a domain says nothing, and there a managed-login style comes before a classic one. The
+//! classic one is the client's, or the one that the pool has for all.
 
 use aws_lc_rs::digest::{SHA256, digest as hash};
 
@@ -47,13 +49,19 @@ pub struct Images {
 impl Look {
     pub(super) async fn load(tx: &mut Tx, client: &Client) -> Result<Self, StoreError> {
         let terms = store::terms::of_client(tx, &client.id).await?;
-        if let Some(branding) = store::branding::of_client(tx, &client.id).await? {
+        let domains = store::domains::of_pool(tx, &client.pool_id).await?;
+        let is_second = domains.iter().any(|domain| domain.settings.managed_login_version == 2);
+        let branding = store::branding::of_client(tx, &client.id).await?;
+        if let Some(branding) = branding.filter(|_| is_second || domains.is_empty()) {
             if branding.uses_provided {
                 return Ok(Self { style: None, terms });
             }
             let images = store::branding::asset_digests(tx, &branding.id).await?;
             let settings = branding.settings.unwrap_or_default();
             return Ok(Self { style: Some(managed(&client.id, &settings, &images)), terms });
+        }
+        if is_second {
+            return Ok(Self { style: None, terms });
         }
         let mut own = store::ui_customizations::find(tx, &client.pool_id, Some(&client.id)).await?;
         if own.is_none() {

@@ -21,6 +21,7 @@ pub struct Wanted {
     pub image: Option<Vec<u8>>,
 }
 
+const NO_DOMAIN: &str = "There has to be an existing domain associated with this user pool";
 const VERSION: &[BorrowedFormatItem<'_>] = format_description!("[year][month][day][hour][minute][second]");
 
 pub async fn set(cx: &Cx, pool_id: &str, client_id: Option<&str>, wanted: Wanted) -> Result<UiCustomization> {
@@ -34,6 +35,9 @@ pub async fn set(cx: &Cx, pool_id: &str, client_id: Option<&str>, wanted: Wanted
     held(&mut tx, pool_id).await?;
     if let Some(client_id) = client_id {
         clients::held_of(&mut tx, pool_id, client_id).await?;
+    }
+    if store::domains::of_pool(&mut tx, pool_id).await?.is_empty() {
+        return Err(Error::InvalidParameter(NO_DOMAIN.into()));
     }
     let present = store::ui_customizations::find(&mut tx, pool_id, client_id).await?;
     let customization = UiCustomization {

@@ -3,22 +3,13 @@
 //! An address holds the digest of what it leads to, so browsers may keep it for ever, and one of a former look leads nowhere.
 //! An image is sent as what its bytes are; nothing that is sent from here may run or load anything, wherever it is opened.
 
-use std::sync::Arc;
-
-use axum::{
-    body::Body,
-    extract::{Path, State},
-    response::Response,
-};
+use axum::{body::Body, extract::Path, response::Response};
 use http::{HeaderValue, StatusCode, header};
 
 use crate::{
     domain::image::Format,
-    flows::{App, Setup, looks},
-    web::{
-        context,
-        paths::{self, Place},
-    },
+    flows::{Cx, Setup, looks},
+    web::paths::{self, Place},
 };
 
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox";
@@ -28,11 +19,10 @@ pub fn address(setup: &Setup, parts: [&str; 4]) -> String {
     format!("{}/{}", paths::local(setup, Place::Brand), parts.join("/"))
 }
 
-pub async fn serve(
-    State(app): State<Arc<App>>,
-    Path((pool, subject, digest, file)): Path<(String, String, String, String)>,
-) -> Response {
-    let cx = context(&app);
+pub async fn serve(cx: Cx, Path((pool, subject, digest, file)): Path<(String, String, String, String)>) -> Response {
+    if !cx.site.shows(&pool) {
+        return bare(StatusCode::NOT_FOUND);
+    }
     let found = match file.as_str() {
         "style.css" => looks::sheet(&cx, &pool, &subject, &digest)
             .await

@@ -7,6 +7,13 @@ use super::town::{NO_POOL, NOWHERE, Town, towns, with};
 
 const CSS: &str = ".submitButton-customizable { background-color: #123456; }";
 
+/// A pool that has a domain: without one there are no pages to look at.
+async fn pool_with_domain(town: &Town) -> String {
+    let pool = town.pool().await;
+    town.call("CreateUserPoolDomain", json!({"UserPoolId": pool, "Domain": "my-app"})).await;
+    pool
+}
+
 async fn client(town: &Town, pool: &str) -> String {
     let made = town.call("CreateUserPoolClient", json!({"UserPoolId": pool, "ClientName": "web"})).await;
     made["UserPoolClient"]["ClientId"].as_str().unwrap().to_owned()
@@ -19,7 +26,7 @@ fn image(bytes: &[u8]) -> Value {
 #[tokio::test]
 async fn a_look_is_set_for_one_client_or_for_all() {
     for town in towns().await {
-        let pool = town.pool().await;
+        let pool = pool_with_domain(&town).await;
         let client = client(&town, &pool).await;
         let all = json!({"UserPoolId": pool});
         let own = json!({"UserPoolId": pool, "ClientId": client});
@@ -54,7 +61,10 @@ async fn a_look_is_set_for_one_client_or_for_all() {
 #[tokio::test]
 async fn what_is_no_style_sheet_and_no_logo_is_refused() {
     for town in towns().await {
-        let pool = town.pool().await;
+        let without = json!({"UserPoolId": town.pool().await, "CSS": CSS});
+        let no_domain = "InvalidParameterException: There has to be an existing domain associated with this user pool";
+        assert_eq!(town.refused("SetUICustomization", without).await, no_domain);
+        let pool = pool_with_domain(&town).await;
         let all = json!({"UserPoolId": pool});
         for (members, why) in [
             (json!({"CSS": "body { color: red }"}), "Invalid CSS: the selector body is not allowed."),

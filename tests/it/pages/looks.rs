@@ -3,7 +3,7 @@
 use http::StatusCode;
 use poolhouse::{
     domain::branding::{Asset, Wanted},
-    flows::{branding, terms, ui_customizations},
+    flows::{branding, domains, terms, ui_customizations},
 };
 use serde_json::json;
 
@@ -24,6 +24,21 @@ fn address<'a>(page: &'a Reply, mark: &str) -> &'a str {
     rest.split_once('"').unwrap().0
 }
 
+async fn domain(house: &House, managed_login_version: i64) {
+    let wanted = domains::Wanted {
+        name: "my-app".into(),
+        pool_id: POOL.into(),
+        custom: None,
+        managed_login_version: Some(managed_login_version),
+        routing: None,
+    };
+    let cx = house.cx();
+    match domains::find(&cx, "my-app").await.unwrap() {
+        Some(_) => domains::update(&cx, wanted).await.unwrap(),
+        None => domains::create(&cx, wanted).await.unwrap(),
+    };
+}
+
 async fn classic(house: &House, client: Option<&str>, css: &str, image: Option<&[u8]>) {
     let wanted = ui_customizations::Wanted { css: Some(css.into()), image: image.map(<[u8]>::to_vec) };
     ui_customizations::set(&house.cx(), POOL, client, wanted).await.unwrap();
@@ -34,6 +49,7 @@ async fn a_style_sheet_of_known_classes_is_served_beside_the_page() {
     let house = House::new().await;
     let plain = page(&house).await;
     assert_eq!(plain.text.matches("rel=\"stylesheet\"").count(), 1);
+    domain(&house, 1).await;
     classic(&house, None, CSS, Some(PNG)).await;
     let styled = page(&house).await;
     assert!(styled.text.contains("class=\"submitButton-customizable\""));
@@ -59,14 +75,20 @@ async fn a_style_sheet_of_known_classes_is_served_beside_the_page() {
     classic(&house, Some(WEB), ".label-customizable { color: green; }", None).await;
     let own = house.get(address(&page(&house).await, "rel=\"stylesheet\" href=\"")).await;
     assert!(own.text.contains("green"), "{}", own.text);
+    let elsewhere = http::Request::get(address(&page(&house).await, "rel=\"stylesheet\" href=\""))
+        .header("host", "other.auth.localhost")
+        .body(axum::body::Body::empty())
+        .unwrap();
+    assert_eq!(house.send(elsewhere).await.status, StatusCode::NOT_FOUND);
     for nowhere in ["/brand/x/ALL/0/style.css", "/brand/x/y/0/image", &old.replace("style.css", "other")] {
         assert_eq!(house.get(nowhere).await.status, StatusCode::NOT_FOUND, "{nowhere}");
     }
 }
 
 #[tokio::test]
-async fn a_managed_style_comes_before_a_classic_one() {
+async fn a_managed_style_is_shown_where_the_domain_is_of_the_second_generation() {
     let house = House::new().await;
+    domain(&house, 1).await;
     classic(&house, None, CSS, None).await;
     let asset = |category: &str, mode: &str, extension: &str, bytes: &[u8]| Asset {
         category: category.into(),
@@ -91,6 +113,9 @@ async fn a_managed_style_comes_before_a_classic_one() {
         ]),
     };
     let made = branding::create(&house.cx(), POOL, WEB, wanted).await.unwrap();
+    let first = house.get(address(&page(&house).await, "rel=\"stylesheet\" href=\"")).await.text;
+    assert!(first.contains("submitButton"), "{first}");
+    domain(&house, 2).await;
     let styled = page(&house).await;
     let at = address(&styled, "rel=\"stylesheet\" href=\"");
     let sheet = house.get(at).await.text;
@@ -111,6 +136,8 @@ async fn a_managed_style_comes_before_a_classic_one() {
     branding::update(&house.cx(), POOL, &made.branding.id, provided).await.unwrap();
     assert_eq!(page(&house).await.text.matches("rel=\"stylesheet\"").count(), 1);
     branding::delete(&house.cx(), POOL, &made.branding.id).await.unwrap();
+    assert_eq!(page(&house).await.text.matches("rel=\"stylesheet\"").count(), 1);
+    domain(&house, 1).await;
     let classic = page(&house).await;
     assert!(house.get(address(&classic, "rel=\"stylesheet\" href=\"")).await.text.contains("submitButton"));
 }

@@ -3,10 +3,17 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use poolhouse::domain::user::Status;
+use poolhouse::{
+    domain::{
+        risk::{RiskExceptions, RiskSettings},
+        user::Status,
+    },
+    flows::{auth_events, risk},
+    web::client_ip::ClientAddress,
+};
 
 use super::query;
-use crate::app::{Browser, CALLBACK, House, PASSWORD, encode};
+use crate::app::{Browser, CALLBACK, House, PASSWORD, POOL, encode};
 
 #[tokio::test]
 async fn signing_in_leads_back_to_the_application() {
@@ -183,4 +190,38 @@ async fn a_user_from_another_provider_does_not_sign_in_here() {
     house.user("Okta_1", PASSWORD, Status::ExternalProvider).await;
     let page = Browser::new(&house).sign_in(&query(), "Okta_1", PASSWORD).await;
     assert!(page.text.contains("Incorrect username or password."), "{}", page.text);
+}
+
+#[tokio::test]
+async fn a_blocked_address_is_refused_and_what_happened_recorded() {
+    let house = House::new().await;
+    let mut pool = house.pool().await;
+    pool.settings.kept.insert("UserPoolAddOns".into(), serde_json::json!({"AdvancedSecurityMode": "ENFORCED"}));
+    let mut tx = house.app.store.begin().await.unwrap();
+    poolhouse::store::pools::update(&mut tx, &pool).await.unwrap();
+    tx.commit().await.unwrap();
+    let exceptions = RiskExceptions { blocked: Some(vec!["203.0.113.0/24".into()]), skipped: None };
+    let settings = RiskSettings { risk_exception_configuration: Some(exceptions), ..RiskSettings::default() };
+    risk::set(&house.cx(), POOL, None, settings).await.unwrap();
+    let sign_in = async |ip: &str| {
+        let path = format!("/login?{}", query());
+        let mut browser = Browser::new(&house);
+        let token = browser.get(&path).await.input("_csrf");
+        let form = encode(&[("_csrf", &*token), ("username", "ann"), ("password", PASSWORD)]);
+        let mut request = http::Request::post(&path)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("cookie", browser.cookie.unwrap())
+            .body(axum::body::Body::from(form))
+            .unwrap();
+        request.extensions_mut().insert(ClientAddress(ip.parse().unwrap()));
+        house.send(request).await
+    };
+    let refused = sign_in("203.0.113.9").await;
+    assert!(refused.text.contains("Signing in is not possible from where you are."), "{}", refused.text);
+    assert_eq!(sign_in("198.51.100.7").await.status, StatusCode::FOUND);
+    let events = auth_events::list(&house.cx(), POOL, "ann", (10, None)).await.unwrap().items;
+    let seen: Vec<_> = events.iter().map(|event| (event.response.name(), event.detail.address.as_deref())).collect();
+    let mut expected = [("Fail", Some("203.0.113.9")), ("Pass", Some("198.51.100.7"))];
+    expected.sort_by_key(|(response, _)| seen.iter().position(|(own, _)| own == response));
+    assert_eq!(seen, expected);
 }
