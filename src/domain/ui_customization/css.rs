@@ -141,7 +141,7 @@ fn declaration(text: &str) -> Result<(&str, &str)> {
     let is_family =
         |family: &&str| property.strip_prefix(*family).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
     let is_plain = property.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
-    if !is_plain || !(PROPERTIES.contains(&property) || FAMILIES.iter().any(|family| is_family(&family))) {
+    if !is_plain || !(PROPERTIES.contains(&property) || FAMILIES.iter().any(is_family)) {
         return invalid(&format!("the property {property} is not allowed"));
     }
     if !is_harmless(value) {
