@@ -25,8 +25,8 @@ const NO_DOMAIN: &str = "There has to be an existing domain associated with this
 const VERSION: &[BorrowedFormatItem<'_>] = format_description!("[year][month][day][hour][minute][second]");
 
 pub async fn set(cx: &Cx, pool_id: &str, client_id: Option<&str>, wanted: Wanted) -> Result<UiCustomization> {
-    let css = wanted.css.filter(|css| !css.trim().is_empty());
-    css.as_deref().map(css::check).transpose()?;
+    let css = wanted.css.map(|css| (!css.trim().is_empty()).then_some(css));
+    css.iter().flatten().try_for_each(|css| css::check(css))?;
     let image = wanted.image.map(|image| (!image.is_empty()).then_some(image));
     image.iter().flatten().try_for_each(|image| check_image(image).map(drop))?;
 
@@ -43,7 +43,10 @@ pub async fn set(cx: &Cx, pool_id: &str, client_id: Option<&str>, wanted: Wanted
     let customization = UiCustomization {
         pool_id: pool_id.to_owned(),
         client_id: client_id.map(str::to_owned),
-        css,
+        css: match css {
+            Some(css) => css,
+            None => present.as_ref().and_then(|present| present.css.clone()),
+        },
         css_version: version_after(present.as_ref().map(|present| &*present.css_version), now)?,
         image_digest: match &image {
             Some(image) => image.as_deref().map(digest),

@@ -50,9 +50,13 @@ async fn a_look_is_set_for_one_client_or_for_all() {
         let address = set["ImageUrl"].as_str().unwrap();
         assert!(address.starts_with(&format!("http://localhost:9229/brand/{pool}/{client}/")), "{address}");
         assert_eq!(set.get("CSS"), None);
-        // An image that is not named stays; what is empty is taken away, and with nothing left the look of all counts again.
+        // What is not named stays; what is empty is taken away, and with nothing left the look of all counts again.
         let styled = town.call("SetUICustomization", with(&own, json!({"CSS": CSS}))).await["UICustomization"].clone();
         assert_eq!(styled["ImageUrl"], address);
+        let other = with(&own, image(b"\x89PNG\r\n\x1a\nother"));
+        let other = town.call("SetUICustomization", other).await["UICustomization"].clone();
+        assert_eq!(other["CSS"], CSS);
+        assert_ne!(other["ImageUrl"], address);
         town.call("SetUICustomization", with(&own, json!({"CSS": "", "ImageFile": ""}))).await;
         assert_eq!(town.call("GetUICustomization", own).await, again);
     }
