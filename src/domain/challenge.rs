@@ -4,10 +4,13 @@
 //! and until when. Each factor has a variant of [`Challenge`] for what is asked and one of [`Awaits`] for what an answer is
 //! held against.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
     client::{ClientId, Flow},
+    custom_challenge,
     pool::PoolId,
     token::Tokens,
     user::{Attributes, Sub, User},
@@ -57,6 +60,8 @@ pub enum Challenge {
         /// What the user has and may read.
         attributes: Attributes,
     },
+    /// A question of the pool's own, as it is shown.
+    Custom(BTreeMap<String, String>),
 }
 
 impl Challenge {
@@ -64,6 +69,7 @@ impl Challenge {
         match self {
             Self::PasswordVerifier { .. } => "PASSWORD_VERIFIER",
             Self::NewPasswordRequired { .. } => "NEW_PASSWORD_REQUIRED",
+            Self::Custom(_) => custom_challenge::CUSTOM,
         }
     }
 }
@@ -143,6 +149,10 @@ pub fn salt_of(user: &User) -> Vec<u8> {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Awaits {
     NewPassword,
+    /// The proof of Secure Remote Password, by the attempt's id.
+    PasswordVerifier(String),
+    /// The answer to a question of the pool's own.
+    Custom,
 }
 
 /// How far somebody has come. It goes from session to session, and decides what is asked next.
@@ -165,11 +175,14 @@ pub struct Progress {
     /// What the sign-in is recorded as, where it is; its tokens name it too.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub event_id: Option<String>,
+    /// Where the loop of a custom sign-in is remembered.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub custom: Option<String>,
 }
 
 impl Progress {
     pub fn new(flow: Flow, device_key: Option<String>) -> Self {
-        Self { flow, device_key, first: None, new_password: false, second: false, event_id: None }
+        Self { flow, device_key, first: None, new_password: false, second: false, event_id: None, custom: None }
     }
 
     #[must_use]
@@ -182,6 +195,8 @@ impl Progress {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FirstProof {
     Password,
+    /// The triggers of a custom sign-in are content.
+    Custom,
 }
 
 /// What an SRP secret block holds.
@@ -193,6 +208,9 @@ pub struct SrpAttempt {
     pub client_id: ClientId,
     pub subject: Subject,
     pub progress: Progress,
+    /// Whether the proof has to come with the session that was given out beside the block.
+    #[serde(default)]
+    pub with_session: bool,
     /// The client's public value, as it was sent.
     pub srp_a: String,
     /// The server's secret exponent, base64.

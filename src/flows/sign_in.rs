@@ -5,6 +5,7 @@
 //! user is told apart from a wrong password is the client's `PreventUserExistenceErrors`, applied in [`meet`].
 //! <https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-authentication-flow.html>
 
+mod custom;
 mod new_password;
 mod password;
 mod session;
@@ -21,7 +22,7 @@ use super::{
 use crate::{
     domain::{
         Client, Error, Pool, Result, User,
-        challenge::{Awaits, Progress, Prompt, Step},
+        challenge::{Awaits, FirstProof, Progress, Prompt, Step, Subject},
         client::Flow,
         grant::GrantSource,
         resource_server::ADMIN_SCOPE,
@@ -61,6 +62,8 @@ pub struct Start {
     pub device_key: Option<String>,
     pub password: Option<Secret>,
     pub srp_a: Option<String>,
+    /// `CHALLENGE_NAME` of a custom sign-in: the proof that it begins with.
+    pub challenge: Option<String>,
     /// `ClientMetadata` of the first call: for PreAuthentication and UserMigration, and for no other trigger.
     pub validation_data: Option<ClientMetadata>,
     /// Of the event that the sign-in is recorded as; drawn by the machine where it is.
@@ -76,6 +79,7 @@ impl Start {
             device_key: None,
             password: None,
             srp_a: None,
+            challenge: None,
             validation_data: None,
             event_id: None,
         }
@@ -109,6 +113,8 @@ pub enum Answer {
         /// Attributes by their plain names.
         attributes: Attributes,
     },
+    /// CUSTOM_CHALLENGE.
+    Custom(String),
 }
 
 /// Where a sign-in stands before anybody makes tokens of it.
@@ -188,10 +194,7 @@ async fn take_first(cx: &Cx, door: &Door, start: Start) -> Result<Outcome> {
     match start.flow {
         Flow::Password | Flow::AdminPassword => password::begin(cx, door, start).await,
         Flow::Srp => srp::begin(cx, door, start).await,
-        Flow::Custom => {
-            let text = "Custom auth lambda trigger is not configured for the user pool.";
-            Err(Error::InvalidParameter(text.to_owned()))
-        }
+        Flow::Custom => custom::begin(cx, door, start).await,
         Flow::Choice => Err(Error::NotBuilt("USER_AUTH".to_owned())),
         // No sign-in, but the continuation of one: `flows::refresh`.
         Flow::Refresh => Err(Error::InvalidParameter("Initiate Auth method not supported".to_owned())),
@@ -215,7 +218,7 @@ async fn take_next(cx: &Cx, door: &Door, reply: Reply) -> Result<Outcome> {
     let opened = match answer {
         // The state of Secure Remote Password travels in its block.
         Answer::PasswordVerifier { secret_block, signature, timestamp } => {
-            let proof = srp::Proof { username, secret_block, signature, timestamp };
+            let proof = srp::Proof { username, session, secret_block, signature, timestamp };
             return srp::answer(cx, door, proof, device_key).await;
         }
         _ => session::open(cx, door, session.as_deref(), &username).await?,
@@ -224,6 +227,7 @@ async fn take_next(cx: &Cx, door: &Door, reply: Reply) -> Result<Outcome> {
         (Answer::NewPassword { password, attributes }, Awaits::NewPassword) => {
             new_password::answer(cx, door, opened, (password, attributes)).await
         }
+        (Answer::Custom(answer), Awaits::Custom) => custom::answer(cx, door, opened, answer).await,
         _ => Err(session::invalid()),
     }
 }
@@ -236,7 +240,10 @@ async fn proceed(cx: &Cx, door: &Door, progress: Progress, user: User) -> Result
     if user.status == Status::ExternalProvider {
         return Err(Error::WrongCredentials);
     }
-    // The loop of a custom sign-in decides for itself what follows: `flow == Flow::Custom` goes back to it from here.
+    // The loop of a custom sign-in decides for itself what follows, until it is content.
+    if progress.flow == Flow::Custom && progress.first != Some(FirstProof::Custom) {
+        return Box::pin(custom::proven(cx, door, progress, user)).await;
+    }
     if user.status == Status::ForceChangePassword {
         return new_password::begin(cx, door, &progress, &user);
     }
@@ -262,7 +269,9 @@ async fn arrive(cx: &Cx, door: &Door, progress: Progress, user: User) -> Result<
 /// asked then does for nobody what they would do for somebody.
 async fn meet(cx: &Cx, door: &Door, start: &Start) -> Result<Option<User>> {
     let mut found = store::users::by_login(&mut cx.read().await?, &door.pool, &start.username).await?;
-    if let (None, Some(password)) = (&found, &start.password) {
+    // Whoever sends a password along in another flow proves nothing with it.
+    let by_password = matches!(start.flow, Flow::Password | Flow::AdminPassword | Flow::Choice);
+    if let (None, Some(password)) = (&found, start.password.as_ref().filter(|_| by_password)) {
         let stranger = Stranger {
             pool: &door.pool,
             client: &door.client,
@@ -293,6 +302,16 @@ async fn ask_before(cx: &Cx, door: &Door, start: &Start, user: Option<&User>) ->
     let username = user.map_or(&start.username, |user| &user.username);
     cx.ask(&door.pool, Some(&door.client.id), username, request).await?;
     Ok(())
+}
+
+/// Who a session or a block speaks of: the user, or under an invented look the name that nobody has. However that is written, it
+/// is one name.
+fn subject(cx: &Cx, door: &Door, user: Option<&User>, typed: &str) -> Subject {
+    if let Some(user) = user {
+        return Subject::of(user);
+    }
+    let login = store::users::key(&door.pool, typed);
+    Subject { sub: None, username: fake_username(cx, door, &login), login, salt: Vec::new() }
 }
 
 /// Refusals that come before the first factor is looked at.

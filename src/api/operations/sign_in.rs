@@ -206,6 +206,7 @@ async fn initiate(
         device_key: take("DEVICE_KEY"),
         password: take("PASSWORD").map(Secret::from),
         srp_a: take("SRP_A"),
+        challenge: take("CHALLENGE_NAME"),
         validation_data: metadata,
         event_id: None,
     };

@@ -2,11 +2,16 @@
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 
-use super::{Cx, Door, Outcome, Start, check_state_by_password, fake_username, meet, missing, proceed};
+use super::{
+    Cx, Door, Outcome, Start, check_state_by_password, custom, meet, missing, proceed,
+    session::{self, Draft},
+    subject,
+};
 use crate::{
     domain::{
         Error, Result, User,
-        challenge::{Challenge, FirstProof, Prompt, SrpAttempt, Subject},
+        challenge::{Awaits, Challenge, FirstProof, Progress, Prompt, SrpAttempt, Subject},
+        client::Flow,
         user::SrpVerifier,
     },
     flows::passwords,
@@ -21,17 +26,42 @@ const TIMESTAMP_WINDOW: std::time::Duration = std::time::Duration::from_secs(300
 /// The first half.
 pub(super) async fn begin(cx: &Cx, door: &Door, start: Start) -> Result<Outcome> {
     let srp_a = start.srp_a.clone().filter(|a| !a.is_empty()).ok_or_else(|| missing("SRP_A"))?;
-    srp::parse_a(&srp_a).map_err(|error| Error::InvalidParameter(error.to_string()))?;
+    check_a(&srp_a)?;
     let found = meet(cx, door, &start).await?;
+    let subject = subject(cx, door, found.as_ref(), &start.username);
     // However a name is written, it is one name: with another look each time, nobody would be told from somebody.
     let name = store::users::key(&door.pool, &start.username);
-    let subject = found.as_ref().map_or_else(
-        || Subject { sub: None, username: fake_username(cx, door, &name), login: name.clone(), salt: Vec::new() },
-        Subject::of,
-    );
+    let opening = Opening { subject: &subject, progress: &start.progress(), srp_a, with_session: false };
+    let verifier = found.and_then(|user| user.credential.srp);
+    Outcome::asks(open(cx, door, opening, (verifier, &name)).await?)
+}
+
+/// Who opens a handshake, and with what.
+pub(super) struct Opening<'a> {
+    pub(super) subject: &'a Subject,
+    pub(super) progress: &'a Progress,
+    pub(super) srp_a: String,
+    /// Whether a session goes along with the block, and has to come back with the proof.
+    pub(super) with_session: bool,
+}
+
+/// Whether a client's public value is one.
+pub(super) fn check_a(srp_a: &str) -> Result<()> {
+    srp::parse_a(srp_a).map(drop).map_err(|error| Error::InvalidParameter(error.to_string()))
+}
+
+/// Our public value for theirs. `name` is what invented values are made from.
+pub(super) async fn open(
+    cx: &Cx,
+    door: &Door,
+    opening: Opening<'_>,
+    (verifier, name): (Option<SrpVerifier>, &str),
+) -> Result<Prompt> {
+    let Opening { subject, progress, srp_a, with_session } = opening;
+    check_a(&srp_a)?;
     // Somebody without a password, and somebody who does not exist, are shown invented values that stay the same.
-    let verifier = found.as_ref().and_then(|user| user.credential.srp.clone()).unwrap_or_else(|| {
-        let fake = srp::fake_verifier(&cx.app.sealer, &door.pool.id, &name);
+    let verifier = verifier.unwrap_or_else(|| {
+        let fake = srp::fake_verifier(&cx.app.sealer, &door.pool.id, name);
         SrpVerifier { salt: fake.salt.to_vec(), verifier: fake.v }
     });
     let exponent = cx.random().bytes::<32>();
@@ -44,26 +74,30 @@ pub(super) async fn begin(cx: &Cx, door: &Door, start: Start) -> Result<Outcome>
         id: cx.random().uuid(),
         pool_id: door.pool.id.clone(),
         client_id: door.client.id.clone(),
-        subject,
-        progress: start.progress(),
+        subject: subject.clone(),
+        progress: progress.clone(),
+        with_session,
         srp_a,
         srp_b: BASE64_STANDARD.encode(exponent),
         expires_at: cx.now().plus(door.client.session_lifetime()),
     };
-    Outcome::asks(Prompt {
+    let awaits = Awaits::PasswordVerifier(attempt.id.clone());
+    let session = Draft { subject, awaits, progress }.seal(cx, door)?;
+    Ok(Prompt {
         challenge: Challenge::PasswordVerifier {
             salt: hex::encode(&verifier.salt),
             srp_b,
             secret_block: cx.app.sealer.seal_json(Purpose::SrpBlock, &attempt)?,
         },
         username: attempt.subject.username,
-        session: None,
+        session: with_session.then_some(session),
         available: Vec::new(),
     })
 }
 
 pub(super) struct Proof {
     pub(super) username: String,
+    pub(super) session: Option<String>,
     pub(super) secret_block: String,
     pub(super) signature: String,
     pub(super) timestamp: String,
@@ -77,10 +111,22 @@ pub(super) async fn answer(cx: &Cx, door: &Door, proof: Proof, device_key: Optio
     if !is_ours || cx.now() >= attempt.expires_at || proof.username != attempt.subject.username {
         return Err(wrong());
     }
+    if attempt.with_session {
+        let opened = session::open(cx, door, proof.session.as_deref(), &proof.username).await?;
+        if opened.session.awaits != Awaits::PasswordVerifier(attempt.id.clone()) {
+            return Err(session::invalid());
+        }
+    }
     srp::check_timestamp(&proof.timestamp, cx.now(), TIMESTAMP_WINDOW).map_err(|_| wrong())?;
     spend(cx, &attempt).await?;
     // The state is told at this step, and the password's proof decides nothing before it.
-    let user = prove(cx, door, &attempt, &proof).await?;
+    let user = match prove(cx, door, &attempt, &proof).await {
+        // What follows from a wrong password, a trigger decides there.
+        Err(Error::WrongCredentials) if attempt.progress.flow == Flow::Custom => {
+            return custom::failed(cx, door, attempt.progress, attempt.subject).await;
+        }
+        proven => proven?,
+    };
     let mut progress = attempt.progress.proven(FirstProof::Password);
     progress.device_key = device_key.or(progress.device_key);
     proceed(cx, door, progress, user).await

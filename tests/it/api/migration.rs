@@ -125,7 +125,7 @@ async fn pre_sign_up_may_refuse_a_stranger() {
 async fn secure_remote_password_brings_nobody_along() {
     for stage in stages().await {
         stage.migrates(json!({}));
-        let parameters = json!({"USERNAME": "ann", "SRP_A": "ab".repeat(384)});
+        let parameters = json!({"USERNAME": "ann", "SRP_A": "ab".repeat(384), "PASSWORD": OLD});
         let input = json!({"ClientId": stage.client, "AuthFlow": "USER_SRP_AUTH", "AuthParameters": parameters});
         assert_eq!(stage.refused("InitiateAuth", input).await, NO_USER);
         assert_eq!(stage.recorder.sources(), [""; 0]);

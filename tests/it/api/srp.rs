@@ -18,7 +18,7 @@ EA956AE515D2261898FA051015728E5A8AAAC42DAD33170D04507A33A85521ABDF1CBA64ECFB8504
 ABF5AE8CDB0933D71E8C94E04A25619DCEE3D2261AD2EE6BF12FFA06D98A0864D87602733EC86A64521F2B18177B200CBBE117577A615D6C770988C0\
 BAD946E208E24FA074E5AB3143DB5BFCE0FD108E4B82D120A93AD2CAFFFFFFFFFFFFFFFF";
 /// The frozen clock's time.
-const NOW: &str = "Fri Jan 15 08:00:00 UTC 2027";
+pub(super) const NOW: &str = "Fri Jan 15 08:00:00 UTC 2027";
 
 fn number(hex: &str) -> BigUint {
     BigUint::parse_bytes(hex.as_bytes(), 16).unwrap()
@@ -38,16 +38,16 @@ fn mac(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
     hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), &parts.concat()).as_ref().to_vec()
 }
 
-struct Prover {
+pub(super) struct Prover {
     a: BigUint,
 }
 
 impl Prover {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { a: BigUint::from_bytes_be(&hash(&[b"a number that only the client knows"])) }
     }
 
-    fn public(&self) -> String {
+    pub(super) fn public(&self) -> String {
         BigUint::from(2_u8).modpow(&self.a, &number(N)).to_str_radix(16)
     }
 
@@ -81,7 +81,7 @@ async fn challenge(site: &Site, name: &str) -> Value {
     output["ChallengeParameters"].clone()
 }
 
-fn answer(site: &Site, password: &str, challenge: &Value, time: &str) -> Value {
+pub(super) fn answer(site: &Site, password: &str, challenge: &Value, time: &str) -> Value {
     let signature = Prover::new().signature(&site.pool, password, challenge, time);
     let responses = json!({
         "USERNAME": challenge["USER_ID_FOR_SRP"], "PASSWORD_CLAIM_SECRET_BLOCK": challenge["SECRET_BLOCK"],

@@ -101,6 +101,67 @@ async fn sign_ins() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn custom_challenges() {
+    let define = "event.response = { challengeName: 'CUSTOM_CHALLENGE' }; return event";
+    let create = "event.response = { publicChallengeParameters: { a: '1' }, privateChallengeParameters: { b: '2' },
+                      challengeMetadata: 'sum' }; return event";
+    let verify = "event.response = { answerCorrect: false }; return event";
+    let second = "if (event.request.session.length) throw new Error(JSON.stringify(event)); event.response = \
+                  { challengeName: 'CUSTOM_CHALLENGE' }; return event";
+    let tell = "throw new Error(JSON.stringify(event))";
+    let handlers = [("tell", tell), ("define", define), ("create", create), ("verify", verify), ("second", second)];
+    for mut site in sites(&handlers).await {
+        site.client = site.another_client(json!({"ExplicitAuthFlows": ["ALLOW_CUSTOM_AUTH"]})).await;
+        site.person("ann").await;
+        let attributes = site.attributes("CONFIRMED").await;
+        let begin = json!({"ClientId": site.client, "AuthFlow": "CUSTOM_AUTH", "AuthParameters": {"USERNAME": "ann"}});
+        let answer = |challenge: &Value| {
+            json!({"ClientId": site.client, "ChallengeName": "CUSTOM_CHALLENGE", "Session": challenge["Session"],
+                   "ChallengeResponses": {"USERNAME": "ann", "ANSWER": "3"}, "ClientMetadata": {"c": "d"}})
+        };
+        let arn = |name: &str| ARN.replace("tell", name);
+        let told = async |triggers: [&str; 3]| {
+            let [define, create, verify] = triggers.map(arn);
+            let config = json!({"DefineAuthChallenge": define, "CreateAuthChallenge": create,
+                                "VerifyAuthChallengeResponse": verify});
+            site.call("UpdateUserPool", json!({"UserPoolId": site.pool, "LambdaConfig": config})).await;
+            let refusal = match triggers {
+                ["define" | "second", "create", _] => {
+                    let challenge = site.call("InitiateAuth", begin.clone()).await;
+                    site.refused("RespondToAuthChallenge", answer(&challenge)).await
+                }
+                _ => site.refused("InitiateAuth", begin.clone()).await,
+            };
+            let event = refusal.split_once(" failed with error ").unwrap().1.strip_suffix('.').unwrap();
+            serde_json::from_str::<Value>(event).unwrap()
+        };
+        let request = json!({"userAttributes": attributes, "session": [], "userNotFound": false});
+        let response = json!({"challengeName": null, "issueTokens": null, "failAuthentication": null});
+        let event = site.event("DefineAuthChallenge_Authentication", "ann", request, response.clone());
+        assert_eq!(told(["tell", "create", "verify"]).await, event);
+
+        let request = json!({"userAttributes": attributes, "challengeName": "CUSTOM_CHALLENGE", "session": [],
+                             "userNotFound": false});
+        let empty =
+            json!({"publicChallengeParameters": null, "privateChallengeParameters": null, "challengeMetadata": null});
+        let event = site.event("CreateAuthChallenge_Authentication", "ann", request, empty);
+        assert_eq!(told(["define", "tell", "verify"]).await, event);
+
+        let request = json!({"userAttributes": attributes, "privateChallengeParameters": {"b": "2"},
+                             "challengeAnswer": "3", "clientMetadata": {"c": "d"}, "userNotFound": false});
+        let verdict = json!({"answerCorrect": null});
+        let event = site.event("VerifyAuthChallengeResponse_Authentication", "ann", request, verdict);
+        assert_eq!(told(["define", "create", "tell"]).await, event);
+
+        let round = json!({"challengeName": "CUSTOM_CHALLENGE", "challengeResult": false, "challengeMetadata": "sum"});
+        let request = json!({"userAttributes": attributes, "session": [round], "clientMetadata": {"c": "d"},
+                             "userNotFound": false});
+        let event = site.event("DefineAuthChallenge_Authentication", "ann", request, response);
+        assert_eq!(told(["second", "create", "verify"]).await, event);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn strangers() {
     for site in telling().await {
         let response = json!({"userAttributes": null, "finalUserStatus": null, "messageAction": null,

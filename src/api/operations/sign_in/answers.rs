@@ -21,6 +21,7 @@ pub(super) fn read(challenge: &str, mut responses: Parameters) -> Result<Answer>
                 .filter_map(|(name, value)| Some((name.strip_prefix("userAttributes.")?.to_owned(), value)))
                 .collect(),
         },
+        "CUSTOM_CHALLENGE" => Answer::Custom(need("ANSWER")?),
         // Nobody was asked anything else, so no session of ours fits.
         _ => return Err(Error::Session(SessionFault::Invalid)),
     })

@@ -85,19 +85,23 @@ impl AuthOutput {
     fn of_prompt(prompt: Prompt) -> Self {
         let challenge_name = Some(prompt.challenge.name());
         let available_challenges = prompt.available.into_iter().map(FirstFactor::name).collect();
-        let parameters = parameters(prompt.challenge, prompt.username);
         Self {
             challenge_name,
             session: prompt.session,
-            challenge_parameters: Some(parameters.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()),
+            challenge_parameters: Some(parameters(prompt.challenge, prompt.username)),
             available_challenges,
             authentication_result: None,
         }
     }
 }
 
-fn parameters(challenge: Challenge, username: String) -> Vec<(&'static str, String)> {
-    match challenge {
+fn parameters(challenge: Challenge, username: String) -> Parameters {
+    let named = match challenge {
+        // What the trigger shows may have any name.
+        Challenge::Custom(mut shown) => {
+            shown.insert("USERNAME".to_owned(), username);
+            return shown;
+        }
         Challenge::PasswordVerifier { salt, srp_b, secret_block } => vec![
             ("SALT", salt),
             ("SRP_B", srp_b),
@@ -113,5 +117,6 @@ fn parameters(challenge: Challenge, username: String) -> Vec<(&'static str, Stri
                 ("userAttributes", json!(attributes).to_string()),
             ]
         }
-    }
+    };
+    named.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
