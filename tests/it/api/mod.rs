@@ -21,6 +21,7 @@ mod pools;
 mod recorder;
 mod recover;
 mod refresh;
+mod refusals;
 mod resource_servers;
 mod retired_keys;
 mod self_service;
