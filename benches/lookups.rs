@@ -206,6 +206,13 @@ async fn furnish(app: &App, users: usize) {
         }
     }
     tx.commit().await.unwrap();
+    // What was written last lies beside the database until enough of it has come together, and is read from there at another
+    // price. Rewriting all of a small pool moves it where a large one has gone already.
+    for _ in 0..(BATCH * 5).div_ceil(users) {
+        let mut tx = app.store.begin().await.unwrap();
+        tx.sql("UPDATE pool_user SET status = status").run().await.unwrap();
+        tx.commit().await.unwrap();
+    }
 }
 
 fn user(app: &App, number: usize) -> User {

@@ -50,7 +50,11 @@ pub async fn page(tx: &mut Tx, pool: &Pool, filter: Option<&Filter>, cursor: &st
     let folded = |text: &str| users::key(pool, text);
     let query = match filter {
         None => query,
-        Some(Filter::Username(matching)) => within(query, matching.range(folded)),
+        // One lower bound: of two, SQLite would take the lower one and look at everybody in between.
+        Some(Filter::Username(matching)) => {
+            let (low, high) = matching.range(folded);
+            within(query, (low.max(cursor.to_owned()), high))
+        }
         Some(Filter::Sub(matching)) => within(query, matching.range(str::to_owned)),
         Some(Filter::Attribute(name, matching)) => {
             let (low, high) = matching.range(folded);
@@ -84,7 +88,7 @@ fn statement(filter: Option<&Filter>) -> &'static str {
             columns!("u"),
             "
              FROM pool_user u
-             WHERE u.pool_id = $1 AND u.username_key > $2 AND u.username_key >= $4 AND u.username_key <= $5
+             WHERE u.pool_id = $1 AND u.username_key <> $2 AND u.username_key >= $4 AND u.username_key <= $5
              ORDER BY u.username_key
              LIMIT $3"
         ),
