@@ -225,7 +225,7 @@ async fn every_declared_exception_has_its_place() {
         the_particular(&mut stage).await;
         let asked = stage.asked;
         for operation in [ADMINISTRATORS, CLIENTS, BEARERS].into_iter().flat_map(words) {
-            for exception in MODEL.operation(operation).unwrap().errors.iter() {
+            for exception in &MODEL.operation(operation).unwrap().errors {
                 let place = (operation.to_owned(), (*exception).to_owned());
                 let here = asked.contains(&place);
                 let never = NEVER.iter().any(|(name, _)| name == exception)
