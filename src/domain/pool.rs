@@ -36,6 +36,12 @@ impl Pool {
         format!("arn:aws:cognito-idp:{region}:{account_id}:userpool/{}", self.id)
     }
 
+    /// Whether the service's own address of this issuer is the newer one of its two.
+    pub fn has_updated_issuer(&self) -> bool {
+        let kind = self.settings.kept.get("IssuerConfiguration").and_then(|issuer| issuer.get("Type")?.as_str());
+        kind == Some("UPDATED")
+    }
+
     /// Whether a user name is an e-mail address or a telephone number that the user may change.
     pub fn has_username_attributes(&self) -> bool {
         !self.settings.username_attributes.is_empty()

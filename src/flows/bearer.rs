@@ -48,7 +48,7 @@ pub async fn bearer(cx: &Cx, access_token: &str) -> Result<Bearer> {
     let client = directory::find_client(cx, client_id).await?.ok_or_else(|| fault(AccessTokenFault::Invalid))?;
     let pool = directory::find_pool(cx, &client.pool_id).await?.ok_or_else(|| fault(AccessTokenFault::Invalid))?;
     let issuer = token.claims().get("iss").and_then(|iss| iss.as_str());
-    if issuer != Some(&cx.app.setup.issuer_of(&pool.id)) {
+    if issuer != Some(&cx.app.setup.issuer_of(&pool)) {
         return Err(fault(AccessTokenFault::Invalid));
     }
     let keys = key_ring::keys_of(cx, &pool.id).await?;

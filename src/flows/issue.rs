@@ -105,7 +105,7 @@ pub async fn for_machine(cx: &Cx, machine: &Machine) -> Result<Tokens> {
     claims.insert("token_use".into(), json!("access"));
     claims.insert("scope".into(), json!(changes.scopes(&machine.scopes)));
     claims.insert("auth_time".into(), json!(now.seconds()));
-    claims.insert("iss".into(), json!(cx.app.setup.issuer_of(&client.pool_id)));
+    claims.insert("iss".into(), json!(cx.app.setup.issuer_of(&machine.pool)));
     claims.insert("exp".into(), json!(expires_at.seconds()));
     claims.insert("iat".into(), json!(now.seconds()));
     claims.insert("version".into(), json!(2));
@@ -152,7 +152,7 @@ async fn sign(
 fn shared_claims(cx: &Cx, issue: &Issue, grant: &Grant, now: Time) -> Map<String, Value> {
     let mut claims = Map::new();
     claims.insert("sub".into(), json!(issue.user.sub));
-    claims.insert("iss".into(), json!(cx.app.setup.issuer_of(&issue.pool.id)));
+    claims.insert("iss".into(), json!(cx.app.setup.issuer_of(&issue.pool)));
     claims.insert("event_id".into(), json!(grant.event_id));
     claims.insert("auth_time".into(), json!(grant.auth_time.seconds()));
     claims.insert("iat".into(), json!(now.seconds()));

@@ -113,15 +113,21 @@ pub struct Setup {
 
 impl Setup {
     /// The `iss` claim of a pool's tokens.
-    pub fn issuer_of(&self, pool_id: &str) -> String {
+    pub fn issuer_of(&self, pool: &Pool) -> String {
         match self.issuer {
-            Issuer::Local => self.local_issuer_of(pool_id),
-            Issuer::Aws => Self::aws_issuer_of(pool_id),
+            Issuer::Local => self.local_issuer_of(&pool.id),
+            Issuer::Aws if pool.has_updated_issuer() => Self::updated_aws_issuer_of(&pool.id),
+            Issuer::Aws => Self::aws_issuer_of(&pool.id),
         }
     }
 
     pub fn local_issuer_of(&self, pool_id: &str) -> String {
         format!("{}/{pool_id}", self.public_url)
+    }
+
+    /// The newer of the service's two addresses, for pools whose `IssuerConfiguration` asks for it.
+    pub fn updated_aws_issuer_of(pool_id: &str) -> String {
+        format!("https://issuer-cognito-idp.{}.amazonaws.com/{pool_id}", ids::region_of(pool_id))
     }
 
     pub fn aws_issuer_of(pool_id: &str) -> String {

@@ -196,7 +196,7 @@ pub async fn list(
     let after = cursor::open(cx, &list, cursor)?;
     let wanted = i64::try_from(limit + 1).unwrap_or(i64::MAX);
     let users = store::user_search::page(&mut cx.read().await?, pool, filter, &after, wanted).await?;
-    cursor::page(cx, &list, users, limit, |user| user.sub.clone())
+    cursor::page(cx, &list, users, limit, |user| store::user_search::place(pool, filter, user))
 }
 
 /// Sets a password on an administrator's word. A permanent one confirms the account.

@@ -20,7 +20,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 use crate::{
-    domain::{Error, Result},
+    domain::{Error, Pool, Result},
     flows::{
         App, Setup, directory,
         key_ring::{self, PoolKeys},
@@ -38,11 +38,17 @@ const LONGEST_POOL_ID: usize = 55;
 /// What has been rendered, by pool.
 #[derive(Default)]
 pub struct Documents {
-    configurations: Rendered<Document>,
+    configurations: Rendered<Published>,
     key_sets: Rendered<KeySet>,
 }
 
 type Rendered<T> = RwLock<HashMap<String, Arc<T>>>;
+
+struct Published {
+    /// What it was rendered for: a pool may get another one.
+    issuer: String,
+    document: Document,
+}
 
 struct KeySet {
     /// The keys that it was rendered from: another set, another rendering.
@@ -62,7 +68,7 @@ pub async fn configuration(
     headers: HeaderMap,
 ) -> Response {
     match documents.configuration(&app, &pool).await {
-        Ok(Some(document)) => respond(&document, &headers),
+        Ok(Some(published)) => respond(&published.document, &headers),
         Ok(None) => no_pool(),
         Err(error) => failure(&error),
     }
@@ -82,20 +88,20 @@ pub async fn keys(
 }
 
 impl Documents {
-    async fn configuration(&self, app: &Arc<App>, pool_id: &str) -> Result<Option<Arc<Document>>> {
-        if !exists(app, pool_id).await? {
-            return Ok(None);
-        }
-        if let Some(known) = known(&self.configurations, pool_id) {
+    async fn configuration(&self, app: &Arc<App>, pool_id: &str) -> Result<Option<Arc<Published>>> {
+        let Some(pool) = find(app, pool_id).await? else { return Ok(None) };
+        let issuer = app.setup.issuer_of(&pool);
+        if let Some(known) = known(&self.configurations, pool_id).filter(|known| known.issuer == issuer) {
             return Ok(Some(known));
         }
-        let document = Arc::new(Document::of(&Configuration::new(&app.setup, pool_id))?);
-        keep(&self.configurations, pool_id, Arc::clone(&document));
-        Ok(Some(document))
+        let document = Document::of(&Configuration::new(&app.setup, &pool))?;
+        let published = Arc::new(Published { issuer, document });
+        keep(&self.configurations, pool_id, Arc::clone(&published));
+        Ok(Some(published))
     }
 
     async fn key_set(&self, app: &Arc<App>, pool_id: &str) -> Result<Option<Arc<KeySet>>> {
-        if !exists(app, pool_id).await? {
+        if find(app, pool_id).await?.is_none() {
             return Ok(None);
         }
         let keys = match key_ring::of_app(app, pool_id).await {
@@ -113,10 +119,10 @@ impl Documents {
 }
 
 /// A pool that was deleted takes its documents along, whether they were rendered or not.
-async fn exists(app: &Arc<App>, pool_id: &str) -> Result<bool> {
+async fn find(app: &Arc<App>, pool_id: &str) -> Result<Option<Arc<Pool>>> {
     let is_id = pool_id.len() <= LONGEST_POOL_ID
         && pool_id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-    Ok(is_id && directory::find_pool(&context(app), pool_id).await?.is_some())
+    if is_id { directory::find_pool(&context(app), pool_id).await } else { Ok(None) }
 }
 
 fn known<T>(rendered: &Rendered<T>, pool_id: &str) -> Option<Arc<T>> {
@@ -148,13 +154,13 @@ struct Configuration<'a> {
 }
 
 impl Configuration<'_> {
-    fn new(setup: &Setup, pool_id: &str) -> Self {
+    fn new(setup: &Setup, pool: &Pool) -> Self {
         Self {
             authorization_endpoint: paths::full(setup, Place::Authorize),
             end_session_endpoint: paths::full(setup, Place::Logout),
             id_token_signing_alg_values_supported: ["RS256"],
-            issuer: setup.issuer_of(pool_id),
-            jwks_uri: format!("{}/.well-known/jwks.json", setup.local_issuer_of(pool_id)),
+            issuer: setup.issuer_of(pool),
+            jwks_uri: format!("{}/.well-known/jwks.json", setup.local_issuer_of(&pool.id)),
             response_types_supported: ["code", "token"],
             revocation_endpoint: paths::full(setup, Place::Revoke),
             scopes_supported: ["openid", "email", "phone", "profile"],

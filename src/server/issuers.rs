@@ -66,7 +66,8 @@ impl LocalIssuers for OwnPools {
     }
 
     fn issuers_of(&self, pool_id: &str) -> Vec<String> {
-        vec![self.app.setup.local_issuer_of(pool_id), Setup::aws_issuer_of(pool_id)]
+        let setup = &self.app.setup;
+        vec![setup.local_issuer_of(pool_id), Setup::aws_issuer_of(pool_id), Setup::updated_aws_issuer_of(pool_id)]
     }
 
     fn pool_of_issuer(&self, issuer: &str) -> Option<String> {

@@ -1,4 +1,5 @@
-//! Lists of users: all of a pool, those a filter finds, those of a group. Pages go on after the last `sub` seen.
+//! Lists of users: all of a pool, those a filter finds, those of a group. A list stands in the order of the index that finds it, and
+//! a page goes on after the [`place`] of the last user seen. Another order would have the whole pool read for it.
 
 use super::{Query, Result, Tx, row::row, users, users::columns};
 use crate::domain::{pool::Pool, user::Status, user::User};
@@ -31,15 +32,34 @@ impl Match {
     }
 }
 
+/// Where a user stands in the list that `filter` finds; the empty text is before everybody.
+pub fn place(pool: &Pool, filter: Option<&Filter>, user: &User) -> String {
+    match filter {
+        Some(Filter::Username(_)) => users::key(pool, &user.username),
+        Some(Filter::Attribute(name, _)) => {
+            format!("{} {}", user.sub, users::key(pool, user.attribute(name).unwrap_or_default()))
+        }
+        _ => user.sub.clone(),
+    }
+}
+
 pub async fn page(tx: &mut Tx, pool: &Pool, filter: Option<&Filter>, cursor: &str, limit: i64) -> Result<Vec<User>> {
     let sealer = tx.sealer().clone();
-    let query = tx.sql(statement(filter)).bind(&*pool.id).bind(cursor).bind(limit);
+    let (sub, value) = cursor.split_once(' ').map_or((cursor, None), |(sub, value)| (sub, Some(value)));
+    let query = tx.sql(statement(filter)).bind(&*pool.id).bind(sub).bind(limit);
     let folded = |text: &str| users::key(pool, text);
     let query = match filter {
         None => query,
-        Some(Filter::Username(matching)) => within(query, matching.range(folded)),
+        // One lower bound: of two, SQLite would take the lower one and look at everybody in between.
+        Some(Filter::Username(matching)) => {
+            let (low, high) = matching.range(folded);
+            within(query, (low.max(cursor.to_owned()), high))
+        }
         Some(Filter::Sub(matching)) => within(query, matching.range(str::to_owned)),
-        Some(Filter::Attribute(name, matching)) => within(query, matching.range(folded)).bind(*name),
+        Some(Filter::Attribute(name, matching)) => {
+            let (low, high) = matching.range(folded);
+            within(query, (value.map_or(low, str::to_owned), high)).bind(*name)
+        }
         Some(Filter::Status(status)) => query.bind(status.name()),
         Some(Filter::Enabled(enabled)) => query.bind(*enabled),
     };
@@ -50,7 +70,8 @@ fn within(query: Query<'_>, (low, high): (String, String)) -> Query<'_> {
     query.bind(low).bind(high)
 }
 
-/// Each filter has its own index. `$1` is the pool, `$2` the last `sub` seen, `$3` how many; the filter's own follow.
+/// Each filter has its own index, and its list the order of it. `$1` is the pool, `$2` the last `sub` (or user name) seen, `$3` how
+/// many; the filter's own follow.
 fn statement(filter: Option<&Filter>) -> &'static str {
     match filter {
         None => concat!(
@@ -67,8 +88,8 @@ fn statement(filter: Option<&Filter>) -> &'static str {
             columns!("u"),
             "
              FROM pool_user u
-             WHERE u.pool_id = $1 AND u.sub > $2 AND u.username_key >= $4 AND u.username_key <= $5
-             ORDER BY u.sub
+             WHERE u.pool_id = $1 AND u.username_key <> $2 AND u.username_key >= $4 AND u.username_key <= $5
+             ORDER BY u.username_key
              LIMIT $3"
         ),
         Some(Filter::Sub(_)) => concat!(
@@ -86,8 +107,8 @@ fn statement(filter: Option<&Filter>) -> &'static str {
             "
              FROM user_lookup l
              JOIN pool_user u ON u.pool_id = l.pool_id AND u.sub = l.sub
-             WHERE l.pool_id = $1 AND l.name = $6 AND l.value >= $4 AND l.value <= $5 AND l.sub > $2
-             ORDER BY l.sub
+             WHERE l.pool_id = $1 AND l.name = $6 AND (l.value, l.sub) > ($4, $2) AND l.value <= $5
+             ORDER BY l.value, l.sub
              LIMIT $3"
         ),
         Some(Filter::Status(_)) => concat!(

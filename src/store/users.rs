@@ -250,17 +250,23 @@ pub async fn by_sub_for_update(tx: &mut Tx, pool_id: &str, sub: &str) -> Result<
     by_sub(tx, pool_id, sub).await
 }
 
-/// Finds by user name, by `sub`, by address, or by preferred user name: in this order, in one statement. The last is what
-/// users choose without proof, so it never stands before what another one is known by.
+/// Finds by user name, by `sub`, by address, or by preferred user name: in this order. The last is what users choose without
+/// proof, so it never stands before what another one is known by. Most are found by name, and then nothing else is looked at:
+/// each further index costs pages that a large pool has not at hand.
 pub async fn by_login(tx: &mut Tx, pool: &Pool, login: &str) -> Result<Option<User>> {
     let sealer = tx.sealer().clone();
+    let named = tx
+        .sql(concat!("SELECT ", columns!("u"), " FROM pool_user u WHERE u.pool_id = $1 AND u.username_key = $2"))
+        .bind(&*pool.id)
+        .bind(key(pool, login))
+        .optional::<UserRow>()
+        .await?;
+    if let Some(row) = named {
+        return row.open(&sealer).map(Some);
+    }
     let rows = tx
         .sql(concat!(
             "SELECT ",
-            columns!("u"),
-            ", 1 AS rank FROM pool_user u WHERE u.pool_id = $1 AND u.username_key = $2
-             UNION ALL
-             SELECT ",
             columns!("u"),
             ", CASE WHEN a.name = 'preferred_username' THEN 4 ELSE 3 END AS rank
              FROM user_alias a

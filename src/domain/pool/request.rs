@@ -264,9 +264,6 @@ fn refuse_what_is_not_built(members: &Members) -> Result<()> {
     if text(&["VerificationMessageTemplate", "DefaultEmailOption"]) == Some("CONFIRM_WITH_LINK") {
         return not_built("VerificationMessageTemplate.DefaultEmailOption CONFIRM_WITH_LINK");
     }
-    if text(&["IssuerConfiguration", "Type"]) == Some("UPDATED") {
-        return not_built("IssuerConfiguration UPDATED");
-    }
     if text(&["DcrConfiguration", "EnableStatus"]) == Some("Enabled") {
         return not_built("DcrConfiguration Enabled");
     }

@@ -135,3 +135,36 @@ async fn a_cursor_is_good_for_its_own_list_only() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_filtered_list_goes_on_where_it_stopped() {
+    for site in sites().await {
+        let people = [("d", "ann b"), ("a", "ann b"), ("c", "ann a"), ("b", "anna"), ("e", "bob"), ("f", "ann b")];
+        for (user, name) in people {
+            newcomer(&site, user, &[("name", name)]).await;
+        }
+        for (filter, wanted) in [
+            (r#"name ^= "ann""#, vec!["a", "b", "c", "d", "f"]),
+            (r#"name = "ann b""#, vec!["a", "d", "f"]),
+            (r#"username ^= """#, vec!["a", "b", "c", "d", "e", "f"]),
+        ] {
+            let (mut names, mut token) = (Vec::new(), Value::Null);
+            loop {
+                let mut call = json!({"UserPoolId": site.pool, "Filter": filter, "Limit": 1});
+                if !token.is_null() {
+                    call["PaginationToken"] = token;
+                }
+                let page = site.call("ListUsers", call).await;
+                names.extend(
+                    page["Users"].as_array().unwrap().iter().map(|user| user["Username"].as_str().unwrap().to_owned()),
+                );
+                token = page["PaginationToken"].clone();
+                if token.is_null() {
+                    break;
+                }
+            }
+            names.sort();
+            assert_eq!(names, wanted, "{filter}");
+        }
+    }
+}

@@ -26,6 +26,7 @@ mod provisioned_limits;
 mod recorder;
 mod recover;
 mod refresh;
+mod refusals;
 mod replicas;
 mod resource_servers;
 mod retired_keys;

@@ -1,12 +1,18 @@
 //! User pools, their second factors and their tags.
 
-use poolhouse::flows::{
-    Applied,
-    pools::{self, DesiredPool},
+use poolhouse::{
+    config::server::Issuer,
+    flows::{
+        Applied, Parts,
+        pools::{self, DesiredPool},
+    },
 };
 use serde_json::{Value, json};
 
-use super::town::{ACCOUNT, NO_POOL, NOWHERE, towns, with};
+use super::{
+    people::{Site, claims},
+    town::{ACCOUNT, NO_POOL, NOWHERE, towns, towns_with, with},
+};
 
 #[tokio::test]
 async fn a_new_pool_has_the_services_defaults() {
@@ -313,5 +319,30 @@ async fn applying_a_pool_twice_writes_once() {
         let strict = DesiredPool { strict_oidc: true, ..desired(verified) };
         assert!(pools::apply(&cx, strict).await.unwrap_err().to_string().contains("is not built yet"));
         assert_eq!(pools::all_ids(&cx).await.unwrap(), ["us-east-1_Applied"]);
+    }
+}
+
+#[tokio::test]
+async fn a_pool_may_have_the_services_newer_address() {
+    let aws = |parts: &mut Parts| parts.setup.issuer = Issuer::Aws;
+    let updated = json!({"PoolName": "example", "IssuerConfiguration": {"Type": "UPDATED"}});
+    for town in towns_with(aws).await {
+        let made = town.call("CreateUserPool", updated.clone()).await["UserPool"].clone();
+        assert_eq!(made["IssuerConfiguration"], json!({"Type": "UPDATED"}));
+        let site = Site::at(town, json!({"IssuerConfiguration": {"Type": "UPDATED"}}), json!({})).await;
+        site.person("ann").await;
+        let tokens = site.tokens("ann").await;
+        let newer = format!("https://issuer-cognito-idp.us-east-1.amazonaws.com/{}", site.pool);
+        assert_eq!((&claims(&tokens.access)["iss"], &claims(&tokens.id)["iss"]), (&json!(newer), &json!(newer)));
+        site.call("GetUser", json!({"AccessToken": tokens.access})).await;
+        site.call("UpdateUserPool", json!({"UserPoolId": site.pool})).await;
+        let older = format!("https://cognito-idp.us-east-1.amazonaws.com/{}", site.pool);
+        assert_eq!(claims(&site.tokens("ann").await.id)["iss"], older);
+    }
+    for town in towns().await {
+        let site = Site::at(town, json!({"IssuerConfiguration": {"Type": "UPDATED"}}), json!({})).await;
+        site.person("ann").await;
+        let own = format!("http://localhost:9229/{}", site.pool);
+        assert_eq!(claims(&site.tokens("ann").await.id)["iss"], own, "our own address is the same for every pool");
     }
 }
