@@ -66,6 +66,29 @@ impl Template {
     }
 }
 
+/// Who an e-mail is from, where the pool says so.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sender {
+    /// None for the server's own address.
+    pub from: Option<String>,
+    pub reply_to: Option<String>,
+}
+
+/// What `EmailConfiguration` says about the sender. `From`, and the address that `SourceArn` names without it, count only for a
+/// pool that sends as `DEVELOPER`.
+/// <https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_EmailConfigurationType.html>
+pub fn sender(pool: &Pool) -> Sender {
+    let Some(configuration) = pool.settings.kept.get("EmailConfiguration") else { return Sender::default() };
+    let text = |name: &str| configuration.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let is_own = text("EmailSendingAccount") == Some("DEVELOPER");
+    let identity =
+        || text("SourceArn")?.rsplit_once("identity/").map(|(_, name)| name).filter(|name| name.contains('@'));
+    Sender {
+        from: text("From").or_else(identity).filter(|_| is_own).map(str::to_owned),
+        reply_to: text("ReplyToEmailAddress").map(str::to_owned),
+    }
+}
+
 /// The pool's own subject and body.
 fn own(pool: &Pool, occasion: Occasion, medium: Medium, by_link: bool) -> [Option<&str>; 2] {
     let kept = |name: &str| pool.settings.kept.get(name).and_then(Value::as_str);

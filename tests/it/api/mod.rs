@@ -18,6 +18,7 @@ mod log_delivery;
 mod messages;
 mod migration;
 mod names;
+mod outbox;
 mod passkeys;
 mod people;
 mod pools;
