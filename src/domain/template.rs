@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::{Pool, code::Medium, message::Occasion};
+use super::{Error, Pool, Result, code::Medium, message::Occasion, pool::PoolSettings};
 
 /// What stands for the code.
 pub const CODE: &str = "{####}";
@@ -39,6 +39,24 @@ pub struct Values<'a> {
     pub username: Option<&'a str>,
     /// Where `{##text##}` leads, in messages that confirm by a link.
     pub link: Option<&'a str>,
+}
+
+/// What the published patterns do not say: an invitation is of no use without the name and the password, nor a sender without an
+/// address.
+pub fn check(settings: &PoolSettings) -> Result<()> {
+    let invalid = |text: String| Err(Error::InvalidParameter(text));
+    let invitation = settings.admin_create_user_config.invite_message_template.as_ref();
+    for name in ["EmailMessage", "SMSMessage"] {
+        let text = invitation.and_then(|invitation| invitation.get(name)?.as_str());
+        if text.is_some_and(|text| !text.contains(CODE) || !text.contains(USERNAME)) {
+            return invalid(format!("{name} of InviteMessageTemplate must contain {USERNAME} and {CODE}."));
+        }
+    }
+    let from = settings.kept.get("EmailConfiguration").and_then(|email| email.get("From")?.as_str());
+    match from.filter(|from| !from.contains('@')) {
+        Some(from) => invalid(format!("From must hold an email address: {from}")),
+        None => Ok(()),
+    }
 }
 
 /// Whether a sign-up by e-mail is confirmed with a link.

@@ -5,6 +5,7 @@ mod admin_users;
 mod auth_events;
 mod branding;
 mod clients;
+mod custom_senders;
 mod declared_errors;
 mod domains;
 mod existence;
