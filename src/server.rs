@@ -21,7 +21,7 @@ use crate::{
     api,
     config::{Config, Mistake, Mode},
     controls,
-    flows::{App, Cx, Parts, Setup},
+    flows::{App, Cx, Parts, Setup, outbox},
     functions::Functions,
     gateway::{Gateway, Surroundings},
     hooks::{GROUPS_TO_SCOPES, Hook, Hooks, PreTokenGeneration, Trigger},
@@ -150,15 +150,17 @@ impl Poolhouse {
         );
         let shutdown = CancellationToken::new();
         let background = tokio::spawn(background::run(Arc::clone(&self.app), shutdown.clone()));
+        let outbox = tokio::spawn(outbox::run(Arc::clone(&self.app), shutdown.clone()));
         let main = tokio::spawn(listener::serve(self.main, self.tls, self.router, shutdown.clone()));
         let gate = tokio::spawn(self.gateway.serve(self.gate, shutdown.clone()));
         stop.await;
         tracing::info!("stopping: requests in flight end first");
         shutdown.cancel();
-        let (main, gate, background) = tokio::join!(main, gate, background);
+        let (main, gate, background, outbox) = tokio::join!(main, gate, background, outbox);
         main?;
         gate?;
         background?;
+        outbox?;
         tracing::info!("stopped");
         Ok(())
     }
@@ -198,10 +200,7 @@ async fn open(
     Ok(App::new(Parts {
         hasher: Hasher::new(config.hashing, workers)?,
         hooks: registry,
-        post: match config.mode {
-            Mode::Development => Post::inbox(),
-            Mode::Production => Post::nowhere(),
-        },
+        post: Post::new(config.mode == Mode::Development, config.mail.as_ref(), config.sms.as_ref())?,
         setup: Setup {
             mode: config.mode,
             account_id: config.account_id.clone(),

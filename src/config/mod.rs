@@ -11,12 +11,14 @@ pub mod function;
 pub mod gateway;
 pub mod hashing;
 pub mod keys;
+pub mod mail;
 mod mistake;
 pub mod place;
 pub mod pool;
 mod reader;
 mod references;
 pub mod server;
+pub mod sms;
 mod sources;
 mod standards;
 mod tree;
@@ -55,6 +57,10 @@ pub struct Config {
     pub admin: admin::Admin,
     pub hashing: hashing::Hashing,
     pub keys: keys::Keys,
+    /// What takes e-mail from us.
+    pub mail: Option<mail::Mail>,
+    /// What takes text messages from us.
+    pub sms: Option<sms::Sms>,
     pub pools: Vec<pool::Pool>,
     pub functions: Vec<function::Function>,
     pub apis: Vec<api::Api>,
@@ -120,6 +126,9 @@ impl Config {
         let admin = admin::Admin::read(top.table("admin"), &standards);
         let hashing = hashing::Hashing::read(top.table("hashing"), &standards);
         let keys = keys::Keys::read(top.table("keys"), &standards);
+        let mail = top.has("mail").then(|| mail::Mail::read(top.table("mail"), &standards));
+        let sms = top.has("sms").then(|| sms::Sms::read(top.table("sms"), &standards));
+        ["mail", "sms"].iter().for_each(|section| top.know(section));
         let pools = top.tables("pool").into_iter().map(|pool| pool::Pool::read(pool, &standards)).collect();
         let functions = top.named_tables("function");
         let functions = functions.into_iter().map(|(name, entry)| function::Function::read(name, entry)).collect();
@@ -140,6 +149,8 @@ impl Config {
             admin,
             hashing,
             keys,
+            mail,
+            sms,
             pools,
             functions,
             apis,

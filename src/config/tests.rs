@@ -350,3 +350,51 @@ fn a_sqlite_url_names_a_file() {
         );
     }
 }
+
+#[test]
+fn what_carries_messages_is_read_with_its_defaults() {
+    assert!(config("").mail.is_none() && config("").sms.is_none());
+    let text = "[mail]\nhost = 'mail.example'\nfrom = 'Town <town@id.example>'\nusername = 'u'\npassword_file = 'mail.secret'\n\
+                [sms]\nwebhook = 'https://sms.example/send?key=1'\nsecret = 's3cret'\nsender_id = 'Town'\ntimeout_seconds = 3\n";
+    let folder = Folder::with(text);
+    folder.put("mail.secret", "hush\n");
+    let config = folder.load(&[("POOLHOUSE_MAIL__ENCRYPTION", "tls")], Flags::default()).unwrap();
+    let mail = config.mail.unwrap();
+    assert_eq!((mail.host.as_str(), mail.port, mail.encryption), ("mail.example", 465, mail::Encryption::Tls));
+    let (username, password) = mail.credentials.unwrap();
+    assert_eq!((username.as_str(), password.expose()), ("u", "hush"));
+    assert_eq!(mail.timeout.as_secs(), 10);
+    let sms = config.sms.unwrap();
+    assert_eq!((sms.sender_id.as_deref(), sms.timeout.as_secs()), (Some("Town"), 3));
+    let alone = Folder::with("").load(&[("POOLHOUSE_SMS__WEBHOOK", "http://127.0.0.1:9/")], Flags::default());
+    assert_eq!(alone.unwrap().sms.unwrap().webhook, "http://127.0.0.1:9/");
+}
+
+#[test]
+fn mistakes_in_what_carries_messages_are_named() {
+    let text = "[mail]\nhots = 'a'\nfrom = 'nobody'\nencryption = 'ssl'\npassword = 'x'\n\
+                [sms]\nwebhook = 'ftp://a'\ntimeout_seconds = 0\n";
+    assert_eq!(
+        mistakes(text),
+        [
+            "1: missing key `mail.host`",
+            "2: unknown key `mail.hots` (did you mean `mail.host`?)",
+            "3: `mail.from` must be an address or NAME <ADDRESS>, found \"nobody\"",
+            "4: `mail.encryption` must be \"starttls\" or \"tls\" or \"none\", found \"ssl\" (did you mean `tls`?)",
+            "5: `mail.password` needs `mail.username`",
+            "7: `sms.webhook` must start with http:// or https://: \"ftp://a\"",
+            "8: `sms.timeout_seconds` must be between 1 and 300, found 0",
+        ]
+    );
+    let weak = "mode = 'production'\n[server]\npublic_url = 'https://id.example'\n[admin]\n\
+                access_keys = [{ id = 'A', secret = 'a long secret of our own' }]\n[mail]\nhost = 'mail.example'\n\
+                from = 'a@b.example'\nencryption = 'none'\n[sms]\nwebhook = 'http://sms.example'\nsecret = 'short'\n";
+    assert_eq!(
+        mistakes(weak),
+        [
+            "9: `mail.encryption` is weak: codes and passwords would cross the network in the clear",
+            "11: `sms.webhook` is weak: codes would cross the network in the clear; use https",
+            "12: `sms.secret` is weak: production needs at least 16 characters",
+        ]
+    );
+}

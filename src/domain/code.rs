@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::{pool::PoolId, user::Sub};
 use crate::kit::clock::Time;
 
@@ -53,7 +55,7 @@ pub struct Code {
     pub expires_at: Time,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Medium {
     Email,
     Sms,

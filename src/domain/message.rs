@@ -1,11 +1,15 @@
 //! A message to a person: on which occasion it is written, and what it says once it is.
 
-use super::{code::Medium, pool::PoolId};
+use std::{collections::BTreeMap, fmt};
+
+use serde::{Deserialize, Serialize};
+
+use super::{code::Medium, pool::PoolId, user::Attributes};
 use crate::kit::clock::Time;
 
 /// Why somebody is written to. Triggers are told it as the part of their source behind the underscore.
 /// <https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-lambda-custom-message.html>
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Occasion {
     SignUp,
     /// A new account's temporary password.
@@ -19,6 +23,20 @@ pub enum Occasion {
     VerifyUserAttribute,
     /// A sign-in: a second factor, or a code in place of a password.
     Authentication,
+}
+
+impl Occasion {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SignUp => "SignUp",
+            Self::AdminCreateUser => "AdminCreateUser",
+            Self::ResendCode => "ResendCode",
+            Self::ForgotPassword => "ForgotPassword",
+            Self::UpdateUserAttribute => "UpdateUserAttribute",
+            Self::VerifyUserAttribute => "VerifyUserAttribute",
+            Self::Authentication => "Authentication",
+        }
+    }
 }
 
 /// One message to one person, in the words that reach them.
@@ -35,4 +53,69 @@ pub struct Message {
     /// The code or the temporary password that it carries.
     pub code: Option<String>,
     pub created_at: Time,
+}
+
+/// What leaves the house: a message that we deliver, or what a function of the pool's delivers in our place.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Parcel {
+    Letter(Letter),
+    Handover(Handover),
+}
+
+impl Parcel {
+    pub fn medium(&self) -> Medium {
+        match self {
+            Self::Letter(letter) => letter.medium,
+            Self::Handover(handover) => handover.medium,
+        }
+    }
+}
+
+/// A message in its envelope.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct Letter {
+    pub medium: Medium,
+    pub occasion: Occasion,
+    pub recipient: String,
+    pub subject: Option<String>,
+    pub body: String,
+    /// The pool's own sender of e-mail, `Name <address>` or an address.
+    pub from: Option<String>,
+    pub reply_to: Option<String>,
+}
+
+/// What a custom sender is told.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct Handover {
+    pub medium: Medium,
+    pub occasion: Occasion,
+    pub username: String,
+    /// None where an administrator acts.
+    pub client_id: Option<String>,
+    pub code: String,
+    /// As triggers see them.
+    pub attributes: Attributes,
+    pub metadata: Option<BTreeMap<String, String>>,
+}
+
+/// Without what it says: that holds a code.
+impl fmt::Debug for Letter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Letter")
+            .field("medium", &self.medium)
+            .field("occasion", &self.occasion)
+            .field("recipient", &self.recipient)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Without the code.
+impl fmt::Debug for Handover {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handover")
+            .field("medium", &self.medium)
+            .field("occasion", &self.occasion)
+            .field("username", &self.username)
+            .finish_non_exhaustive()
+    }
 }

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::{Pool, code::Medium, message::Occasion};
+use super::{Error, Pool, Result, code::Medium, message::Occasion, pool::PoolSettings};
 
 /// What stands for the code.
 pub const CODE: &str = "{####}";
@@ -41,6 +41,24 @@ pub struct Values<'a> {
     pub link: Option<&'a str>,
 }
 
+/// What the published patterns do not say: an invitation is of no use without the name and the password, nor a sender without an
+/// address.
+pub fn check(settings: &PoolSettings) -> Result<()> {
+    let invalid = |text: String| Err(Error::InvalidParameter(text));
+    let invitation = settings.admin_create_user_config.invite_message_template.as_ref();
+    for name in ["EmailMessage", "SMSMessage"] {
+        let text = invitation.and_then(|invitation| invitation.get(name)?.as_str());
+        if text.is_some_and(|text| !text.contains(CODE) || !text.contains(USERNAME)) {
+            return invalid(format!("{name} of InviteMessageTemplate must contain {USERNAME} and {CODE}."));
+        }
+    }
+    let from = settings.kept.get("EmailConfiguration").and_then(|email| email.get("From")?.as_str());
+    match from.filter(|from| !from.contains('@')) {
+        Some(from) => invalid(format!("From must hold an email address: {from}")),
+        None => Ok(()),
+    }
+}
+
 /// Whether a sign-up by e-mail is confirmed with a link.
 pub fn confirms_with_link(pool: &Pool) -> bool {
     verification_text(pool, "DefaultEmailOption").is_some_and(|option| option == "CONFIRM_WITH_LINK")
@@ -63,6 +81,29 @@ impl Template {
     /// The subject and the body that reach the person.
     pub fn fill(&self, medium: Medium, values: &Values<'_>) -> (String, String) {
         (fill(&self.subject, values, false), fill(&self.body, values, medium == Medium::Email))
+    }
+}
+
+/// Who an e-mail is from, where the pool says so.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sender {
+    /// None for the server's own address.
+    pub from: Option<String>,
+    pub reply_to: Option<String>,
+}
+
+/// What `EmailConfiguration` says about the sender. `From`, and the address that `SourceArn` names without it, count only for a
+/// pool that sends as `DEVELOPER`.
+/// <https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_EmailConfigurationType.html>
+pub fn sender(pool: &Pool) -> Sender {
+    let Some(configuration) = pool.settings.kept.get("EmailConfiguration") else { return Sender::default() };
+    let text = |name: &str| configuration.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let is_own = text("EmailSendingAccount") == Some("DEVELOPER");
+    let identity =
+        || text("SourceArn")?.rsplit_once("identity/").map(|(_, name)| name).filter(|name| name.contains('@'));
+    Sender {
+        from: text("From").or_else(identity).filter(|_| is_own).map(str::to_owned),
+        reply_to: text("ReplyToEmailAddress").map(str::to_owned),
     }
 }
 

@@ -207,7 +207,7 @@ pub async fn send_verification(cx: &Cx, about: &About<'_>, attribute: &str) -> R
     if user.attribute(attribute).is_none() {
         return Err(Error::InvalidParameter(format!("User does not have a value for attribute {attribute}.")));
     }
-    messages::check_delivery(cx, medium)?;
+    messages::check_delivery(cx, about.pool, medium)?;
     let kind = verification_kind(medium);
     codes::count_request(cx, user, kind).await?;
     let code = codes::prepare(cx, &About { user, ..*about }, kind, medium).await?;

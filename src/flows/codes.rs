@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     Cx,
-    messages::{self, About, Envelope},
+    messages::{self, About, Carried, Envelope},
 };
 use crate::{
     domain::{
@@ -33,7 +33,7 @@ pub async fn prepare(cx: &Cx, about: &About<'_>, kind: CodeKind, medium: Medium)
     let address = user.attribute(medium.attribute()).unwrap_or_default();
     let digits = cx.random().digits(DIGITS);
     let expires_at = cx.now().plus(kind.lifetime());
-    let envelope = messages::compose(cx, about, medium, &digits, expires_at).await?;
+    let envelope = messages::compose(cx, about, medium, Carried { code: &digits, until: expires_at }).await?;
     let code = Code {
         pool_id: user.pool_id.clone(),
         sub: user.sub.clone(),

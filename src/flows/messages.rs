@@ -9,13 +9,13 @@ use crate::{
     domain::{
         Error, Pool, Result, User,
         code::{Delivery, Medium},
-        message::{Message, Occasion},
-        template::{self, Template, Values},
+        message::{Handover, Letter, Message, Occasion, Parcel},
+        template::{self, Sender, Template, Values},
         user::Status,
     },
-    hooks::{ClientMetadata, CustomMessage, user_attributes},
+    hooks::{ClientMetadata, CustomEmailSender, CustomMessage, CustomSmsSender, user_attributes},
     kit::clock::Time,
-    store::{self, Tx},
+    store::{self, Tx, outbox::Waiting},
 };
 
 /// Whom a message is for and what brings it about.
@@ -33,13 +33,19 @@ pub struct About<'a> {
 
 /// A message that is written and not yet sent.
 pub struct Envelope {
+    /// As the inbox shows it.
     message: Message,
+    /// As it leaves the house, if it does.
+    parcel: Option<Parcel>,
+    until: Time,
+    has_inbox: bool,
 }
 
 /// Refuses before anything has changed when no message of this medium could leave. [`compose`] asks it too; ask it yourself
 /// before something costly or counted.
-pub fn check_delivery(cx: &Cx, medium: Medium) -> Result<()> {
-    if cx.app.post.can_deliver(medium) {
+pub fn check_delivery(cx: &Cx, pool: &Pool, medium: Medium) -> Result<()> {
+    let post = &cx.app.post;
+    if post.has_inbox() || post.carries(medium) || has_custom_sender(cx, pool, medium) {
         return Ok(());
     }
     let (what, section) = match medium {
@@ -50,46 +56,81 @@ pub fn check_delivery(cx: &Cx, medium: Medium) -> Result<()> {
 }
 
 /// Writes the message that carries `code` to the user's address of `medium`. Call it before the transaction: it may run a
-/// function. The code is the caller's: digits that it keeps the hash of, or a temporary password.
+/// function. The code is the caller's: digits that it keeps the hash of, or a temporary password. After `until` it is worth
+/// nothing, and a message that has not left by then never does.
 ///
 /// A sign-in code, be it a second factor or a first one, is written the same way, with [`Occasion::Authentication`], digits of
-/// the caller's (six or eight) and the metadata of RespondToAuthChallenge:
+/// the caller's (six or eight) and the metadata of RespondToAuthChallenge. Its words are the pool's `SmsAuthenticationMessage`,
+/// or `EmailMfaConfiguration` as [`Template::of`] finds it in the settings.
 ///
 /// ```ignore
-/// let envelope = messages::compose(cx, &about, Medium::Email, &digits, expires_at).await?;
+/// let envelope = messages::compose(cx, &about, Medium::Email, Carried { code: &digits, until }).await?;
 /// let delivery = envelope.send(cx).await?; // or envelope.put(&mut tx) where a transaction is at hand
 /// ```
-///
-/// Its words are the pool's `SmsAuthenticationMessage`, or `EmailMfaConfiguration` as [`Template::of`] finds it in the settings.
-/// After `until` the code is worth nothing, and a message that has not left by then never does.
-pub async fn compose(cx: &Cx, about: &About<'_>, medium: Medium, code: &str, until: Time) -> Result<Envelope> {
-    check_delivery(cx, medium)?;
-    let About { pool, user, occasion, client_id, .. } = *about;
-    let address = user.attribute(medium.attribute()).unwrap_or_default().to_owned();
-    let client_id = client_id.filter(|_| is_confirmed_by_link(pool, occasion, medium));
-    let link = client_id.map(|client_id| confirmation_link(cx, client_id, &user.username, code));
+pub async fn compose(cx: &Cx, about: &About<'_>, medium: Medium, carried: Carried<'_>) -> Result<Envelope> {
+    check_delivery(cx, about.pool, medium)?;
+    let About { pool, user, occasion, client_id, metadata } = *about;
+    let Carried { code, until } = carried;
+    let recipient = user.attribute(medium.attribute()).unwrap_or_default().to_owned();
+    let through = client_id.filter(|_| is_confirmed_by_link(pool, occasion, medium));
+    let link = through.map(|client_id| confirmation_link(cx, client_id, &user.username, code));
     let template = words(cx, about, medium, link.is_some()).await?;
     let username = (occasion == Occasion::AdminCreateUser).then_some(user.username.as_str());
     let (subject, body) = template.fill(medium, &Values { code, username, link: link.as_deref() });
+    let subject = (medium == Medium::Email).then_some(subject);
+    let parcel = if has_custom_sender(cx, pool, medium) {
+        Some(Parcel::Handover(Handover {
+            medium,
+            occasion,
+            username: user.username.clone(),
+            client_id: client_id.map(str::to_owned),
+            code: code.to_owned(),
+            attributes: user_attributes(pool, user),
+            metadata: metadata.cloned(),
+        }))
+    } else if cx.app.post.carries(medium) {
+        let Sender { from, reply_to } = template::sender(pool);
+        let (recipient, subject, body) = (recipient.clone(), subject.clone(), body.clone());
+        Some(Parcel::Letter(Letter { medium, occasion, recipient, subject, body, from, reply_to }))
+    } else {
+        None
+    };
     let message = Message {
         id: cx.random().uuid(),
         pool_id: pool.id.clone(),
         medium,
-        recipient: address,
-        subject: (medium == Medium::Email).then_some(subject),
+        recipient,
+        subject,
         body,
         code: Some(code.to_owned()),
         created_at: cx.now(),
     };
-    let _ = until;
-    Ok(Envelope { message })
+    Ok(Envelope { message, parcel, until, has_inbox: cx.app.post.has_inbox() })
+}
+
+/// What a message is sent for.
+#[derive(Clone, Copy)]
+pub struct Carried<'a> {
+    /// The code or the temporary password.
+    pub code: &'a str,
+    /// When it ends.
+    pub until: Time,
 }
 
 impl Envelope {
     /// Sends it in the transaction of the change that it tells about, and says where to.
     pub async fn put(self, tx: &mut Tx) -> Result<Delivery> {
-        store::messages::insert(tx, &self.message).await?;
-        Ok(Delivery::to(self.message.medium, &self.message.recipient))
+        let Self { message, parcel, until, has_inbox } = self;
+        let delivery = Delivery::to(message.medium, &message.recipient);
+        if has_inbox {
+            store::messages::insert(tx, &message).await?;
+        }
+        if let Some(parcel) = parcel {
+            let Message { id, pool_id, created_at, .. } = message;
+            let waiting = Waiting { id, pool_id, parcel, expires_at: until, created_at };
+            store::outbox::insert(tx, &waiting).await?;
+        }
+        Ok(delivery)
     }
 
     /// Sends it where nothing else changes.
@@ -98,6 +139,14 @@ impl Envelope {
         let delivery = self.put(&mut tx).await?;
         tx.commit().await?;
         Ok(delivery)
+    }
+}
+
+/// Whether a function of the pool's delivers in our place.
+fn has_custom_sender(cx: &Cx, pool: &Pool, medium: Medium) -> bool {
+    match medium {
+        Medium::Email => cx.app.hooks.is_set::<CustomEmailSender>(pool),
+        Medium::Sms => cx.app.hooks.is_set::<CustomSmsSender>(pool),
     }
 }
 

@@ -23,6 +23,7 @@ pub mod log_delivery;
 pub mod looks;
 pub mod messages;
 pub mod migrate;
+pub mod outbox;
 pub mod passkeys;
 pub mod passwords;
 pub mod pools;

@@ -42,7 +42,7 @@ pub async fn forgot(cx: &Cx, named: Named<'_>) -> Result<Delivery> {
         return Err(Error::CannotResetPassword);
     }
     let medium = recovery_medium(&named.pool, &user)?;
-    messages::check_delivery(cx, medium)?;
+    messages::check_delivery(cx, &named.pool, medium)?;
     codes::count_request(cx, &user, CodeKind::ForgotPassword).await?;
     let about = named.about(&user, Occasion::ForgotPassword);
     let code = codes::prepare(cx, &about, CodeKind::ForgotPassword, medium).await?;

@@ -402,7 +402,7 @@ pub async fn resend(cx: &Cx, named: Named<'_>) -> Result<Delivery> {
     }
     let medium = auto_verified_medium(&named.pool, &user.attributes)
         .ok_or_else(|| Error::InvalidParameter("Cannot resend codes. Auto verification not turned on.".into()))?;
-    messages::check_delivery(cx, medium)?;
+    messages::check_delivery(cx, &named.pool, medium)?;
     codes::count_request(cx, &user, CodeKind::SignUp).await?;
     let about = named.about(&user, Occasion::ResendCode);
     let code = codes::prepare(cx, &about, CodeKind::SignUp, medium).await?;

@@ -8,7 +8,7 @@ use super::{
     codes,
     cursor::{self, Page},
     directory,
-    messages::{self, About, Envelope},
+    messages::{self, About, Carried, Envelope},
     passwords,
     sign_up::{self, Names},
     triggers::{self, Confirmed, Newcomer},
@@ -148,9 +148,10 @@ impl Invited {
         let about = About { pool, user, occasion, client_id: None, metadata: self.metadata.as_ref() };
         let days = pool.settings.policies.password_policy.temporary_password_validity_days;
         let until = cx.now().plus(Duration::from_secs(u64::from(days) * 24 * 3_600));
+        let carried = Carried { code: self.password.expose(), until };
         let mut letters = Vec::new();
         for medium in self.media.iter().filter(|medium| user.attribute(medium.attribute()).is_some()) {
-            letters.push(messages::compose(cx, &about, *medium, self.password.expose(), until).await?);
+            letters.push(messages::compose(cx, &about, *medium, carried).await?);
         }
         Ok(letters)
     }

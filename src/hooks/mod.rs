@@ -8,6 +8,7 @@
 mod authentication;
 mod custom_challenge;
 mod custom_message;
+mod custom_sender;
 mod event;
 mod groups_to_scopes;
 mod inbound_federation;
@@ -29,6 +30,7 @@ pub use custom_challenge::{
     VerifyAuthChallengeResponse,
 };
 pub use custom_message::{CustomMessage, CustomMessageResponse};
+pub use custom_sender::{CustomEmailSender, CustomSmsSender, ToSend};
 pub use event::{CallerContext, ClientMetadata, Event, Trigger, user_attributes};
 pub use groups_to_scopes::{GroupsToScopes, NAME as GROUPS_TO_SCOPES};
 pub use inbound_federation::{ExternalAttributes, InboundFederation, InboundFederationResponse};

@@ -62,10 +62,12 @@ pub enum Purpose {
     Upload,
     /// What lets a user say whether an event was their doing.
     EventFeedback,
+    /// Messages that wait to be delivered.
+    Message,
 }
 
 impl Purpose {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Session,
         Self::SrpBlock,
         Self::Cursor,
@@ -80,6 +82,7 @@ impl Purpose {
         Self::Credential,
         Self::Upload,
         Self::EventFeedback,
+        Self::Message,
     ];
 
     /// The name in the derivation of keys. It must never change: what was sealed before would not open.
@@ -99,6 +102,7 @@ impl Purpose {
             Self::Credential => "credential",
             Self::Upload => "upload",
             Self::EventFeedback => "event-feedback",
+            Self::Message => "message",
         }
     }
 

@@ -101,7 +101,7 @@ fn named<'a>(visit: &Visit, username: &'a str, secret_hash: Option<&'a str>) -> 
 }
 
 /// The hash that the client would send with this user name. The pages are the client's own, so they may prove it.
-fn own_secret_hash(client: &Client, username: &str) -> Option<String> {
+pub fn own_secret_hash(client: &Client, username: &str) -> Option<String> {
     let secret = client.secrets.first()?;
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.value.expose().as_bytes());
     Some(BASE64_STANDARD.encode(hmac::sign(&key, [username, &client.id].concat().as_bytes())))

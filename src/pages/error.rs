@@ -61,6 +61,12 @@ pub fn forged(app: &App, query: &str) -> Response {
     render(app, StatusCode::FORBIDDEN, text, Some(paths::local_with(&app.setup, Place::Login, query)))
 }
 
+/// The same for a page that no application has sent the browser to.
+pub fn forged_link(app: &App) -> Response {
+    let text = "This form has expired or was sent from elsewhere. Please open the link again.";
+    render(app, StatusCode::FORBIDDEN, text, None)
+}
+
 pub fn plain(app: &App, status: StatusCode) -> Response {
     render(app, status, "The request is not valid.", None)
 }

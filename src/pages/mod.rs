@@ -7,6 +7,7 @@
 mod assets;
 mod brand;
 mod confirm;
+mod confirm_user;
 mod error;
 mod new_password;
 mod page;
@@ -33,6 +34,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route(Place::ChangePassword.path(), post(new_password::submit))
         .route(Place::Confirm.path(), post(confirm::submit))
         .route(Place::ResendCode.path(), post(confirm::resend))
+        .route(Place::ConfirmUser.path(), get(confirm_user::show).post(confirm_user::submit))
         .layer(session::layer(&app))
         .route(Place::Error.path(), get(error::show))
         .layer(middleware::from_fn_with_state(Arc::clone(&app), headers::protect))

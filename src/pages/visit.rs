@@ -55,27 +55,8 @@ impl Visit {
 
     /// Somebody sends a form: it must be ours, shown to this browser for this very query.
     pub async fn go_on(cx: Cx, session: Session, request: Request) -> Result<(Self, Parameters), Response> {
-        let app = &cx.app;
         let query = request.uri().query().unwrap_or_default().to_owned();
-        if let Some(refused) = authorization::too_long(&query) {
-            return Err(refused);
-        }
-        let forged = || error::forged(app, &query);
-        if csrf::is_foreign(&app.setup, &cx.site, request.headers()) {
-            return Err(forged());
-        }
-        let form = limits::form(request).await.map_err(|fault| match fault {
-            FormFault::TooLarge => error::plain(app, StatusCode::PAYLOAD_TOO_LARGE),
-            FormFault::Slow => error::plain(app, StatusCode::REQUEST_TIMEOUT),
-            FormFault::Encoded => error::plain(app, StatusCode::UNSUPPORTED_MEDIA_TYPE),
-            FormFault::Malformed => error::plain(app, StatusCode::BAD_REQUEST),
-        })?;
-        let browser = Browser::find(&session).await.map_err(|error| error::broken(&cx, &error))?;
-        let browser = browser.ok_or_else(forged)?;
-        let token = form.get("_csrf").filter(|_| !form.has_repeated()).unwrap_or_default();
-        if !csrf::is_token(app, &browser.form_secret, &query, token) {
-            return Err(forged());
-        }
+        let (browser, form) = proven(&cx, &session, request, || error::forged(&cx.app, &query)).await?;
         let asked = authorization::read(&cx, &query).await.map_err(|refusal| refusal.respond(&cx.app))?;
         let look = directory::look(&cx, &asked.request.client).await.map_err(|error| error::broken(&cx, &error))?;
         Ok((Self { cx, asked, query, session, browser, look }, form))
@@ -116,4 +97,35 @@ impl Visit {
         let given = authorize::answer(&cx, &asked.request, &signed_in).await.map_err(refuse)?;
         Ok(asked.grant(&given))
     }
+}
+
+/// The browser that sends a form, and what it sends. `forged` answers a form that is not ours, or was not shown to this browser
+/// for this very query.
+pub async fn proven(
+    cx: &Cx,
+    session: &Session,
+    request: Request,
+    forged: impl Fn() -> Response,
+) -> Result<(Browser, Parameters), Response> {
+    let app = &cx.app;
+    let query = request.uri().query().unwrap_or_default().to_owned();
+    if let Some(refused) = authorization::too_long(&query) {
+        return Err(refused);
+    }
+    if csrf::is_foreign(&app.setup, &cx.site, request.headers()) {
+        return Err(forged());
+    }
+    let form = limits::form(request).await.map_err(|fault| match fault {
+        FormFault::TooLarge => error::plain(app, StatusCode::PAYLOAD_TOO_LARGE),
+        FormFault::Slow => error::plain(app, StatusCode::REQUEST_TIMEOUT),
+        FormFault::Encoded => error::plain(app, StatusCode::UNSUPPORTED_MEDIA_TYPE),
+        FormFault::Malformed => error::plain(app, StatusCode::BAD_REQUEST),
+    })?;
+    let browser = Browser::find(session).await.map_err(|error| error::broken(cx, &error))?;
+    let browser = browser.ok_or_else(&forged)?;
+    let token = form.get("_csrf").filter(|_| !form.has_repeated()).unwrap_or_default();
+    if !csrf::is_token(app, &browser.form_secret, &query, token) {
+        return Err(forged());
+    }
+    Ok((browser, form))
 }

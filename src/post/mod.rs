@@ -1,30 +1,98 @@
-//! Messages to people: verification codes, temporary passwords.
+//! Messages to people: verification codes, temporary passwords. What carries them out of the house.
 //!
 //! In development every message lands in the inbox: a table that `/_poolhouse/messages` reads, so that a test can find its
-//! code. Flows write it there, in the transaction of the change that it tells about. Real delivery is not built yet; in production a flow that has to reach somebody therefore fails with a delivery
-//! error, and says so before it changes anything.
+//! code. Where `[mail]` and `[sms]` are configured, messages leave by SMTP and by webhook, in either mode. This room carries one
+//! message once; that it is tried again, and by whom, is decided by the outbox (`flows::outbox`).
 
-use crate::domain::code::Medium;
+mod plain;
+mod sms;
+mod smtp;
+
+use std::time::Duration;
+
+pub use sms::{SIGNATURE_HEADER, TIMESTAMP_HEADER};
+
+use self::{sms::Webhook, smtp::Smtp};
+use crate::{
+    config,
+    domain::{code::Medium, message::Letter},
+    kit::clock::Time,
+};
 
 /// The room's state: where messages can go.
-#[derive(Clone, Copy, Debug)]
+#[derive(Default)]
 pub struct Post {
     has_inbox: bool,
+    mail: Option<Smtp>,
+    sms: Option<Webhook>,
+}
+
+/// Why a carrier could not be made from its section.
+#[derive(Debug, thiserror::Error)]
+pub enum PostError {
+    #[error("the mail server cannot be used: {0}")]
+    Mail(#[from] lettre::transport::smtp::Error),
+    #[error("`mail.from` is not an address: {0}")]
+    From(#[from] lettre::address::AddressError),
+    #[error("the certificate {path}: {source}")]
+    Certificate { path: std::path::PathBuf, source: std::io::Error },
+    #[error("TLS cannot be set up: {0}")]
+    Tls(#[from] rustls::Error),
+    #[error("`sms.webhook` is no address of a request: {0}")]
+    Webhook(#[from] http::uri::InvalidUri),
+}
+
+/// Why a message was not delivered.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Undelivered {
+    /// Another try may do better.
+    #[error("{0}")]
+    Yet(String),
+    /// The message itself was refused.
+    #[error("{0}")]
+    Ever(String),
 }
 
 impl Post {
-    /// Development: messages land in the inbox.
+    /// Development without a mail server: messages land in the inbox.
     pub fn inbox() -> Self {
-        Self { has_inbox: true }
+        Self { has_inbox: true, ..Self::default() }
     }
 
-    /// Production, as long as there is no delivery.
-    pub fn nowhere() -> Self {
-        Self { has_inbox: false }
+    /// Carriers from their sections.
+    pub fn new(
+        has_inbox: bool,
+        mail: Option<&config::mail::Mail>,
+        sms: Option<&config::sms::Sms>,
+    ) -> Result<Self, PostError> {
+        Ok(Self { has_inbox, mail: mail.map(Smtp::new).transpose()?, sms: sms.map(Webhook::new).transpose()? })
     }
 
-    /// Whether a message of this medium would arrive. Ask before a flow changes anything.
-    pub fn can_deliver(&self, _medium: Medium) -> bool {
+    pub fn has_inbox(&self) -> bool {
         self.has_inbox
+    }
+
+    /// Whether messages of this medium leave the house.
+    pub fn carries(&self, medium: Medium) -> bool {
+        match medium {
+            Medium::Email => self.mail.is_some(),
+            Medium::Sms => self.sms.is_some(),
+        }
+    }
+
+    /// The longest that [`send`](Self::send) takes.
+    pub fn patience(&self) -> Duration {
+        let mail = self.mail.as_ref().map(Smtp::timeout);
+        mail.max(self.sms.as_ref().map(Webhook::timeout)).unwrap_or_default()
+    }
+
+    /// Delivers one message, within the time that its carrier's section allows. `id` is the same at every try, so that a
+    /// receiver can tell a message that comes twice.
+    pub async fn send(&self, id: &str, letter: &Letter, pool_id: &str, now: Time) -> Result<(), Undelivered> {
+        let nowhere = || Undelivered::Yet(format!("nothing delivers {} any more", letter.medium.name()));
+        match letter.medium {
+            Medium::Email => self.mail.as_ref().ok_or_else(nowhere)?.send(id, letter, now).await,
+            Medium::Sms => self.sms.as_ref().ok_or_else(nowhere)?.send(id, letter, pool_id, now).await,
+        }
     }
 }

@@ -14,6 +14,9 @@ const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// Rows of a kind in one transaction: few enough that nobody waits for the sweep.
 const SWEEP_ROWS: i64 = 500;
 
+/// How long the inbox keeps messages, and the outbox what became of them.
+const MESSAGES_STAY: Duration = Duration::from_secs(30 * 24 * 3_600);
+
 /// Runs until `shutdown`.
 pub(super) async fn run(app: Arc<App>, shutdown: CancellationToken) {
     if let Err(error) = work::resume_all(&app).await {
@@ -39,7 +42,9 @@ pub(super) async fn run(app: Arc<App>, shutdown: CancellationToken) {
 async fn sweep(app: &App, shutdown: &CancellationToken) -> store::Result<()> {
     while !shutdown.is_cancelled() {
         let mut tx = app.store.begin().await?;
-        let removed = store::grants::sweep(&mut tx, app.clock.now(), SWEEP_ROWS).await?;
+        let now = app.clock.now();
+        let removed = store::grants::sweep(&mut tx, now, SWEEP_ROWS).await?
+            + store::outbox::sweep(&mut tx, now.minus(MESSAGES_STAY), SWEEP_ROWS).await?;
         tx.commit().await?;
         let removed = removed + auth_events::sweep(app, SWEEP_ROWS).await?;
         if removed == 0 {

@@ -25,6 +25,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (7, "master key", include_str!("../../migrations/0007_master_key.sql")),
     (8, "applied", include_str!("../../migrations/0008_applied.sql")),
     (10, "triggers", include_str!("../../migrations/0010_triggers.sql")),
+    (11, "outbox", include_str!("../../migrations/0011_outbox.sql")),
     (12, "passkeys", include_str!("../../migrations/0012_passkeys.sql")),
     (14, "providers", include_str!("../../migrations/0014_providers.sql")),
     (15, "branding", include_str!("../../migrations/0015_branding.sql")),

@@ -35,6 +35,7 @@ pub mod import_jobs;
 pub mod links;
 pub mod log_delivery;
 pub mod messages;
+pub mod outbox;
 pub mod passkeys;
 pub mod pending_attributes;
 pub mod pools;

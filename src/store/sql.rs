@@ -41,6 +41,7 @@ use sqlx::{
     postgres::{PgArguments, PgPool, PgRow},
     sqlite::{SqliteArguments, SqliteRow},
 };
+use tokio::sync::Notify;
 
 use super::{
     Result, StoreError,
@@ -56,6 +57,8 @@ pub struct Store {
     engine: Engine,
     /// What seals secrets before they are written.
     sealer: Sealer,
+    /// Rung when something was committed that waits for the post.
+    bell: Arc<Notify>,
 }
 
 #[derive(Clone)]
@@ -73,6 +76,8 @@ pub struct Tx {
     connection: Connection,
     /// Something was written, so that the commit has to reach the disk.
     changed: bool,
+    /// Rings the store's bell once it is committed.
+    rings: bool,
     store: Store,
 }
 
@@ -145,10 +150,11 @@ impl Store {
                 return Err(StoreError::Url("after `sqlite:` comes the path of a file and nothing else".to_owned()));
             }
             let sqlite = sqlite::Sqlite::open(Path::new(path), durability).await?;
-            return Ok(Self { engine: Engine::Sqlite(Arc::new(sqlite)), sealer });
+            return Ok(Self { engine: Engine::Sqlite(Arc::new(sqlite)), sealer, bell: Arc::default() });
         }
         if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            return Ok(Self { engine: Engine::Postgres(postgres::open(url, durability, patience).await?), sealer });
+            let engine = Engine::Postgres(postgres::open(url, durability, patience).await?);
+            return Ok(Self { engine, sealer, bell: Arc::default() });
         }
         Err(StoreError::Url("it starts with neither `sqlite:` nor `postgres:`".to_owned()))
     }
@@ -181,7 +187,7 @@ impl Store {
             }
             Engine::Postgres(pool) => Connection::PostgresWrite(pool.begin().await?),
         };
-        Ok(Tx { connection, changed: false, store: self.clone() })
+        Ok(Tx { connection, changed: false, rings: false, store: self.clone() })
     }
 
     /// For a change that is one statement: it is a transaction by itself, which saves the two round trips of BEGIN and COMMIT.
@@ -194,7 +200,7 @@ impl Store {
             }
             Engine::Postgres(pool) => Connection::PostgresSingle(pool.acquire().await?),
         };
-        Ok(Tx { connection, changed: false, store: self.clone() })
+        Ok(Tx { connection, changed: false, rings: false, store: self.clone() })
     }
 
     /// A connection that only reads, without a transaction: each statement sees what is committed when it starts.
@@ -203,7 +209,7 @@ impl Store {
             Engine::Sqlite(sqlite) => Connection::SqliteRead(sqlite.read().await?),
             Engine::Postgres(pool) => Connection::PostgresRead(pool.acquire().await?),
         };
-        Ok(Tx { connection, changed: false, store: self.clone() })
+        Ok(Tx { connection, changed: false, rings: false, store: self.clone() })
     }
 
     /// Whether the database answers, and takes commits.
@@ -233,6 +239,11 @@ impl Store {
         }
     }
 
+    /// Returns when something was put into the outbox through this store since the last time. One waits at a time.
+    pub async fn posted(&self) {
+        self.bell.notified().await;
+    }
+
     async fn flushed(&self) -> Result<()> {
         match &self.engine {
             Engine::Sqlite(sqlite) => match &sqlite.flusher {
@@ -256,6 +267,16 @@ impl Tx {
         if self.store.is_shared() { " FOR SHARE" } else { "" }
     }
 
+    /// The same, to change rows that nobody else is about to change: on PostgreSQL those that somebody is are passed over.
+    pub(super) fn passing_over(&self) -> &'static str {
+        if self.store.is_shared() { " FOR UPDATE SKIP LOCKED" } else { "" }
+    }
+
+    /// Rings the bell of the outbox once this is committed.
+    pub(super) fn ring(&mut self) {
+        self.rings = true;
+    }
+
     /// A statement with `$1`, `$2`, … for its values. Every text stays prepared on its connection.
     pub fn sql(&mut self, sql: &'static str) -> Query<'_> {
         self.query(sql.into_sql_str())
@@ -271,6 +292,15 @@ impl Tx {
     /// Makes the changes visible to all, and returns when they are as durable as the configuration says. An error leaves open
     /// whether the commit happened only if the connection broke or the disk failed; otherwise nothing has changed.
     pub async fn commit(self) -> Result<()> {
+        let bell = self.rings.then(|| Arc::clone(&self.store.bell));
+        self.committed().await?;
+        if let Some(bell) = bell {
+            bell.notify_one();
+        }
+        Ok(())
+    }
+
+    async fn committed(self) -> Result<()> {
         match self.connection {
             Connection::SqliteRead(_) | Connection::PostgresRead(_) => Ok(()),
             // The commit gives the write connection back before the wait: the next ones share the flush.

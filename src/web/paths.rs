@@ -15,6 +15,8 @@ pub enum Place {
     ChangePassword,
     Confirm,
     ResendCode,
+    /// Where the link of a sign-up's e-mail leads.
+    ConfirmUser,
     Logout,
     Error,
     Static,
@@ -34,6 +36,7 @@ impl Place {
             Self::ChangePassword => "/changePassword",
             Self::Confirm => "/confirm",
             Self::ResendCode => "/resendcode",
+            Self::ConfirmUser => "/confirmUser",
             Self::Logout => "/logout",
             Self::Error => "/error",
             Self::Static => "/static",

@@ -13,6 +13,7 @@ use super::{DeletionProtection, PoolSettings, RecoveryName};
 use crate::domain::{
     attribute::{self, SchemaAttribute},
     error::{Error, Result},
+    template,
 };
 
 /// Members by the service's names. They fit the published shape; what that shape lacks, and what is `null`, is gone.
@@ -169,7 +170,8 @@ impl PoolSettings {
                 }
             }
         }
-        self.check_email()
+        self.check_email()?;
+        template::check(self)
     }
 
     /// The key that the service would encrypt the pool with. Here the master key does that, and this one is only kept.
@@ -260,9 +262,6 @@ fn refuse_what_is_not_built(members: &Members) -> Result<()> {
     }
     if members.contains_key("DeviceConfiguration") {
         return not_built("DeviceConfiguration");
-    }
-    if text(&["VerificationMessageTemplate", "DefaultEmailOption"]) == Some("CONFIRM_WITH_LINK") {
-        return not_built("VerificationMessageTemplate.DefaultEmailOption CONFIRM_WITH_LINK");
     }
     if text(&["DcrConfiguration", "EnableStatus"]) == Some("Enabled") {
         return not_built("DcrConfiguration Enabled");

@@ -10,9 +10,9 @@ use async_trait::async_trait;
 use poolhouse::{
     functions::Functions,
     hooks::{
-        CreateAuthChallenge, CustomMessage, DefineAuthChallenge, Event, Hook, Hooks, PostAuthentication,
-        PostConfirmation, PreAuthentication, PreSignUp, PreTokenGeneration, PreTokenGenerationV2, Trigger,
-        UserMigration, VerifyAuthChallengeResponse,
+        CreateAuthChallenge, CustomEmailSender, CustomMessage, CustomSmsSender, DefineAuthChallenge, Event, Hook,
+        Hooks, PostAuthentication, PostConfirmation, PreAuthentication, PreSignUp, PreTokenGeneration,
+        PreTokenGenerationV2, Trigger, UserMigration, VerifyAuthChallengeResponse,
     },
     store::Store,
 };
@@ -131,6 +131,8 @@ pub(super) async fn stages_with(pool: Value, client: Value) -> Vec<Stage> {
         register::<PostAuthentication>(&mut hooks, &recorder);
         register::<UserMigration>(&mut hooks, &recorder);
         register::<CustomMessage>(&mut hooks, &recorder);
+        register::<CustomEmailSender>(&mut hooks, &recorder);
+        register::<CustomSmsSender>(&mut hooks, &recorder);
         register::<DefineAuthChallenge>(&mut hooks, &recorder);
         register::<CreateAuthChallenge>(&mut hooks, &recorder);
         register::<VerifyAuthChallengeResponse>(&mut hooks, &recorder);

@@ -1,5 +1,6 @@
 //! The hosted pages, from outside.
 
+mod confirm_user;
 mod looks;
 mod sign_in;
 mod steps;

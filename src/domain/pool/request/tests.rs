@@ -66,10 +66,6 @@ fn what_is_not_built_is_refused_by_name() {
             json!({"Policies": {"SignInPolicy": {"AllowedFirstAuthFactors": ["PASSWORD", "EMAIL_OTP"]}}}),
             "SignInPolicy.AllowedFirstAuthFactors EMAIL_OTP",
         ),
-        (
-            json!({"VerificationMessageTemplate": {"DefaultEmailOption": "CONFIRM_WITH_LINK"}}),
-            "VerificationMessageTemplate.DefaultEmailOption CONFIRM_WITH_LINK",
-        ),
         (json!({"DcrConfiguration": {"EnableStatus": "Enabled"}}), "DcrConfiguration Enabled"),
         (json!({"AcrConfiguration": {"Level1": {}}}), "AcrConfiguration"),
     ];

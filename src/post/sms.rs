@@ -1,0 +1,128 @@
+//! SMS by webhook: each message is one signed POST of JSON to whatever sends it on.
+//!
+//! The body is `{"id", "to", "message", "pool", "occasion", "sender_id"?}`. With a secret, `X-Poolhouse-Signature` is
+//! `v1=` and the hexadecimal HMAC-SHA256 of `X-Poolhouse-Timestamp`, a full stop and the body: the time is signed along, so that
+//! a receiver can refuse what somebody has kept. Any 2xx means delivered. Redirects are not followed.
+
+use std::time::Duration;
+
+use aws_lc_rs::hmac;
+use bytes::Bytes;
+use http::{Method, Request, StatusCode, Uri, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_rustls::HttpsConnector;
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
+};
+use serde::Serialize;
+
+use super::{PostError, Undelivered};
+use crate::{config::sms::Sms, domain::message::Letter, kit::clock::Time};
+
+pub const TIMESTAMP_HEADER: &str = "x-poolhouse-timestamp";
+pub const SIGNATURE_HEADER: &str = "x-poolhouse-signature";
+
+/// How much of an answer is read, so that its connection can be used again.
+const MOST_ANSWER: usize = 16 * 1024;
+
+pub(super) struct Webhook {
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    address: Uri,
+    key: Option<hmac::Key>,
+    sender_id: Option<String>,
+    timeout: Duration,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    id: &'a str,
+    to: &'a str,
+    message: &'a str,
+    pool: &'a str,
+    occasion: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sender_id: Option<&'a str>,
+}
+
+impl Webhook {
+    pub(super) fn new(section: &Sms) -> Result<Self, PostError> {
+        let mut http = HttpConnector::new();
+        http.enforce_http(false);
+        http.set_nodelay(true);
+        let connector = hyper_rustls::HttpsConnectorBuilder::new()
+            .with_provider_and_webpki_roots(rustls::crypto::aws_lc_rs::default_provider())?
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(http);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(Duration::from_secs(10))
+            .build(connector);
+        Ok(Self {
+            client,
+            address: section.webhook.as_str().parse()?,
+            key: section.secret.as_ref().map(|secret| hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes())),
+            sender_id: section.sender_id.clone(),
+            timeout: section.timeout,
+        })
+    }
+
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    pub(super) async fn send(&self, id: &str, letter: &Letter, pool_id: &str, now: Time) -> Result<(), Undelivered> {
+        let body = Body {
+            id,
+            to: &letter.recipient,
+            message: &letter.body,
+            pool: pool_id,
+            occasion: letter.occasion.name(),
+            sender_id: self.sender_id.as_deref(),
+        };
+        let body = serde_json::to_vec(&body).map_err(|error| Undelivered::Ever(error.to_string()))?;
+        let asked = tokio::time::timeout(self.timeout, self.post(body, now)).await;
+        let status =
+            asked.map_err(|_| Undelivered::Yet(format!("no answer within {} s", self.timeout.as_secs())))??;
+        if status.is_success() {
+            return Ok(());
+        }
+        let told = format!("the webhook answered {status}");
+        Err(if is_final(status) { Undelivered::Ever(told) } else { Undelivered::Yet(told) })
+    }
+
+    async fn post(&self, body: Vec<u8>, now: Time) -> Result<StatusCode, Undelivered> {
+        let mut request = Request::builder()
+            .method(Method::POST)
+            .uri(self.address.clone())
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::USER_AGENT, "Poolhouse");
+        if let Some(key) = &self.key {
+            let timestamp = now.seconds().to_string();
+            let signed = [timestamp.as_bytes(), b".", &body].concat();
+            let signature = format!("v1={}", hex::encode(hmac::sign(key, &signed)));
+            request = request.header(TIMESTAMP_HEADER, timestamp).header(SIGNATURE_HEADER, signature);
+        }
+        let request = request.body(Full::from(body)).map_err(|error| Undelivered::Ever(error.to_string()))?;
+        let answer = self.client.request(request).await.map_err(|error| Undelivered::Yet(error.to_string()))?;
+        let (head, body) = answer.into_parts();
+        // What it says is of no interest, and an answer without an end costs the connection only.
+        let _ = Limited::new(body, MOST_ANSWER).collect().await;
+        Ok(head.status)
+    }
+}
+
+/// The receiver understood and refuses this message. Everything else may be different at another time.
+fn is_final(status: StatusCode) -> bool {
+    status.is_client_error()
+        && !matches!(
+            status,
+            StatusCode::UNAUTHORIZED
+                | StatusCode::FORBIDDEN
+                | StatusCode::NOT_FOUND
+                | StatusCode::REQUEST_TIMEOUT
+                | StatusCode::TOO_EARLY
+                | StatusCode::TOO_MANY_REQUESTS
+        )
+}
