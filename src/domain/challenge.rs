@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     client::{ClientId, Flow},
+    device::DeviceKey,
     pool::PoolId,
     token::Tokens,
     user::{Attributes, Sub, User},
@@ -57,6 +58,16 @@ pub enum Challenge {
         /// What the user has and may read.
         attributes: Attributes,
     },
+    /// The device that the client named is awaited: its public value.
+    DeviceSrp { device_key: DeviceKey },
+    /// And its proof of the secret that it keeps.
+    DevicePasswordVerifier {
+        device_key: DeviceKey,
+        salt: String,
+        srp_b: String,
+        /// Base64; the sealed state of this attempt, and part of what the proof signs.
+        secret_block: String,
+    },
 }
 
 impl Challenge {
@@ -64,6 +75,8 @@ impl Challenge {
         match self {
             Self::PasswordVerifier { .. } => "PASSWORD_VERIFIER",
             Self::NewPasswordRequired { .. } => "NEW_PASSWORD_REQUIRED",
+            Self::DeviceSrp { .. } => "DEVICE_SRP_AUTH",
+            Self::DevicePasswordVerifier { .. } => "DEVICE_PASSWORD_VERIFIER",
         }
     }
 }
@@ -143,6 +156,7 @@ pub fn salt_of(user: &User) -> Vec<u8> {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Awaits {
     NewPassword,
+    DeviceSrp,
 }
 
 /// How far somebody has come. It goes from session to session, and decides what is asked next.
@@ -162,6 +176,9 @@ pub struct Progress {
     /// A second factor was proven.
     #[serde(default)]
     pub second: bool,
+    /// The device of that key has proven itself.
+    #[serde(default)]
+    pub device: bool,
     /// What the sign-in is recorded as, where it is; its tokens name it too.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub event_id: Option<String>,
@@ -169,7 +186,7 @@ pub struct Progress {
 
 impl Progress {
     pub fn new(flow: Flow, device_key: Option<String>) -> Self {
-        Self { flow, device_key, first: None, new_password: false, second: false, event_id: None }
+        Self { flow, device_key, first: None, new_password: false, second: false, device: false, event_id: None }
     }
 
     #[must_use]
@@ -198,4 +215,11 @@ pub struct SrpAttempt {
     /// The server's secret exponent, base64.
     pub srp_b: String,
     pub expires_at: Time,
+}
+
+/// What the secret block of a device holds. A block of a password is none of a device, and the other way round.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DeviceAttempt {
+    pub device_key: DeviceKey,
+    pub attempt: SrpAttempt,
 }

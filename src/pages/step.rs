@@ -25,7 +25,9 @@ fn ask(visit: &Visit, prompt: Prompt) -> Response {
         Challenge::NewPasswordRequired { required, .. } => {
             new_password::show(visit, &username, &session, &required, None)
         }
-        other @ Challenge::PasswordVerifier { .. } => {
+        other @ (Challenge::PasswordVerifier { .. }
+        | Challenge::DeviceSrp { .. }
+        | Challenge::DevicePasswordVerifier { .. }) => {
             error::broken(&visit.cx, &Error::Internal(format!("{} has no page", other.name())))
         }
     }

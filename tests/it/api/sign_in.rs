@@ -289,7 +289,8 @@ async fn a_session_is_good_for_its_user_client_and_pool_once_and_not_for_long() 
         absent.as_object_mut().unwrap().remove("Session");
         assert_eq!(respond(absent).await, INVALID_SESSION);
         for challenge in ["SMS_MFA", "SOFTWARE_TOKEN_MFA", "MFA_SETUP", "DEVICE_SRP_AUTH", "CUSTOM_CHALLENGE"] {
-            let skipping = with(&call(&site.client, "ann", &sealed), json!({"ChallengeName": challenge}));
+            let mut skipping = with(&call(&site.client, "ann", &sealed), json!({"ChallengeName": challenge}));
+            skipping["ChallengeResponses"]["SRP_A"] = json!("2");
             assert_eq!(respond(skipping).await, INVALID_SESSION, "{challenge}");
         }
         assert_eq!(site.status("ann").await, "FORCE_CHANGE_PASSWORD");

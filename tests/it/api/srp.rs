@@ -18,7 +18,7 @@ EA956AE515D2261898FA051015728E5A8AAAC42DAD33170D04507A33A85521ABDF1CBA64ECFB8504
 ABF5AE8CDB0933D71E8C94E04A25619DCEE3D2261AD2EE6BF12FFA06D98A0864D87602733EC86A64521F2B18177B200CBBE117577A615D6C770988C0\
 BAD946E208E24FA074E5AB3143DB5BFCE0FD108E4B82D120A93AD2CAFFFFFFFFFFFFFFFF";
 /// The frozen clock's time.
-const NOW: &str = "Fri Jan 15 08:00:00 UTC 2027";
+pub(super) const NOW: &str = "Fri Jan 15 08:00:00 UTC 2027";
 
 fn number(hex: &str) -> BigUint {
     BigUint::parse_bytes(hex.as_bytes(), 16).unwrap()
@@ -38,23 +38,29 @@ fn mac(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
     hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), &parts.concat()).as_ref().to_vec()
 }
 
-struct Prover {
+pub(super) struct Prover {
     a: BigUint,
 }
 
 impl Prover {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { a: BigUint::from_bytes_be(&hash(&[b"a number that only the client knows"])) }
     }
 
-    fn public(&self) -> String {
+    pub(super) fn public(&self) -> String {
         BigUint::from(2_u8).modpow(&self.a, &number(N)).to_str_radix(16)
     }
 
     fn signature(&self, pool: &str, password: &str, challenge: &Value, time: &str) -> String {
+        let user = challenge["USER_ID_FOR_SRP"].as_str().unwrap();
+        self.signature_as((pool.split_once('_').unwrap().1, user), password, challenge, time)
+    }
+
+    /// The proof of whoever the arithmetic knows by these names of pool and user.
+    pub(super) fn signature_as(&self, names: (&str, &str), password: &str, challenge: &Value, time: &str) -> String {
         let text = |name: &str| challenge[name].as_str().unwrap();
         let (n, g) = (number(N), BigUint::from(2_u8));
-        let (pool_name, user) = (pool.split_once('_').unwrap().1, text("USER_ID_FOR_SRP"));
+        let (pool_name, user) = names;
         let k = BigUint::from_bytes_be(&hash(&[&pad(&n), &pad(&g)]));
         let b = number(text("SRP_B"));
         let u = BigUint::from_bytes_be(&hash(&[&pad(&number(&self.public())), &pad(&b)]));
@@ -67,6 +73,15 @@ impl Prover {
         let block = BASE64_STANDARD.decode(text("SECRET_BLOCK")).unwrap();
         BASE64_STANDARD.encode(mac(key, &[pool_name.as_bytes(), user.as_bytes(), &block, time.as_bytes()]))
     }
+}
+
+/// Salt and verifier of a secret, in base64, as a client makes them for a device.
+pub(super) fn verifier(names: (&str, &str), password: &str) -> (String, String) {
+    let salt = BigUint::from_bytes_be(&hash(&[b"salt", password.as_bytes()])[..16]);
+    let identity = hash(&[format!("{}{}:{password}", names.0, names.1).as_bytes()]);
+    let x = BigUint::from_bytes_be(&hash(&[&pad(&salt), &identity]));
+    let v = BigUint::from(2_u8).modpow(&x, &number(N));
+    (BASE64_STANDARD.encode(pad(&salt)), BASE64_STANDARD.encode(pad(&v)))
 }
 
 fn begin(site: &Site, name: &str, srp_a: &str) -> Value {
