@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     client::{ClientId, Flow},
     custom_challenge,
+    device::DeviceKey,
     pool::PoolId,
     token::Tokens,
     user::{Attributes, Sub, User},
@@ -62,6 +63,16 @@ pub enum Challenge {
     },
     /// A question of the pool's own, as it is shown.
     Custom(BTreeMap<String, String>),
+    /// The device that the client named is awaited: its public value.
+    DeviceSrp { device_key: DeviceKey },
+    /// And its proof of the secret that it keeps.
+    DevicePasswordVerifier {
+        device_key: DeviceKey,
+        salt: String,
+        srp_b: String,
+        /// Base64; the sealed state of this attempt, and part of what the proof signs.
+        secret_block: String,
+    },
 }
 
 impl Challenge {
@@ -70,6 +81,8 @@ impl Challenge {
             Self::PasswordVerifier { .. } => "PASSWORD_VERIFIER",
             Self::NewPasswordRequired { .. } => "NEW_PASSWORD_REQUIRED",
             Self::Custom(_) => custom_challenge::CUSTOM,
+            Self::DeviceSrp { .. } => "DEVICE_SRP_AUTH",
+            Self::DevicePasswordVerifier { .. } => "DEVICE_PASSWORD_VERIFIER",
         }
     }
 }
@@ -153,6 +166,7 @@ pub enum Awaits {
     PasswordVerifier(String),
     /// The answer to a question of the pool's own.
     Custom,
+    DeviceSrp,
 }
 
 /// How far somebody has come. It goes from session to session, and decides what is asked next.
@@ -172,6 +186,9 @@ pub struct Progress {
     /// A second factor was proven.
     #[serde(default)]
     pub second: bool,
+    /// The device of that key has proven itself.
+    #[serde(default)]
+    pub device: bool,
     /// What the sign-in is recorded as, where it is; its tokens name it too.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub event_id: Option<String>,
@@ -182,7 +199,16 @@ pub struct Progress {
 
 impl Progress {
     pub fn new(flow: Flow, device_key: Option<String>) -> Self {
-        Self { flow, device_key, first: None, new_password: false, second: false, event_id: None, custom: None }
+        Self {
+            flow,
+            device_key,
+            first: None,
+            new_password: false,
+            second: false,
+            device: false,
+            event_id: None,
+            custom: None,
+        }
     }
 
     #[must_use]
@@ -216,4 +242,11 @@ pub struct SrpAttempt {
     /// The server's secret exponent, base64.
     pub srp_b: String,
     pub expires_at: Time,
+}
+
+/// What the secret block of a device holds. A block of a password is none of a device, and the other way round.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DeviceAttempt {
+    pub device_key: DeviceKey,
+    pub attempt: SrpAttempt,
 }

@@ -164,6 +164,10 @@ pub struct ClientSettings {
     pub auth_session_validity: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refresh_token_rotation: Option<RefreshTokenRotation>,
+    /// Minutes for which a sign-in on the hosted pages lets this client in. Not a member of the calls above; it has operations
+    /// of its own.
+    #[serde(rename = "SSOMinutes", skip_serializing_if = "Option::is_none")]
+    pub sso_minutes: Option<u32>,
     /// Every other member of the service's model, kept and returned as it came.
     #[serde(flatten)]
     pub kept: BTreeMap<String, Value>,

@@ -3,7 +3,13 @@
 //! It is the single row that a sign-in writes. Refresh, revocation, global sign-out and the operations that take an access
 //! token all look at it.
 
-use super::{client::ClientId, pool::PoolId, user::Sub};
+use super::{
+    client::{Client, ClientId},
+    device::DeviceKey,
+    origin::Origin,
+    pool::PoolId,
+    user::Sub,
+};
 use crate::kit::clock::Time;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +32,32 @@ pub struct Grant {
     pub source: GrantSource,
     /// The `event_id` of its first tokens.
     pub event_id: String,
+    /// The device that it was given to, in pools that track devices. Confirmed or not.
+    pub device_key: Option<DeviceKey>,
+    /// The sign-in on the hosted pages that it came through, in pools that track sessions.
+    pub sso_id: Option<String>,
+    pub seen: Seen,
+}
+
+/// When and where a grant was made and used last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    pub created_at: Time,
+    /// When it was made or refreshed last.
+    pub active_at: Time,
+    pub last_ip: Option<String>,
+    pub device_type: Option<String>,
+}
+
+impl Seen {
+    pub fn now(now: Time, origin: &Origin, client: &Client) -> Self {
+        Self {
+            created_at: now,
+            active_at: now,
+            last_ip: origin.user_address(Some(client)).map(|address| address.to_string()),
+            device_type: origin.device_name(),
+        }
+    }
 }
 
 /// How the user signed in, which decides some claims and the trigger's source.

@@ -11,7 +11,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{attribute::SchemaAttribute, password::PasswordPolicy, user::Attributes};
+use super::{
+    attribute::SchemaAttribute, device::DeviceConfiguration, password::PasswordPolicy, session::PoolSessions,
+    user::Attributes,
+};
 use crate::kit::clock::Time;
 
 pub use request::{Members, check_tags, named_attributes, not_built, read};
@@ -103,6 +106,11 @@ pub struct PoolSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account_recovery_setting: Option<AccountRecovery>,
     pub user_attribute_update_settings: UserAttributeUpdateSettings,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device_configuration: Option<DeviceConfiguration>,
+    /// Not a member of the calls above; it has operations of its own.
+    #[serde(rename = "SessionConfiguration", skip_serializing_if = "Option::is_none")]
+    pub sessions: Option<PoolSessions>,
     pub user_pool_tags: BTreeMap<String, String>,
     /// Every other member of the service's model, kept and returned as it came.
     #[serde(flatten)]

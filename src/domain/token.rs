@@ -75,6 +75,7 @@ pub struct AccessClaims {
     pub username: Option<String>,
     pub scopes: Vec<String>,
     pub origin_jti: Option<String>,
+    pub device_key: Option<String>,
     pub issued_at: Time,
     pub expires_at: Time,
 }
@@ -94,6 +95,7 @@ impl AccessClaims {
             username: text("username"),
             scopes: text("scope").unwrap_or_default().split_whitespace().map(str::to_owned).collect(),
             origin_jti: text("origin_jti"),
+            device_key: text("device_key"),
             issued_at: seconds("iat").ok_or_else(invalid)?,
             expires_at: seconds("exp").ok_or_else(invalid)?,
         })

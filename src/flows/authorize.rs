@@ -10,12 +10,16 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 
-use super::{Cx, directory, issue, issue::Issue};
+use super::{
+    Cx, directory, issue,
+    issue::{Bound, Issue},
+};
 use crate::{
     domain::{
         Client, Error, Pool, Result, Sub, User,
-        grant::GrantSource,
+        grant::{GrantSource, Seen},
         resource_server::{self, ADMIN_SCOPE},
+        session::SsoSession,
         token::Tokens,
         user::Status,
     },
@@ -26,7 +30,7 @@ use crate::{
 };
 
 const CODE_LIFETIME: Duration = Duration::from_secs(300);
-/// How long a sign-in on the hosted pages lets a client in without a password. Not sliding.
+/// How long a browser's session is kept at least.
 pub const SESSION_LIFETIME: Duration = Duration::from_secs(3_600);
 
 /// An address that a client has registered. Nothing else is ever redirected to.
@@ -81,6 +85,18 @@ pub struct Request {
 pub struct SignedIn {
     pub sub: Sub,
     pub auth_time: Time,
+    /// The session that the user can see and end.
+    #[serde(default)]
+    pub sso_id: Option<String>,
+    /// When no client is satisfied with this sign-in any more.
+    #[serde(default)]
+    kept_until: Option<Time>,
+}
+
+impl SignedIn {
+    pub fn kept_until(&self) -> Time {
+        self.kept_until.unwrap_or_else(|| self.auth_time.plus(SESSION_LIFETIME))
+    }
 }
 
 /// What a client is given.
@@ -115,13 +131,55 @@ pub async fn scopes(cx: &Cx, client: &Client, asked: Option<&str>) -> Result<Vec
     }
 }
 
-/// Whether a sign-in of earlier still lets its user in: not for longer than an hour, and not after the account was disabled,
-/// deleted or has to set its password anew.
-pub async fn still_signed_in(cx: &Cx, pool: &Pool, signed_in: &SignedIn) -> Result<bool> {
-    if cx.now() >= signed_in.auth_time.plus(SESSION_LIFETIME) {
+/// Somebody has just proven who they are on the hosted pages: the sign-in that the browser remembers.
+pub async fn enter(cx: &Cx, request: &Request, user: &User) -> Result<SignedIn> {
+    let pool = &request.pool;
+    let seen = Seen::now(cx.now(), &cx.origin, &request.client);
+    let session = SsoSession {
+        id: cx.random().uuid(),
+        pool_id: pool.id.clone(),
+        sub: user.sub.clone(),
+        client_id: request.client.id.clone(),
+        created_at: seen.created_at,
+        active_at: seen.active_at,
+        expires_at: seen.created_at.plus(pool.sso_lifetime()),
+        last_ip: seen.last_ip,
+        device_type: seen.device_type,
+    };
+    let mut tx = cx.begin().await?;
+    store::users::by_sub_for_update(&mut tx, &pool.id, &user.sub).await?.ok_or(Error::WrongCredentials)?;
+    store::sso_sessions::insert(&mut tx, &session).await?;
+    tx.commit().await?;
+    Ok(SignedIn {
+        sub: session.sub,
+        auth_time: session.created_at,
+        sso_id: Some(session.id),
+        kept_until: Some(session.expires_at),
+    })
+}
+
+/// The browser knows a sign-in no more: it has signed out, or in as somebody else.
+pub async fn leave(cx: &Cx, signed_in: &SignedIn) -> Result<()> {
+    let Some(id) = &signed_in.sso_id else { return Ok(()) };
+    let mut tx = cx.single().await?;
+    store::sso_sessions::end(&mut tx, id).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Whether a sign-in of earlier still lets its user in: not for longer than the client allows, not after the session was
+/// ended, and not after the account was disabled, deleted or has to set its password anew. It does not slide.
+pub async fn still_signed_in(cx: &Cx, request: &Request, signed_in: &SignedIn) -> Result<bool> {
+    let (pool, now) = (&request.pool, cx.now());
+    if now >= signed_in.auth_time.plus(request.client.sso_lifetime(pool)) || now >= signed_in.kept_until() {
         return Ok(false);
     }
-    let user = store::users::by_sub(&mut cx.read().await?, &pool.id, &signed_in.sub).await?;
+    let mut tx = cx.read().await?;
+    if let Some(id) = &signed_in.sso_id
+        && !store::sso_sessions::lives(&mut tx, id, now).await?
+    {
+        return Ok(false);
+    }
+    let user = store::users::by_sub(&mut tx, &pool.id, &signed_in.sub).await?;
     Ok(user.is_some_and(|user| user.enabled && may_stay(&user)))
 }
 
@@ -132,6 +190,11 @@ fn may_stay(user: &User) -> bool {
 
 /// Gives the client what it asked for.
 pub async fn answer(cx: &Cx, request: &Request, signed_in: &SignedIn) -> Result<Given> {
+    if let Some(id) = signed_in.sso_id.as_ref().filter(|_| request.pool.tracks_sessions()) {
+        let mut tx = cx.single().await?;
+        store::sso_sessions::touch(&mut tx, id, &Seen::now(cx.now(), &cx.origin, &request.client)).await?;
+        tx.commit().await?;
+    }
     if request.response_type == ResponseType::Token {
         let issuance = Issuance {
             pool: Arc::clone(&request.pool),
@@ -147,6 +210,7 @@ pub async fn answer(cx: &Cx, request: &Request, signed_in: &SignedIn) -> Result<
         pool_id: request.pool.id.clone(),
         sub: signed_in.sub.clone(),
         auth_time: signed_in.auth_time,
+        sso_id: signed_in.sso_id.clone(),
         redirect_uri: request.redirect_uri.as_str().to_owned(),
         scopes: request.scopes.clone(),
         nonce: request.nonce.clone(),
@@ -179,7 +243,7 @@ pub async fn redeem(cx: &Cx, given: Redemption<'_>) -> Result<Tokens> {
     {
         return Err(Error::CodeMismatch);
     }
-    let signed_in = SignedIn { sub: detail.sub, auth_time: detail.auth_time };
+    let signed_in = SignedIn { sub: detail.sub, auth_time: detail.auth_time, sso_id: detail.sso_id, kept_until: None };
     Issuance {
         pool: given.pool,
         client: given.client,
@@ -197,6 +261,8 @@ struct Detail {
     pool_id: String,
     sub: String,
     auth_time: Time,
+    #[serde(default)]
+    sso_id: Option<String>,
     redirect_uri: String,
     scopes: Vec<String>,
     nonce: Option<String>,
@@ -232,6 +298,7 @@ impl Issuance<'_> {
             event_id: None,
             nonce: self.nonce,
             client_metadata: None,
+            bound: Bound { device_key: None, sso_id: self.signed_in.sso_id.clone() },
         };
         issue::start(cx, issue, self.signed_in.auth_time).await
     }

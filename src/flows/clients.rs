@@ -113,13 +113,22 @@ pub async fn update(cx: &Cx, pool_id: &str, client_id: &str, members: Members) -
     let name = take_text(&mut members, "ClientName");
     let settings = ClientSettings::requested(members)?;
     change(cx, pool_id, client_id, |client| {
-        client.settings = settings;
+        client.settings = settings.replacing(&client.settings);
         if let Some(name) = name {
             client.name = name;
         }
         Ok(())
     })
     .await
+}
+
+/// Sets for how long the client is satisfied with a sign-in of earlier on the hosted pages.
+pub(super) async fn set_sso_minutes(cx: &Cx, pool_id: &str, client_id: &str, minutes: u32) -> Result<()> {
+    let set = |client: &mut Client| {
+        client.settings.sso_minutes = Some(minutes);
+        Ok(())
+    };
+    change(cx, pool_id, client_id, set).await.map(|_| ())
 }
 
 /// Changes the client while nobody else does, and holds changed settings against the pool.
@@ -241,7 +250,7 @@ pub async fn apply(cx: &Cx, pool_id: &str, desired: DesiredClient) -> Result<App
     if current.pool_id != pool_id {
         return invalid(&format!("User pool client {id} belongs to user pool {}.", current.pool_id));
     }
-    let settings = ClientSettings::requested(members)?;
+    let settings = ClientSettings::requested(members)?.replacing(&current.settings);
     let has_secret = match &given.secret {
         Some(wanted) => current.secrets.iter().any(|secret| secret.value == *wanted),
         None => !given.generates || !current.is_public(),
@@ -251,7 +260,7 @@ pub async fn apply(cx: &Cx, pool_id: &str, desired: DesiredClient) -> Result<App
     }
     change(cx, pool_id, &id, |client| {
         client.name = name;
-        client.settings = settings;
+        client.settings = settings.replacing(&client.settings);
         if !has_secret {
             client.secrets.clear();
             push_secret(cx, client, given.secret.unwrap_or_else(|| ids::client_secret(cx.random()).into()));

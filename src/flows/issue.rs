@@ -15,12 +15,13 @@ use super::{Cx, key_ring};
 use crate::{
     domain::{
         Client, Error, Grant, Pool, Result, User,
-        grant::GrantSource,
+        device::DeviceKey,
+        grant::{GrantSource, Seen},
         identity,
-        token::{self, Tokens},
+        token::{self, NewDevice, Tokens},
     },
     hooks::{ClientMetadata, TokenSource},
-    kit::clock::Time,
+    kit::{clock::Time, ids},
     store,
 };
 
@@ -38,6 +39,16 @@ pub struct Issue {
     pub nonce: Option<String>,
     /// Of the calls whose metadata the service lets PreTokenGeneration see.
     pub client_metadata: Option<ClientMetadata>,
+    pub bound: Bound,
+}
+
+/// What a grant holds on to from its sign-in.
+#[derive(Clone, Debug, Default)]
+pub struct Bound {
+    /// The device that has proven itself.
+    pub device_key: Option<DeviceKey>,
+    /// The sign-in on the hosted pages.
+    pub sso_id: Option<String>,
 }
 
 /// What a refresh token holds.
@@ -52,6 +63,8 @@ pub struct RefreshClaims {
 /// The end of a sign-in: a new grant and its first tokens.
 pub async fn start(cx: &Cx, issue: Issue, auth_time: Time) -> Result<Tokens> {
     let changes = Changes::ask(cx, &issue).await?;
+    let new_device = new_device(cx, &issue);
+    let now = cx.now();
     let grant = Grant {
         id: cx.random().uuid(),
         pool_id: issue.pool.id.clone(),
@@ -65,8 +78,16 @@ pub async fn start(cx: &Cx, issue: Issue, auth_time: Time) -> Result<Tokens> {
         revoked_at: None,
         source: issue.source,
         event_id: issue.event_id.clone().unwrap_or_else(|| cx.random().uuid()),
+        device_key: new_device.as_ref().map(|device| device.key.clone()).or_else(|| issue.bound.device_key.clone()),
+        sso_id: issue.bound.sso_id.clone(),
+        seen: Seen::now(now, &cx.origin, &issue.client),
     };
-    let mut tx = cx.single().await?;
+    let most = issue.pool.most_sessions();
+    let mut tx = if most.is_some() { cx.begin().await? } else { cx.single().await? };
+    if most.is_some() {
+        // Held, so that sign-ins at the same time see each other's sessions.
+        store::users::by_sub_for_update(&mut tx, &grant.pool_id, &grant.sub).await?;
+    }
     // The statement writes nothing for a user who was disabled, deleted or given another password while the trigger ran.
     if !store::grants::insert(&mut tx, &grant, &issue.user).await? {
         return Err(match store::users::by_sub(&mut tx, &grant.pool_id, &grant.sub).await? {
@@ -75,9 +96,23 @@ pub async fn start(cx: &Cx, issue: Issue, auth_time: Time) -> Result<Tokens> {
             Some(_) => Error::WrongCredentials,
         });
     }
+    if let Some(most) = most {
+        store::grants::evict(&mut tx, &grant, most, now).await?;
+    }
     tx.commit().await?;
     let refresh_token = refresh_token(cx, &grant)?;
-    sign(cx, &issue, &grant, &changes, Some(refresh_token)).await
+    let tokens = sign(cx, &issue, &grant, &changes, Some(refresh_token)).await?;
+    Ok(Tokens { new_device, ..tokens })
+}
+
+/// A key for the device that somebody came from, where the pool tracks devices and this one has not proven to be a known one.
+fn new_device(cx: &Cx, issue: &Issue) -> Option<NewDevice> {
+    let is_wanted =
+        issue.pool.device_tracking().is_some() && issue.source == GrantSource::Api && issue.bound.device_key.is_none();
+    is_wanted.then(|| NewDevice {
+        key: ids::device_key(cx.random(), ids::region_of(&issue.pool.id)),
+        group_key: issue.pool.device_group_key(),
+    })
 }
 
 /// New tokens of an old grant, with a new refresh token where `rotated`. What the groups and the trigger say was asked before
@@ -148,7 +183,8 @@ async fn sign(
     Ok(Tokens { access_token, id_token, refresh_token, expires_in, new_device: None })
 }
 
-/// The claims that both tokens of a grant share. Clients that cannot revoke get tokens that name no grant.
+/// The claims that both tokens of a grant share. Clients that cannot revoke get tokens that name no grant, save where every
+/// session can be ended.
 fn shared_claims(cx: &Cx, issue: &Issue, grant: &Grant, now: Time) -> Map<String, Value> {
     let mut claims = Map::new();
     claims.insert("sub".into(), json!(issue.user.sub));
@@ -156,7 +192,7 @@ fn shared_claims(cx: &Cx, issue: &Issue, grant: &Grant, now: Time) -> Map<String
     claims.insert("event_id".into(), json!(grant.event_id));
     claims.insert("auth_time".into(), json!(grant.auth_time.seconds()));
     claims.insert("iat".into(), json!(now.seconds()));
-    if issue.client.can_revoke() {
+    if issue.client.can_revoke() || issue.pool.tracks_sessions() {
         claims.insert("origin_jti".into(), json!(grant.id));
         claims.insert("jti".into(), json!(cx.random().uuid()));
     }
@@ -172,6 +208,9 @@ fn access_claims(cx: &Cx, issue: &Issue, grant: &Grant, changes: &Changes, now: 
     claims.insert("exp".into(), json!(now.plus(issue.client.access_token_lifetime()).seconds()));
     if !changes.groups.names.is_empty() {
         claims.insert("cognito:groups".into(), json!(changes.groups.names));
+    }
+    if let Some(key) = &grant.device_key {
+        claims.insert("device_key".into(), json!(key));
     }
     if grant.source == GrantSource::OAuth || changes.is_versioned {
         claims.insert("version".into(), json!(2));

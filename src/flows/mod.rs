@@ -13,6 +13,7 @@ pub mod client_proof;
 pub mod clients;
 pub mod codes;
 pub mod cursor;
+pub mod devices;
 pub mod directory;
 pub mod domains;
 pub mod groups;
@@ -42,6 +43,7 @@ pub mod site;
 pub mod terms;
 pub mod triggers;
 pub mod ui_customizations;
+pub mod user_sessions;
 pub mod users;
 pub mod users_import;
 

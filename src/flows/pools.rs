@@ -17,6 +17,7 @@ use crate::{
         attribute::{self, SchemaAttribute},
         error::PoolFault,
         pool::{DeletionProtection, Members, PoolSettings, check_tags, not_built},
+        session::PoolSessions,
     },
     kit::ids,
     model::MODEL,
@@ -174,6 +175,15 @@ pub async fn list(cx: &Cx, limit: usize, cursor: Option<&str>) -> Result<Page<Po
 /// Of every pool.
 pub async fn all_ids(cx: &Cx) -> Result<Vec<PoolId>> {
     Ok(store::pools::ids(&mut cx.read().await?).await?)
+}
+
+/// Sets what the pool does about sessions.
+pub(super) async fn set_sessions(cx: &Cx, pool_id: &str, sessions: PoolSessions) -> Result<()> {
+    let set = |pool: &mut Pool| {
+        pool.settings.sessions = Some(sessions);
+        Ok(())
+    };
+    change(cx, pool_id, set).await.map(|_| ())
 }
 
 /// Adds attributes to the schema. Nothing takes them away again.

@@ -5,10 +5,12 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::{
     Cx, client_proof, issue,
-    issue::{Changes, Issue, RefreshClaims},
+    issue::{Bound, Changes, Issue, RefreshClaims},
 };
 use crate::{
-    domain::{Client, Error, Grant, Pool, Result, User, error::RefreshTokenFault, token::Tokens, user::Status},
+    domain::{
+        Client, Error, Grant, Pool, Result, User, error::RefreshTokenFault, grant::Seen, token::Tokens, user::Status,
+    },
     hooks::TokenSource,
     kit::clock::Time,
     store,
@@ -20,6 +22,8 @@ pub struct Refresh<'a> {
     pub client: Arc<Client>,
     pub token: &'a str,
     pub proof: Proof<'a>,
+    /// Of the device that the token was given to; it must be right where that device is remembered.
+    pub device_key: Option<&'a str>,
     pub metadata: Option<BTreeMap<String, String>>,
 }
 
@@ -42,7 +46,9 @@ pub async fn refresh(cx: &Cx, refresh: Refresh<'_>) -> Result<Tokens> {
     if let Proof::SecretHash(hash) = refresh.proof {
         client_proof::check_secret_hash_at_refresh(&refresh.client, &user.username, hash)?;
     }
+    check_device(cx, &refresh, &grant, &user).await?;
     check_generation(&refresh.client, &grant, &claims, cx.now())?;
+    let tracks = refresh.pool.tracks_sessions();
     let issue = Issue {
         scopes: grant.scopes.clone(),
         source: grant.source,
@@ -53,10 +59,31 @@ pub async fn refresh(cx: &Cx, refresh: Refresh<'_>) -> Result<Tokens> {
         event_id: None,
         nonce: None,
         client_metadata: refresh.metadata,
+        bound: Bound::default(),
     };
     let changes = Changes::ask(cx, &issue).await?;
     let (grant, rotated) = rotate(cx, &refresh.client, grant, &claims).await?;
+    if tracks {
+        let mut tx = cx.single().await?;
+        store::grants::touch(&mut tx, &grant.id, &Seen::now(cx.now(), &cx.origin, &refresh.client)).await?;
+        tx.commit().await?;
+    }
     issue::renew(cx, issue, &changes, &grant, rotated).await
+}
+
+/// A token that was given to a device works from there only, once the device is remembered. Whoever names a device must name the
+/// right one in any case, and one that has not been forgotten.
+async fn check_device(cx: &Cx, refresh: &Refresh<'_>, grant: &Grant, user: &User) -> Result<()> {
+    let Some(own) = grant.device_key.as_deref().filter(|_| refresh.pool.device_tracking().is_some()) else {
+        return Ok(());
+    };
+    let device = store::devices::find(&mut cx.read().await?, user, own).await?;
+    match (refresh.device_key, device) {
+        (Some(given), _) if given != own => Err(Error::RefreshToken(RefreshTokenFault::Invalid)),
+        (Some(_), None) => Err(Error::NoSuchDevice),
+        (None, Some(device)) if device.is_remembered => Err(Error::RefreshToken(RefreshTokenFault::Invalid)),
+        _ => Ok(()),
+    }
 }
 
 /// Refuses a token that another one has replaced, before anybody is asked anything.
@@ -152,6 +179,14 @@ mod tests {
             revoked_at: None,
             source: GrantSource::Api,
             event_id: "e".into(),
+            device_key: None,
+            sso_id: None,
+            seen: Seen {
+                created_at: Time::from_seconds(0),
+                active_at: Time::from_seconds(0),
+                last_ip: None,
+                device_type: None,
+            },
         };
         let claims = |generation| RefreshClaims { grant_id: "g".into(), generation };
         let is_within = |generation, grace, now| {

@@ -6,6 +6,7 @@
 //! <https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-authentication-flow.html>
 
 mod custom;
+mod device;
 mod new_password;
 mod password;
 mod session;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 
 use super::{
     Cx, client_proof, issue,
-    issue::Issue,
+    issue::{Bound, Issue},
     migrate::{self, Stranger},
 };
 use crate::{
@@ -108,6 +109,14 @@ pub enum Answer {
         signature: String,
         timestamp: String,
     },
+    DeviceSrp {
+        srp_a: String,
+    },
+    DevicePasswordVerifier {
+        secret_block: String,
+        signature: String,
+        timestamp: String,
+    },
     NewPassword {
         password: Secret,
         /// Attributes by their plain names.
@@ -165,13 +174,18 @@ async fn finish(cx: &Cx, door: &Door, outcome: Outcome) -> Result<Step> {
         event_id: progress.event_id,
         nonce: None,
         client_metadata: door.metadata.clone(),
+        bound: Bound { device_key: progress.device_key.filter(|_| progress.device), sso_id: None },
     };
     Ok(Step::Tokens(Box::new(issue::start(cx, issue, cx.now()).await?)))
 }
 
 /// Under which name the tokens' trigger is told of this sign-in.
 fn trigger_of(progress: &Progress) -> TokenSource {
-    if progress.new_password { TokenSource::NewPasswordChallenge } else { TokenSource::Authentication }
+    match progress {
+        Progress { device: true, .. } => TokenSource::AuthenticateDevice,
+        Progress { new_password: true, .. } => TokenSource::NewPasswordChallenge,
+        _ => TokenSource::Authentication,
+    }
 }
 
 /// The first step, up to knowing who it is.
@@ -221,6 +235,10 @@ async fn take_next(cx: &Cx, door: &Door, reply: Reply) -> Result<Outcome> {
             let proof = srp::Proof { username, session, secret_block, signature, timestamp };
             return srp::answer(cx, door, proof, device_key).await;
         }
+        Answer::DevicePasswordVerifier { secret_block, signature, timestamp } => {
+            let proof = srp::Proof { username, session, secret_block, signature, timestamp };
+            return device::answer(cx, door, proof, device_key).await;
+        }
         _ => session::open(cx, door, session.as_deref(), &username).await?,
     };
     match (answer, &opened.session.awaits) {
@@ -228,6 +246,9 @@ async fn take_next(cx: &Cx, door: &Door, reply: Reply) -> Result<Outcome> {
             new_password::answer(cx, door, opened, (password, attributes)).await
         }
         (Answer::Custom(answer), Awaits::Custom) => custom::answer(cx, door, opened, answer).await,
+        (Answer::DeviceSrp { srp_a }, Awaits::DeviceSrp) => {
+            device::challenge(cx, door, opened, srp_a, device_key).await
+        }
         _ => Err(session::invalid()),
     }
 }
@@ -247,8 +268,11 @@ async fn proceed(cx: &Cx, door: &Door, progress: Progress, user: User) -> Result
     if user.status == Status::ForceChangePassword {
         return new_password::begin(cx, door, &progress, &user);
     }
+    let device = device::named(cx, door, &progress, &user).await?;
     // The second factor is asked for here, unless something stronger than a password was proven.
-    // A device that the client named proves itself here.
+    if let Some(device) = device.filter(|_| !progress.device) {
+        return device::begin(cx, door, &progress, &user, &device);
+    }
     arrive(cx, door, progress, user).await
 }
 

@@ -87,6 +87,11 @@ pub fn verifier(pool_name: &str, user_id: &str, password: &Secret, salt: [u8; 16
     Verifier { salt, v: bytes(&GENERATOR.pow(&x)) }
 }
 
+/// Whether somebody else's verifier is one: a number modulo N and not zero, big-endian.
+pub fn is_verifier(v: &[u8]) -> bool {
+    element(v).is_ok()
+}
+
 /// The server's public value B = k·v + g^b, in hexadecimal. `b` is 256 random bits, new for each attempt and kept sealed until
 /// the proof comes.
 pub fn challenge(v: &[u8], b: &[u8; 32]) -> Result<String, SrpError> {

@@ -17,6 +17,38 @@ pub fn client_secret(random: &Random) -> String {
     random.base32hex(51)
 }
 
+/// `<region>_` and a UUID.
+pub fn device_key(random: &Random, region: &str) -> String {
+    format!("{region}_{}", random.uuid())
+}
+
+const BASE36: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
+/// Enough digits of base 36 for 128 bits.
+const BASE36_DIGITS: usize = 25;
+
+/// A UUID in 25 digits of base 36. They sort as UUIDs do.
+pub fn base36(uuid: &str) -> Option<String> {
+    let mut rest = uuid::Uuid::parse_str(uuid).ok()?.as_u128();
+    let mut digits = [b'0'; BASE36_DIGITS];
+    for digit in digits.iter_mut().rev() {
+        *digit = BASE36[(rest % 36) as usize];
+        rest /= 36;
+    }
+    Some(digits.iter().copied().map(char::from).collect())
+}
+
+/// The UUID that [`base36`] wrote so.
+pub fn from_base36(text: &str) -> Option<String> {
+    if text.len() != BASE36_DIGITS {
+        return None;
+    }
+    let number = text.bytes().try_fold(0_u128, |number, digit| {
+        let value = BASE36.iter().position(|own| *own == digit)?;
+        number.checked_mul(36)?.checked_add(value as u128)
+    })?;
+    Some(uuid::Uuid::from_u128(number).to_string())
+}
+
 /// The region of a pool id, that is what stands before the underscore.
 pub fn region_of(pool_id: &str) -> &str {
     pool_id.split_once('_').map_or(pool_id, |(region, _)| region)

@@ -57,7 +57,9 @@ async fn living(cx: &Cx, session: &Session, asked: &Asked) -> Result<Option<Sign
         return Ok(None);
     };
     let age = cx.now().since(signed_in.auth_time).as_secs();
-    if asked.max_age.is_some_and(|most| age > most) || !authorize::still_signed_in(cx, pool, &signed_in).await? {
+    if asked.max_age.is_some_and(|most| age > most)
+        || !authorize::still_signed_in(cx, &asked.request, &signed_in).await?
+    {
         return Ok(None);
     }
     Ok(Some(signed_in))

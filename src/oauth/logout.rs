@@ -12,7 +12,10 @@ use tower_sessions::Session;
 
 use crate::{
     domain::{Client, Pool, Result},
-    flows::{App, Cx, authorize::RedirectUri},
+    flows::{
+        App, Cx,
+        authorize::{self, RedirectUri},
+    },
     web::{
         authorization::{self, Refusal},
         parameters::Parameters,
@@ -37,7 +40,7 @@ async fn run(cx: &Cx, session: &Session, query: &str) -> Result<String, Refusal>
     let parameters = parameters.ok_or_else(|| Refusal::page("invalid_request", None, None))?;
     let (pool, client) = authorization::client(cx, &parameters).await?;
     let location = destination(cx, &client, &parameters, query)?;
-    leave(session, &pool).await.map_err(|error| Refusal::internal(cx, &error))?;
+    leave(cx, session, &pool).await.map_err(|error| Refusal::internal(cx, &error))?;
     Ok(location)
 }
 
@@ -56,9 +59,10 @@ fn destination(cx: &Cx, client: &Client, parameters: &Parameters, query: &str) -
     Ok(paths::local_with(&cx.app.setup, Place::Login, query))
 }
 
-async fn leave(session: &Session, pool: &Pool) -> Result<()> {
-    match Browser::find(session).await? {
-        Some(browser) => browser.leave(session, pool).await,
-        None => Ok(()),
+async fn leave(cx: &Cx, session: &Session, pool: &Pool) -> Result<()> {
+    let Some(browser) = Browser::find(session).await? else { return Ok(()) };
+    if let Some(signed_in) = browser.signed_in(pool) {
+        authorize::leave(cx, signed_in).await?;
     }
+    browser.leave(session, pool).await
 }

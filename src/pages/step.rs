@@ -25,7 +25,10 @@ fn ask(visit: &Visit, prompt: Prompt) -> Response {
         Challenge::NewPasswordRequired { required, .. } => {
             new_password::show(visit, &username, &session, &required, None)
         }
-        other @ (Challenge::PasswordVerifier { .. } | Challenge::Custom(_)) => {
+        other @ (Challenge::PasswordVerifier { .. }
+        | Challenge::Custom(_)
+        | Challenge::DeviceSrp { .. }
+        | Challenge::DevicePasswordVerifier { .. }) => {
             error::broken(&visit.cx, &Error::Internal(format!("{} has no page", other.name())))
         }
     }

@@ -14,9 +14,7 @@ use super::{
 use crate::{
     domain::{Error, User},
     flows::{
-        App, Cx,
-        authorize::{self, SignedIn},
-        directory,
+        App, Cx, authorize, directory,
         looks::Look,
         sign_in::{Door, Goal},
     },
@@ -83,17 +81,21 @@ impl Visit {
 
     /// Signed in: the browser remembers it under a new session, and the client gets what it asked for.
     pub async fn finish(self, user: &User) -> Response {
-        let signed_in = SignedIn { sub: user.sub.clone(), auth_time: self.cx.now() };
-        match self.enter(signed_in).await {
+        match self.enter(user).await {
             Ok(response) => response,
             Err((refusal, app)) => refusal.respond(&app),
         }
     }
 
-    async fn enter(self, signed_in: SignedIn) -> Result<Response, (Refusal, Arc<App>)> {
+    async fn enter(self, user: &User) -> Result<Response, (Refusal, Arc<App>)> {
         let Self { cx, asked, session, browser, .. } = self;
         let refuse = |error: Error| (asked.fail(&cx, &error), Arc::clone(&cx.app));
+        let former = browser.signed_in(&asked.request.pool).cloned();
+        let signed_in = authorize::enter(&cx, &asked.request, user).await.map_err(refuse)?;
         browser.enter(&cx, &session, &asked.request.pool, signed_in.clone()).await.map_err(refuse)?;
+        if let Some(former) = former {
+            authorize::leave(&cx, &former).await.map_err(refuse)?;
+        }
         let given = authorize::answer(&cx, &asked.request, &signed_in).await.map_err(refuse)?;
         Ok(asked.grant(&given))
     }

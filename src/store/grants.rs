@@ -4,7 +4,7 @@ use super::{Doc, Result, StoreError, Tx, row::row};
 use crate::{
     domain::{
         User,
-        grant::{Grant, GrantSource},
+        grant::{Grant, GrantSource, Seen},
     },
     kit::clock::Time,
 };
@@ -23,6 +23,12 @@ row! {
         revoked_at: Option<i64>,
         source: String,
         event_id: String,
+        device_key: Option<String>,
+        sso_id: Option<String>,
+        created_at: Option<i64>,
+        active_at: Option<i64>,
+        last_ip: Option<String>,
+        device_type: Option<String>,
     }
 }
 
@@ -43,6 +49,15 @@ impl TryFrom<GrantRow> for Grant {
             revoked_at: row.revoked_at.map(Time::from_millis),
             source: GrantSource::from_name(&row.source).ok_or(StoreError::Corrupt("grant source"))?,
             event_id: row.event_id,
+            device_key: row.device_key,
+            sso_id: row.sso_id,
+            seen: Seen {
+                // Grants of earlier releases tell no more than this.
+                created_at: Time::from_millis(row.created_at.unwrap_or(row.auth_time)),
+                active_at: Time::from_millis(row.active_at.unwrap_or(row.auth_time)),
+                last_ip: row.last_ip,
+                device_type: row.device_type,
+            },
         })
     }
 }
@@ -65,6 +80,12 @@ pub async fn insert(tx: &mut Tx, grant: &Grant, user: &User) -> Result<bool> {
         .bind(grant.revoked_at.map(Time::millis))
         .bind(grant.source.name())
         .bind(&*grant.event_id)
+        .bind(grant.device_key.clone())
+        .bind(grant.sso_id.clone())
+        .bind(grant.seen.created_at.millis())
+        .bind(grant.seen.active_at.millis())
+        .bind(grant.seen.last_ip.clone())
+        .bind(grant.seen.device_type.clone())
         .bind(user.status.name())
         // The salt is new with every password, and stays when only the cost of its hash is changed.
         .bind(user.credential.srp.as_ref().map(|srp| srp.salt.clone()))
@@ -75,16 +96,16 @@ pub async fn insert(tx: &mut Tx, grant: &Grant, user: &User) -> Result<bool> {
 
 const INSERT: &str =
     "INSERT INTO user_grant (id, pool_id, client_id, sub, scopes, auth_time, expires_at, generation, rotated_at,
-                                 revoked_at, source, event_id)
-         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12
+                                 revoked_at, source, event_id, device_key, sso_id, created_at, active_at, last_ip, device_type)
+         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18
          FROM pool_user u
-         WHERE u.pool_id = $2 AND u.sub = $4 AND u.enabled = TRUE AND u.status = $13
-               AND u.srp_salt IS NOT DISTINCT FROM $14";
+         WHERE u.pool_id = $2 AND u.sub = $4 AND u.enabled = TRUE AND u.status = $19
+               AND u.srp_salt IS NOT DISTINCT FROM $20";
 
 pub async fn find(tx: &mut Tx, id: &str) -> Result<Option<Grant>> {
     tx.sql(
         "SELECT id, pool_id, client_id, sub, scopes, auth_time, expires_at, generation, rotated_at, revoked_at, source,
-                event_id
+                event_id, device_key, sso_id, created_at, active_at, last_ip, device_type
          FROM user_grant
          WHERE id = $1",
     )
@@ -115,6 +136,72 @@ pub async fn rotate(tx: &mut Tx, id: &str, from: u32, now: Time) -> Result<bool>
 pub async fn revoke(tx: &mut Tx, id: &str, now: Time) -> Result<bool> {
     let sql = "UPDATE user_grant SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
     Ok(tx.sql(sql).bind(id).bind(now.millis()).run().await? == 1)
+}
+
+/// Notes when and where a grant was used.
+pub async fn touch(tx: &mut Tx, id: &str, seen: &Seen) -> Result<()> {
+    tx.sql("UPDATE user_grant SET active_at = $2, last_ip = $3, device_type = $4 WHERE id = $1")
+        .bind(id)
+        .bind(seen.active_at.millis())
+        .bind(seen.last_ip.clone())
+        .bind(seen.device_type.clone())
+        .run()
+        .await?;
+    Ok(())
+}
+
+/// The living grants of a user by id, from after `cursor`.
+pub async fn living(tx: &mut Tx, user: &User, now: Time, cursor: &str, limit: i64) -> Result<Vec<Grant>> {
+    tx.sql(
+        "SELECT id, pool_id, client_id, sub, scopes, auth_time, expires_at, generation, rotated_at, revoked_at, source,
+                event_id, device_key, sso_id, created_at, active_at, last_ip, device_type
+         FROM user_grant
+         WHERE pool_id = $1 AND sub = $2 AND revoked_at IS NULL AND expires_at > $3 AND id > $4
+         ORDER BY id
+         LIMIT $5",
+    )
+    .bind(&*user.pool_id)
+    .bind(&*user.sub)
+    .bind(now.millis())
+    .bind(cursor)
+    .bind(limit)
+    .all::<GrantRow>()
+    .await?
+    .into_iter()
+    .map(TryInto::try_into)
+    .collect()
+}
+
+/// Revokes the grants that rested longest until, with `newest`, the user has no more than `most`.
+pub async fn evict(tx: &mut Tx, newest: &Grant, most: u32, now: Time) -> Result<()> {
+    tx.sql(
+        "UPDATE user_grant
+         SET revoked_at = $4
+         WHERE id IN (SELECT id
+                      FROM user_grant
+                      WHERE pool_id = $1 AND sub = $2 AND id <> $3 AND revoked_at IS NULL AND expires_at > $4
+                      ORDER BY COALESCE(active_at, auth_time) DESC, id
+                      LIMIT $5 OFFSET $6)",
+    )
+    .bind(&*newest.pool_id)
+    .bind(&*newest.sub)
+    .bind(&*newest.id)
+    .bind(now.millis())
+    .bind(i64::MAX)
+    .bind(i64::from(most) - 1)
+    .run()
+    .await?;
+    Ok(())
+}
+
+/// Revokes the living grants that came through a sign-in on the hosted pages.
+pub async fn revoke_of_sso(tx: &mut Tx, sso_id: &str, now: Time) -> Result<()> {
+    tx.sql("UPDATE user_grant SET revoked_at = $2 WHERE sso_id = $1 AND revoked_at IS NULL")
+        .bind(sso_id)
+        .bind(now.millis())
+        .run()
+        .await?;
+    Ok(())
 }
 
 /// Revokes every grant of a user, and every token of theirs that carries no grant.
@@ -195,12 +282,13 @@ pub async fn is_spent(tx: &mut Tx, id: &str) -> Result<bool> {
 
 /// Removes what has ended, at most `limit` rows of each kind, and says how many.
 pub async fn sweep(tx: &mut Tx, now: Time, limit: i64) -> Result<u64> {
-    const SWEEPS: [&str; 8] = [
+    const SWEEPS: &[&str] = &[
         "DELETE FROM user_grant WHERE id IN (SELECT id FROM user_grant WHERE expires_at < $1 LIMIT $2)",
         "DELETE FROM authorization_code
          WHERE hash IN (SELECT hash FROM authorization_code WHERE expires_at < $1 LIMIT $2)",
         "DELETE FROM spent WHERE id IN (SELECT id FROM spent WHERE expires_at < $1 LIMIT $2)",
         "DELETE FROM browser_session WHERE hash IN (SELECT hash FROM browser_session WHERE expires_at < $1 LIMIT $2)",
+        "DELETE FROM sso_session WHERE id IN (SELECT id FROM sso_session WHERE expires_at < $1 LIMIT $2)",
         "DELETE FROM attempt WHERE subject IN (SELECT subject FROM attempt WHERE ends_at < $1 LIMIT $2)",
         "DELETE FROM code
          WHERE (pool_id, sub, kind) IN (SELECT pool_id, sub, kind FROM code WHERE expires_at < $1 LIMIT $2)",
@@ -209,7 +297,7 @@ pub async fn sweep(tx: &mut Tx, now: Time, limit: i64) -> Result<u64> {
          WHERE (pool_id, sub) IN (SELECT pool_id, sub FROM passkey_registration WHERE expires_at < $1 LIMIT $2)",
     ];
     let mut removed = 0;
-    for sql in SWEEPS {
+    for sql in SWEEPS.iter().copied() {
         removed += tx.sql(sql).bind(now.millis()).bind(limit).run().await?;
     }
     Ok(removed)

@@ -27,6 +27,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (10, "triggers", include_str!("../../migrations/0010_triggers.sql")),
     (11, "outbox", include_str!("../../migrations/0011_outbox.sql")),
     (12, "passkeys", include_str!("../../migrations/0012_passkeys.sql")),
+    (13, "devices", include_str!("../../migrations/0013_devices.sql")),
     (14, "providers", include_str!("../../migrations/0014_providers.sql")),
     (15, "branding", include_str!("../../migrations/0015_branding.sql")),
     (16, "import", include_str!("../../migrations/0016_import.sql")),

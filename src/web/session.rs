@@ -24,6 +24,7 @@ use crate::{
         App, Cx,
         authorize::{SESSION_LIFETIME, SignedIn},
     },
+    kit::clock::Time,
     store,
 };
 
@@ -89,7 +90,7 @@ impl Browser {
     pub async fn enter(self, cx: &Cx, session: &Session, pool: &Pool, signed_in: SignedIn) -> Result<()> {
         let now = cx.now();
         let mut browser = Self { form_secret: cx.random().alphanumeric(32), ..self };
-        browser.signed_in.retain(|_, earlier| now < earlier.auth_time.plus(SESSION_LIFETIME));
+        browser.signed_in.retain(|_, earlier| now < earlier.kept_until());
         browser.signed_in.insert(pool.id.clone(), signed_in);
         session.cycle_id().await.map_err(internal)?;
         browser.keep(session).await
@@ -109,6 +110,15 @@ impl Browser {
     }
 }
 
+impl Sessions {
+    /// An hour from now, or as long as any sign-in that the session knows still counts for some client.
+    fn end_of(&self, record: &Record) -> Time {
+        let browser = record.data.get(ENTRY).and_then(|entry| serde_json::from_value::<Browser>(entry.clone()).ok());
+        let kept = browser.into_iter().flat_map(|browser| browser.signed_in.into_values()).map(|one| one.kept_until());
+        kept.fold(self.0.clock.now().plus(SESSION_LIFETIME), Time::max)
+    }
+}
+
 fn internal(error: tower_sessions::session::Error) -> Error {
     Error::Internal(format!("browser session: {error}"))
 }
@@ -118,7 +128,7 @@ impl SessionStore for Sessions {
     async fn create(&self, record: &mut Record) -> session_store::Result<()> {
         loop {
             let mut tx = self.0.store.begin().await.map_err(backend)?;
-            let (data, expires_at) = (write(record)?, self.0.clock.now().plus(SESSION_LIFETIME));
+            let (data, expires_at) = (write(record)?, self.end_of(record));
             let is_new = store::browser_sessions::insert(&mut tx, &hash(&record.id), &data, expires_at)
                 .await
                 .map_err(backend)?;
@@ -132,7 +142,7 @@ impl SessionStore for Sessions {
 
     async fn save(&self, record: &Record) -> session_store::Result<()> {
         let mut tx = self.0.store.begin().await.map_err(backend)?;
-        let (data, expires_at) = (write(record)?, self.0.clock.now().plus(SESSION_LIFETIME));
+        let (data, expires_at) = (write(record)?, self.end_of(record));
         store::browser_sessions::save(&mut tx, &hash(&record.id), &data, expires_at).await.map_err(backend)?;
         tx.commit().await.map_err(backend)
     }

@@ -5,6 +5,7 @@ pub mod admin_users;
 pub mod branding;
 pub mod client_secrets;
 pub mod clients;
+pub mod devices;
 pub mod domains;
 pub mod groups;
 pub mod limits;
@@ -15,6 +16,7 @@ pub mod replicas;
 pub mod resource_servers;
 pub mod risk;
 pub mod self_service;
+pub mod sessions;
 pub mod sign_in;
 pub mod sign_up;
 pub mod tags;
@@ -39,14 +41,14 @@ crate::operations! {
                       GetTokensFromRefreshToken RevokeToken [GetClientToken GetDerivedToken];
     self_service:     GetUser UpdateUserAttributes DeleteUserAttributes DeleteUser ChangePassword GlobalSignOut
                       GetUserAttributeVerificationCode VerifyUserAttribute [SetUserSettings GetUserAuthFactors];
-    sessions:         [ListUserSessions RevokeUserSession AdminListUserSessions AdminRevokeUserSession
-                       GetUserPoolSessionConfiguration SetUserPoolSessionConfiguration
-                       GetUserPoolClientSessionConfiguration SetUserPoolClientSessionConfiguration];
+    sessions:         ListUserSessions RevokeUserSession AdminListUserSessions AdminRevokeUserSession
+                      GetUserPoolSessionConfiguration SetUserPoolSessionConfiguration
+                      GetUserPoolClientSessionConfiguration SetUserPoolClientSessionConfiguration;
     mfa:              [AssociateSoftwareToken VerifySoftwareToken SetUserMFAPreference AdminSetUserMFAPreference
                        AdminDeleteSoftwareToken AdminGetUserAuthFactors];
     passkeys:         StartWebAuthnRegistration CompleteWebAuthnRegistration ListWebAuthnCredentials DeleteWebAuthnCredential;
-    devices:          [ConfirmDevice GetDevice ListDevices UpdateDeviceStatus ForgetDevice AdminGetDevice AdminListDevices
-                       AdminUpdateDeviceStatus AdminForgetDevice];
+    devices:          ConfirmDevice GetDevice ListDevices UpdateDeviceStatus ForgetDevice AdminGetDevice AdminListDevices
+                      AdminUpdateDeviceStatus AdminForgetDevice;
     providers:        CreateIdentityProvider DescribeIdentityProvider UpdateIdentityProvider DeleteIdentityProvider
                       ListIdentityProviders GetIdentityProviderByIdentifier GetSigningCertificate
                       AdminLinkProviderForUser AdminDisableProviderForUser;

@@ -121,6 +121,7 @@ pub struct GetTokensFromRefreshToken {
     refresh_token: String,
     client_id: String,
     client_secret: Option<String>,
+    device_key: Option<String>,
     client_metadata: Option<Parameters>,
 }
 
@@ -137,6 +138,7 @@ impl Operation for GetTokensFromRefreshToken {
             client,
             token: &self.refresh_token,
             proof: Proof::Secret(self.client_secret.as_deref()),
+            device_key: self.device_key.as_deref(),
             metadata: self.client_metadata,
         };
         let tokens = refresh::refresh(&cx, request).await.map_err(|error| match error {
@@ -196,8 +198,16 @@ async fn initiate(
     let mut take = |name: &str| parameters.remove(name).filter(|value| !value.is_empty());
     let secret_hash = take("SECRET_HASH");
     if flow == Flow::Refresh {
-        let token = take("REFRESH_TOKEN").unwrap_or_default();
-        return refresh_with(cx, pool, client, &token, secret_hash.as_deref()).await;
+        let (token, device_key) = (take("REFRESH_TOKEN").unwrap_or_default(), take("DEVICE_KEY"));
+        let request = Refresh {
+            pool,
+            client,
+            token: &token,
+            proof: Proof::SecretHash(secret_hash.as_deref()),
+            device_key: device_key.as_deref(),
+            metadata: None,
+        };
+        return refresh_with(cx, request).await;
     }
     let start = Start {
         flow,
@@ -215,23 +225,17 @@ async fn initiate(
 }
 
 /// REFRESH_TOKEN_AUTH. Its `ClientMetadata` reaches no trigger.
-async fn refresh_with(
-    cx: &Cx,
-    pool: Arc<Pool>,
-    client: Arc<Client>,
-    token: &str,
-    secret_hash: Option<&str>,
-) -> Result<AuthOutput> {
-    if !client.is_public() && secret_hash.is_none() {
+async fn refresh_with(cx: &Cx, request: Refresh<'_>) -> Result<AuthOutput> {
+    let client = &request.client;
+    if !client.is_public() && matches!(request.proof, Proof::SecretHash(None)) {
         return Err(Error::SecretHashMissing(client.id.clone()));
     }
     if !client.allows(Flow::Refresh) {
         return Err(Error::InvalidParameter("Auth flow not enabled for this client".into()));
     }
-    if token.is_empty() {
+    if request.token.is_empty() {
         return Err(sign_in::missing("REFRESH_TOKEN"));
     }
-    let request = Refresh { pool, client, token, proof: Proof::SecretHash(secret_hash), metadata: None };
     refresh::refresh(cx, request).await.map(AuthOutput::of_tokens)
 }
 

@@ -22,6 +22,8 @@ fn described(cx: &Cx, pool: &Pool, users: i64) -> Result<Value> {
     // The request and the answer have different names for the schema.
     let schema = shown.as_object_mut().and_then(|members| members.remove("Schema"));
     shown["SchemaAttributes"] = schema.unwrap_or_default();
+    // This has an operation of its own.
+    shown.as_object_mut().and_then(|members| members.remove("SessionConfiguration"));
     shown["Id"] = pool.id.clone().into();
     shown["Name"] = pool.name.clone().into();
     shown["Arn"] = pool.arn(&cx.app.setup.account_id).into();

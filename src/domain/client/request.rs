@@ -42,6 +42,12 @@ impl ClientSettings {
         settings.auth_session_validity.get_or_insert(DEFAULT_SESSION_MINUTES);
         Ok(settings)
     }
+
+    /// The settings in place of `former` ones, less what a call that replaces them does not touch.
+    #[must_use]
+    pub fn replacing(self, former: &Self) -> Self {
+        Self { sso_minutes: former.sso_minutes, ..self }
+    }
 }
 
 impl Client {

@@ -54,6 +54,10 @@ impl PoolSettings {
             None => Vec::new(),
         };
         unify_lifetimes(&mut members)?;
+        // Only a member of it switches the tracking of devices on.
+        if members.get("DeviceConfiguration").and_then(Value::as_object).is_some_and(Map::is_empty) {
+            members.remove("DeviceConfiguration");
+        }
         let mut settings: Self = read(Value::Object(members))?;
         settings.schema = attribute::schema_with(given)?;
         settings.deletion_protection.get_or_insert(DeletionProtection::Inactive);
@@ -76,6 +80,7 @@ impl PoolSettings {
         settings.alias_attributes.clone_from(&self.alias_attributes);
         settings.username_attributes.clone_from(&self.username_attributes);
         settings.username_configuration.clone_from(&self.username_configuration);
+        settings.sessions.clone_from(&self.sessions);
         if !named[0] {
             settings.user_attribute_update_settings.clone_from(&self.user_attribute_update_settings);
         }
@@ -259,9 +264,6 @@ fn refuse_what_is_not_built(members: &Members) -> Result<()> {
     };
     if let Some(mode @ ("ON" | "OPTIONAL")) = text(&["MfaConfiguration"]) {
         return not_built(&format!("MfaConfiguration {mode}"));
-    }
-    if members.contains_key("DeviceConfiguration") {
-        return not_built("DeviceConfiguration");
     }
     if text(&["DcrConfiguration", "EnableStatus"]) == Some("Enabled") {
         return not_built("DcrConfiguration Enabled");

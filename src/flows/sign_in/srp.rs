@@ -64,12 +64,7 @@ pub(super) async fn open(
         let fake = srp::fake_verifier(&cx.app.sealer, &door.pool.id, name);
         SrpVerifier { salt: fake.salt.to_vec(), verifier: fake.v }
     });
-    let exponent = cx.random().bytes::<32>();
-    let v = verifier.verifier;
-    let srp_b = tokio::task::spawn_blocking(move || srp::challenge(&v, &exponent))
-        .await
-        .map_err(|error| Error::Internal(error.to_string()))?
-        .map_err(|error| Error::Internal(error.to_string()))?;
+    let (exponent, srp_b) = public_value(cx, verifier.verifier).await?;
     let attempt = SrpAttempt {
         id: cx.random().uuid(),
         pool_id: door.pool.id.clone(),
@@ -78,7 +73,7 @@ pub(super) async fn open(
         progress: progress.clone(),
         with_session,
         srp_a,
-        srp_b: BASE64_STANDARD.encode(exponent),
+        srp_b: exponent,
         expires_at: cx.now().plus(door.client.session_lifetime()),
     };
     let awaits = Awaits::PasswordVerifier(attempt.id.clone());
@@ -93,6 +88,16 @@ pub(super) async fn open(
         session: with_session.then_some(session),
         available: Vec::new(),
     })
+}
+
+/// A new secret exponent, in base64, and our public value for this verifier.
+pub(super) async fn public_value(cx: &Cx, verifier: Vec<u8>) -> Result<(String, String)> {
+    let exponent = cx.random().bytes::<32>();
+    let srp_b = tokio::task::spawn_blocking(move || srp::challenge(&verifier, &exponent))
+        .await
+        .map_err(|error| Error::Internal(error.to_string()))?
+        .map_err(|error| Error::Internal(error.to_string()))?;
+    Ok((BASE64_STANDARD.encode(exponent), srp_b))
 }
 
 pub(super) struct Proof {
@@ -117,7 +122,7 @@ pub(super) async fn answer(cx: &Cx, door: &Door, proof: Proof, device_key: Optio
             return Err(session::invalid());
         }
     }
-    srp::check_timestamp(&proof.timestamp, cx.now(), TIMESTAMP_WINDOW).map_err(|_| wrong())?;
+    check_timestamp(cx, &proof)?;
     spend(cx, &attempt).await?;
     // The state is told at this step, and the password's proof decides nothing before it.
     let user = match prove(cx, door, &attempt, &proof).await {
@@ -130,6 +135,10 @@ pub(super) async fn answer(cx: &Cx, door: &Door, proof: Proof, device_key: Optio
     let mut progress = attempt.progress.proven(FirstProof::Password);
     progress.device_key = device_key.or(progress.device_key);
     proceed(cx, door, progress, user).await
+}
+
+pub(super) fn check_timestamp(cx: &Cx, proof: &Proof) -> Result<()> {
+    srp::check_timestamp(&proof.timestamp, cx.now(), TIMESTAMP_WINDOW).map_err(|_| Error::WrongCredentials)
 }
 
 /// Whose password was proven.
@@ -149,7 +158,8 @@ async fn prove(cx: &Cx, door: &Door, attempt: &SrpAttempt, proof: &Proof) -> Res
     Ok(user)
 }
 
-async fn spend(cx: &Cx, attempt: &SrpAttempt) -> Result<()> {
+/// Right or wrong, a proof uses its attempt up.
+pub(super) async fn spend(cx: &Cx, attempt: &SrpAttempt) -> Result<()> {
     let mut tx = cx.begin().await?;
     let is_first = store::grants::spend(&mut tx, &attempt.id, attempt.expires_at).await?;
     tx.commit().await?;
@@ -163,18 +173,24 @@ async fn is_right(cx: &Cx, attempt: &SrpAttempt, verifier: Option<SrpVerifier>, 
         || srp::fake_verifier(&cx.app.sealer, &attempt.pool_id, &attempt.subject.username).v,
         |srp| srp.verifier,
     );
+    let names = (pool_name_of(&attempt.pool_id).to_owned(), attempt.subject.username.clone());
+    Ok(exists && proves(attempt, names, v, proof).await?)
+}
+
+/// Whether the proof is the one that whoever knows the secret behind `v` gives. `names` are what the arithmetic calls pool and
+/// user.
+pub(super) async fn proves(attempt: &SrpAttempt, names: (String, String), v: Vec<u8>, proof: &Proof) -> Result<bool> {
     let exponent: Option<[u8; 32]> =
         BASE64_STANDARD.decode(&attempt.srp_b).ok().and_then(|bytes| bytes.try_into().ok());
     let (Some(exponent), Ok(block)) = (exponent, BASE64_STANDARD.decode(&proof.secret_block)) else {
         return Ok(false);
     };
     let signature = BASE64_STANDARD.decode(&proof.signature).unwrap_or_default();
-    let (attempt, timestamp) = (attempt.clone(), proof.timestamp.clone());
+    let (srp_a, timestamp) = (attempt.srp_a.clone(), proof.timestamp.clone());
     let expected = tokio::task::spawn_blocking(move || {
-        let pool_name = pool_name_of(&attempt.pool_id);
-        srp::expected_proof(pool_name, &attempt.subject.username, &v, &exponent, &attempt.srp_a, &block, &timestamp)
+        srp::expected_proof(&names.0, &names.1, &v, &exponent, &srp_a, &block, &timestamp)
     })
     .await
     .map_err(|error| Error::Internal(error.to_string()))?;
-    Ok(exists && expected.is_ok_and(|expected| same(&expected, &signature)))
+    Ok(expected.is_ok_and(|expected| same(&expected, &signature)))
 }

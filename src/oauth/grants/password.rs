@@ -11,7 +11,7 @@ use crate::{
     domain::{Error, client::Flow, token::Tokens},
     flows::{
         Cx, authorize,
-        issue::{self, Issue},
+        issue::{self, Bound, Issue},
         sign_in::{self, Door, Goal, Outcome, Start},
     },
     hooks::TokenSource,
@@ -45,6 +45,7 @@ pub async fn run(cx: &Cx, proven: Proven, form: &Parameters) -> Result<Tokens, F
         event_id: arrival.progress.event_id,
         nonce: None,
         client_metadata: None,
+        bound: Bound::default(),
     };
     Ok(issue::start(cx, issue, cx.now()).await?)
 }

@@ -1,5 +1,6 @@
 //! `grant_type=refresh_token`: new tokens of the same scopes. A `scope` in the request asks for nothing: the tokens are never
-//! wider, and the service does not narrow them either.
+//! wider, and the service does not narrow them either. A device cannot be named here, so that tokens of a remembered one are
+//! refreshed through the API only.
 //! <https://www.rfc-editor.org/rfc/rfc6749#section-6>
 
 use crate::{
@@ -14,6 +15,13 @@ use crate::{
 
 pub async fn run(cx: &Cx, proven: Proven, form: &Parameters) -> Result<Tokens, Failure> {
     let token = form.filled("refresh_token").ok_or_else(|| Failure::invalid_request("refresh_token is missing"))?;
-    let refresh = Refresh { pool: proven.pool, client: proven.client, token, proof: Proof::Done, metadata: None };
+    let refresh = Refresh {
+        pool: proven.pool,
+        client: proven.client,
+        token,
+        proof: Proof::Done,
+        device_key: None,
+        metadata: None,
+    };
     Ok(refresh::refresh(cx, refresh).await?)
 }

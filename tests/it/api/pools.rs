@@ -164,8 +164,9 @@ async fn an_update_resets_what_it_does_not_name() {
         assert_eq!((&pool["AutoVerifiedAttributes"], &pool["AliasAttributes"]), (&Value::Null, &json!(["email"])));
         assert_eq!(pool["UserPoolTags"], json!({"team": "a"}));
         assert_eq!(town.refused("UpdateUserPool", json!({"UserPoolId": NOWHERE})).await, NO_POOL);
-        let refusal = town.refused("UpdateUserPool", json!({"UserPoolId": id, "DeviceConfiguration": {}})).await;
-        assert_eq!(refusal, "InvalidParameterException: DeviceConfiguration is not built yet in Poolhouse.");
+        let updated = json!({"UserPoolId": id, "IssuerConfiguration": {"Type": "UPDATED"}});
+        let refusal = town.refused("UpdateUserPool", updated).await;
+        assert_eq!(refusal, "InvalidParameterException: IssuerConfiguration UPDATED is not built yet in Poolhouse.");
     }
 }
 

@@ -289,8 +289,7 @@ async fn a_session_is_good_for_its_user_client_and_pool_once_and_not_for_long() 
         absent.as_object_mut().unwrap().remove("Session");
         assert_eq!(respond(absent).await, INVALID_SESSION);
         for challenge in ["SMS_MFA", "SOFTWARE_TOKEN_MFA", "MFA_SETUP", "DEVICE_SRP_AUTH", "CUSTOM_CHALLENGE"] {
-            let complete =
-                json!({"USERNAME": "ann", "ANSWER": "1", "SMS_MFA_CODE": "1", "SOFTWARE_TOKEN_MFA_CODE": "1"});
+            let complete = json!({"USERNAME": "ann", "ANSWER": "1", "SRP_A": "2", "SMS_MFA_CODE": "1", "SOFTWARE_TOKEN_MFA_CODE": "1"});
             let skipping = json!({"ChallengeName": challenge, "ChallengeResponses": complete});
             let skipping = with(&call(&site.client, "ann", &sealed), skipping);
             assert_eq!(respond(skipping).await, INVALID_SESSION, "{challenge}");

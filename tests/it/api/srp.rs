@@ -52,9 +52,15 @@ impl Prover {
     }
 
     fn signature(&self, pool: &str, password: &str, challenge: &Value, time: &str) -> String {
+        let user = challenge["USER_ID_FOR_SRP"].as_str().unwrap();
+        self.signature_as((pool.split_once('_').unwrap().1, user), password, challenge, time)
+    }
+
+    /// The proof of whoever the arithmetic knows by these names of pool and user.
+    pub(super) fn signature_as(&self, names: (&str, &str), password: &str, challenge: &Value, time: &str) -> String {
         let text = |name: &str| challenge[name].as_str().unwrap();
         let (n, g) = (number(N), BigUint::from(2_u8));
-        let (pool_name, user) = (pool.split_once('_').unwrap().1, text("USER_ID_FOR_SRP"));
+        let (pool_name, user) = names;
         let k = BigUint::from_bytes_be(&hash(&[&pad(&n), &pad(&g)]));
         let b = number(text("SRP_B"));
         let u = BigUint::from_bytes_be(&hash(&[&pad(&number(&self.public())), &pad(&b)]));
@@ -67,6 +73,15 @@ impl Prover {
         let block = BASE64_STANDARD.decode(text("SECRET_BLOCK")).unwrap();
         BASE64_STANDARD.encode(mac(key, &[pool_name.as_bytes(), user.as_bytes(), &block, time.as_bytes()]))
     }
+}
+
+/// Salt and verifier of a secret, in base64, as a client makes them for a device.
+pub(super) fn verifier(names: (&str, &str), password: &str) -> (String, String) {
+    let salt = BigUint::from_bytes_be(&hash(&[b"salt", password.as_bytes()])[..16]);
+    let identity = hash(&[format!("{}{}:{password}", names.0, names.1).as_bytes()]);
+    let x = BigUint::from_bytes_be(&hash(&[&pad(&salt), &identity]));
+    let v = BigUint::from(2_u8).modpow(&x, &number(N));
+    (BASE64_STANDARD.encode(pad(&salt)), BASE64_STANDARD.encode(pad(&v)))
 }
 
 fn begin(site: &Site, name: &str, srp_a: &str) -> Value {

@@ -56,6 +56,7 @@ async fn no_tokens_are_made_for_somebody_who_changed_meanwhile() {
         event_id: None,
         nonce: None,
         client_metadata: None,
+        bound: issue::Bound::default(),
     };
     assert!(issue::start(&cx, issue(), cx.now()).await.is_ok());
     users::set_enabled(&cx, &door.pool, &ann, false).await.unwrap();

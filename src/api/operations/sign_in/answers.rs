@@ -14,6 +14,12 @@ pub(super) fn read(challenge: &str, mut responses: Parameters) -> Result<Answer>
             signature: need("PASSWORD_CLAIM_SIGNATURE")?,
             timestamp: need("TIMESTAMP")?,
         },
+        "DEVICE_SRP_AUTH" => Answer::DeviceSrp { srp_a: need("SRP_A")? },
+        "DEVICE_PASSWORD_VERIFIER" => Answer::DevicePasswordVerifier {
+            secret_block: need("PASSWORD_CLAIM_SECRET_BLOCK")?,
+            signature: need("PASSWORD_CLAIM_SIGNATURE")?,
+            timestamp: need("TIMESTAMP")?,
+        },
         "NEW_PASSWORD_REQUIRED" => Answer::NewPassword {
             password: need("NEW_PASSWORD")?.into(),
             attributes: responses

@@ -109,6 +109,14 @@ fn parameters(challenge: Challenge, username: String) -> Parameters {
             ("USERNAME", username.clone()),
             ("USER_ID_FOR_SRP", username),
         ],
+        Challenge::DeviceSrp { device_key } => vec![("USERNAME", username), ("DEVICE_KEY", device_key)],
+        Challenge::DevicePasswordVerifier { device_key, salt, srp_b, secret_block } => vec![
+            ("SALT", salt),
+            ("SRP_B", srp_b),
+            ("SECRET_BLOCK", secret_block),
+            ("DEVICE_KEY", device_key),
+            ("USERNAME", username),
+        ],
         Challenge::NewPasswordRequired { required, attributes } => {
             let required: Vec<_> = required.into_iter().map(|name| format!("userAttributes.{name}")).collect();
             vec![

@@ -61,7 +61,6 @@ fn a_trigger_shows_both_its_forms() {
 fn what_is_not_built_is_refused_by_name() {
     let cases = [
         (json!({"MfaConfiguration": "OPTIONAL"}), "MfaConfiguration OPTIONAL"),
-        (json!({"DeviceConfiguration": {}}), "DeviceConfiguration"),
         (
             json!({"Policies": {"SignInPolicy": {"AllowedFirstAuthFactors": ["PASSWORD", "EMAIL_OTP"]}}}),
             "SignInPolicy.AllowedFirstAuthFactors EMAIL_OTP",
