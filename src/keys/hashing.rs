@@ -181,7 +181,7 @@ fn within_bounds(memory_kib: u32, iterations: u32, parallelism: u32) -> Result<(
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     use super::*;
 
@@ -275,21 +275,16 @@ mod tests {
         assert!(hasher.permit().await.is_ok());
     }
 
+    /// The same function computes both; what it costs are the parameters that stand in the hash.
     #[tokio::test]
     async fn a_decoy_costs_what_a_verification_costs() {
-        let hasher = Hasher::new(Hashing::OWASP, 1).unwrap();
-        let hash = hasher.hash("x".into()).await.unwrap();
-        // The least of several runs: the machine may be busy, but never too fast.
-        let (mut real, mut decoy) = (Duration::MAX, Duration::MAX);
-        for _ in 0..5 {
-            let start = Instant::now();
-            assert!(!hasher.verify("y".into(), hash.clone()).await.unwrap());
-            real = real.min(start.elapsed());
-            let start = Instant::now();
+        for hashing in [Hashing::OWASP, Hashing::DEVELOPMENT] {
+            let hasher = Hasher::new(hashing, 1).unwrap();
+            let hash = hasher.hash("x".into()).await.unwrap();
+            let parameters = |phc: &str| phc.rsplitn(3, '$').nth(2).map(str::to_owned);
+            assert_eq!(parameters(&hasher.settings.decoy), parameters(&hash));
+            assert!(!hasher.needs_rehash(&hasher.settings.decoy), "the decoy's output is as long as any other");
             hasher.decoy("y".into()).await.unwrap();
-            decoy = decoy.min(start.elapsed());
         }
-        assert!(decoy * 2 > real && real * 2 > decoy, "{real:?} and {decoy:?}");
-        assert!(decoy > Duration::from_millis(2), "{decoy:?} is no argon2");
     }
 }

@@ -164,9 +164,9 @@ async fn an_update_resets_what_it_does_not_name() {
         assert_eq!((&pool["AutoVerifiedAttributes"], &pool["AliasAttributes"]), (&Value::Null, &json!(["email"])));
         assert_eq!(pool["UserPoolTags"], json!({"team": "a"}));
         assert_eq!(town.refused("UpdateUserPool", json!({"UserPoolId": NOWHERE})).await, NO_POOL);
-        let updated = json!({"UserPoolId": id, "IssuerConfiguration": {"Type": "UPDATED"}});
+        let updated = json!({"UserPoolId": id, "DcrConfiguration": {"EnableStatus": "Enabled"}});
         let refusal = town.refused("UpdateUserPool", updated).await;
-        assert_eq!(refusal, "InvalidParameterException: IssuerConfiguration UPDATED is not built yet in Poolhouse.");
+        assert_eq!(refusal, "InvalidParameterException: DcrConfiguration Enabled is not built yet in Poolhouse.");
     }
 }
 
