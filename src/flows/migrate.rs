@@ -54,6 +54,10 @@ pub async fn migrate(cx: &Cx, stranger: &Stranger<'_>) -> Result<Option<User>> {
     if answer.user_attributes.is_empty() {
         return Ok(None);
     }
+    if answer.enable_sms_mfa {
+        // Accepted and then left out it would be a second factor that somebody relies on.
+        return Err(unusable(Error::InvalidParameter("enableSMSMFA is not built yet".to_owned())));
+    }
     let (user, given) = made(cx, stranger, &answer).await?;
     let newcomer = Newcomer {
         pool,

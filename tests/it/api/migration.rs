@@ -140,6 +140,9 @@ async fn what_does_not_fit_the_pool_makes_no_user() {
             stage.migrates(json!({ "userAttributes": attributes }));
             assert_eq!(stage.refused("InitiateAuth", stage.password("ann", OLD)).await, UNRECOGNIZABLE);
         }
+        stage.migrates(json!({"enableSMSMFA": true}));
+        assert_eq!(stage.refused("InitiateAuth", stage.password("ann", OLD)).await, UNRECOGNIZABLE);
+        assert!(stage.refused("AdminGetUser", stage.named("ann")).await.starts_with("UserNotFoundException"));
     }
 }
 

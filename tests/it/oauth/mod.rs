@@ -4,9 +4,9 @@ mod authorize;
 mod discovery;
 mod domains;
 mod logout;
-mod machines;
 mod token;
 mod tokens_back;
+mod triggers;
 
 use crate::app::{CALLBACK, WEB};
 

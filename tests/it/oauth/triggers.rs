@@ -1,14 +1,17 @@
-//! PreTokenGeneration about the tokens of machines, which version 3 alone is told of.
+//! Triggers at the endpoints of the domain: of sign-ins on the pages, and of machines, which version 3 alone is told of.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use http::StatusCode;
-use poolhouse::{functions::Functions, functions::native::native, hooks::Hooks, store};
+use poolhouse::{
+    functions::{Functions, native::native},
+    hooks::Hooks,
+    store,
+};
 use serde_json::{Value, json};
-use std::sync::Arc;
 
-use super::token::claims;
-use crate::app::{House, POOL, SECRET, SERVER};
+use super::{ORDINARY, token::claims};
+use crate::app::{CALLBACK, House, POOL, SECRET, SERVER, WEB};
 
 const FORM: [(&str, &str); 3] =
     [("grant_type", "client_credentials"), ("client_id", SERVER), ("client_secret", SECRET)];
@@ -29,14 +32,44 @@ async fn house(version: &str) -> (House, Arc<Mutex<Vec<Value>>>) {
         async move { Ok(event) }
     }));
     let house = House::with(|parts| parts.hooks = Hooks::new(Arc::new(functions))).await;
+    let arn = "arn:aws:lambda:us-east-1:1:function:tokens";
+    let versioned = json!({"LambdaArn": arn, "LambdaVersion": version});
+    set(&house, json!({"PreTokenGenerationConfig": versioned, "PreTokenGeneration": arn})).await;
+    (house, seen)
+}
+
+async fn set(house: &House, config: Value) {
     let mut pool = house.pool().await;
-    let config = json!({"PreTokenGenerationConfig": {"LambdaArn": "arn:aws:lambda:us-east-1:1:function:tokens",
-        "LambdaVersion": version}, "PreTokenGeneration": "arn:aws:lambda:us-east-1:1:function:tokens"});
     pool.settings.lambda_config = serde_json::from_value(config).unwrap();
     let mut tx = house.app.store.begin().await.unwrap();
     assert!(store::pools::update(&mut tx, &pool).await.unwrap());
     tx.commit().await.unwrap();
-    (house, seen)
+}
+
+#[tokio::test]
+async fn a_sign_in_on_the_pages_fires_what_the_api_fires_and_its_tokens_are_hosted() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let sources = Arc::clone(&seen);
+    let mut functions = Functions::default();
+    functions.insert(
+        "all",
+        native(move |call| {
+            sources.lock().unwrap().push(call.event["triggerSource"].clone());
+            async move { Ok(call.event) }
+        }),
+    );
+    let house = House::with(|parts| parts.hooks = Hooks::new(Arc::new(functions))).await;
+    set(&house, json!({"PreAuthentication": "all", "PostAuthentication": "all", "PreTokenGeneration": "all"})).await;
+    let code = house.code(&ORDINARY).await;
+    let sources = || std::mem::take(&mut *seen.lock().unwrap());
+    assert_eq!(sources(), ["PreAuthentication_Authentication", "PostAuthentication_Authentication"]);
+    let form = [("grant_type", "authorization_code"), ("client_id", WEB), ("redirect_uri", CALLBACK), ("code", &*code)];
+    let tokens = house.token(&form).await.json();
+    assert_eq!(sources(), ["TokenGeneration_HostedAuth"]);
+    let refresh = tokens["refresh_token"].as_str().unwrap();
+    let form = [("grant_type", "refresh_token"), ("client_id", WEB), ("refresh_token", refresh)];
+    assert_eq!(house.token(&form).await.status, StatusCode::OK);
+    assert_eq!(sources(), ["TokenGeneration_RefreshTokens"]);
 }
 
 #[tokio::test]
