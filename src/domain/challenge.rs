@@ -101,7 +101,7 @@ impl FirstFactor {
     pub const ALL: [Self; 5] = [Self::PasswordSrp, Self::Password, Self::EmailCode, Self::SmsCode, Self::Passkey];
 
     /// The name of its challenge.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Password => "PASSWORD",
             Self::PasswordSrp => "PASSWORD_SRP",

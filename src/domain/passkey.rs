@@ -5,11 +5,13 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use super::{
+    challenge::FirstFactor,
     client::{Client, ClientId, Flow},
     error::{Error, Result, WebAuthnFault},
-    pool::{Pool, PoolId},
+    pool::{Pool, PoolId, PoolSettings},
     user::Sub,
 };
 use crate::kit::clock::Time;
@@ -20,7 +22,7 @@ pub const MOST_PASSKEYS: usize = 20;
 pub const REGISTRATION_LIFETIME: Duration = Duration::from_secs(300);
 
 /// The name of this factor among those that a pool allows.
-pub const FACTOR: &str = "WEB_AUTHN";
+const FACTOR: &str = FirstFactor::Passkey.name();
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Passkey {
@@ -84,18 +86,45 @@ pub enum FactorConfiguration {
     MultiFactorWithUserVerification,
 }
 
-impl Pool {
+impl WebAuthnConfiguration {
+    /// Whether a passkey that recognised its user stands for a second factor too.
+    pub fn is_multi_factor(&self) -> bool {
+        self.factor_configuration == Some(FactorConfiguration::MultiFactorWithUserVerification)
+    }
+
+    /// What is asked of authenticators: two factors at once need the recognition.
+    pub fn verification(&self) -> UserVerification {
+        if self.is_multi_factor() { UserVerification::Required } else { self.user_verification.unwrap_or_default() }
+    }
+
+    /// Refuses a relying party that no browser would take: it must be a domain, and not one that everybody shares. Of those
+    /// only the ones of a single label are known here.
+    pub fn check(&self) -> Result<()> {
+        let Some(id) = &self.relying_party_id else { return Ok(()) };
+        let is_domain = Url::parse(&format!("https://{id}")).is_ok_and(|url| url.domain() == Some(id));
+        if is_domain && (id == "localhost" || id.contains('.')) {
+            return Ok(());
+        }
+        Err(Error::InvalidParameter(format!("{id} is not a domain that passkeys can be made for.")))
+    }
+}
+
+impl PoolSettings {
     /// What the pool asks of passkeys.
     pub fn web_authn(&self) -> WebAuthnConfiguration {
-        let kept = self.settings.kept.get("WebAuthnConfiguration").cloned();
+        let kept = self.kept.get("WebAuthnConfiguration").cloned();
         kept.and_then(|kept| serde_json::from_value(kept).ok()).unwrap_or_default()
+    }
+
+    /// Whether users may sign in with passkeys.
+    pub fn allow_passkeys(&self) -> bool {
+        self.policies.sign_in_policy.allowed_first_auth_factors.iter().any(|factor| factor == FACTOR)
     }
 }
 
 /// Refuses passkeys where the pool does not count them among its first factors, or the client does not let its users choose.
 pub fn check_enabled(pool: &Pool, client: &Client) -> Result<()> {
-    let allowed = &pool.settings.policies.sign_in_policy.allowed_first_auth_factors;
-    if allowed.iter().any(|factor| factor == FACTOR) && client.allows(Flow::Choice) {
+    if pool.settings.allow_passkeys() && client.allows(Flow::Choice) {
         return Ok(());
     }
     Err(Error::WebAuthn(WebAuthnFault::NotEnabled))
@@ -107,5 +136,26 @@ pub fn friendly_name(attachment: Option<&str>) -> &'static str {
         Some("platform") => "Device passkey",
         Some("cross-platform") => "Roaming passkey",
         _ => "Passkey",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_relying_party_is_a_domain_of_somebody() {
+        let check = |id: &str| {
+            WebAuthnConfiguration { relying_party_id: Some(id.into()), ..WebAuthnConfiguration::default() }.check()
+        };
+        for id in ["localhost", "example.com", "login.example.co.uk"] {
+            assert!(check(id).is_ok(), "{id}");
+        }
+        for id in
+            ["com", "https://example.com", "example.com:443", "example.com/login", "Example.com", "127.0.0.1", "a b.c"]
+        {
+            assert!(check(id).is_err(), "{id}");
+        }
+        assert!(WebAuthnConfiguration::default().check().is_ok());
     }
 }

@@ -60,6 +60,11 @@ impl PoolDomain {
         self.settings.custom_domain_config.is_some()
     }
 
+    /// What a browser calls it.
+    pub fn host(&self) -> String {
+        if self.is_custom() { self.name.clone() } else { format!("{}{PREFIX_HOST}", self.name) }
+    }
+
     /// Whether the name and the settings are in order and fit the pool.
     pub fn check(&self, pool: &Pool) -> Result<()> {
         match &self.settings.custom_domain_config {

@@ -98,6 +98,13 @@ pub async fn find(cx: &Cx, name: &str) -> Result<Option<PoolDomain>> {
     Ok(found.filter(|domain| !ids::is_abroad(&domain.pool_id, &cx.region)))
 }
 
+/// The host of the pool's pages: its custom domain, or that of its prefix.
+pub async fn host_of(cx: &Cx, pool_id: &str) -> Result<Option<String>> {
+    let domains = of_pool(cx, pool_id).await?;
+    let domain = domains.iter().find(|domain| domain.is_custom()).or(domains.first());
+    Ok(domain.map(PoolDomain::host))
+}
+
 /// The pool's prefix and its custom domain, as far as it has them.
 pub async fn of_pool(cx: &Cx, pool_id: &str) -> Result<Vec<PoolDomain>> {
     Ok(store::domains::of_pool(&mut cx.read().await?, pool_id).await?)

@@ -10,6 +10,7 @@ use super::{
     Cx,
     bearer::Bearer,
     cursor::{self, Page},
+    domains,
 };
 use crate::{
     config::Mode,
@@ -28,27 +29,41 @@ const START: After<'_> = (Time::from_millis(i64::MIN), "");
 /// One more than a user can have, so that one page is all of them.
 const ALL: i64 = MOST_PASSKEYS as i64 + 1;
 
-/// The domain that the pool's passkeys are made for: the one it names, else in development this server's own.
-pub fn relying_party_id(cx: &Cx, pool: &Pool) -> Result<String> {
-    if let Some(id) = pool.web_authn().relying_party_id {
-        return Ok(id);
-    }
-    let own = || Url::parse(&cx.app.setup.public_url).ok()?.domain().map(str::to_owned);
-    let own = if cx.app.setup.mode == Mode::Development { own() } else { None };
-    own.ok_or(Error::WebAuthn(WebAuthnFault::ConfigurationMissing))
+/// For whom the pool's passkeys are made: the domain that it names, else its own one, else in development this server's. None
+/// where nothing of that is a domain.
+pub async fn find_relying_party(cx: &Cx, pool: &Pool) -> Result<Option<RelyingParty>> {
+    let configuration = pool.settings.web_authn();
+    let verification = configuration.verification();
+    let id = match configuration.relying_party_id {
+        Some(id) => Some(id),
+        None => domains::host_of(cx, &pool.id).await?.or_else(|| own_domain(cx)),
+    };
+    Ok(id.and_then(|id| RelyingParty::new(&id, verification)))
 }
 
-pub fn relying_party(cx: &Cx, pool: &Pool) -> Result<RelyingParty> {
-    let id = relying_party_id(cx, pool)?;
-    let verification = pool.web_authn().user_verification.unwrap_or_default();
-    RelyingParty::new(&id, verification).ok_or(Error::WebAuthn(WebAuthnFault::ConfigurationMissing))
+fn own_domain(cx: &Cx) -> Option<String> {
+    let setup = &cx.app.setup;
+    let url = Url::parse(&setup.public_url).ok().filter(|_| setup.mode == Mode::Development)?;
+    url.domain().map(str::to_owned)
+}
+
+async fn relying_party(cx: &Cx, pool: &Pool) -> Result<RelyingParty> {
+    find_relying_party(cx, pool).await?.ok_or(Error::WebAuthn(WebAuthnFault::ConfigurationMissing))
+}
+
+/// For whom passkeys can sign in. None where the pool does not allow it, or lacks a relying party.
+pub async fn usable_relying_party(cx: &Cx, pool: &Pool) -> Result<Option<RelyingParty>> {
+    if !pool.settings.allow_passkeys() {
+        return Ok(None);
+    }
+    find_relying_party(cx, pool).await
 }
 
 /// Options for `navigator.credentials.create`. They take the place of those that the user was given before.
 pub async fn start(cx: &Cx, bearer: &Bearer) -> Result<Value> {
     let Bearer { pool, client, user, .. } = bearer;
     passkey::check_enabled(pool, client)?;
-    let relying_party = relying_party(cx, pool)?;
+    let relying_party = relying_party(cx, pool).await?;
     let present = all(cx, pool, &user.sub).await?;
     check_room(present.len())?;
     let person = Person { sub: &user.sub, username: &user.username };
@@ -82,15 +97,14 @@ pub async fn complete(cx: &Cx, bearer: &Bearer, credential: &Value) -> Result<()
         return Err(fault(WebAuthnFault::ClientMismatch));
     }
     // A pool whose relying party is gone has none that the credential could be for.
-    let mismatch = || fault(WebAuthnFault::RelyingPartyMismatch);
-    let relying_party_id = relying_party_id(cx, pool).map_err(|_| mismatch())?;
-    let made = relying_party(cx, pool).map_err(|_| mismatch())?.register(credential, &registration.state);
-    let made = made.map_err(refusal)?;
+    let relying_party = find_relying_party(cx, pool).await?;
+    let relying_party = relying_party.ok_or_else(|| fault(WebAuthnFault::RelyingPartyMismatch))?;
+    let made = relying_party.register(credential, &registration.state).map_err(refusal)?;
     let passkey = Passkey {
         pool_id: pool.id.clone(),
         sub: user.sub.clone(),
         id: made.id,
-        relying_party: relying_party_id,
+        relying_party: relying_party.id().to_owned(),
         name: passkey::friendly_name(made.attachment.as_deref()).to_owned(),
         attachment: made.attachment,
         transports: made.transports,
@@ -136,6 +150,14 @@ fn refusal(rejection: Rejection) -> Error {
 /// Every passkey of the user, also those for a relying party that the pool had before.
 pub async fn all(cx: &Cx, pool: &Pool, sub: &str) -> Result<Vec<Passkey>> {
     Ok(store::passkeys::page(&mut cx.read().await?, &pool.id, sub, START, ALL).await?)
+}
+
+/// Those that the user can sign in with now.
+pub async fn usable(cx: &Cx, pool: &Pool, sub: &str) -> Result<Vec<Passkey>> {
+    let Some(relying_party) = usable_relying_party(cx, pool).await? else { return Ok(Vec::new()) };
+    let mut passkeys = all(cx, pool, sub).await?;
+    passkeys.retain(|passkey| passkey.relying_party == relying_party.id());
+    Ok(passkeys)
 }
 
 /// In the order in which they were made. `limit` is at least one.

@@ -26,7 +26,10 @@ use super::{
     KeyError,
     seal::{Purpose, Sealer},
 };
-use crate::domain::passkey::{Passkey, UserVerification};
+use crate::{
+    domain::passkey::{Passkey, UserVerification},
+    kit::host::is_this_machine,
+};
 
 /// What browsers are told; they may take it as a hint.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -111,6 +114,7 @@ pub struct Assertion {
 
 /// For whom passkeys are made: a domain, whose pages and whose subdomains' pages may use them.
 pub struct RelyingParty {
+    id: String,
     core: WebauthnCore,
     policy: UserVerificationPolicy,
 }
@@ -121,7 +125,7 @@ impl RelyingParty {
         let origin = |scheme: &str| Url::parse(&format!("{scheme}://{id}")).ok().filter(|url| url.domain() == Some(id));
         let mut origins = vec![origin("https")?];
         // Browsers trust this machine without TLS, and what is developed on it listens anywhere.
-        let is_local = id == "localhost";
+        let is_local = is_this_machine(id);
         if is_local {
             origins.push(origin("http")?);
         }
@@ -131,7 +135,11 @@ impl RelyingParty {
         };
         // Its name warns of what this module is there to do.
         let core = WebauthnCore::new_unsafe_experts_only(id, id, origins, TIMEOUT, Some(true), Some(is_local));
-        Some(Self { core, policy })
+        Some(Self { id: id.to_owned(), core, policy })
+    }
+
+    pub fn id(&self) -> &str {
+        &self.id
     }
 
     /// Asks for a new passkey that `person` can be found by, on an authenticator that has none of `known`.

@@ -7,6 +7,7 @@ use poolhouse::{
     config::Mode,
     domain::{Pool, pool::PoolSettings},
     flows::passkeys,
+    keys::webauthn::RelyingParty,
     store,
 };
 use serde_json::{Value, json};
@@ -112,6 +113,10 @@ async fn options_are_the_services_with_the_sub_as_user_handle() {
                 {"requireResidentKey": true, "residentKey": "required", "userVerification": "preferred"},
         });
         assert_eq!(options, usual);
+
+        site.configure(json!({"FactorConfiguration": "MULTI_FACTOR_WITH_USER_VERIFICATION"})).await;
+        let multi = site.options(&tokens.access).await;
+        assert_eq!(multi["authenticatorSelection"]["userVerification"], "required");
 
         site.configure(json!({"RelyingPartyId": "example.com", "UserVerification": "required"})).await;
         let mut authenticator = Authenticator::new();
@@ -231,10 +236,11 @@ async fn the_relying_party_is_the_pools_else_in_development_this_server() {
                 created_at: town.app.clock.now(),
                 modified_at: town.app.clock.now(),
             };
-            let id = passkeys::relying_party_id(&town.cx(), &pool);
-            assert_eq!(id.ok().as_deref(), default, "{mode:?} {url}");
+            let found = passkeys::find_relying_party(&town.cx(), &pool).await.unwrap();
+            assert_eq!(found.as_ref().map(RelyingParty::id), default, "{mode:?} {url}");
             pool.settings.kept.insert("WebAuthnConfiguration".into(), json!({"RelyingPartyId": "example.org"}));
-            assert_eq!(passkeys::relying_party_id(&town.cx(), &pool).unwrap(), "example.org");
+            let found = passkeys::find_relying_party(&town.cx(), &pool).await.unwrap();
+            assert_eq!(found.as_ref().map(RelyingParty::id), Some("example.org"));
         }
     }
     for town in towns_with(|parts| parts.setup.public_url = "http://127.0.0.1:9229".into()).await {
@@ -244,6 +250,26 @@ async fn the_relying_party_is_the_pools_else_in_development_this_server() {
             site.refused("StartWebAuthnRegistration", call).await,
             "WebAuthnConfigurationMissingException: The user pool has no relying party configured."
         );
+    }
+}
+
+#[tokio::test]
+async fn a_pool_with_a_domain_makes_passkeys_for_it() {
+    for site in sites().await {
+        let access = site.tokens("ann").await.access;
+        let domain = |name: &str| json!({"UserPoolId": site.pool, "Domain": name});
+        site.call("CreateUserPoolDomain", domain("auth-example")).await;
+        let options = site.options(&access).await;
+        assert_eq!(options["rp"]["id"], "auth-example.auth.localhost");
+        let mut authenticator = Authenticator::with(|it| it.origin = "http://auth-example.auth.localhost:9229");
+        site.register(&access, &mut authenticator).await;
+
+        let certificate = "arn:aws:acm:us-east-1:123456789012:certificate/0a7cf5a4-9d0f-4b5c-8c4e-0d3f0e9d1c2b";
+        let custom = json!({"CustomDomainConfig": {"CertificateArn": certificate}});
+        site.call("CreateUserPoolDomain", with(&domain("login.example.com"), custom)).await;
+        assert_eq!(site.options(&access).await["rp"]["id"], "login.example.com");
+        site.configure(json!({"RelyingPartyId": "example.com"})).await;
+        assert_eq!(site.options(&access).await["rp"]["id"], "example.com");
     }
 }
 
