@@ -5,7 +5,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{
-    domain::{Group, User, code::Delivery, user::Attributes},
+    domain::{
+        Group, User,
+        code::{Delivery, Medium},
+        mfa::{Factor, Preference},
+        user::Attributes,
+    },
     hooks::ClientMetadata,
     kit::clock::Time,
 };
@@ -84,6 +89,50 @@ impl From<User> for UserType {
             enabled: user.enabled,
             user_status: user.status.name(),
         }
+    }
+}
+
+/// What a user wants to be asked for, in the three ways in which the service says it. Absent where they have said nothing.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct MfaSettings {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preferred_mfa_setting: Option<&'static str>,
+    #[serde(rename = "UserMFASettingList", skip_serializing_if = "Vec::is_empty")]
+    pub list: Vec<&'static str>,
+}
+
+impl MfaSettings {
+    pub fn of(preference: &Preference) -> Self {
+        Self {
+            preferred_mfa_setting: preference.preferred.map(Factor::name),
+            list: preference.enabled.iter().map(|factor| factor.name()).collect(),
+        }
+    }
+}
+
+/// The same with `MFAOptions`, which tells of text messages only.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct FullMfaSettings {
+    #[serde(flatten)]
+    pub settings: MfaSettings,
+    #[serde(rename = "MFAOptions", skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<MfaOption>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct MfaOption {
+    pub delivery_medium: &'static str,
+    pub attribute_name: &'static str,
+}
+
+impl FullMfaSettings {
+    pub fn of(preference: &Preference) -> Self {
+        let media = preference.enabled.iter().filter(|factor| **factor == Factor::Sms).filter_map(|sms| sms.medium());
+        let option = |medium: Medium| MfaOption { delivery_medium: medium.name(), attribute_name: medium.attribute() };
+        Self { settings: MfaSettings::of(preference), options: media.map(option).collect() }
     }
 }
 

@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     client::{ClientId, Flow},
+    code::{Delivery, Medium},
     custom_challenge,
     device::DeviceKey,
+    mfa::Factor,
     pool::PoolId,
     token::Tokens,
     user::{Attributes, Sub, User},
@@ -73,6 +75,23 @@ pub enum Challenge {
         /// Base64; the sealed state of this attempt, and part of what the proof signs.
         secret_block: String,
     },
+    /// The code that was sent.
+    Code { delivery: Delivery, purpose: CodePurpose },
+    /// The code that an authenticator app shows.
+    Totp {
+        /// What the user calls the app.
+        name: Option<String>,
+    },
+    /// Which second factor it shall be.
+    SelectMfaType(Vec<Factor>),
+    /// A second factor has to be set up, one of these.
+    MfaSetup(Vec<Factor>),
+    /// How to sign in; the choices stand in the prompt.
+    SelectChallenge,
+    /// The password, after it was chosen.
+    Password,
+    /// The client's public value of Secure Remote Password, after that was chosen.
+    PasswordSrp,
 }
 
 impl Challenge {
@@ -83,6 +102,41 @@ impl Challenge {
             Self::Custom(_) => custom_challenge::CUSTOM,
             Self::DeviceSrp { .. } => "DEVICE_SRP_AUTH",
             Self::DevicePasswordVerifier { .. } => "DEVICE_PASSWORD_VERIFIER",
+            Self::Code { delivery, purpose } => purpose.challenge(delivery.medium),
+            Self::Totp { .. } => Factor::Totp.name(),
+            Self::SelectMfaType(_) => "SELECT_MFA_TYPE",
+            Self::MfaSetup(_) => "MFA_SETUP",
+            Self::SelectChallenge => "SELECT_CHALLENGE",
+            Self::Password => FirstFactor::Password.name(),
+            Self::PasswordSrp => FirstFactor::PasswordSrp.name(),
+        }
+    }
+}
+
+/// What a right code proves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CodePurpose {
+    /// It stands in place of a password.
+    First,
+    Second,
+    /// A second factor, and that the address is the user's: it is new to us.
+    SetUp,
+}
+
+impl CodePurpose {
+    pub fn challenge(self, medium: Medium) -> &'static str {
+        match (self, medium) {
+            (Self::First, Medium::Email) => FirstFactor::EmailCode.name(),
+            (Self::First, Medium::Sms) => FirstFactor::SmsCode.name(),
+            (Self::Second | Self::SetUp, medium) => Factor::of_medium(medium).name(),
+        }
+    }
+
+    /// A code that stands alone is longer.
+    pub fn digits(self) -> usize {
+        match self {
+            Self::First => 8,
+            Self::Second | Self::SetUp => 6,
         }
     }
 }
@@ -162,11 +216,34 @@ pub fn salt_of(user: &User) -> Vec<u8> {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Awaits {
     NewPassword,
-    /// The proof of Secure Remote Password, by the attempt's id.
-    PasswordVerifier(String),
     /// The answer to a question of the pool's own.
     Custom,
     DeviceSrp,
+    Code(SentCode),
+    Totp,
+    FactorChoice(Vec<Factor>),
+    FactorSetup(Vec<Factor>),
+    /// The user's new authenticator app was verified; the client has only to say that it is done.
+    FactorReady,
+    Choice,
+    Password,
+    PasswordSrp,
+    /// The proof of Secure Remote Password, by the attempt's id.
+    PasswordVerifier(String),
+    /// The code of a sign-up.
+    Confirmation,
+    /// Nothing more: the sign-up was confirmed by whoever made it.
+    SignUp,
+}
+
+/// A code as its session keeps it: never the digits, only their keyed hash.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SentCode {
+    pub medium: Medium,
+    pub purpose: CodePurpose,
+    /// Where it went. It proves no other address.
+    pub address: String,
+    pub hash: Vec<u8>,
 }
 
 /// How far somebody has come. It goes from session to session, and decides what is asked next.
@@ -223,6 +300,10 @@ pub enum FirstProof {
     Password,
     /// The triggers of a custom sign-in are content.
     Custom,
+    /// A code to this kind of address.
+    Code(Medium),
+    /// The code of the sign-up that came just before.
+    SignUp,
 }
 
 /// What an SRP secret block holds.

@@ -3,6 +3,7 @@
 //! Settings keep the service's own names in their serialised form, because that is how people write them, in a call and in
 //! `poolhouse.toml` alike. What this server decides on is typed; what it only keeps is carried along as it came.
 
+mod mfa_config;
 mod request;
 mod triggers;
 
@@ -12,11 +13,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    attribute::SchemaAttribute, device::DeviceConfiguration, password::PasswordPolicy, session::PoolSessions,
+    attribute::SchemaAttribute, device::DeviceConfiguration, mfa, password::PasswordPolicy, session::PoolSessions,
     user::Attributes,
 };
 use crate::kit::clock::Time;
 
+pub use mfa_config::MfaConfig;
 pub use request::{Members, check_tags, named_attributes, not_built, read};
 pub use triggers::Triggers;
 
@@ -112,9 +114,26 @@ pub struct PoolSettings {
     #[serde(rename = "SessionConfiguration", skip_serializing_if = "Option::is_none")]
     pub sessions: Option<PoolSessions>,
     pub user_pool_tags: BTreeMap<String, String>,
+    pub mfa_configuration: mfa::Mode,
+    /// SetUserPoolMfaConfig's alone, as is `EmailMfaConfiguration` among what is kept.
+    #[serde(skip_serializing_if = "SoftwareTokens::are_off")]
+    pub software_token_mfa_configuration: SoftwareTokens,
     /// Every other member of the service's model, kept and returned as it came.
     #[serde(flatten)]
     pub kept: BTreeMap<String, Value>,
+}
+
+/// Whether the pool takes the codes of authenticator apps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct SoftwareTokens {
+    pub enabled: bool,
+}
+
+impl SoftwareTokens {
+    fn are_off(&self) -> bool {
+        !self.enabled
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -152,7 +152,8 @@ impl Turns {
         Self { stripes, hasher: RandomState::new() }
     }
 
-    async fn take(&self, of: &str) -> tokio::sync::MutexGuard<'_, ()> {
+    /// Waits for the turn of whoever `of` names.
+    pub async fn take(&self, of: &str) -> tokio::sync::MutexGuard<'_, ()> {
         self.stripes[(self.hasher.hash_one(of) % Self::STRIPES as u64) as usize].lock().await
     }
 }

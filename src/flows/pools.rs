@@ -16,7 +16,7 @@ use crate::{
         Error, Pool, PoolId, Result,
         attribute::{self, SchemaAttribute},
         error::PoolFault,
-        pool::{DeletionProtection, Members, PoolSettings, check_tags, not_built},
+        pool::{DeletionProtection, Members, MfaConfig, PoolSettings, check_tags, not_built},
         session::PoolSessions,
     },
     kit::ids,
@@ -87,6 +87,18 @@ pub async fn update(cx: &Cx, pool_id: &str, members: Members) -> Result<()> {
     })
     .await
     .map(|_| ())
+}
+
+/// Says what is asked for after the first factor; what the call does not name stays as it is. Returns the whole.
+pub async fn set_second_factors(cx: &Cx, pool_id: &str, members: Members) -> Result<Members> {
+    let mut members = MODEL.pruned("SetUserPoolMfaConfigRequest", members);
+    members.remove("UserPoolId");
+    let wanted = MfaConfig::requested(members)?;
+    let set = |pool: &mut Pool| {
+        pool.settings = pool.settings.with_second_factors(wanted)?;
+        Ok(())
+    };
+    Ok(change(cx, pool_id, set).await?.settings.second_factors())
 }
 
 /// Changes the pool while nobody else does.

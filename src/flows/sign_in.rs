@@ -5,15 +5,23 @@
 //! user is told apart from a wrong password is the client's `PreventUserExistenceErrors`, applied in [`meet`].
 //! <https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-authentication-flow.html>
 
+mod choice;
+mod code;
 mod custom;
 mod device;
+pub mod mfa_setup;
 mod new_password;
 mod password;
+mod second_factor;
 mod session;
+pub mod signed_up;
 mod srp;
+mod tries;
 mod watch;
 
 use std::sync::Arc;
+
+pub use choice::Bundle;
 
 use super::{
     Cx, client_proof, issue,
@@ -25,6 +33,7 @@ use crate::{
         Client, Error, Pool, Result, User,
         challenge::{Awaits, FirstProof, Progress, Prompt, Step, Subject},
         client::Flow,
+        device::Device,
         grant::GrantSource,
         resource_server::ADMIN_SCOPE,
         user::{Attributes, Status},
@@ -69,6 +78,10 @@ pub struct Start {
     pub validation_data: Option<ClientMetadata>,
     /// Of the event that the sign-in is recorded as; drawn by the machine where it is.
     pub event_id: Option<String>,
+    /// `PREFERRED_CHALLENGE` of a sign-in by choice.
+    pub preferred: Option<String>,
+    /// That of a sign-up that was confirmed.
+    pub session: Option<String>,
 }
 
 impl Start {
@@ -83,6 +96,8 @@ impl Start {
             challenge: None,
             validation_data: None,
             event_id: None,
+            preferred: None,
+            session: None,
         }
     }
 
@@ -124,6 +139,27 @@ pub enum Answer {
     },
     /// CUSTOM_CHALLENGE.
     Custom(String),
+    /// A code that was sent, by the name of its challenge.
+    Code {
+        challenge: &'static str,
+        code: String,
+    },
+    Totp(String),
+    /// SELECT_MFA_TYPE.
+    MfaType(String),
+    /// MFA_SETUP, with the address where e-mail is set up.
+    MfaSetup {
+        email: Option<String>,
+    },
+    /// SELECT_CHALLENGE, with what the choice takes.
+    Choice {
+        chosen: String,
+        bundle: Bundle,
+    },
+    Password(Secret),
+    PasswordSrp {
+        srp_a: String,
+    },
 }
 
 /// Where a sign-in stands before anybody makes tokens of it.
@@ -209,7 +245,7 @@ async fn take_first(cx: &Cx, door: &Door, start: Start) -> Result<Outcome> {
         Flow::Password | Flow::AdminPassword => password::begin(cx, door, start).await,
         Flow::Srp => srp::begin(cx, door, start).await,
         Flow::Custom => custom::begin(cx, door, start).await,
-        Flow::Choice => Err(Error::NotBuilt("USER_AUTH".to_owned())),
+        Flow::Choice => choice::begin(cx, door, start).await,
         // No sign-in, but the continuation of one: `flows::refresh`.
         Flow::Refresh => Err(Error::InvalidParameter("Initiate Auth method not supported".to_owned())),
     }
@@ -241,7 +277,7 @@ async fn take_next(cx: &Cx, door: &Door, reply: Reply) -> Result<Outcome> {
         }
         _ => session::open(cx, door, session.as_deref(), &username).await?,
     };
-    match (answer, &opened.session.awaits) {
+    match (answer, opened.session.awaits.clone()) {
         (Answer::NewPassword { password, attributes }, Awaits::NewPassword) => {
             new_password::answer(cx, door, opened, (password, attributes)).await
         }
@@ -249,6 +285,19 @@ async fn take_next(cx: &Cx, door: &Door, reply: Reply) -> Result<Outcome> {
         (Answer::DeviceSrp { srp_a }, Awaits::DeviceSrp) => {
             device::challenge(cx, door, opened, srp_a, device_key).await
         }
+        (Answer::Code { challenge, code }, Awaits::Code(sent)) if sent.purpose.challenge(sent.medium) == challenge => {
+            code::answer(cx, door, opened, (sent, &code)).await
+        }
+        (Answer::Totp(code), Awaits::Totp) => second_factor::answer_totp(cx, door, opened, &code).await,
+        (Answer::MfaType(chosen), Awaits::FactorChoice(_)) => second_factor::choose(cx, door, opened, &chosen).await,
+        (Answer::MfaSetup { email }, Awaits::FactorSetup(_) | Awaits::FactorReady) => {
+            mfa_setup::answer(cx, door, opened, email).await
+        }
+        (Answer::Choice { chosen, bundle }, Awaits::Choice) => {
+            choice::choose(cx, door, opened, (&chosen, bundle)).await
+        }
+        (Answer::Password(password), Awaits::Password) => password::answer(cx, door, opened, &password).await,
+        (Answer::PasswordSrp { srp_a }, Awaits::PasswordSrp) => choice::answer_srp(cx, door, opened, srp_a).await,
         _ => Err(session::invalid()),
     }
 }
@@ -269,11 +318,24 @@ async fn proceed(cx: &Cx, door: &Door, progress: Progress, user: User) -> Result
         return new_password::begin(cx, door, &progress, &user);
     }
     let device = device::named(cx, door, &progress, &user).await?;
-    // The second factor is asked for here, unless something stronger than a password was proven.
+    if needs_second_factor(door, &progress, device.as_ref())
+        && let Some(prompt) = second_factor::begin(cx, door, &progress, &user).await?
+    {
+        return Outcome::asks(prompt);
+    }
     if let Some(device) = device.filter(|_| !progress.device) {
         return device::begin(cx, door, &progress, &user, &device);
     }
     arrive(cx, door, progress, user).await
+}
+
+/// Once was enough. The triggers of a custom sign-in have said what they want to see, and a remembered device stands in for the
+/// factor where the pool wants it only on new ones; it proves itself afterwards.
+fn needs_second_factor(door: &Door, progress: &Progress, device: Option<&Device>) -> bool {
+    let tracking = door.pool.device_tracking();
+    let is_old = device.is_some_and(|device| device.is_remembered)
+        && tracking.is_some_and(|tracking| tracking.challenge_required_on_new_device);
+    !progress.second && progress.first != Some(FirstProof::Custom) && !is_old
 }
 
 /// Everything was proven. PostAuthentication is told here, and may still refuse.
@@ -350,14 +412,15 @@ fn check_state(user: &User) -> Result<()> {
     }
 }
 
-/// The same, before a password. A client that hides who exists hides those too who were imported and have no password yet: what
-/// they prove is wrong, as it is for nobody.
+/// The same, before a password. What somebody proves who is hidden is wrong, as it is for nobody.
 fn check_state_by_password(door: &Door, user: &User) -> Result<()> {
+    if is_hidden(door, user) { Ok(()) } else { check_state(user) }
+}
+
+/// A client that hides who exists hides those too who were imported and have no password yet.
+fn is_hidden(door: &Door, user: &User) -> bool {
     let is_imported = user.status == Status::ResetRequired && user.credential.password_hash.is_none();
-    if user.enabled && is_imported && door.client.hides_users() {
-        return Ok(());
-    }
-    check_state(user)
+    user.enabled && is_imported && door.client.hides_users()
 }
 
 /// The pages prove their client otherwise and sign in with a password whatever flows the API allows.

@@ -10,6 +10,7 @@ pub mod jwt;
 pub mod seal;
 pub mod signing;
 pub mod srp;
+pub mod totp;
 pub mod webauthn;
 
 use std::path::PathBuf;

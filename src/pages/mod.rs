@@ -9,8 +9,10 @@ mod brand;
 mod confirm;
 mod confirm_user;
 mod error;
+mod mfa_setup;
 mod new_password;
 mod page;
+mod second_factor;
 mod sign_in;
 mod step;
 mod visit;
@@ -32,6 +34,8 @@ pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .route(Place::Login.path(), get(sign_in::show).post(sign_in::submit))
         .route(Place::ChangePassword.path(), post(new_password::submit))
+        .route(Place::Mfa.path(), post(second_factor::submit))
+        .route(Place::MfaSetup.path(), post(mfa_setup::submit))
         .route(Place::Confirm.path(), post(confirm::submit))
         .route(Place::ResendCode.path(), post(confirm::resend))
         .route(Place::ConfirmUser.path(), get(confirm_user::show).post(confirm_user::submit))

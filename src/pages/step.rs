@@ -2,7 +2,11 @@
 
 use axum::response::Response;
 
-use super::{error, new_password, visit::Visit};
+use super::{
+    error, mfa_setup, new_password,
+    second_factor::{self, Ask},
+    visit::Visit,
+};
 use crate::{
     domain::{
         Error,
@@ -14,22 +18,30 @@ use crate::{
 pub async fn go_on(visit: Visit, outcome: Outcome) -> Response {
     match outcome {
         Outcome::Done(arrival) => visit.finish(&arrival.user).await,
-        Outcome::Challenge(prompt) => ask(&visit, *prompt),
+        Outcome::Challenge(prompt) => ask(&visit, *prompt).await,
     }
 }
 
-fn ask(visit: &Visit, prompt: Prompt) -> Response {
+async fn ask(visit: &Visit, prompt: Prompt) -> Response {
     let Prompt { challenge, username, session, .. } = prompt;
-    let session = session.unwrap_or_default();
+    let (username, session) = (username.as_str(), session.as_deref().unwrap_or_default());
+    let name = challenge.name();
+    let code = |detail: &str| second_factor::show(visit, Ask { challenge: name, detail, username, session }, None);
     match challenge {
         Challenge::NewPasswordRequired { required, .. } => {
-            new_password::show(visit, &username, &session, &required, None)
+            new_password::show(visit, username, session, &required, None)
         }
-        other @ (Challenge::PasswordVerifier { .. }
+        Challenge::Code { delivery, .. } => code(&delivery.destination),
+        Challenge::Totp { name } => code(name.as_deref().unwrap_or_default()),
+        Challenge::SelectMfaType(among) => second_factor::show_choice(visit, (username, session), &among),
+        Challenge::MfaSetup(among) => mfa_setup::show(visit, (username, session), &among).await,
+        // The page of signing in asks for a password, and for nothing that begins with these.
+        Challenge::PasswordVerifier { .. }
         | Challenge::Custom(_)
         | Challenge::DeviceSrp { .. }
-        | Challenge::DevicePasswordVerifier { .. }) => {
-            error::broken(&visit.cx, &Error::Internal(format!("{} has no page", other.name())))
-        }
+        | Challenge::DevicePasswordVerifier { .. }
+        | Challenge::SelectChallenge
+        | Challenge::Password
+        | Challenge::PasswordSrp => error::broken(&visit.cx, &Error::Internal(format!("{name} has no page"))),
     }
 }

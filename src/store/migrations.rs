@@ -24,6 +24,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (6, "codes", include_str!("../../migrations/0006_codes.sql")),
     (7, "master key", include_str!("../../migrations/0007_master_key.sql")),
     (8, "applied", include_str!("../../migrations/0008_applied.sql")),
+    (9, "factors", include_str!("../../migrations/0009_factors.sql")),
     (10, "triggers", include_str!("../../migrations/0010_triggers.sql")),
     (11, "outbox", include_str!("../../migrations/0011_outbox.sql")),
     (12, "passkeys", include_str!("../../migrations/0012_passkeys.sql")),

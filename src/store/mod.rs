@@ -30,6 +30,7 @@ pub mod codes;
 pub mod custom_challenges;
 pub mod devices;
 pub mod domains;
+pub mod factors;
 pub mod grants;
 pub mod groups;
 pub mod import_jobs;

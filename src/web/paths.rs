@@ -13,6 +13,8 @@ pub enum Place {
     Revoke,
     Login,
     ChangePassword,
+    Mfa,
+    MfaSetup,
     Confirm,
     ResendCode,
     /// Where the link of a sign-up's e-mail leads.
@@ -34,6 +36,8 @@ impl Place {
             Self::Revoke => "/oauth2/revoke",
             Self::Login => "/login",
             Self::ChangePassword => "/changePassword",
+            Self::Mfa => "/mfa",
+            Self::MfaSetup => "/mfaSetup",
             Self::Confirm => "/confirm",
             Self::ResendCode => "/resendcode",
             Self::ConfirmUser => "/confirmUser",

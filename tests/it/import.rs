@@ -131,6 +131,9 @@ fn settings_are_judged_with_their_lines() {
     assert!(
         wrong("AutoVerifiedAttributes = [\"emial\"]").starts_with("5: Value '[emial]' at 'autoVerifiedAttributes'")
     );
-    assert!(wrong("MfaConfiguration = \"ON\"").contains("is not built yet in Poolhouse"));
+    assert!(
+        wrong("MfaConfiguration = \"ON\"")
+            .contains("SMS configuration and Auto verification for phone_number are required")
+    );
     assert!(wrong("PoolName = \"x\"").starts_with("5: `PoolName` has a key of its own"));
 }

@@ -5,13 +5,15 @@ use serde::{Deserialize, Serialize};
 use crate::{
     api::{
         Operation,
-        shapes::{Attribute, Empty, Timestamp, UserType, attributes_from, attributes_of, validation_data},
+        shapes::{
+            Attribute, Empty, FullMfaSettings, Timestamp, UserType, attributes_from, attributes_of, validation_data,
+        },
     },
     domain::{Error, Result, User, code::Medium},
     flows::{
         Cx,
         attributes::{self, Change, Writer},
-        directory, recover, revoke,
+        directory, factors, recover, revoke,
         users::{self, Create, Invitation},
     },
     hooks::ClientMetadata,
@@ -94,6 +96,8 @@ pub struct AdminGetUserOutput {
     user_last_modified_date: Timestamp,
     enabled: bool,
     user_status: &'static str,
+    #[serde(flatten)]
+    mfa: FullMfaSettings,
 }
 
 impl Operation for AdminGetUser {
@@ -102,6 +106,7 @@ impl Operation for AdminGetUser {
     async fn run(self, cx: Cx) -> Result<AdminGetUserOutput> {
         let (_, user) = users::find(&cx, &self.user_pool_id, &self.username).await?;
         Ok(AdminGetUserOutput {
+            mfa: FullMfaSettings::of(&factors::preference(&cx, &user).await?),
             user_attributes: attributes_of(&user),
             username: user.username,
             user_create_date: user.created_at.into(),

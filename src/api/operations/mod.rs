@@ -10,6 +10,7 @@ pub mod domains;
 pub mod groups;
 pub mod limits;
 pub mod logs;
+pub mod mfa;
 pub mod passkeys;
 pub mod providers;
 pub mod replicas;
@@ -35,17 +36,17 @@ crate::operations! {
                       AdminListGroupsForUser ListUsersInGroup;
     admin_users:      AdminCreateUser AdminGetUser AdminUpdateUserAttributes AdminDeleteUserAttributes AdminDeleteUser
                       AdminEnableUser AdminDisableUser AdminConfirmSignUp AdminSetUserPassword AdminResetUserPassword
-                      AdminUserGlobalSignOut ListUsers [AdminSetUserSettings];
+                      AdminUserGlobalSignOut ListUsers;
     sign_up:          SignUp ConfirmSignUp ResendConfirmationCode ForgotPassword ConfirmForgotPassword;
     sign_in:          InitiateAuth RespondToAuthChallenge AdminInitiateAuth AdminRespondToAuthChallenge
                       GetTokensFromRefreshToken RevokeToken [GetClientToken GetDerivedToken];
     self_service:     GetUser UpdateUserAttributes DeleteUserAttributes DeleteUser ChangePassword GlobalSignOut
-                      GetUserAttributeVerificationCode VerifyUserAttribute [SetUserSettings GetUserAuthFactors];
+                      GetUserAttributeVerificationCode VerifyUserAttribute;
     sessions:         ListUserSessions RevokeUserSession AdminListUserSessions AdminRevokeUserSession
                       GetUserPoolSessionConfiguration SetUserPoolSessionConfiguration
                       GetUserPoolClientSessionConfiguration SetUserPoolClientSessionConfiguration;
-    mfa:              [AssociateSoftwareToken VerifySoftwareToken SetUserMFAPreference AdminSetUserMFAPreference
-                       AdminDeleteSoftwareToken AdminGetUserAuthFactors];
+    mfa:              AssociateSoftwareToken VerifySoftwareToken SetUserMFAPreference AdminSetUserMFAPreference
+                      AdminDeleteSoftwareToken SetUserSettings AdminSetUserSettings GetUserAuthFactors AdminGetUserAuthFactors;
     passkeys:         StartWebAuthnRegistration CompleteWebAuthnRegistration ListWebAuthnCredentials DeleteWebAuthnCredential;
     devices:          ConfirmDevice GetDevice ListDevices UpdateDeviceStatus ForgetDevice AdminGetDevice AdminListDevices
                       AdminUpdateDeviceStatus AdminForgetDevice;

@@ -6,13 +6,13 @@ use super::sign_up::CodeDeliveryOutput;
 use crate::{
     api::{
         Operation,
-        shapes::{Attribute, CodeDeliveryDetails, Empty, attributes_from, listed},
+        shapes::{Attribute, CodeDeliveryDetails, Empty, FullMfaSettings, attributes_from, listed},
     },
     domain::{Result, message::Occasion, token},
     flows::{
         Cx,
         attributes::{self, Change, Writer},
-        bearer,
+        bearer, factors,
         messages::About,
         revoke, users,
     },
@@ -32,6 +32,8 @@ pub struct GetUser {
 pub struct GetUserOutput {
     username: String,
     user_attributes: Vec<Attribute>,
+    #[serde(flatten)]
+    mfa: FullMfaSettings,
 }
 
 impl Operation for GetUser {
@@ -41,6 +43,7 @@ impl Operation for GetUser {
         let mut bearer = bearer::self_service(&cx, &self.access_token).await?;
         bearer.user.attributes.retain(|name, _| token::is_readable(&bearer.client, name));
         Ok(GetUserOutput {
+            mfa: FullMfaSettings::of(&factors::preference(&cx, &bearer.user).await?),
             user_attributes: listed(&bearer.user.sub, &bearer.user.attributes),
             username: bearer.user.username,
         })

@@ -32,6 +32,8 @@ type Parameters = BTreeMap<String, String>;
 pub struct InitiateAuth {
     auth_flow: String,
     client_id: String,
+    /// Of a sign-up that was confirmed.
+    session: Option<String>,
     #[serde(default)]
     auth_parameters: Parameters,
     client_metadata: Option<Parameters>,
@@ -47,7 +49,7 @@ impl Operation for InitiateAuth {
             "ADMIN_USER_PASSWORD_AUTH" | "ADMIN_NO_SRP_AUTH" => return Err(unsupported_method()),
             other => shared_flow(other)?,
         };
-        initiate(&cx, pool, client, flow, self.auth_parameters, self.client_metadata).await
+        initiate(&cx, (pool, client), flow, self).await
     }
 }
 
@@ -71,7 +73,7 @@ impl Operation for AdminInitiateAuth {
             "USER_PASSWORD_AUTH" => return Err(unsupported_method()),
             other => shared_flow(other)?,
         };
-        initiate(&cx, pool, client, flow, call.auth_parameters, call.client_metadata).await
+        initiate(&cx, (pool, client), flow, call).await
     }
 }
 
@@ -188,12 +190,11 @@ fn shared_flow(name: &str) -> Result<Flow> {
 
 async fn initiate(
     cx: &Cx,
-    pool: Arc<Pool>,
-    client: Arc<Client>,
+    (pool, client): (Arc<Pool>, Arc<Client>),
     flow: Flow,
-    mut parameters: Parameters,
-    metadata: Option<Parameters>,
+    call: InitiateAuth,
 ) -> Result<AuthOutput> {
+    let InitiateAuth { auth_parameters: mut parameters, session, client_metadata: metadata, .. } = call;
     // The flow asks for what is missing after it has looked at the client; an empty text is as good as none.
     let mut take = |name: &str| parameters.remove(name).filter(|value| !value.is_empty());
     let secret_hash = take("SECRET_HASH");
@@ -219,6 +220,8 @@ async fn initiate(
         challenge: take("CHALLENGE_NAME"),
         validation_data: metadata,
         event_id: None,
+        preferred: take("PREFERRED_CHALLENGE"),
+        session,
     };
     let door = Door { pool, client, goal: Goal::Tokens, metadata: None };
     sign_in::begin(cx, &door, start).await.map(AuthOutput::of_step)

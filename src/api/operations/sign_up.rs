@@ -1,5 +1,7 @@
 //! Accounts that people make for themselves, and passwords that they forgot.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -10,6 +12,7 @@ use crate::{
     domain::{Result, user::Status},
     flows::{
         Cx, directory, recover,
+        sign_in::signed_up,
         sign_up::{self, Named},
     },
     hooks::ClientMetadata,
@@ -38,6 +41,8 @@ pub struct SignUpOutput {
     user_sub: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     code_delivery_details: Option<CodeDeliveryDetails>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<String>,
 }
 
 impl Operation for SignUp {
@@ -46,8 +51,8 @@ impl Operation for SignUp {
     async fn run(self, cx: Cx) -> Result<SignUpOutput> {
         let (pool, client) = directory::client(&cx, &self.client_id).await?;
         let given = sign_up::SignUp {
-            pool,
-            client,
+            pool: Arc::clone(&pool),
+            client: Arc::clone(&client),
             username: self.username,
             password: self.password,
             attributes: attributes_from(self.user_attributes),
@@ -57,6 +62,7 @@ impl Operation for SignUp {
         };
         let made = sign_up::sign_up(&cx, given).await?;
         Ok(SignUpOutput {
+            session: signed_up::begin(&cx, &pool, &client, &made.user)?,
             user_confirmed: made.user.status == Status::Confirmed,
             user_sub: made.user.sub,
             code_delivery_details: made.delivery.map(Into::into),
@@ -73,15 +79,25 @@ pub struct ConfirmSignUp {
     confirmation_code: String,
     #[serde(default)]
     force_alias_creation: bool,
+    /// SignUp's.
+    session: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ConfirmSignUpOutput {
+    /// With it InitiateAuth lets the new user in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<String>,
 }
 
 impl Operation for ConfirmSignUp {
-    type Output = Empty;
+    type Output = ConfirmSignUpOutput;
 
-    async fn run(self, cx: Cx) -> Result<Empty> {
+    async fn run(self, cx: Cx) -> Result<ConfirmSignUpOutput> {
         let named = self.whom.named(&cx).await?;
-        sign_up::confirm(&cx, named, &self.confirmation_code, self.force_alias_creation).await?;
-        Ok(Empty {})
+        let proof = (self.confirmation_code.as_str(), self.force_alias_creation);
+        Ok(ConfirmSignUpOutput { session: signed_up::confirm(&cx, named, proof, self.session.as_deref()).await? })
     }
 }
 

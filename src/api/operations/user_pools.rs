@@ -10,7 +10,7 @@ use crate::{
     },
     domain::{
         Error, Pool, Result,
-        pool::{Members, named_attributes, not_built},
+        pool::{Members, named_attributes},
     },
     flows::{Cx, directory, domains, pools, population},
 };
@@ -18,9 +18,10 @@ use crate::{
 /// `UserPoolType`: the settings by the service's names, and what the server knows of the pool.
 fn described(cx: &Cx, pool: &Pool, users: i64) -> Result<Value> {
     let unwritable = |error: serde_json::Error| Error::Internal(format!("settings of {}: {error}", pool.id));
-    let mut shown = serde_json::to_value(&pool.settings).map_err(unwritable)?;
+    let mut shown = pool.settings.described().map_err(unwritable)?;
     // The request and the answer have different names for the schema.
-    let schema = shown.as_object_mut().and_then(|members| members.remove("Schema"));
+    let schema = shown.remove("Schema");
+    let mut shown = Value::Object(shown);
     shown["SchemaAttributes"] = schema.unwrap_or_default();
     // This has an operation of its own.
     shown.as_object_mut().and_then(|members| members.remove("SessionConfiguration"));
@@ -151,34 +152,7 @@ impl Operation for AddCustomAttributes {
     }
 }
 
-/// What a pool says about second factors. None can be switched on yet.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct MfaConfig {
-    mfa_configuration: &'static str,
-    software_token_mfa_configuration: Value,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sms_mfa_configuration: Option<Value>,
-}
-
-impl From<&Pool> for MfaConfig {
-    fn from(pool: &Pool) -> Self {
-        let kept = |name: &str| pool.settings.kept.get(name);
-        let sms = kept("SmsConfiguration").map(|configuration| {
-            let mut sms = json!({"SmsConfiguration": configuration});
-            if let Some(message) = kept("SmsAuthenticationMessage") {
-                sms["SmsAuthenticationMessage"] = message.clone();
-            }
-            sms
-        });
-        Self {
-            mfa_configuration: "OFF",
-            software_token_mfa_configuration: json!({"Enabled": false}),
-            sms_mfa_configuration: sms,
-        }
-    }
-}
-
+/// What a pool asks for after the first factor.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct GetUserPoolMfaConfig {
@@ -186,56 +160,26 @@ pub struct GetUserPoolMfaConfig {
 }
 
 impl Operation for GetUserPoolMfaConfig {
-    type Output = MfaConfig;
+    type Output = Members;
 
-    async fn run(self, cx: Cx) -> Result<MfaConfig> {
-        Ok(MfaConfig::from(&*directory::pool(&cx, &self.user_pool_id).await?))
+    async fn run(self, cx: Cx) -> Result<Members> {
+        Ok(directory::pool(&cx, &self.user_pool_id).await?.settings.second_factors())
     }
 }
 
-/// Says again that no second factor is asked for; anything else is not built yet.
+/// Changes what is named, and shows the whole.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct SetUserPoolMfaConfig {
     user_pool_id: String,
-    mfa_configuration: Option<String>,
-    sms_mfa_configuration: Option<Value>,
-    software_token_mfa_configuration: Option<SoftwareTokens>,
-    email_mfa_configuration: Option<Value>,
-    web_authn_configuration: Option<Value>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct SoftwareTokens {
-    enabled: Option<bool>,
+    #[serde(flatten)]
+    members: Members,
 }
 
 impl Operation for SetUserPoolMfaConfig {
-    type Output = MfaConfig;
+    type Output = Members;
 
-    async fn run(self, cx: Cx) -> Result<MfaConfig> {
-        let pool = directory::pool(&cx, &self.user_pool_id).await?;
-        let tokens = self.software_token_mfa_configuration.and_then(|tokens| tokens.enabled).unwrap_or(false);
-        let methods = [
-            ("SmsMfaConfiguration", self.sms_mfa_configuration.is_some()),
-            ("SoftwareTokenMfaConfiguration", tokens),
-            ("EmailMfaConfiguration", self.email_mfa_configuration.is_some()),
-        ];
-        let method = methods.iter().find(|(_, is_given)| *is_given).map(|(name, _)| *name);
-        let refuse = |text: &str| Err(Error::InvalidParameter(text.into()));
-        match (self.mfa_configuration.as_deref(), method) {
-            (Some("OFF"), Some(_)) => {
-                return refuse("Invalid MFA configuration given, can't turn off MFA and configure an MFA together.");
-            }
-            (Some("ON" | "OPTIONAL"), None) => {
-                let text = "At least one of [SmsMfaConfiguration] or [SoftwareTokenMfaConfiguration] must be provided.";
-                return refuse(text);
-            }
-            (_, Some(method)) => return not_built(method),
-            (_, None) if self.web_authn_configuration.is_some() => return not_built("WebAuthnConfiguration"),
-            (_, None) => {}
-        }
-        Ok(MfaConfig::from(&*pool))
+    async fn run(self, cx: Cx) -> Result<Members> {
+        pools::set_second_factors(&cx, &self.user_pool_id, self.members).await
     }
 }

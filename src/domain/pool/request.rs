@@ -24,6 +24,9 @@ pub const MOST_TAGS: usize = 50;
 /// Members that UpdateUserPool leaves as they are when it does not name them.
 const KEPT_BY_UPDATES: [&str; 3] = ["UserAttributeUpdateSettings", "UserPoolTags", "DcrConfiguration"];
 
+/// What a sign-in of the user's choice can begin with.
+const BUILT_FIRST_FACTORS: [&str; 3] = ["PASSWORD", "EMAIL_OTP", "SMS_OTP"];
+
 /// A template's member, and the older member of the pool that mirrors it.
 const MIRRORED_TEXTS: [(&str, &str); 3] = [
     ("SmsMessage", "SmsVerificationMessage"),
@@ -47,7 +50,13 @@ pub fn read<T: DeserializeOwned>(value: Value) -> Result<T> {
 
 impl PoolSettings {
     /// The settings of a new pool.
-    pub fn requested(mut members: Members) -> Result<Self> {
+    pub fn requested(members: Members) -> Result<Self> {
+        let settings = Self::read_from(members)?;
+        settings.check_second_factors()?;
+        Ok(settings)
+    }
+
+    fn read_from(mut members: Members) -> Result<Self> {
         refuse_what_is_not_built(&members)?;
         let given: Vec<SchemaAttribute> = match members.remove("Schema") {
             Some(schema) => named_attributes(schema)?,
@@ -75,7 +84,9 @@ impl PoolSettings {
     /// never change and the few members that such a call leaves alone.
     pub fn replaced(&self, members: Members) -> Result<Self> {
         let named: Vec<bool> = KEPT_BY_UPDATES.iter().map(|name| members.contains_key(*name)).collect();
-        let mut settings = Self::requested(members)?;
+        let mut settings = Self::read_from(members)?;
+        settings.keep_second_factors_of(self);
+        settings.check_second_factors()?;
         settings.schema.clone_from(&self.schema);
         settings.alias_attributes.clone_from(&self.alias_attributes);
         settings.username_attributes.clone_from(&self.username_attributes);
@@ -96,7 +107,7 @@ impl PoolSettings {
     /// The settings after a configuration file was applied that holds every member of CreateUserPool. What can never change
     /// must be as it is; custom attributes that the file adds are added.
     pub fn applied(&self, members: Members) -> Result<Self> {
-        let wanted = Self::requested(members.clone())?;
+        let wanted = Self::read_from(members.clone())?;
         let changes = [
             ("AliasAttributes", same_names(&wanted.alias_attributes, &self.alias_attributes)),
             ("UsernameAttributes", same_names(&wanted.username_attributes, &self.username_attributes)),
@@ -142,7 +153,6 @@ impl PoolSettings {
     /// The defaults of members that are only kept.
     fn complete(&mut self) {
         self.kept.remove("PoolName");
-        self.kept.insert("MfaConfiguration".into(), "OFF".into());
         self.kept.entry("UserPoolTier".into()).or_insert_with(|| "ESSENTIALS".into());
         let email = self.kept.entry("EmailConfiguration".into()).or_insert_with(|| json!({}));
         if let Value::Object(email) = email {
@@ -262,9 +272,6 @@ fn refuse_what_is_not_built(members: &Members) -> Result<()> {
         let value = path[1..].iter().try_fold(members.get(path[0])?, |value, name| value.get(name))?;
         value.as_str()
     };
-    if let Some(mode @ ("ON" | "OPTIONAL")) = text(&["MfaConfiguration"]) {
-        return not_built(&format!("MfaConfiguration {mode}"));
-    }
     if text(&["DcrConfiguration", "EnableStatus"]) == Some("Enabled") {
         return not_built("DcrConfiguration Enabled");
     }
@@ -278,7 +285,9 @@ fn refuse_what_is_not_built(members: &Members) -> Result<()> {
     }
     let sign_in = members.get("Policies").and_then(|policies| policies.get("SignInPolicy"));
     let factors = sign_in.and_then(|policy| policy.get("AllowedFirstAuthFactors")).and_then(Value::as_array);
-    if let Some(factor) = factors.into_iter().flatten().filter_map(Value::as_str).find(|factor| *factor != "PASSWORD") {
+    if let Some(factor) =
+        factors.into_iter().flatten().filter_map(Value::as_str).find(|factor| !BUILT_FIRST_FACTORS.contains(factor))
+    {
         return not_built(&format!("SignInPolicy.AllowedFirstAuthFactors {factor}"));
     }
     Ok(())

@@ -1,8 +1,8 @@
-//! The password itself, in one call.
+//! The password itself, in one call or after it was chosen.
 
-use super::{Cx, Door, Outcome, Start, check_state_by_password, meet, missing, proceed};
+use super::{Cx, Door, Outcome, Start, check_state_by_password, meet, missing, proceed, session, session::Opened};
 use crate::{
-    domain::{Error, Result, challenge::FirstProof},
+    domain::{Error, Result, User, challenge::FirstProof},
     flows::passwords,
     kit::secret::Secret,
 };
@@ -10,11 +10,37 @@ use crate::{
 pub(super) async fn begin(cx: &Cx, door: &Door, start: Start) -> Result<Outcome> {
     let password = start.password.as_ref().filter(|password| !password.expose().is_empty());
     let password: &Secret = password.ok_or_else(|| missing("PASSWORD"))?;
-    let Some(user) = meet(cx, door, &start).await? else {
-        passwords::verify_nobody(cx, &door.pool, &start.username, password).await?;
+    let user = meet(cx, door, &start).await?;
+    if let Some(user) = &user {
+        check_state_by_password(door, user)?;
+    }
+    let user = verify(cx, door, user, (&start.username, password)).await?;
+    proceed(cx, door, start.progress().proven(FirstProof::Password), user).await
+}
+
+/// PASSWORD, and the password that came with the choice of it. A wrong one leaves the session as it is: the lock of passwords
+/// limits the tries.
+pub(super) async fn answer(cx: &Cx, door: &Door, opened: Opened, password: &Secret) -> Result<Outcome> {
+    let Opened { session, user } = opened;
+    if password.expose().is_empty() {
+        return Err(missing("PASSWORD"));
+    }
+    let user = verify(cx, door, user, (&session.subject.login, password)).await?;
+    session::spend_now(cx, &session).await?;
+    proceed(cx, door, session.progress.proven(FirstProof::Password), user).await
+}
+
+/// A password for the name of nobody is looked at for as long.
+pub(super) async fn verify(
+    cx: &Cx,
+    door: &Door,
+    user: Option<User>,
+    (username, password): (&str, &Secret),
+) -> Result<User> {
+    let Some(user) = user else {
+        passwords::verify_nobody(cx, &door.pool, username, password).await?;
         return Err(Error::WrongCredentials);
     };
-    check_state_by_password(door, &user)?;
     passwords::verify(cx, &user, password).await?;
-    proceed(cx, door, start.progress().proven(FirstProof::Password), user).await
+    Ok(user)
 }

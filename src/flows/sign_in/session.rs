@@ -1,12 +1,13 @@
 //! The session of a challenge: sealed when something is asked, opened when the answer comes, and spent when it was right.
 
-use super::{Cx, Door};
+use super::{Cx, Door, Goal};
 use crate::{
     domain::{
         Error, Result, User,
         challenge::{Awaits, Progress, Session, Subject, salt_of},
         error::SessionFault,
     },
+    flows::directory,
     keys::seal::Purpose,
     store::{self, Tx},
 };
@@ -102,4 +103,25 @@ pub(super) async fn spend(tx: &mut Tx, session: &Session) -> Result<()> {
     } else {
         Err(Error::Session(SessionFault::Used))
     }
+}
+
+/// Where the answer changes nothing else.
+pub(super) async fn spend_now(cx: &Cx, session: &Session) -> Result<()> {
+    let mut tx = cx.single().await?;
+    spend(&mut tx, session).await?;
+    Ok(tx.commit().await?)
+}
+
+/// A session that comes to an operation which names neither client nor user: both are the session's.
+pub(super) async fn reopen(cx: &Cx, text: &str) -> Result<(Door, Session, User)> {
+    let session = read(cx, Some(text))?;
+    let (pool, client) = directory::client_of(cx, &session.pool_id, &session.client_id).await.map_err(|_| invalid())?;
+    check_unused(cx, &session).await?;
+    let user = match &session.subject.sub {
+        Some(sub) => store::users::by_sub(&mut cx.read().await?, &session.pool_id, sub).await?,
+        None => None,
+    };
+    let user = user.ok_or_else(invalid)?;
+    check_unchanged(&session, &user)?;
+    Ok((Door { pool, client, goal: Goal::Tokens, metadata: None }, session, user))
 }

@@ -22,6 +22,7 @@ pub(super) const UNAUTHORIZED_ATTRIBUTE: &str =
     "NotAuthorizedException: A client attempted to write unauthorized attribute";
 pub(super) const CODE_MISMATCH: &str = "CodeMismatchException: Invalid verification code provided, please try again.";
 pub(super) const CODE_EXPIRED: &str = "ExpiredCodeException: Invalid code provided, please request a code again.";
+pub(super) const INVALID_SESSION: &str = "NotAuthorizedException: Invalid session for the user.";
 pub(super) const TOO_OFTEN: &str = "LimitExceededException: Attempt limit exceeded, please try after some time.";
 
 /// A town with one pool and one public client to which every flow is open.

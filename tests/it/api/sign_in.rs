@@ -4,14 +4,13 @@ use serde_json::{Value, json};
 
 use super::{
     people::{
-        DISABLED, NO_USER, PASSWORD, Site, Tokens, UNAUTHORIZED_ATTRIBUTE, WRONG, claims, secret_hash, sites,
-        sites_with,
+        DISABLED, INVALID_SESSION, NO_USER, PASSWORD, Site, Tokens, UNAUTHORIZED_ATTRIBUTE, WRONG, claims, secret_hash,
+        sites, sites_with,
     },
     town::{NO_POOL, NOWHERE, with},
 };
 
 const SECRET: &str = "9secret0secret0secret0secret0secret0secret0secret0s";
-const INVALID_SESSION: &str = "NotAuthorizedException: Invalid session for the user.";
 
 #[tokio::test]
 async fn a_password_gives_the_three_tokens() {

@@ -51,7 +51,7 @@ impl Prover {
         BigUint::from(2_u8).modpow(&self.a, &number(N)).to_str_radix(16)
     }
 
-    fn signature(&self, pool: &str, password: &str, challenge: &Value, time: &str) -> String {
+    pub(super) fn signature(&self, pool: &str, password: &str, challenge: &Value, time: &str) -> String {
         let user = challenge["USER_ID_FOR_SRP"].as_str().unwrap();
         self.signature_as((pool.split_once('_').unwrap().1, user), password, challenge, time)
     }
@@ -96,12 +96,17 @@ async fn challenge(site: &Site, name: &str) -> Value {
     output["ChallengeParameters"].clone()
 }
 
-pub(super) fn answer(site: &Site, password: &str, challenge: &Value, time: &str) -> Value {
+/// What answers the challenge with these parameters.
+pub(super) fn proof(site: &Site, password: &str, challenge: &Value, time: &str) -> Value {
     let signature = Prover::new().signature(&site.pool, password, challenge, time);
-    let responses = json!({
+    json!({
         "USERNAME": challenge["USER_ID_FOR_SRP"], "PASSWORD_CLAIM_SECRET_BLOCK": challenge["SECRET_BLOCK"],
         "PASSWORD_CLAIM_SIGNATURE": signature, "TIMESTAMP": time,
-    });
+    })
+}
+
+pub(super) fn answer(site: &Site, password: &str, challenge: &Value, time: &str) -> Value {
+    let responses = proof(site, password, challenge, time);
     json!({"ClientId": site.client, "ChallengeName": "PASSWORD_VERIFIER", "ChallengeResponses": responses})
 }
 

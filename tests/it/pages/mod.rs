@@ -2,6 +2,7 @@
 
 mod confirm_user;
 mod looks;
+mod second_factor;
 mod sign_in;
 mod steps;
 

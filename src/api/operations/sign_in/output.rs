@@ -6,6 +6,7 @@ use serde_json::json;
 use super::Parameters;
 use crate::domain::{
     challenge::{Challenge, FirstFactor, Prompt, Step},
+    mfa::Factor,
     token::{NewDevice, Tokens},
 };
 
@@ -125,6 +126,25 @@ fn parameters(challenge: Challenge, username: String) -> Parameters {
                 ("userAttributes", json!(attributes).to_string()),
             ]
         }
+        Challenge::Code { delivery, .. } => vec![
+            ("CODE_DELIVERY_DELIVERY_MEDIUM", delivery.medium.name().to_owned()),
+            ("CODE_DELIVERY_DESTINATION", delivery.destination),
+            ("USER_ID_FOR_SRP", username),
+        ],
+        Challenge::Totp { name } => {
+            let name = name.map(|name| ("FRIENDLY_DEVICE_NAME", name));
+            name.into_iter().chain([("USER_ID_FOR_SRP", username)]).collect()
+        }
+        Challenge::SelectMfaType(among) => {
+            vec![("MFAS_CAN_CHOOSE", names(&among)), ("USER_ID_FOR_SRP", username)]
+        }
+        Challenge::MfaSetup(among) => vec![("MFAS_CAN_SETUP", names(&among)), ("USER_ID_FOR_SRP", username)],
+        Challenge::SelectChallenge | Challenge::Password | Challenge::PasswordSrp => vec![("USERNAME", username)],
     };
     named.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// A list in a text.
+fn names(factors: &[Factor]) -> String {
+    json!(factors.iter().map(|factor| factor.name()).collect::<Vec<_>>()).to_string()
 }

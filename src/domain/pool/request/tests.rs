@@ -60,10 +60,9 @@ fn a_trigger_shows_both_its_forms() {
 #[test]
 fn what_is_not_built_is_refused_by_name() {
     let cases = [
-        (json!({"MfaConfiguration": "OPTIONAL"}), "MfaConfiguration OPTIONAL"),
         (
-            json!({"Policies": {"SignInPolicy": {"AllowedFirstAuthFactors": ["PASSWORD", "EMAIL_OTP"]}}}),
-            "SignInPolicy.AllowedFirstAuthFactors EMAIL_OTP",
+            json!({"Policies": {"SignInPolicy": {"AllowedFirstAuthFactors": ["PASSWORD", "SOFTWARE_TOKEN"]}}}),
+            "SignInPolicy.AllowedFirstAuthFactors SOFTWARE_TOKEN",
         ),
         (json!({"DcrConfiguration": {"EnableStatus": "Enabled"}}), "DcrConfiguration Enabled"),
         (json!({"AcrConfiguration": {"Level1": {}}}), "AcrConfiguration"),

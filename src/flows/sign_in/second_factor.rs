@@ -1,0 +1,87 @@
+//! The second factor: which one is asked for, and the code of an authenticator app. Codes that are sent are `code`'s.
+
+use super::{
+    Cx, Door, Outcome, code, proceed,
+    session::{self, Draft, Opened},
+    tries,
+};
+use crate::{
+    domain::{
+        Error, Result, User,
+        challenge::{Awaits, Challenge, CodePurpose, Progress, Prompt, Subject},
+        error::{FactorFault, PoolFault},
+        mfa::{self, Demand, Factor, Mode},
+    },
+    keys::totp,
+    store::{self, factors::Factors},
+};
+
+/// None when nothing more is asked.
+pub(super) async fn begin(cx: &Cx, door: &Door, progress: &Progress, user: &User) -> Result<Option<Prompt>> {
+    if door.pool.settings.mfa_configuration == Mode::Off {
+        return Ok(None);
+    }
+    let factors = store::factors::find(&mut cx.read().await?, user).await?;
+    let usable = mfa::usable(&door.pool, user, factors.totp.is_some());
+    let ask = |challenge: Challenge, awaits: Awaits| {
+        let subject = Subject::of(user);
+        let session = Draft { subject: &subject, awaits, progress }.seal(cx, door)?;
+        Ok(Some(Prompt::new(challenge, &subject, session)))
+    };
+    match mfa::demand(&door.pool, user, &factors.preference, &usable) {
+        Demand::Nothing => Ok(None),
+        Demand::Ask(factor) => ask_for(cx, door, factor, (user, progress)).await.map(Some),
+        Demand::Choose(among) => ask(Challenge::SelectMfaType(among.clone()), Awaits::FactorChoice(among)),
+        Demand::SetUp(among) => ask(Challenge::MfaSetup(among.clone()), Awaits::FactorSetup(among)),
+        Demand::Impossible => {
+            let text = "MFA is required, and the user has no factor that this user pool could ask for.";
+            Err(Error::PoolState(PoolFault::Configuration(text.to_owned())))
+        }
+    }
+}
+
+async fn ask_for(cx: &Cx, door: &Door, factor: Factor, on_the_way: (&User, &Progress)) -> Result<Prompt> {
+    if let Some(medium) = factor.medium() {
+        let route = code::Route { medium, purpose: CodePurpose::Second };
+        return code::begin(cx, door, route, on_the_way).await;
+    }
+    let (user, progress) = on_the_way;
+    let name = store::factors::find(&mut cx.read().await?, user).await?.totp.and_then(|totp| totp.name);
+    let subject = Subject::of(user);
+    let session = Draft { subject: &subject, awaits: Awaits::Totp, progress }.seal(cx, door)?;
+    Ok(Prompt::new(Challenge::Totp { name }, &subject, session))
+}
+
+/// SELECT_MFA_TYPE.
+pub(super) async fn choose(cx: &Cx, door: &Door, opened: Opened, chosen: &str) -> Result<Outcome> {
+    let Opened { session, user } = opened;
+    let Awaits::FactorChoice(among) = &session.awaits else { return Err(session::invalid()) };
+    let factor = Factor::from_name(chosen).filter(|factor| among.contains(factor));
+    let factor = factor.ok_or_else(|| Error::InvalidParameter(format!("{chosen} is not among the MFA types.")))?;
+    let user = user.ok_or_else(session::invalid)?;
+    session::spend_now(cx, &session).await?;
+    Outcome::asks(ask_for(cx, door, factor, (&user, &session.progress)).await?)
+}
+
+/// SOFTWARE_TOKEN_MFA.
+pub(super) async fn answer_totp(cx: &Cx, door: &Door, opened: Opened, given: &str) -> Result<Outcome> {
+    let Opened { session, user } = opened;
+    let user = user.ok_or_else(session::invalid)?;
+    tries::under_lock(cx, &session, take_totp(cx, &user, given)).await?;
+    session::spend_now(cx, &session).await?;
+    proceed(cx, door, Progress { second: true, ..session.progress }, user).await
+}
+
+/// Takes the code of the user's app, once ever.
+async fn take_totp(cx: &Cx, user: &User, given: &str) -> Result<()> {
+    let fault = |fault| Err(Error::SecondFactor(fault));
+    let Factors { totp: Some(app), .. } = store::factors::find(&mut cx.read().await?, user).await? else {
+        return fault(FactorFault::Totp);
+    };
+    let Some(step) = totp::step_of(&app.secret.bytes, given, cx.now()) else { return fault(FactorFault::Totp) };
+    let mut tx = cx.begin().await?;
+    if !store::factors::take_step(&mut tx, user, &app.secret, step).await? {
+        return fault(FactorFault::TotpUsed);
+    }
+    Ok(tx.commit().await?)
+}

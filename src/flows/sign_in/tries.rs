@@ -1,0 +1,66 @@
+//! Guesses at codes: how many a session has, and the lock that repeated failures bring to its user in every session.
+
+use super::{Cx, session};
+use crate::{
+    domain::{
+        Error, Result,
+        challenge::{CodePurpose, Session},
+        error::FactorFault,
+    },
+    flows::codes,
+    store,
+};
+
+/// Wrong codes after which a session is dead.
+const MOST_IN_A_SESSION: i64 = 5;
+/// Messages that the sign-ins of one user bring in an hour.
+const MOST_MESSAGES: i64 = 30;
+
+/// Lets `proof` decide, as long as the session has tries left and failures have not locked its user. A guess counts before it is
+/// looked at: those that come at the same time count too. Guesses during the lock count for nothing.
+pub(super) async fn under_lock(cx: &Cx, session: &Session, proof: impl Future<Output = Result<()>>) -> Result<()> {
+    let lock = lock_of(session);
+    let _turn = cx.app.turns.take(&lock).await;
+    let failures = store::codes::failures_of_nobody(&mut cx.read().await?, &lock).await?;
+    if failures.is_locked(cx.now()) {
+        return Err(Error::PasswordAttemptsExceeded);
+    }
+    count(cx, session).await?;
+    let outcome = proof.await;
+    let mut tx = cx.begin().await?;
+    match &outcome {
+        Ok(()) if failures.failures == 0 => return outcome,
+        Ok(()) => store::codes::forget_attempts(&mut tx, &lock).await?,
+        Err(Error::SecondFactor(FactorFault::Code | FactorFault::Totp)) => {
+            store::codes::count_failure_of_nobody(&mut tx, &lock, cx.now()).await?
+        }
+        Err(_) => return outcome,
+    }
+    tx.commit().await?;
+    outcome
+}
+
+/// A first and a second factor have a lock each: who guesses at the one does not keep the user from the other.
+fn lock_of(session: &Session) -> String {
+    let subject = session.subject.sub.as_ref().unwrap_or(&session.subject.login);
+    let factor = if session.progress.first.is_none() { "first" } else { "second" };
+    format!("{factor}-factor:{}:{subject}", session.pool_id)
+}
+
+async fn count(cx: &Cx, session: &Session) -> Result<()> {
+    let mut tx = cx.begin().await?;
+    let subject = format!("session:{}", session.id);
+    let count = store::codes::count_attempt(&mut tx, &subject, cx.now(), session.expires_at).await?;
+    tx.commit().await?;
+    if count > MOST_IN_A_SESSION { Err(session::invalid()) } else { Ok(()) }
+}
+
+/// Counts a message that a sign-in of `subject` brings. The service declares no LimitExceededException here.
+pub(super) async fn count_message(cx: &Cx, pool_id: &str, subject: &str, purpose: CodePurpose) -> Result<()> {
+    let factor = if purpose == CodePurpose::First { "first" } else { "second" };
+    let subject = format!("send:{factor}-factor:{pool_id}:{subject}");
+    codes::limit(cx, &subject, MOST_MESSAGES).await.map_err(|error| match error {
+        Error::AttemptLimitExceeded => Error::TooManyRequests,
+        other => other,
+    })
+}

@@ -1,0 +1,98 @@
+//! The second step of a sign-in, in a browser.
+
+use poolhouse::{domain::mfa::Mode, keys::totp, store};
+use serde_json::json;
+
+use super::query;
+use crate::app::{Browser, House, PASSWORD, Reply};
+
+/// Lets the pool ask for second factors: e-mail, and authenticator apps where `apps`.
+async fn guard(house: &House, email: bool, apps: bool) {
+    let mut pool = house.pool().await;
+    pool.settings.mfa_configuration = Mode::On;
+    pool.settings.software_token_mfa_configuration.enabled = apps;
+    if email {
+        pool.settings.kept.insert("EmailMfaConfiguration".into(), json!({}));
+    }
+    let mut tx = house.app.store.begin().await.unwrap();
+    assert!(store::pools::update(&mut tx, &pool).await.unwrap());
+    tx.commit().await.unwrap();
+    house.app.directory.forget_pool(&pool.id);
+}
+
+async fn newest_code(house: &House) -> String {
+    let mut tx = house.app.store.read().await.unwrap();
+    let newest = store::messages::newest(&mut tx, None, 1).await.unwrap();
+    newest.into_iter().next().unwrap().code.unwrap()
+}
+
+/// Sends the form of `page` with these fields beside those that it hides.
+async fn send(browser: &mut Browser<'_>, path: &str, page: &Reply, fields: &[(&str, &str)]) -> Reply {
+    let hidden: Vec<_> = ["_csrf", "session", "username", "challenge", "detail", "secret", "email_offered"]
+        .into_iter()
+        .filter(|name| page.text.contains(&format!("name=\"{name}\"")))
+        .map(|name| (name, page.input(name)))
+        .collect();
+    let mut form: Vec<(&str, &str)> = hidden.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    form.extend_from_slice(fields);
+    browser.post(&format!("{path}?{}", query()), &form).await
+}
+
+fn code_of(house: &House, page: &Reply) -> String {
+    let secret = data_encoding::BASE32_NOPAD.decode(page.input("secret").as_bytes()).unwrap();
+    totp::code_at(&secret, house.app.clock.now())
+}
+
+#[tokio::test]
+async fn a_code_that_was_sent_is_the_second_step() {
+    let house = House::new().await;
+    guard(&house, true, false).await;
+    let mut browser = Browser::new(&house);
+    let page = browser.sign_in(&query(), "ann", PASSWORD).await;
+    assert!(page.text.contains("autocomplete=\"one-time-code\""), "{}", page.text);
+    assert!(page.text.contains("We have sent a code to a***@e***."), "{}", page.text);
+    let wrong = send(&mut browser, "/mfa", &page, &[("code", "x")]).await;
+    assert!(wrong.text.contains("That code is not right"), "{}", wrong.text);
+    assert!(wrong.text.contains("aria-invalid=\"true\""));
+    let code = newest_code(&house).await;
+    let done = send(&mut browser, "/mfa", &wrong, &[("code", &code)]).await;
+    assert!(done.told("code").is_some(), "{}", done.text);
+}
+
+#[tokio::test]
+async fn nobody_gets_around_the_second_step() {
+    let house = House::new().await;
+    guard(&house, true, false).await;
+    let mut browser = Browser::new(&house);
+    let page = browser.sign_in(&query(), "ann", PASSWORD).await;
+    assert!(page.told("code").is_none());
+    let again = browser.get(&format!("/oauth2/authorize?{}", query())).await;
+    assert!(again.told("code").is_none(), "the browser is not signed in yet");
+    let chosen = send(&mut browser, "/mfa", &page, &[("answer", "SOFTWARE_TOKEN_MFA")]).await;
+    assert!(chosen.text.contains("Please begin again."), "{}", chosen.text);
+}
+
+#[tokio::test]
+async fn an_authenticator_app_is_set_up_and_then_asked_for() {
+    let house = House::new().await;
+    guard(&house, false, true).await;
+    let mut browser = Browser::new(&house);
+    let page = browser.sign_in(&query(), "ann", PASSWORD).await;
+    assert!(page.text.contains("<svg") && page.text.contains("otpauth://totp/example:ann?secret="), "{}", page.text);
+    let wrong = send(&mut browser, "/mfaSetup", &page, &[("code", "000000")]).await;
+    assert!(wrong.text.contains("That code is not right."), "{}", wrong.text);
+    assert_eq!(wrong.input("secret"), page.input("secret"));
+    let code = code_of(&house, &wrong);
+    let done = send(&mut browser, "/mfaSetup", &wrong, &[("code", &code)]).await;
+    assert!(done.told("code").is_some(), "{}", done.text);
+
+    let mut browser = Browser::new(&house);
+    let asked = browser.sign_in(&query(), "ann", PASSWORD).await;
+    assert!(asked.text.contains("Enter the code that your authenticator app shows."), "{}", asked.text);
+    let used = send(&mut browser, "/mfa", &asked, &[("code", &code)]).await;
+    assert!(used.text.contains("That code is not right"), "{}", used.text);
+    house.app.clock.advance(std::time::Duration::from_secs(30));
+    let code = code_of(&house, &wrong);
+    let done = send(&mut browser, "/mfa", &used, &[("code", &code)]).await;
+    assert!(done.told("code").is_some(), "{}", done.text);
+}
