@@ -3,6 +3,9 @@
 //! Which operations are public is data of the model. In production an administrator's signature must be by a configured access
 //! key. In development any access key is believed and nothing is computed; a *missing* signature is refused there as well,
 //! because the service refuses it and a test must not pass by accident. Presigned URLs are refused in both.
+//!
+//! Two operations are neither: their caller is an app client, whose id and secret are in the request. The model lets SDKs sign
+//! them, but the service evaluates no policy for that signature, and machines that ask for a token have no access key of ours.
 
 use http::{Uri, header, request::Parts};
 
@@ -13,6 +16,7 @@ use super::{
 use crate::{
     config::{Mode, admin::AccessKey},
     kit::{clock::Time, host::is_this_machine},
+    model::Facts,
 };
 
 /// What is known about the one who calls.
@@ -30,6 +34,13 @@ pub(super) struct Gate<'a> {
     pub(super) region: &'a str,
     pub(super) keys: &'a [AccessKey],
     pub(super) now: Time,
+}
+
+/// Operations in which an app client proves itself, and no signature counts.
+const BY_CLIENT: [&str; 2] = ["GetClientToken", "GetDerivedToken"];
+
+pub(super) fn is_public(operation: &str, facts: &Facts) -> bool {
+    facts.public || BY_CLIENT.contains(&operation)
 }
 
 impl Gate<'_> {

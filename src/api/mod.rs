@@ -71,7 +71,7 @@ async fn dispatch(
     let body = protocol::read(&head, body, protocol::largest_body(name)).await?;
     let setup = &app.setup;
     let gate = Gate { mode: setup.mode, region: &setup.region, keys: &setup.admin_keys, now: app.clock.now() };
-    let caller = gate.identify(facts.public, &head, &body)?;
+    let caller = gate.identify(caller::is_public(name, facts), &head, &body)?;
     let input = protocol::parse(&body)?;
     let found = MODEL.findings(facts.input, &input);
     if let Some(fault) = found.type_faults.into_iter().next() {

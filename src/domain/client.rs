@@ -16,6 +16,9 @@ pub type ClientId = String;
 /// A client can hold two secrets at once, so that one can be replaced without an outage.
 pub const MOST_SECRETS: usize = 2;
 
+/// The flow of clients that get tokens of their own; it stands alone.
+const MACHINE_FLOW: &str = "ALLOW_CLIENT_TOKEN_AUTH";
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Client {
     pub id: ClientId,
@@ -57,6 +60,23 @@ impl Client {
             Flow::Refresh => named("ALLOW_REFRESH_TOKEN_AUTH") || legacy,
             Flow::Choice => named("ALLOW_USER_AUTH"),
         }
+    }
+
+    /// Whether the client may trade tokens for narrower ones.
+    pub fn allows_exchange(&self, exchange: Exchange) -> bool {
+        self.names_flow(match exchange {
+            Exchange::Impersonation => "ALLOW_TOKEN_EXCHANGE_IMPERSONATION",
+            Exchange::Delegation => "ALLOW_TOKEN_EXCHANGE_DELEGATION",
+        })
+    }
+
+    /// Whether the client gets tokens of its own through the API. At the token endpoint it needs the grant.
+    pub fn allows_machine_tokens(&self) -> bool {
+        !self.is_public() && (self.names_flow(MACHINE_FLOW) || self.allows_grant("client_credentials"))
+    }
+
+    fn names_flow(&self, name: &str) -> bool {
+        self.settings.explicit_auth_flows.iter().flatten().any(|flow| flow == name)
     }
 
     pub fn allows_grant(&self, grant: &str) -> bool {
@@ -120,6 +140,15 @@ pub enum Flow {
     Custom,
     Refresh,
     Choice,
+}
+
+/// The ways of trading a token for a narrower one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exchange {
+    /// The new token says nothing of the client.
+    Impersonation,
+    /// It says who acts for the user.
+    Delegation,
 }
 
 /// What CreateUserPoolClient and UpdateUserPoolClient set, by the service's names.

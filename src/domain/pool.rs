@@ -75,11 +75,6 @@ impl Pool {
         self.settings.alias_attributes.iter().chain(&self.settings.username_attributes).any(|name| name == attribute)
     }
 
-    /// Whether sign-ins are told apart by the device that they come from.
-    pub fn tracks_devices(&self) -> bool {
-        self.settings.kept.contains_key("DeviceConfiguration")
-    }
-
     /// Pools made through the API compare user names by case unless told otherwise.
     pub fn is_case_sensitive(&self) -> bool {
         self.settings.username_configuration.as_ref().is_none_or(|configuration| configuration.case_sensitive)

@@ -83,16 +83,25 @@ pub struct AccessClaims {
 impl AccessClaims {
     /// Reads the claims of a token whose signature has been verified. An ID token is no access token.
     pub fn read(claims: &Map<String, Value>) -> Result<Self> {
+        Self::read_as(claims, ("access", "client_id", "username"))
+    }
+
+    /// The same of an ID token, which has no scopes.
+    pub fn read_identity(claims: &Map<String, Value>) -> Result<Self> {
+        Self::read_as(claims, ("id", "aud", "cognito:username"))
+    }
+
+    fn read_as(claims: &Map<String, Value>, (token_use, client, username): (&str, &str, &str)) -> Result<Self> {
         let invalid = || Error::AccessToken(AccessTokenFault::Invalid);
         let text = |name: &str| claims.get(name).and_then(Value::as_str).map(str::to_owned);
         let seconds = |name: &str| claims.get(name).and_then(Value::as_i64).map(Time::from_seconds);
-        if text("token_use").as_deref() != Some("access") {
+        if text("token_use").as_deref() != Some(token_use) {
             return Err(invalid());
         }
         Ok(Self {
             sub: text("sub").ok_or_else(invalid)?,
-            client_id: text("client_id").ok_or_else(invalid)?,
-            username: text("username"),
+            client_id: text(client).ok_or_else(invalid)?,
+            username: text(username),
             scopes: text("scope").unwrap_or_default().split_whitespace().map(str::to_owned).collect(),
             origin_jti: text("origin_jti"),
             device_key: text("device_key"),

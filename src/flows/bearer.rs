@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
+
 use super::{Cx, directory, key_ring};
 use crate::{
     domain::{
@@ -40,10 +42,28 @@ pub async fn present(cx: &Cx, access_token: &str) -> Result<Bearer> {
 /// The bearer of any access token of ours: signed by its pool's access key, not expired, not revoked, of a user who may
 /// still come in.
 pub async fn bearer(cx: &Cx, access_token: &str) -> Result<Bearer> {
-    let fault = |fault| Error::AccessToken(fault);
-    let token = Token::parse(access_token).map_err(|_| fault(AccessTokenFault::Invalid))?;
-    let client_id = token.claims().get("client_id").and_then(|id| id.as_str());
     // An ID token has no client_id: it fails here, before anything is looked up.
+    let Verified { pool, client, claims } = verified(cx, access_token, "client_id").await?;
+    let claims = AccessClaims::read(&claims)?;
+    if cx.now() >= claims.expires_at {
+        return Err(Error::AccessToken(AccessTokenFault::Expired));
+    }
+    let user = living_user(cx, &pool, &claims).await?;
+    Ok(Bearer { pool, client, user, claims })
+}
+
+/// A token that was signed here, whatever it is for and however old.
+pub struct Verified {
+    pub pool: Arc<Pool>,
+    pub client: Arc<Client>,
+    pub claims: Map<String, Value>,
+}
+
+/// A token of ours: of a client that exists, which the claim `names_client` names, and signed by a key of its pool.
+pub async fn verified(cx: &Cx, text: &str, names_client: &str) -> Result<Verified> {
+    let fault = |fault| Error::AccessToken(fault);
+    let token = Token::parse(text).map_err(|_| fault(AccessTokenFault::Invalid))?;
+    let client_id = token.claims().get(names_client).and_then(|id| id.as_str());
     let client_id = client_id.ok_or_else(|| fault(AccessTokenFault::Invalid))?;
     let client = directory::find_client(cx, client_id).await?.ok_or_else(|| fault(AccessTokenFault::Invalid))?;
     let pool = directory::find_pool(cx, &client.pool_id).await?.ok_or_else(|| fault(AccessTokenFault::Invalid))?;
@@ -54,15 +74,11 @@ pub async fn bearer(cx: &Cx, access_token: &str) -> Result<Bearer> {
     let keys = key_ring::keys_of(cx, &pool.id).await?;
     let key = keys.verifying.get(token.kid()).ok_or_else(|| fault(AccessTokenFault::Invalid))?;
     key.verify(&token).map_err(|_| fault(AccessTokenFault::WrongSignature))?;
-    let claims = AccessClaims::read(token.claims())?;
-    if cx.now() >= claims.expires_at {
-        return Err(fault(AccessTokenFault::Expired));
-    }
-    let user = living_user(cx, &pool, &claims).await?;
-    Ok(Bearer { pool, client, user, claims })
+    Ok(Verified { pool, client, claims: token.into_claims() })
 }
 
-async fn living_user(cx: &Cx, pool: &Pool, claims: &AccessClaims) -> Result<User> {
+/// The user of a token, who must still be let in by it.
+pub async fn living_user(cx: &Cx, pool: &Pool, claims: &AccessClaims) -> Result<User> {
     let mut tx = cx.read().await?;
     let grant_id = claims.origin_jti.as_deref();
     let liveness = store::users::liveness(&mut tx, &pool.id, &claims.sub, grant_id).await?;

@@ -1,6 +1,7 @@
 //! Tokens are made here and nowhere else: the only caller of signing, and the only place that fires PreTokenGeneration.
 
 mod changes;
+mod derived;
 
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 pub use changes::Changes;
+pub use derived::{Derivation, Derived, derive};
 
 use super::{Cx, key_ring};
 use crate::{

@@ -343,7 +343,7 @@ async fn arrive(cx: &Cx, door: &Door, progress: Progress, user: User) -> Result<
     if cx.app.hooks.is_set::<PostAuthentication>(&door.pool) {
         let request = PostAuthentication {
             user_attributes: user_attributes(&door.pool, &user),
-            new_device_used: door.pool.tracks_devices() && progress.device_key.is_none(),
+            new_device_used: door.pool.device_tracking().is_some() && !progress.device,
             client_metadata: door.metadata.clone(),
         };
         cx.ask(&door.pool, Some(&door.client.id), &user.username, request).await?;

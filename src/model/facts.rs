@@ -14,6 +14,10 @@ use serde::{
 
 use super::pattern;
 
+/// The reference of GetClientToken tells clients to have this flow; the published enum lacks it.
+/// <https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_GetClientToken.html>
+const UNPUBLISHED_FLOW: &str = "ALLOW_CLIENT_TOKEN_AUTH";
+
 #[derive(Debug, Deserialize)]
 pub struct Model {
     #[serde(borrow)]
@@ -86,6 +90,9 @@ pub enum Kind {
 impl Model {
     pub(super) fn parse(text: &'static str) -> serde_json::Result<Self> {
         let mut model: Self = serde_json::from_str(text)?;
+        if let Some(flows) = model.shapes.get_mut("ExplicitAuthFlowsType") {
+            flows.values.push(UNPUBLISHED_FLOW);
+        }
         for (name, shape) in &mut model.shapes {
             if let Some(served) = pattern::served(name) {
                 shape.pattern = Some(served.to_owned());

@@ -4,6 +4,7 @@
 pub mod admin_users;
 pub mod branding;
 pub mod client_secrets;
+pub mod client_tokens;
 pub mod clients;
 pub mod devices;
 pub mod domains;
@@ -39,7 +40,8 @@ crate::operations! {
                       AdminUserGlobalSignOut ListUsers;
     sign_up:          SignUp ConfirmSignUp ResendConfirmationCode ForgotPassword ConfirmForgotPassword;
     sign_in:          InitiateAuth RespondToAuthChallenge AdminInitiateAuth AdminRespondToAuthChallenge
-                      GetTokensFromRefreshToken RevokeToken [GetClientToken GetDerivedToken];
+                      GetTokensFromRefreshToken RevokeToken;
+    client_tokens:    GetClientToken GetDerivedToken;
     self_service:     GetUser UpdateUserAttributes DeleteUserAttributes DeleteUser ChangePassword GlobalSignOut
                       GetUserAttributeVerificationCode VerifyUserAttribute;
     sessions:         ListUserSessions RevokeUserSession AdminListUserSessions AdminRevokeUserSession

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Client, ClientSettings, RotationFeature, urls};
+use super::{Client, ClientSettings, MACHINE_FLOW, RotationFeature, urls};
 use crate::domain::{
     attribute::NEVER_WRITABLE,
     error::{Error, Result},
-    pool::{Members, Pool, not_built, read},
+    pool::{Members, Pool, read},
     provider,
     resource_server::{ResourceServer, is_standard},
 };
@@ -76,8 +76,13 @@ impl Client {
     fn check_sign_in_flows(&self) -> Result<()> {
         let flows = self.settings.explicit_auth_flows.as_deref().unwrap_or_default();
         let named = |name: &str| flows.iter().any(|flow| flow == name);
-        if let Some(flow) = flows.iter().find(|flow| flow.starts_with("ALLOW_TOKEN_EXCHANGE")) {
-            return not_built(&format!("ExplicitAuthFlows {flow}"));
+        if named(MACHINE_FLOW) {
+            if flows.len() > 1 {
+                return invalid(format!("{MACHINE_FLOW} cannot be combined with other ExplicitAuthFlows."));
+            }
+            if self.is_public() {
+                return invalid(format!("{MACHINE_FLOW} can only be set for a client with a secret."));
+            }
         }
         let modern = flows.iter().filter(|flow| flow.starts_with("ALLOW_")).count();
         if modern > 0 && modern < flows.len() {

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{
     devices::{Device, NO_DEVICE, SECRET, confirmed, tracking},
     people::{PASSWORD, Site, Tokens, WRONG, claims},
+    recorder::stages_with,
     srp::{NOW, Prover},
     town::with,
 };
@@ -237,5 +238,26 @@ async fn a_remembered_devices_refresh_token_works_from_there_only() {
         site.call("AdminForgetDevice", forget).await;
         assert_eq!(site.refused("InitiateAuth", refresh(&device.key)).await, NO_DEVICE);
         assert_eq!(site.refused("GetTokensFromRefreshToken", renew(json!(device.key))).await, NO_DEVICE);
+    }
+}
+
+#[tokio::test]
+async fn triggers_are_told_whether_the_device_is_new() {
+    let pool = json!({"DeviceConfiguration": {"ChallengeRequiredOnNewDevice": true}});
+    for stage in stages_with(pool, json!({})).await {
+        stage.person("ann").await;
+        let (_, device) = confirmed(&stage, "ann").await;
+        let told = |events: Vec<Value>| {
+            let after = events.iter().find(|event| event["triggerSource"] == "PostAuthentication_Authentication");
+            let sources: Vec<_> =
+                events.iter().map(|event| event["triggerSource"].as_str().unwrap().to_owned()).collect();
+            (after.unwrap()["request"]["newDeviceUsed"].clone(), sources.last().unwrap().clone())
+        };
+        let new = told(stage.recorder.events());
+        assert_eq!(new, (json!(true), "TokenGeneration_Authentication".to_owned()));
+        let output = asked(&stage, "ann", &device).await;
+        stage.call("RespondToAuthChallenge", proof(&stage, &device, SECRET, &output, NOW)).await;
+        let known = told(stage.recorder.events());
+        assert_eq!(known, (json!(false), "TokenGeneration_AuthenticateDevice".to_owned()));
     }
 }

@@ -59,5 +59,6 @@ fn required_attributes_must_be_writable() {
 #[test]
 fn empty_flows_are_those_of_a_client_that_names_none() {
     assert_eq!(client(json!({"ExplicitAuthFlows": []})).settings, client(json!({})).settings);
-    assert!(!fits(json!({"ExplicitAuthFlows": ["ALLOW_TOKEN_EXCHANGE_DELEGATION"]})));
+    assert!(fits(json!({"ExplicitAuthFlows": ["ALLOW_TOKEN_EXCHANGE_DELEGATION"]})));
+    assert!(!fits(json!({"ExplicitAuthFlows": ["ALLOW_CLIENT_TOKEN_AUTH", "ALLOW_USER_SRP_AUTH"]})));
 }
