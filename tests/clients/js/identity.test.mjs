@@ -107,3 +107,33 @@ test('a newcomer signs up, confirms and signs in', async () => {
   assert.equal(await called((done) => user.confirmRegistration(confirmation, false, done)), 'SUCCESS');
   assert.ok((await authenticate(user, PASSWORD)).isValid());
 });
+
+const CUSTOM = 'arn:aws:lambda:us-east-1:123456789012:function:custom-auth';
+
+test('an application asks its own question', async () => {
+  const LambdaConfig = { DefineAuthChallenge: CUSTOM, CreateAuthChallenge: CUSTOM, VerifyAuthChallengeResponse: CUSTOM };
+  const asking = await makePool({ LambdaConfig });
+  const client = await makeClient(asking, { ExplicitAuthFlows: ['ALLOW_CUSTOM_AUTH', 'ALLOW_REFRESH_TOKEN_AUTH'] });
+  const Pool = new CognitoUserPool({ UserPoolId: asking, ClientId: client.ClientId, endpoint: url, Storage: new Memory() });
+  const Username = await makeUser(asking);
+  const backwards = [...Username].reverse().join('');
+  /** Signs in with these answers in turn. */
+  const answering = (...answers) =>
+    new Promise((resolve, reject) => {
+      const user = new CognitoUser({ Username, Pool, Storage: new Memory() });
+      user.setAuthenticationFlowType('CUSTOM_AUTH');
+      const steps = {
+        onSuccess: resolve,
+        onFailure: reject,
+        customChallenge: (parameters) => {
+          assert.equal(parameters.question, 'What is your name backwards?');
+          assert.equal(parameters.answer, undefined);
+          user.sendCustomChallengeAnswer(answers.shift(), steps);
+        },
+      };
+      user.initiateAuth(new AuthenticationDetails({ Username }), steps);
+    });
+  assert.ok((await answering(backwards)).isValid());
+  assert.ok((await answering('a guess', backwards)).isValid());
+  await assert.rejects(answering('a guess', 'another'), { code: 'NotAuthorizedException', message: 'Incorrect username or password.' });
+});
