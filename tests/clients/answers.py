@@ -54,7 +54,9 @@ def _visit(shape: Shape, value: Any, path: str, faults: list[str]) -> None:
     match shape.type_name:
         case "structure":
             faults += [f"{path}.{name} is not published" for name in value.keys() - shape.members.keys()]
-            faults += [f"{path}.{name} is required" for name in set(shape.required_members) - value.keys()]
+            # The service itself answers an empty CustomDomainConfig for a domain of its own.
+            required = set(shape.required_members) if value or not path.endswith(".CustomDomainConfig") else set()
+            faults += [f"{path}.{name} is required" for name in required - value.keys()]
             for name in value.keys() & shape.members.keys():
                 _visit(shape.members[name], value[name], f"{path}.{name}", faults)
         case "list":

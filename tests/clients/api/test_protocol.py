@@ -1,4 +1,4 @@
-"""The wire: headers, envelopes, generated validation messages, and operations that are not built."""
+"""The wire: headers, envelopes and generated validation messages."""
 
 import json
 import re
@@ -167,16 +167,6 @@ def test_unknown_members_are_ignored_and_null_counts_as_absent(town: Town):
     assert answer["ResponseMetadata"]["HTTPStatusCode"] == 200
     said = post(town, "GetUser", {"AccessToken": None, "Whatever": 1}).json()
     assert said["__type"] == "InvalidParameterException" and "'accessToken'" in said["message"]
-
-
-def test_an_operation_that_is_not_built_says_so_by_name(town: Town, client: Client):
-    with pytest.raises(town.idp.exceptions.ClientError) as caught:
-        town.idp.create_identity_provider(
-            UserPoolId=client.pool, ProviderName="Corporate", ProviderType="OIDC",
-            ProviderDetails={"client_id": "x", "attributes_request_method": "GET", "oidc_issuer": "https://id.example.com", "authorize_scopes": "openid"},
-        )
-    assert "CreateIdentityProvider" in caught.value.response["Error"]["Message"]
-    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
 
 
 def test_discovery_and_keys_are_plain_documents(town: Town, client: Client):

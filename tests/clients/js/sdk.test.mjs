@@ -4,7 +4,6 @@ import { before, test } from 'node:test';
 import {
   AdminGetUserCommand,
   ConfirmSignUpCommand,
-  CreateIdentityProviderCommand,
   DescribeUserPoolCommand,
   GetTokensFromRefreshTokenCommand,
   GetUserCommand,
@@ -90,14 +89,4 @@ test('the paginator walks every user', async () => {
     found.push(...page.Users.map((user) => user.Username));
   }
   assert.deepEqual(found.sort(), made.sort());
-});
-
-test('an operation that is not built names itself', async () => {
-  const command = new CreateIdentityProviderCommand({
-    UserPoolId: pool,
-    ProviderName: 'Corporate',
-    ProviderType: 'OIDC',
-    ProviderDetails: { client_id: 'x', oidc_issuer: 'https://id.example.com', authorize_scopes: 'openid', attributes_request_method: 'GET' },
-  });
-  await assert.rejects(idp.send(command), /CreateIdentityProvider/);
 });
