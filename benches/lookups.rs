@@ -1,15 +1,11 @@
 //! What it costs to find a user among a thousand and among a hundred thousand, on SQLite: `cargo bench --bench lookups`.
 //!
-//! Calls go through the API without sockets: head, table, model, operation, answer. Both pools take turns in every round, and the
-//! ratio is formed within each round, so that a slow moment of the machine favours neither.
+//! Calls go through the API without sockets: head, table, model, operation, answer. Both pools take turns call by call, a round's
+//! figure is the median of its calls, and the ratio is formed within each round, so that other work of the machine favours neither.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on should say where")]
 #![expect(clippy::print_stdout, reason = "it prints its figures")]
 
-use std::{
-    path::Path,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{path::Path, sync::Arc, time::Instant};
 
 use axum::{
     Router,
@@ -89,11 +85,13 @@ fn filtered(filter: &str) -> Value {
 async fn measure(few: &Town, many: &Town, name: &str, call: impl Fn(usize) -> (&'static str, Value)) {
     let (mut costs, mut ratios) = ([Vec::new(), Vec::new()], Vec::new());
     for round in 0..=ROUNDS {
-        let mut times = [0.0; 2];
-        let order = if round % 2 == 0 { [0, 1] } else { [1, 0] };
-        for which in order {
-            times[which] = [few, many][which].cost(round, &call).await;
+        let mut calls = [Vec::new(), Vec::new()];
+        for number in (round * CALLS)..(round + 1) * CALLS {
+            for which in if number % 2 == 0 { [0, 1] } else { [1, 0] } {
+                calls[which].push([few, many][which].cost(number, &call).await);
+            }
         }
+        let times = calls.map(|mut times| median(&mut times));
         // The first round fills caches.
         if round > 0 {
             costs[0].push(times[0]);
@@ -151,21 +149,17 @@ impl Town {
         Self { router: api::router().with_state(app), users }
     }
 
-    /// Microseconds per call, for users all over the pool.
-    async fn cost(&self, round: usize, call: &impl Fn(usize) -> (&'static str, Value)) -> f64 {
-        let mut spent = Duration::ZERO;
-        for number in 0..CALLS {
-            // A prime far from both sizes: neighbours in time are none in the index.
-            let (operation, input) = call((round * CALLS + number) * 7_919 % self.users);
-            let request = request(operation, &input);
-            let began = Instant::now();
-            let response = self.router.clone().oneshot(request).await.unwrap();
-            let status = response.status();
-            let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
-            spent += began.elapsed();
-            assert!(status == 200 || body.windows(5).any(|part| part == b"exist"), "{operation} {status}");
-        }
-        spent.as_secs_f64() * 1e6 / CALLS as f64
+    /// Microseconds of one call. A prime far from both sizes leads all over the pool: neighbours in time are none in the index.
+    async fn cost(&self, number: usize, call: &impl Fn(usize) -> (&'static str, Value)) -> f64 {
+        let (operation, input) = call(number * 7_919 % self.users);
+        let request = request(operation, &input);
+        let began = Instant::now();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let status = response.status();
+        let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
+        let spent = began.elapsed();
+        assert!(status == 200 || body.windows(5).any(|part| part == b"exist"), "{operation} {status}");
+        spent.as_secs_f64() * 1e6
     }
 }
 
