@@ -2,7 +2,9 @@
 //!
 //! Calls go through the API without sockets: head, table, model, operation, answer. What counts is the processor time of this
 //! process, all threads of it: how long one thread takes to wake another says more about the machine. Both pools take turns, and
-//! the ratio is formed within each round, so that a slow moment favours neither. Linux only, as `load` is.
+//! the ratio is formed within each round, so that a slow moment favours neither. Linux only, as `load` is. On more than one
+//! processor a thread of one database may happen to lie beside its caller and that of the other not, which costs more than the
+//! look-up: `cargo bench --bench lookups --no-run && taskset -c 0 cargo bench --bench lookups`.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on should say where")]
 #![expect(clippy::print_stdout, reason = "it prints its figures")]
 
