@@ -118,7 +118,8 @@ async fn a_code_takes_the_place_of_a_password() {
             assert_eq!(asked["AvailableChallenges"], json!(["PASSWORD_SRP", "PASSWORD", "EMAIL_OTP", "SMS_OTP"]));
             let code = site.code(address).await;
             assert_eq!(code.len(), 8);
-            let wrong = if code.starts_with('0') { format!("1{}", &code[1..]) } else { format!("0{}", &code[1..]) };
+            let first = if code.starts_with('0') { '1' } else { '0' };
+            let wrong = format!("{first}{}", &code[1..]);
             assert_eq!(site.answer_refused(&asked, "ann", json!({key: wrong})).await, WRONG_CODE);
             assert!(site.answer(&asked, "ann", json!({key: code})).await["AuthenticationResult"].is_object());
         }
