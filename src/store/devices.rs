@@ -94,6 +94,12 @@ pub async fn find(tx: &mut Tx, user: &User, key: &str) -> Result<Option<Device>>
     row.map(|row| row.open(&sealer)).transpose()
 }
 
+/// Whether the user of this pool and `sub` has the device.
+pub async fn exists(tx: &mut Tx, (pool_id, sub): (&str, &str), key: &str) -> Result<bool> {
+    let sql = "SELECT COUNT(*) FROM device WHERE pool_id = $1 AND sub = $2 AND device_key = $3";
+    Ok(tx.sql(sql).bind(pool_id).bind(sub).bind(key).one::<(i64,)>().await?.0 == 1)
+}
+
 /// The devices of a user by key, from after `cursor`.
 pub async fn page(tx: &mut Tx, user: &User, cursor: &str, limit: i64) -> Result<Vec<Device>> {
     let sealer = tx.sealer().clone();

@@ -108,7 +108,7 @@ pub(super) struct Proof {
     pub(super) timestamp: String,
 }
 
-/// The second half. A client may name its device at either.
+/// The second half. Here a client names its device, whatever it has said at the first.
 pub(super) async fn answer(cx: &Cx, door: &Door, proof: Proof, device_key: Option<String>) -> Result<Outcome> {
     let wrong = || Error::WrongCredentials;
     let attempt: SrpAttempt = cx.app.sealer.open_json(Purpose::SrpBlock, &proof.secret_block).ok_or_else(wrong)?;
@@ -123,9 +123,19 @@ pub(super) async fn answer(cx: &Cx, door: &Door, proof: Proof, device_key: Optio
         }
     }
     check_timestamp(cx, &proof)?;
-    spend(cx, &attempt).await?;
+    let is_stray = is_stray(cx, door, &attempt, device_key.as_deref()).await?;
+    if !is_stray {
+        spend(cx, &attempt).await?;
+    }
     // The state is told at this step, and the password's proof decides nothing before it.
-    let user = match prove(cx, door, &attempt, &proof).await {
+    let proven = prove(cx, door, &attempt, &proof).await;
+    if is_stray {
+        if proven.is_ok() {
+            return Err(Error::NoSuchDevice);
+        }
+        spend(cx, &attempt).await?;
+    }
+    let user = match proven {
         // What follows from a wrong password, a trigger decides there.
         Err(Error::WrongCredentials) if attempt.progress.flow == Flow::Custom => {
             return custom::failed(cx, door, attempt.progress, attempt.subject).await;
@@ -133,8 +143,21 @@ pub(super) async fn answer(cx: &Cx, door: &Door, proof: Proof, device_key: Optio
         proven => proven?,
     };
     let mut progress = attempt.progress.proven(FirstProof::Password);
-    progress.device_key = device_key.or(progress.device_key);
+    progress.device_key = device_key;
     proceed(cx, door, progress, user).await
+}
+
+/// Whether the client names a device that the user does not have. It is told so once it has proven the password, and comes
+/// again with the same proof and without the device: only then is the attempt used up.
+async fn is_stray(cx: &Cx, door: &Door, attempt: &SrpAttempt, device_key: Option<&str>) -> Result<bool> {
+    let (Some(key), Some(sub), Some(_)) = (device_key, &attempt.subject.sub, door.pool.device_tracking()) else {
+        return Ok(false);
+    };
+    let mut tx = cx.read().await?;
+    if store::grants::is_spent(&mut tx, &attempt.id).await? {
+        return Err(Error::WrongCredentials);
+    }
+    Ok(!store::devices::exists(&mut tx, (&attempt.pool_id, sub), key).await?)
 }
 
 pub(super) fn check_timestamp(cx: &Cx, proof: &Proof) -> Result<()> {

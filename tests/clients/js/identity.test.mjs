@@ -1,8 +1,9 @@
 // amazon-cognito-identity-js: the secure remote password protocol in the browser library's own arithmetic.
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
+import { AdminForgetDeviceCommand, AdminGetDeviceCommand } from '@aws-sdk/client-cognito-identity-provider';
 import { AuthenticationDetails, CognitoRefreshToken, CognitoUser, CognitoUserAttribute, CognitoUserPool } from 'amazon-cognito-identity-js';
-import { code, makeClient, makePool, makeUser, PASSWORD, unique, url } from './town.mjs';
+import { claims, code, idp, makeClient, makePool, makeUser, PASSWORD, unique, url } from './town.mjs';
 
 let pool, users;
 
@@ -136,4 +137,57 @@ test('an application asks its own question', async () => {
   assert.ok((await answering(backwards)).isValid());
   assert.ok((await answering('a guess', backwards)).isValid());
   await assert.rejects(answering('a guess', 'another'), { code: 'NotAuthorizedException', message: 'Incorrect username or password.' });
+});
+
+/** A pool that remembers devices, and how a user of it is met again in the same browser: with what its storage kept. */
+async function remembering(settings = {}) {
+  const tracked = await makePool({ DeviceConfiguration: { ChallengeRequiredOnNewDevice: true, DeviceOnlyRememberedOnUserPrompt: false, ...settings } });
+  const ClientId = (await makeClient(tracked)).ClientId;
+  const browser = new Memory();
+  const Username = await makeUser(tracked);
+  const meet = () => new CognitoUser({ Username, Pool: new CognitoUserPool({ UserPoolId: tracked, ClientId, endpoint: url, Storage: browser }), Storage: browser });
+  return { tracked, Username, meet };
+}
+
+test('a device is confirmed, proves itself, refreshes and is forgotten', async () => {
+  const { tracked, Username, meet } = await remembering();
+  const first = await authenticate(meet(), PASSWORD);
+  const key = first.getAccessToken().payload.device_key;
+  assert.match(key, /^us-east-1_[0-9a-f-]{36}$/);
+
+  const again = meet();
+  const session = await authenticate(again, PASSWORD);
+  assert.equal(session.getAccessToken().payload.device_key, key);
+  const { Device } = await idp.send(new AdminGetDeviceCommand({ UserPoolId: tracked, Username, DeviceKey: key }));
+  assert.ok(Device.DeviceLastAuthenticatedDate > Device.DeviceCreateDate);
+  const shown = await new Promise((onSuccess, onFailure) => again.getDevice({ onSuccess, onFailure }));
+  assert.equal(shown.Device.DeviceKey, key);
+  const fresh = await called((done) => again.refreshSession(session.getRefreshToken(), done));
+  assert.equal(claims(fresh.getAccessToken().getJwtToken()).device_key, key);
+
+  await new Promise((onSuccess, onFailure) => again.forgetDevice({ onSuccess, onFailure }));
+  const listed = await new Promise((onSuccess, onFailure) => again.listDevices(10, null, { onSuccess, onFailure }));
+  assert.deepEqual(listed.Devices, []);
+});
+
+test('a device that was forgotten elsewhere signs in as a new one', async () => {
+  const { tracked, Username, meet } = await remembering();
+  const key = (await authenticate(meet(), PASSWORD)).getAccessToken().payload.device_key;
+  await idp.send(new AdminForgetDeviceCommand({ UserPoolId: tracked, Username, DeviceKey: key }));
+  const session = await authenticate(meet(), PASSWORD);
+  assert.notEqual(session.getAccessToken().payload.device_key, key);
+  assert.equal((await authenticate(meet(), PASSWORD)).getAccessToken().payload.device_key, session.getAccessToken().payload.device_key);
+});
+
+test('a user is asked before a device is remembered', async () => {
+  const { meet } = await remembering({ DeviceOnlyRememberedOnUserPrompt: true });
+  const user = meet();
+  const necessary = await new Promise((resolve, reject) => {
+    user.authenticateUser(new AuthenticationDetails({ Username: user.getUsername(), Password: PASSWORD }), {
+      onSuccess: (_, confirmation) => resolve(confirmation),
+      onFailure: reject,
+    });
+  });
+  assert.equal(necessary, true);
+  assert.equal(await new Promise((onSuccess, onFailure) => user.setDeviceStatusRemembered({ onSuccess, onFailure })), 'SUCCESS');
 });

@@ -130,6 +130,41 @@ async fn an_unknown_device_is_told_after_the_password_only() {
     }
 }
 
+/// amazon-cognito-identity-js sends the same proof again without its device when it is told that there is none.
+#[tokio::test]
+async fn a_client_whose_device_was_forgotten_comes_in_without_it() {
+    for site in tracking(false).await {
+        site.person("ann").await;
+        let (_, device) = confirmed(&site, "ann").await;
+        site.call("AdminForgetDevice", with(&site.named("ann"), json!({"DeviceKey": device.key}))).await;
+        let begin = async || {
+            let parameters = json!({"USERNAME": "ann", "SRP_A": Prover::new().public(), "DEVICE_KEY": device.key});
+            let call = json!({"AuthFlow": "USER_SRP_AUTH", "ClientId": site.client, "AuthParameters": parameters});
+            site.call("InitiateAuth", call).await["ChallengeParameters"].clone()
+        };
+        let answer = |asked: &Value, password: &str, key: Value| {
+            let pool_name = site.pool.split_once('_').unwrap().1;
+            let responses = json!({
+                "USERNAME": "ann", "DEVICE_KEY": key, "TIMESTAMP": NOW,
+                "PASSWORD_CLAIM_SECRET_BLOCK": asked["SECRET_BLOCK"],
+                "PASSWORD_CLAIM_SIGNATURE": Prover::new().signature_as((pool_name, "ann"), password, asked, NOW),
+            });
+            json!({"ClientId": site.client, "ChallengeName": "PASSWORD_VERIFIER", "ChallengeResponses": responses})
+        };
+        let asked = begin().await;
+        let stray = answer(&asked, PASSWORD, json!(device.key));
+        assert_eq!(site.refused("RespondToAuthChallenge", stray.clone()).await, NO_DEVICE);
+        let output = site.call("RespondToAuthChallenge", answer(&asked, PASSWORD, Value::Null)).await;
+        assert_ne!(Device::of(&output).key, device.key);
+        assert_eq!(site.refused("RespondToAuthChallenge", stray).await, WRONG, "the block is used up");
+        let asked = begin().await;
+        let guess = answer(&asked, "Wrong-1234", json!(device.key));
+        assert_eq!(site.refused("RespondToAuthChallenge", guess).await, WRONG);
+        let right = answer(&asked, PASSWORD, json!(device.key));
+        assert_eq!(site.refused("RespondToAuthChallenge", right).await, WRONG, "one guess for one block");
+    }
+}
+
 #[tokio::test]
 async fn a_proof_of_something_else_is_wrong() {
     for site in tracking(false).await {
