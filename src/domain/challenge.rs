@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{
     client::{ClientId, Flow},
@@ -92,6 +93,11 @@ pub enum Challenge {
     Password,
     /// The client's public value of Secure Remote Password, after that was chosen.
     PasswordSrp,
+    /// A signature of a passkey.
+    Passkey {
+        /// For `navigator.credentials.get`, in the JSON form of the standard.
+        options: Value,
+    },
 }
 
 impl Challenge {
@@ -109,6 +115,7 @@ impl Challenge {
             Self::SelectChallenge => "SELECT_CHALLENGE",
             Self::Password => FirstFactor::Password.name(),
             Self::PasswordSrp => FirstFactor::PasswordSrp.name(),
+            Self::Passkey { .. } => FirstFactor::Passkey.name(),
         }
     }
 }
@@ -228,6 +235,10 @@ pub enum Awaits {
     Choice,
     Password,
     PasswordSrp,
+    Passkey {
+        /// In a form that `keys::webauthn` reads.
+        state: String,
+    },
     /// The proof of Secure Remote Password, by the attempt's id.
     PasswordVerifier(String),
     /// The code of a sign-up.
@@ -302,6 +313,7 @@ pub enum FirstProof {
     Custom,
     /// A code to this kind of address.
     Code(Medium),
+    Passkey,
     /// The code of the sign-up that came just before.
     SignUp,
 }

@@ -24,8 +24,8 @@ fn is_reachable(user: &User, medium: Medium) -> bool {
 }
 
 /// What a user can begin with. A code stands alone: it is no way around a second factor that the pool or the user asks for, and
-/// a temporary password has to be used first.
-pub fn available(pool: &Pool, user: &User, preference: &Preference) -> Vec<FirstFactor> {
+/// a temporary password has to be used first. Nor is a passkey, but where the pool and the user let it be both factors.
+pub fn available(pool: &Pool, user: &User, preference: &Preference, has_passkey: bool) -> Vec<FirstFactor> {
     let mut available = Vec::new();
     if user.credential.password_hash.is_some() {
         available.extend([FirstFactor::PasswordSrp, FirstFactor::Password]);
@@ -35,25 +35,35 @@ pub fn available(pool: &Pool, user: &User, preference: &Preference) -> Vec<First
         Mode::Optional => !preference.enabled.is_empty(),
         Mode::On => true,
     };
-    if needs_second || user.status == Status::ForceChangePassword {
+    if user.status == Status::ForceChangePassword {
         return available;
     }
     for (factor, medium) in [(FirstFactor::EmailCode, Medium::Email), (FirstFactor::SmsCode, Medium::Sms)] {
-        if pool.allows_first(factor) && is_reachable(user, medium) {
+        if !needs_second && pool.allows_first(factor) && is_reachable(user, medium) {
             available.push(factor);
         }
+    }
+    if has_passkey && (!needs_second || is_two_factors(pool, preference)) {
+        available.push(FirstFactor::Passkey);
     }
     available
 }
 
-/// As if somebody had a password and an e-mail address, and perhaps a telephone: some have one.
-pub fn available_to_nobody(pool: &Pool, has_phone: bool) -> Vec<FirstFactor> {
+/// Whether a passkey that recognises this user stands for the second factor too.
+pub fn is_two_factors(pool: &Pool, preference: &Preference) -> bool {
+    preference.passkey && pool.settings.web_authn().is_multi_factor()
+}
+
+/// As if somebody had a password and an e-mail address, and perhaps a telephone or a passkey: some have one.
+pub fn available_to_nobody(pool: &Pool, has_phone: bool, has_passkey: bool) -> Vec<FirstFactor> {
     let mut available = vec![FirstFactor::PasswordSrp, FirstFactor::Password];
     if pool.settings.mfa_configuration == Mode::On {
         return available;
     }
-    for (factor, has_address) in [(FirstFactor::EmailCode, true), (FirstFactor::SmsCode, has_phone)] {
-        if has_address && pool.allows_first(factor) {
+    let others =
+        [(FirstFactor::EmailCode, true), (FirstFactor::SmsCode, has_phone), (FirstFactor::Passkey, has_passkey)];
+    for (factor, has_one) in others {
+        if has_one && pool.allows_first(factor) {
             available.push(factor);
         }
     }
@@ -61,9 +71,10 @@ pub fn available_to_nobody(pool: &Pool, has_phone: bool) -> Vec<FirstFactor> {
 }
 
 /// `ConfiguredUserAuthFactors`: what the user has set up, whichever way in they take.
-pub fn configured(pool: &Pool, user: &User) -> Vec<FirstFactor> {
+pub fn configured(pool: &Pool, user: &User, has_passkey: bool) -> Vec<FirstFactor> {
     let password = user.credential.password_hash.is_some().then_some(FirstFactor::Password);
     let codes = [(FirstFactor::EmailCode, Medium::Email), (FirstFactor::SmsCode, Medium::Sms)];
     let sent = codes.into_iter().filter(|(factor, medium)| pool.allows_first(*factor) && is_reachable(user, *medium));
-    password.into_iter().chain(sent.map(|(factor, _)| factor)).collect()
+    let passkey = has_passkey.then_some(FirstFactor::Passkey);
+    password.into_iter().chain(sent.map(|(factor, _)| factor)).chain(passkey).collect()
 }

@@ -72,6 +72,16 @@ pub struct Preference {
     pub enabled: Vec<Factor>,
     /// One of those.
     pub preferred: Option<Factor>,
+    /// A passkey that recognises the user stands for the second factor too, where the pool has it so.
+    #[serde(default)]
+    pub passkey: bool,
+}
+
+/// What SetUserMFAPreference asks for.
+#[derive(Clone, Debug, Default)]
+pub struct Wishes {
+    pub factors: Vec<Wish>,
+    pub passkey: Option<bool>,
 }
 
 /// What one block of SetUserMFAPreference says of a factor.
@@ -121,6 +131,21 @@ impl Preference {
                 false => self.preferred = self.preferred.filter(|preferred| *preferred != wish.factor),
             }
         }
+        Ok(())
+    }
+}
+
+impl Preference {
+    /// Whoever lets a passkey be both factors needs another second factor for the day when it is lost.
+    pub fn set_passkey(&mut self, pool: &Pool, enabled: bool) -> Result<()> {
+        let refuse = |text: &str| Err(Error::InvalidParameter(text.to_owned()));
+        if enabled && !pool.settings.web_authn().is_multi_factor() {
+            return refuse("The user pool does not take passkeys for multi-factor authentication.");
+        }
+        if enabled && self.enabled.is_empty() {
+            return refuse("Another MFA method must be enabled beside passkeys.");
+        }
+        self.passkey = enabled;
         Ok(())
     }
 }

@@ -11,6 +11,7 @@ mod custom;
 mod device;
 pub mod mfa_setup;
 mod new_password;
+mod passkey;
 mod password;
 mod second_factor;
 mod session;
@@ -160,6 +161,10 @@ pub enum Answer {
     PasswordSrp {
         srp_a: String,
     },
+    Passkey {
+        /// What `navigator.credentials.get` gave, as JSON.
+        credential: String,
+    },
 }
 
 /// Where a sign-in stands before anybody makes tokens of it.
@@ -298,6 +303,9 @@ async fn take_next(cx: &Cx, door: &Door, reply: Reply) -> Result<Outcome> {
         }
         (Answer::Password(password), Awaits::Password) => password::answer(cx, door, opened, &password).await,
         (Answer::PasswordSrp { srp_a }, Awaits::PasswordSrp) => choice::answer_srp(cx, door, opened, srp_a).await,
+        (Answer::Passkey { credential }, Awaits::Passkey { state }) => {
+            passkey::answer(cx, door, opened, (&state, &credential)).await
+        }
         _ => Err(session::invalid()),
     }
 }

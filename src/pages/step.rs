@@ -42,6 +42,7 @@ async fn ask(visit: &Visit, prompt: Prompt) -> Response {
         | Challenge::DevicePasswordVerifier { .. }
         | Challenge::SelectChallenge
         | Challenge::Password
-        | Challenge::PasswordSrp => error::broken(&visit.cx, &Error::Internal(format!("{name} has no page"))),
+        | Challenge::PasswordSrp
+        | Challenge::Passkey { .. } => error::broken(&visit.cx, &Error::Internal(format!("{name} has no page"))),
     }
 }

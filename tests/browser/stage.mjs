@@ -55,7 +55,7 @@ export async function openApplication() {
   };
 }
 
-const idp = new CognitoIdentityProviderClient({
+export const idp = new CognitoIdentityProviderClient({
   region: 'us-east-1',
   endpoint: url,
   credentials: { accessKeyId: 'development', secretAccessKey: 'development' },

@@ -11,8 +11,7 @@ use crate::{
         Error, Pool, Result, User,
         challenge::FirstFactor,
         error::AccessTokenFault,
-        mfa::{Factor, Wish},
-        pool::not_built,
+        mfa::{Factor, Wish, Wishes},
     },
     flows::{Cx, bearer, factors, sign_in::mfa_setup, software_tokens, users},
 };
@@ -114,7 +113,7 @@ impl Operation for VerifySoftwareToken {
 /// What a user wants to be asked for. Blocks that are absent change nothing.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Wishes {
+struct MfaPreference {
     #[serde(rename = "SMSMfaSettings")]
     sms: Option<Settings>,
     #[serde(rename = "SoftwareTokenMfaSettings")]
@@ -132,17 +131,14 @@ struct Settings {
     preferred_mfa: bool,
 }
 
-impl Wishes {
-    fn read(&self) -> Result<Vec<Wish>> {
-        if self.passkey.is_some_and(|passkey| passkey.enabled) {
-            return not_built("WebAuthnMfaSettings");
-        }
+impl MfaPreference {
+    fn read(&self) -> Wishes {
         let wish = |factor, settings: Option<Settings>| {
             let Settings { enabled, preferred_mfa } = settings?;
             Some(Wish { factor, enabled, preferred: preferred_mfa })
         };
         let all = [wish(Factor::Sms, self.sms), wish(Factor::Totp, self.totp), wish(Factor::Email, self.email)];
-        Ok(all.into_iter().flatten().collect())
+        Wishes { factors: all.into_iter().flatten().collect(), passkey: self.passkey.map(|passkey| passkey.enabled) }
     }
 }
 
@@ -151,7 +147,7 @@ impl Wishes {
 pub struct SetUserMFAPreference {
     access_token: String,
     #[serde(flatten)]
-    wishes: Wishes,
+    wishes: MfaPreference,
 }
 
 impl Operation for SetUserMFAPreference {
@@ -159,7 +155,7 @@ impl Operation for SetUserMFAPreference {
 
     async fn run(self, cx: Cx) -> Result<Empty> {
         let bearer = bearer::self_service(&cx, &self.access_token).await?;
-        factors::prefer(&cx, &bearer.pool, &bearer.user, &self.wishes.read()?).await?;
+        factors::prefer(&cx, &bearer.pool, &bearer.user, &self.wishes.read()).await?;
         Ok(Empty {})
     }
 }
@@ -170,7 +166,7 @@ pub struct AdminSetUserMFAPreference {
     user_pool_id: String,
     username: String,
     #[serde(flatten)]
-    wishes: Wishes,
+    wishes: MfaPreference,
 }
 
 impl Operation for AdminSetUserMFAPreference {
@@ -178,7 +174,7 @@ impl Operation for AdminSetUserMFAPreference {
 
     async fn run(self, cx: Cx) -> Result<Empty> {
         let (pool, user) = users::find(&cx, &self.user_pool_id, &self.username).await?;
-        factors::prefer(&cx, &pool, &user, &self.wishes.read()?).await?;
+        factors::prefer(&cx, &pool, &user, &self.wishes.read()).await?;
         Ok(Empty {})
     }
 }
@@ -300,7 +296,7 @@ impl Operation for AdminGetUserAuthFactors {
 }
 
 async fn shown(cx: &Cx, pool: &Pool, user: User) -> Result<AuthFactors> {
-    let configured = factors::configured(pool, &user);
+    let configured = factors::configured(cx, pool, &user).await?;
     Ok(AuthFactors {
         settings: MfaSettings::of(&factors::preference(cx, &user).await?),
         configured_user_auth_factors: configured.into_iter().map(FirstFactor::name).collect(),

@@ -35,7 +35,7 @@ fn user(addresses: &[&str]) -> User {
 }
 
 fn wants(enabled: &[Factor], preferred: Option<Factor>) -> Preference {
-    Preference { enabled: enabled.to_vec(), preferred }
+    Preference { enabled: enabled.to_vec(), preferred, passkey: false }
 }
 
 /// Decides for somebody, from what the pool offers and they have.

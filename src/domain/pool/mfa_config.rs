@@ -4,10 +4,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Members, PoolSettings, not_built, read};
+use super::{Members, PoolSettings, read};
 use crate::domain::{
     error::{Error, PoolFault, Result},
     mfa::Mode,
+    passkey::WebAuthnConfiguration,
 };
 
 /// What SetUserPoolMfaConfig asks for, by the service's names. What is absent stays as it is.
@@ -18,7 +19,7 @@ pub struct MfaConfig {
     pub sms_mfa_configuration: Option<Members>,
     pub software_token_mfa_configuration: Option<super::SoftwareTokens>,
     pub email_mfa_configuration: Option<Members>,
-    pub web_authn_configuration: Option<Members>,
+    pub web_authn_configuration: Option<WebAuthnConfiguration>,
 }
 
 /// Of SetUserPoolMfaConfig alone: what UpdateUserPool must not lose, and DescribeUserPool does not show.
@@ -54,6 +55,7 @@ impl PoolSettings {
 
     /// A pool that asks for second factors has one to ask for.
     pub(super) fn check_second_factors(&self) -> Result<()> {
+        self.check_passkeys()?;
         if self.mfa_configuration == Mode::Off || self.has_second_factors() {
             return Ok(());
         }
@@ -66,9 +68,6 @@ impl PoolSettings {
         let tokens = wanted.software_token_mfa_configuration.filter(|tokens| tokens.enabled);
         let names_one =
             wanted.sms_mfa_configuration.is_some() || tokens.is_some() || wanted.email_mfa_configuration.is_some();
-        if wanted.web_authn_configuration.is_some() {
-            return not_built("WebAuthnConfiguration");
-        }
         if wanted.mfa_configuration == Some(Mode::Off) {
             if names_one {
                 return invalid("Invalid MFA configuration given, can't turn off MFA and configure an MFA together.");
@@ -87,12 +86,28 @@ impl PoolSettings {
             settings.check_email_factor()?;
             settings.kept.insert("EmailMfaConfiguration".to_owned(), Value::Object(email));
         }
+        if let Some(web_authn) = wanted.web_authn_configuration {
+            web_authn.check()?;
+            settings.kept.insert("WebAuthnConfiguration".to_owned(), json!(web_authn));
+        }
+        settings.check_passkeys()?;
         if settings.mfa_configuration != Mode::Off && !settings.has_second_factors() {
             return invalid(
                 "At least one of [SmsMfaConfiguration] or [SoftwareTokenMfaConfiguration] must be provided.",
             );
         }
         Ok(settings)
+    }
+
+    /// Where everybody needs two factors, a passkey alone must be two.
+    fn check_passkeys(&self) -> Result<()> {
+        if self.mfa_configuration == Mode::On && self.allow_passkeys() && !self.web_authn().is_multi_factor() {
+            return invalid(
+                "WEB_AUTHN in AllowedFirstAuthFactors requires the FactorConfiguration MULTI_FACTOR_WITH_USER_VERIFICATION \
+                 when MFA is required.",
+            );
+        }
+        Ok(())
     }
 
     fn set_sms(&mut self, mut sms: Members) -> Result<()> {

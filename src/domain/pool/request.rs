@@ -25,7 +25,7 @@ pub const MOST_TAGS: usize = 50;
 const KEPT_BY_UPDATES: [&str; 3] = ["UserAttributeUpdateSettings", "UserPoolTags", "DcrConfiguration"];
 
 /// What a sign-in of the user's choice can begin with.
-const BUILT_FIRST_FACTORS: [&str; 3] = ["PASSWORD", "EMAIL_OTP", "SMS_OTP"];
+const BUILT_FIRST_FACTORS: [&str; 4] = ["PASSWORD", "EMAIL_OTP", "SMS_OTP", "WEB_AUTHN"];
 
 /// A template's member, and the older member of the pool that mirrors it.
 const MIRRORED_TEXTS: [(&str, &str); 3] = [

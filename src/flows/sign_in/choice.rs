@@ -2,7 +2,7 @@
 //! <https://docs.aws.amazon.com/cognito/latest/developerguide/authentication-flows-selection-sdk.html>
 
 use super::{
-    Cx, Door, Outcome, Start, check_state, code, is_hidden, meet, missing, password, proceed,
+    Cx, Door, Outcome, Start, check_state, code, is_hidden, meet, missing, passkey, password, proceed,
     session::{self, Draft, Opened},
     srp, subject,
 };
@@ -13,6 +13,7 @@ use crate::{
         factor,
         user::Status,
     },
+    flows::passkeys,
     keys::seal::Purpose,
     kit::secret::Secret,
     store,
@@ -116,8 +117,11 @@ async fn go(cx: &Cx, door: &Door, choosing: Choosing, (factor, bundle): (FirstFa
             let session = choosing.seal(cx, door, Awaits::PasswordSrp)?;
             choosing.asks(Prompt::new(Challenge::PasswordSrp, &choosing.subject, session))
         }
-        // A passkey begins here: it is never available as long as there are none.
-        _ => {
+        (FirstFactor::Passkey, _) => {
+            let prompt = passkey::begin(cx, door, &choosing.subject, &choosing.progress).await?;
+            choosing.asks(prompt)
+        }
+        (FirstFactor::Password | FirstFactor::EmailCode | FirstFactor::SmsCode, _) => {
             let session = choosing.seal(cx, door, Awaits::Password)?;
             choosing.asks(Prompt::new(Challenge::Password, &choosing.subject, session))
         }
@@ -144,12 +148,17 @@ impl Choosing {
 /// What somebody can begin with. Nobody has what many have, and the same each time.
 async fn available(cx: &Cx, door: &Door, (user, login): (Option<&User>, &str)) -> Result<Vec<FirstFactor>> {
     let Some(user) = user else {
-        let name = format!("phone\0{}\0{}", door.pool.id, store::users::key(&door.pool, login));
-        let has_phone = cx.app.sealer.mac(Purpose::FakeUser, name.as_bytes())[0] & 1 == 1;
-        return Ok(factor::available_to_nobody(&door.pool, has_phone));
+        let login = store::users::key(&door.pool, login);
+        let has = |what: &str| {
+            let name = format!("{what}\0{}\0{login}", door.pool.id);
+            cx.app.sealer.mac(Purpose::FakeUser, name.as_bytes())[0] & 1 == 1
+        };
+        let takes_passkeys = passkeys::usable_relying_party(cx, &door.pool).await?.is_some();
+        return Ok(factor::available_to_nobody(&door.pool, has("phone"), takes_passkeys && has("a passkey")));
     };
     let preference = store::factors::find(&mut cx.read().await?, user).await?.preference;
-    Ok(factor::available(&door.pool, user, &preference))
+    let has_passkey = !passkeys::usable(cx, &door.pool, &user.sub).await?.is_empty();
+    Ok(factor::available(&door.pool, user, &preference, has_passkey))
 }
 
 /// The sign-up that was confirmed with this session signs in without any further proof: whoever confirmed it has it.

@@ -1,4 +1,6 @@
-//! Passkeys of signed-in users: registering, listing, deleting.
+//! Passkeys of signed-in users: registering, listing, deleting. Signing in with them has a file of its own.
+
+mod sign_in;
 
 use std::sync::Arc;
 
@@ -8,7 +10,6 @@ use poolhouse::{
     domain::{Pool, pool::PoolSettings},
     flows::passkeys,
     keys::webauthn::RelyingParty,
-    store,
 };
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -50,27 +51,15 @@ async fn site(town: Town, configuration: &Value) -> Site {
 
 impl Site {
     async fn allow(&self, factors: &[&str]) {
-        self.settle(|settings| {
-            settings.policies.sign_in_policy.allowed_first_auth_factors =
-                factors.iter().map(|factor| (*factor).to_owned()).collect();
-        })
-        .await;
+        let policies = json!({"SignInPolicy": {"AllowedFirstAuthFactors": factors}});
+        self.call("UpdateUserPool", json!({"UserPoolId": self.pool, "Policies": policies})).await;
     }
 
     async fn configure(&self, configuration: Value) {
-        self.settle(|settings| {
-            settings.kept.insert("WebAuthnConfiguration".into(), configuration);
-        })
-        .await;
-    }
-
-    async fn settle(&self, change: impl FnOnce(&mut PoolSettings)) {
-        let mut tx = self.app.store.begin().await.unwrap();
-        let mut pool = store::pools::find(&mut tx, &self.pool).await.unwrap().unwrap();
-        change(&mut pool.settings);
-        store::pools::update(&mut tx, &pool).await.unwrap();
-        tx.commit().await.unwrap();
-        self.app.directory.forget_pool(&self.pool);
+        let members = json!({"UserPoolId": self.pool, "WebAuthnConfiguration": configuration});
+        assert_eq!(self.call("SetUserPoolMfaConfig", members).await["WebAuthnConfiguration"], configuration);
+        let shown = self.call("GetUserPoolMfaConfig", json!({"UserPoolId": self.pool})).await;
+        assert_eq!(shown["WebAuthnConfiguration"], configuration);
     }
 
     async fn options(&self, access: &str) -> Value {

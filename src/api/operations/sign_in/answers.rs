@@ -42,6 +42,7 @@ pub(super) fn read(challenge: &str, mut responses: Parameters) -> Result<Answer>
             }
         }
         "PASSWORD" => Answer::Password(need("PASSWORD")?.into()),
+        "WEB_AUTHN" => Answer::Passkey { credential: need("CREDENTIAL")? },
         "PASSWORD_SRP" => Answer::PasswordSrp { srp_a: need("SRP_A")? },
         // Nobody was asked anything else, so no session of ours fits.
         _ => return Err(Error::Session(SessionFault::Invalid)),

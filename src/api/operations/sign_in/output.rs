@@ -139,6 +139,9 @@ fn parameters(challenge: Challenge, username: String) -> Parameters {
             vec![("MFAS_CAN_CHOOSE", names(&among)), ("USER_ID_FOR_SRP", username)]
         }
         Challenge::MfaSetup(among) => vec![("MFAS_CAN_SETUP", names(&among)), ("USER_ID_FOR_SRP", username)],
+        Challenge::Passkey { options } => {
+            vec![("CREDENTIAL_REQUEST_OPTIONS", options.to_string()), ("USERNAME", username)]
+        }
         Challenge::SelectChallenge | Challenge::Password | Challenge::PasswordSrp => vec![("USERNAME", username)],
     };
     named.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
