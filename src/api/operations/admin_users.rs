@@ -184,8 +184,16 @@ impl Operation for AdminUpdateUserAttributes {
         let (pool, user) = users::find(&cx, &self.user_pool_id, &self.username).await?;
         let given = attributes_from(self.user_attributes);
         let change = Change::new(given, Writer::Administrator).told(self.client_metadata.as_ref());
-        attributes::update(&cx, &pool, &user, change).await?;
+        attributes::update(&cx, &pool, &user, change).await.map_err(undeliverable)?;
         Ok(Empty {})
+    }
+}
+
+/// Two operations send codes and declare no exception for a message that cannot leave.
+fn undeliverable(error: Error) -> Error {
+    match error {
+        Error::DeliveryFailed(text) => Error::InvalidParameter(text),
+        other => other,
     }
 }
 
@@ -242,7 +250,7 @@ impl Operation for AdminResetUserPassword {
 
     async fn run(self, cx: Cx) -> Result<Empty> {
         let (pool, user) = users::find(&cx, &self.user_pool_id, &self.username).await?;
-        recover::reset(&cx, &pool, &user, self.client_metadata.as_ref()).await?;
+        recover::reset(&cx, &pool, &user, self.client_metadata.as_ref()).await.map_err(undeliverable)?;
         Ok(Empty {})
     }
 }

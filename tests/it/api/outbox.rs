@@ -226,6 +226,13 @@ async fn without_a_carrier_nothing_changes_and_nobody_is_written_to() {
                              "UserAttributes": [{"Name": "email", "Value": "cy@example.net"}]});
         assert_eq!(site.refused("UpdateUserAttributes", changed).await, refusal);
         assert_eq!(site.attribute("cy", "email").await.as_deref(), Some("cy@example.com"));
+        // An administrator reads the same sentence under a name that these operations declare.
+        let refusal = refusal.replace("CodeDeliveryFailureException", "InvalidParameterException");
+        let changed = json!({"UserAttributes": [{"Name": "email", "Value": "cy@example.net"}]});
+        assert_eq!(site.refused("AdminUpdateUserAttributes", with(&site.named("cy"), changed)).await, refusal);
+        assert_eq!(site.refused("AdminResetUserPassword", site.named("cy")).await, refusal);
+        assert_eq!(site.attribute("cy", "email").await.as_deref(), Some("cy@example.com"));
+        assert_eq!(site.status("cy").await, "CONFIRMED");
 
         site.call("SignUp", site.sign_up_by_phone("ann")).await;
         site.refused("SignUp", site.sign_up_by_phone("ann")).await;
