@@ -296,3 +296,54 @@ async fn triggers_are_told_whether_the_device_is_new() {
         assert_eq!(known, (json!(false), "TokenGeneration_AuthenticateDevice".to_owned()));
     }
 }
+
+/// Whether the second factor is asked for, and when, is the pool's word and the device's state.
+#[tokio::test]
+async fn a_remembered_device_spares_the_second_factor_where_the_pool_says_so() {
+    for site in tracking(false).await {
+        site.person("ann").await;
+        let (tokens, device) = confirmed(&site, "ann").await;
+        let app = json!({"MfaConfiguration": "OPTIONAL", "SoftwareTokenMfaConfiguration": {"Enabled": true}});
+        site.call("SetUserPoolMfaConfig", with(&json!({"UserPoolId": site.pool}), app)).await;
+        let secret = site.app_of(&tokens.access).await;
+        site.prefer("ann", json!({"SoftwareTokenMfaSettings": {"Enabled": true, "PreferredMfa": true}})).await;
+
+        // Remembered: it proves itself, and nothing else is asked. A key alone proves nothing.
+        let asked = asked(&site, "ann", &device).await;
+        let forged = proof(&site, &device, "a guess", &asked, NOW);
+        assert_eq!(site.refused("RespondToAuthChallenge", forged).await, WRONG);
+        let fresh = self::asked(&site, "ann", &device).await;
+        let output = site.call("RespondToAuthChallenge", proof(&site, &device, SECRET, &fresh, NOW)).await;
+        assert!(!Tokens::of(&output).access.is_empty());
+
+        // Another one, or none: the app is asked for.
+        assert_eq!(site.begin("ann").await["ChallengeName"], "SOFTWARE_TOKEN_MFA");
+
+        // Not remembered: the app first, then the device.
+        let forget = json!({"DeviceKey": device.key, "DeviceRememberedStatus": "not_remembered"});
+        site.call("AdminUpdateDeviceStatus", with(&site.named("ann"), forget)).await;
+        assert_app_then_device(&site, &device, &secret).await;
+
+        // Remembered, in a pool that asks everybody.
+        let remember = json!({"DeviceKey": device.key, "DeviceRememberedStatus": "remembered"});
+        site.call("AdminUpdateDeviceStatus", with(&site.named("ann"), remember)).await;
+        let configuration = json!({"ChallengeRequiredOnNewDevice": false, "DeviceOnlyRememberedOnUserPrompt": false});
+        let pool =
+            json!({"UserPoolId": site.pool, "MfaConfiguration": "OPTIONAL", "DeviceConfiguration": configuration});
+        site.call("UpdateUserPool", pool).await;
+        assert_app_then_device(&site, &device, &secret).await;
+    }
+}
+
+/// Signs in with the next code of the app, which is asked for before the device.
+async fn assert_app_then_device(site: &Site, device: &Device, secret: &str) {
+    site.advance(30);
+    let output = site.call("InitiateAuth", begin(site, "ann", &device.key)).await;
+    assert_eq!(output["ChallengeName"], "SOFTWARE_TOKEN_MFA");
+    let code = json!({"SOFTWARE_TOKEN_MFA_CODE": site.totp(secret, 0), "DEVICE_KEY": device.key});
+    let output = site.answer(&output, "ann", code).await;
+    assert_eq!(output["ChallengeName"], "DEVICE_SRP_AUTH");
+    let output = site.call("RespondToAuthChallenge", public_value(site, "ann", device, &output)).await;
+    let output = site.call("RespondToAuthChallenge", proof(site, device, SECRET, &output, NOW)).await;
+    assert!(!Tokens::of(&output).access.is_empty());
+}
