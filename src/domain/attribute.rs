@@ -350,9 +350,13 @@ fn check_format(name: &str, value: &str) -> Result<()> {
     }
 }
 
-/// One `@` between two parts without spaces, and a dot in neither place where a domain cannot have one.
+/// One `@` between two parts without spaces, of at most 64 and 255 bytes (RFC 5321, 4.5.3.1), and a dot in neither place
+/// where a domain cannot have one.
 pub fn is_email(text: &str) -> bool {
     let Some((local, domain)) = text.rsplit_once('@') else { return false };
+    if local.len() > 64 || domain.len() > 255 {
+        return false;
+    }
     let plain = |part: &str| !part.is_empty() && !part.chars().any(|c| c.is_whitespace() || c.is_control() || c == '@');
     plain(local) && plain(domain) && !domain.starts_with('.') && !domain.ends_with('.') && !domain.contains("..")
 }

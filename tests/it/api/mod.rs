@@ -57,4 +57,5 @@ mod ui_customization;
 mod user_auth;
 mod user_import;
 mod user_sessions;
+mod values;
 mod wrong_types;

@@ -103,7 +103,7 @@ impl Town {
 
     /// A call with exactly these further headers.
     pub(super) async fn send_with(&self, operation: &str, input: &Value, headers: &[(&str, &str)]) -> (u16, Value) {
-        self.post(operation, input, headers, None).await
+        self.post(operation, input.to_string(), headers, None).await
     }
 
     /// A call that comes from an address, as the assembly tells it.
@@ -112,15 +112,20 @@ impl Town {
         let is_public = MODEL.operation(operation).unwrap().public;
         let mut headers = if is_public { Vec::new() } else { SIGNATURE.to_vec() };
         headers.extend(agent.map(|agent| ("user-agent", agent)));
-        self.post(operation, input, &headers, Some(ip)).await
+        self.post(operation, input.to_string(), &headers, Some(ip)).await
     }
 
-    async fn post(&self, operation: &str, input: &Value, headers: &[(&str, &str)], ip: Option<&str>) -> (u16, Value) {
+    /// A public call whose body is this text, whatever it is.
+    pub(super) async fn send_text(&self, operation: &str, body: String) -> (u16, Value) {
+        self.post(operation, body, &[], None).await
+    }
+
+    async fn post(&self, operation: &str, body: String, headers: &[(&str, &str)], ip: Option<&str>) -> (u16, Value) {
         let request = Request::post("/")
             .header("content-type", "application/x-amz-json-1.1")
             .header("x-amz-target", format!("AWSCognitoIdentityProviderService.{operation}"));
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
-        let mut request = request.body(Body::from(input.to_string())).unwrap();
+        let mut request = request.body(Body::from(body)).unwrap();
         if let Some(ip) = ip {
             request.extensions_mut().insert(ClientAddress(ip.parse().unwrap()));
         }
