@@ -303,6 +303,11 @@ impl Progress {
     pub fn proven(self, first: FirstProof) -> Self {
         Self { first: Some(first), ..self }
     }
+
+    /// Whether the triggers of a custom sign-in still say what comes next, also after a wrong answer.
+    pub fn is_led(&self) -> bool {
+        self.flow == Flow::Custom && self.first != Some(FirstProof::Custom)
+    }
 }
 
 /// The first factor that was proven.

@@ -319,7 +319,7 @@ async fn proceed(cx: &Cx, door: &Door, progress: Progress, user: User) -> Result
         return Err(Error::WrongCredentials);
     }
     // The loop of a custom sign-in decides for itself what follows, until it is content.
-    if progress.flow == Flow::Custom && progress.first != Some(FirstProof::Custom) {
+    if progress.is_led() {
         return Box::pin(custom::proven(cx, door, progress, user)).await;
     }
     if user.status == Status::ForceChangePassword {

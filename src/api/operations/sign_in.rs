@@ -12,7 +12,11 @@ use serde::Deserialize;
 
 use crate::{
     api::{Operation, shapes::Empty},
-    domain::{Client, Error, Pool, Result, client::Flow, error::RefreshTokenFault},
+    domain::{
+        Client, Error, Pool, Result,
+        client::Flow,
+        error::{FactorFault, RefreshTokenFault},
+    },
     flows::{
         Cx, client_proof, directory,
         refresh::{self, Proof, Refresh},
@@ -49,7 +53,13 @@ impl Operation for InitiateAuth {
             "ADMIN_USER_PASSWORD_AUTH" | "ADMIN_NO_SRP_AUTH" => return Err(unsupported_method()),
             other => shared_flow(other)?,
         };
-        initiate(&cx, (pool, client), flow, self).await
+        initiate(&cx, (pool, client), flow, self).await.map_err(|error| match error {
+            // This operation alone of the four declares no exception of that name.
+            Error::SecondFactor(FactorFault::Missing) => {
+                Error::InvalidParameter("No MFA mechanism configured for the user".into())
+            }
+            other => other,
+        })
     }
 }
 

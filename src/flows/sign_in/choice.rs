@@ -97,12 +97,10 @@ fn named(name: &str) -> Result<FirstFactor> {
 /// The factor that was chosen begins, or is answered at once where what it takes came along.
 async fn go(cx: &Cx, door: &Door, choosing: Choosing, (factor, bundle): (FirstFactor, Bundle)) -> Result<Outcome> {
     if let Some(medium) = code::medium_of(factor) {
+        let route = code::Route { medium, purpose: CodePurpose::First };
         let prompt = match &choosing.user {
-            Some(user) => {
-                let route = code::Route { medium, purpose: CodePurpose::First };
-                code::begin(cx, door, route, (user, &choosing.progress)).await?
-            }
-            None => code::begin_for_nobody(cx, door, medium, (&choosing.subject, &choosing.progress)).await?,
+            Some(user) => code::begin(cx, door, route, (user, &choosing.progress)).await?,
+            None => code::begin_for_nobody(cx, door, route, (&choosing.subject, &choosing.progress)).await?,
         };
         return choosing.asks(prompt);
     }

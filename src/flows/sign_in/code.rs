@@ -1,7 +1,7 @@
 //! Codes that are sent during a sign-in: in place of a password, beside one, or to set that up.
 
 use super::{
-    Cx, Door, Outcome, proceed,
+    Cx, Door, Outcome, custom, proceed,
     session::{self, Draft, Opened},
     tries,
 };
@@ -36,7 +36,7 @@ pub(super) async fn begin(cx: &Cx, door: &Door, route: Route, (user, progress): 
     let Route { medium, purpose } = route;
     // No exception for this is declared here but one that speaks of the pool.
     messages::check_delivery(cx, &door.pool, medium).map_err(undeliverable)?;
-    tries::count_message(cx, &door.pool.id, &user.sub, purpose).await?;
+    tries::count_message(cx, &door.pool.id, &user.sub, progress).await?;
     let about = About {
         pool: &door.pool,
         user,
@@ -61,12 +61,11 @@ pub(super) async fn begin(cx: &Cx, door: &Door, route: Route, (user, progress): 
 pub(super) async fn begin_for_nobody(
     cx: &Cx,
     door: &Door,
-    medium: Medium,
+    Route { medium, purpose }: Route,
     (subject, progress): (&Subject, &Progress),
 ) -> Result<Prompt> {
-    let purpose = CodePurpose::First;
     messages::check_delivery(cx, &door.pool, medium).map_err(undeliverable)?;
-    tries::count_message(cx, &door.pool.id, &subject.login, purpose).await?;
+    tries::count_message(cx, &door.pool.id, &subject.login, progress).await?;
     let address = invented_address(cx, door, &subject.login, medium);
     let delivery = Delivery::to(medium, &address);
     let hash = hash(cx, door, &address, &cx.random().digits(purpose.digits()));
@@ -99,12 +98,14 @@ fn undeliverable(error: Error) -> Error {
 
 pub(super) async fn answer(cx: &Cx, door: &Door, opened: Opened, (sent, given): (SentCode, &str)) -> Result<Outcome> {
     let Opened { session, user } = opened;
-    tries::under_lock(cx, &session, async {
+    let proof = async {
         let is_right = same(&sent.hash, &hash(cx, door, &sent.address, given));
         let is_theirs = user.as_ref().is_some_and(|user| is_still(&sent, user));
         if is_right && is_theirs { Ok(()) } else { Err(Error::SecondFactor(FactorFault::Code)) }
-    })
-    .await?;
+    };
+    if let Err(refusal) = tries::under_lock(cx, &session, proof).await {
+        return custom::refused(cx, door, session, refusal).await;
+    }
     let user = user.ok_or_else(session::invalid)?;
     let user = redeem(cx, door, &session, (&sent, user)).await?;
     let progress = match sent.purpose {

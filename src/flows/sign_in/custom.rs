@@ -1,21 +1,25 @@
 //! CUSTOM_AUTH: three triggers decide what is asked, ask it, and judge the answer, until one of them is content.
 //!
+//! They may also ask for a proof that the service judges itself: the password, where the client can prove it, a second factor, the
+//! client's device. Its result is a round like any other, and the trigger goes on from there.
+//!
 //! What they remember lies in the database between question and answer, and is taken away by the first answer, right or wrong:
 //! nobody guesses twice at one question. Somebody who does not exist walks the same way where the client hides that, and never
 //! arrives.
 //! <https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-lambda-challenge.html>
 
 use super::{
-    Cx, Door, Outcome, Start, check_state, meet, missing, proceed,
+    Cx, Door, Outcome, Start, check_state, device, meet, missing, proceed, second_factor,
     session::{self, Draft, Opened},
-    srp, subject,
+    srp, subject, tries,
 };
 use crate::{
     domain::{
         Error, Result, User,
-        challenge::{Awaits, Challenge, FirstProof, Progress, Prompt, Subject},
+        challenge::{Awaits, Challenge, FirstProof, Progress, Prompt, Session, Subject},
         custom_challenge::{CUSTOM, Pending, Round},
-        error::SessionFault,
+        error::{FactorFault, SessionFault},
+        mfa::{self, Factor},
         user::Attributes,
     },
     hooks::{CreateAuthChallenge, DefineAuthChallenge, Trigger, VerifyAuthChallengeResponse, user_attributes},
@@ -25,6 +29,8 @@ use crate::{
 /// The challenge with which a client says that it can prove a password.
 const SRP_A: &str = "SRP_A";
 const PASSWORD_VERIFIER: &str = "PASSWORD_VERIFIER";
+/// Also the name of the round for the whole proof, of which it is the first half.
+const DEVICE_SRP_AUTH: &str = "DEVICE_SRP_AUTH";
 /// A trigger that is never content would let the history grow for ever.
 const MOST_ROUNDS: usize = 100;
 
@@ -96,7 +102,18 @@ pub(super) async fn proven(cx: &Cx, door: &Door, progress: Progress, user: User)
     walk.go_on(cx, door).await
 }
 
-/// A password was wrong. What follows from that, the trigger decides.
+/// The code of a second factor was refused. A wrong one is a round where triggers lead; what else was in its way, and every refusal
+/// elsewhere, the client is told.
+pub(super) async fn refused(cx: &Cx, door: &Door, session: Session, refusal: Error) -> Result<Outcome> {
+    let is_wrong = matches!(refusal, Error::SecondFactor(FactorFault::Code | FactorFault::Totp));
+    if !is_wrong || !session.progress.is_led() {
+        return Err(refusal);
+    }
+    session::spend_now(cx, &session).await?;
+    failed(cx, door, session.progress, session.subject).await
+}
+
+/// A password, a code or a device's proof was wrong. What follows from that, the trigger decides.
 pub(super) async fn failed(cx: &Cx, door: &Door, progress: Progress, subject: Subject) -> Result<Outcome> {
     let user = match &subject.sub {
         Some(sub) => store::users::by_sub(&mut cx.read().await?, &door.pool.id, sub).await?,
@@ -121,7 +138,7 @@ impl Walk {
 
     /// DefineAuthChallenge says what comes next.
     async fn go_on(self, cx: &Cx, door: &Door) -> Result<Outcome> {
-        if self.history.len() > MOST_ROUNDS {
+        if self.history.len() > MOST_ROUNDS || self.guesses_at_factors() >= tries::MOST_IN_A_SESSION {
             return Err(Error::WrongCredentials);
         }
         let request = DefineAuthChallenge {
@@ -142,8 +159,18 @@ impl Walk {
         match next.challenge_name.as_deref() {
             Some(CUSTOM) => self.create(cx, door).await,
             Some(PASSWORD_VERIFIER) if self.srp_a.is_some() => self.verify_password(cx, door).await,
-            _ => Err(Error::HookAnswer(DefineAuthChallenge::NAME)),
+            Some(DEVICE_SRP_AUTH) => self.verify_device(cx, door).await,
+            other => match other.and_then(Factor::from_name) {
+                Some(factor) => self.ask_for(cx, door, factor).await,
+                None => Err(Error::HookAnswer(DefineAuthChallenge::NAME)),
+            },
         }
+    }
+
+    /// Wrong codes until now. Each had a session of its own, so they are counted here.
+    fn guesses_at_factors(&self) -> i64 {
+        let is_guess = |round: &&Round| !round.challenge_result && Factor::from_name(&round.challenge_name).is_some();
+        i64::try_from(self.history.iter().filter(is_guess).count()).unwrap_or(i64::MAX)
     }
 
     /// CreateAuthChallenge makes a question.
@@ -175,6 +202,39 @@ impl Walk {
         let opening = srp::Opening { subject: &self.subject, progress: &self.progress, srp_a, with_session: true };
         let verifier = self.user.and_then(|user| user.credential.srp);
         Outcome::asks(srp::open(cx, door, opening, (verifier, &self.subject.login)).await?)
+    }
+
+    /// A second factor, whether it is the user's choice or not: the trigger's word counts. Whoever has none that could be asked for
+    /// is told so, unless that would tell a stranger who exists.
+    async fn ask_for(mut self, cx: &Cx, door: &Door, factor: Factor) -> Result<Outcome> {
+        let is_usable = match &self.user {
+            Some(user) => {
+                let has_totp = store::factors::find(&mut cx.read().await?, user).await?.totp.is_some();
+                mfa::usable(&door.pool, user, has_totp).contains(&factor)
+            }
+            None => false,
+        };
+        let is_hidden = door.client.hides_users() && self.progress.first.is_none();
+        if !door.pool.offers(factor) || !(is_usable || is_hidden) {
+            return Err(Error::SecondFactor(FactorFault::Missing));
+        }
+        self.remember_asking(cx, door, factor.name()).await?;
+        Outcome::asks(match self.user.as_ref().filter(|_| is_usable) {
+            Some(user) => second_factor::ask_for(cx, door, factor, (user, &self.progress)).await?,
+            None => second_factor::ask_in_vain(cx, door, factor, (&self.subject, &self.progress)).await?,
+        })
+    }
+
+    /// The device that the client has named. Nobody has one.
+    async fn verify_device(mut self, cx: &Cx, door: &Door) -> Result<Outcome> {
+        let device = match &self.user {
+            Some(user) => device::named(cx, door, &self.progress, user).await?,
+            None => None,
+        };
+        let device = device.ok_or(Error::NoSuchDevice)?;
+        self.remember_asking(cx, door, DEVICE_SRP_AUTH).await?;
+        let user = self.user.as_ref().ok_or(Error::NoSuchDevice)?;
+        device::begin(cx, door, &self.progress, user, &device)
     }
 
     async fn remember_asking(&mut self, cx: &Cx, door: &Door, asked: &str) -> Result<()> {

@@ -5,7 +5,7 @@
 //! <https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-device-tracking.html>
 
 use super::{
-    Cx, Door, Outcome, check_state, proceed,
+    Cx, Door, Outcome, check_state, custom, proceed,
     session::{self, Draft, Opened},
     srp::{self, Proof},
 };
@@ -96,7 +96,10 @@ pub(super) async fn answer(cx: &Cx, door: &Door, proof: Proof, device_key: Optio
     srp::spend(cx, &attempt).await?;
     let names = (door.pool.device_group_key(), own);
     if !srp::proves(&attempt, names, device.srp.verifier.clone(), &proof).await? {
-        return Err(wrong());
+        return match attempt.progress.is_led() {
+            true => custom::failed(cx, door, attempt.progress, attempt.subject).await,
+            false => Err(wrong()),
+        };
     }
     let address = cx.origin.user_address(Some(&door.client)).map(|address| address.to_string());
     let mut tx = cx.single().await?;

@@ -1,7 +1,7 @@
 //! The second factor: which one is asked for, and the code of an authenticator app. Codes that are sent are `code`'s.
 
 use super::{
-    Cx, Door, Outcome, code, proceed,
+    Cx, Door, Outcome, code, custom, proceed,
     session::{self, Draft, Opened},
     tries,
 };
@@ -40,16 +40,33 @@ pub(super) async fn begin(cx: &Cx, door: &Door, progress: &Progress, user: &User
     }
 }
 
-async fn ask_for(cx: &Cx, door: &Door, factor: Factor, on_the_way: (&User, &Progress)) -> Result<Prompt> {
+pub(super) async fn ask_for(cx: &Cx, door: &Door, factor: Factor, on_the_way: (&User, &Progress)) -> Result<Prompt> {
     if let Some(medium) = factor.medium() {
         let route = code::Route { medium, purpose: CodePurpose::Second };
         return code::begin(cx, door, route, on_the_way).await;
     }
     let (user, progress) = on_the_way;
     let name = store::factors::find(&mut cx.read().await?, user).await?.totp.and_then(|totp| totp.name);
+    // Whoever has proven nothing yet is told nothing by which somebody differs from nobody.
+    let name = name.filter(|_| progress.first.is_some() || !door.client.hides_users());
     let subject = Subject::of(user);
     let session = Draft { subject: &subject, awaits: Awaits::Totp, progress }.seal(cx, door)?;
     Ok(Prompt::new(Challenge::Totp { name }, &subject, session))
+}
+
+/// The same of somebody who does not have the factor, or does not exist: no code is right.
+pub(super) async fn ask_in_vain(
+    cx: &Cx,
+    door: &Door,
+    factor: Factor,
+    (subject, progress): (&Subject, &Progress),
+) -> Result<Prompt> {
+    if let Some(medium) = factor.medium() {
+        let route = code::Route { medium, purpose: CodePurpose::Second };
+        return code::begin_for_nobody(cx, door, route, (subject, progress)).await;
+    }
+    let session = Draft { subject, awaits: Awaits::Totp, progress }.seal(cx, door)?;
+    Ok(Prompt::new(Challenge::Totp { name: None }, subject, session))
 }
 
 /// SELECT_MFA_TYPE.
@@ -66,15 +83,18 @@ pub(super) async fn choose(cx: &Cx, door: &Door, opened: Opened, chosen: &str) -
 /// SOFTWARE_TOKEN_MFA.
 pub(super) async fn answer_totp(cx: &Cx, door: &Door, opened: Opened, given: &str) -> Result<Outcome> {
     let Opened { session, user } = opened;
+    if let Err(refusal) = tries::under_lock(cx, &session, take_totp(cx, user.as_ref(), given)).await {
+        return custom::refused(cx, door, session, refusal).await;
+    }
     let user = user.ok_or_else(session::invalid)?;
-    tries::under_lock(cx, &session, take_totp(cx, &user, given)).await?;
     session::spend_now(cx, &session).await?;
     proceed(cx, door, Progress { second: true, ..session.progress }, user).await
 }
 
-/// Takes the code of the user's app, once ever.
-async fn take_totp(cx: &Cx, user: &User, given: &str) -> Result<()> {
+/// Takes the code of the user's app, once ever. Nobody has one.
+async fn take_totp(cx: &Cx, user: Option<&User>, given: &str) -> Result<()> {
     let fault = |fault| Err(Error::SecondFactor(fault));
+    let Some(user) = user else { return fault(FactorFault::Totp) };
     let Factors { totp: Some(app), .. } = store::factors::find(&mut cx.read().await?, user).await? else {
         return fault(FactorFault::Totp);
     };

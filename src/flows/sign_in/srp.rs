@@ -11,7 +11,6 @@ use crate::{
     domain::{
         Error, Result, User,
         challenge::{Awaits, Challenge, FirstProof, Progress, Prompt, SrpAttempt, Subject},
-        client::Flow,
         user::SrpVerifier,
     },
     flows::passwords,
@@ -137,7 +136,7 @@ pub(super) async fn answer(cx: &Cx, door: &Door, proof: Proof, device_key: Optio
     }
     let user = match proven {
         // What follows from a wrong password, a trigger decides there.
-        Err(Error::WrongCredentials) if attempt.progress.flow == Flow::Custom => {
+        Err(Error::WrongCredentials) if attempt.progress.is_led() => {
             return custom::failed(cx, door, attempt.progress, attempt.subject).await;
         }
         proven => proven?,

@@ -4,15 +4,15 @@ use super::{Cx, session};
 use crate::{
     domain::{
         Error, Result,
-        challenge::{CodePurpose, Session},
+        challenge::{Progress, Session},
         error::FactorFault,
     },
     flows::codes,
     store,
 };
 
-/// Wrong codes after which a session is dead.
-const MOST_IN_A_SESSION: i64 = 5;
+/// Wrong codes after which a session is dead, and a custom sign-in too.
+pub(super) const MOST_IN_A_SESSION: i64 = 5;
 /// Messages that the sign-ins of one user bring in an hour.
 const MOST_MESSAGES: i64 = 30;
 
@@ -40,11 +40,15 @@ pub(super) async fn under_lock(cx: &Cx, session: &Session, proof: impl Future<Ou
     outcome
 }
 
-/// A first and a second factor have a lock each: who guesses at the one does not keep the user from the other.
 fn lock_of(session: &Session) -> String {
     let subject = session.subject.sub.as_ref().unwrap_or(&session.subject.login);
-    let factor = if session.progress.first.is_none() { "first" } else { "second" };
-    format!("{factor}-factor:{}:{subject}", session.pool_id)
+    format!("{}-factor:{}:{subject}", stage(&session.progress), session.pool_id)
+}
+
+/// A first and a second factor are counted apart: who guesses at the one does not keep the user from the other. Where a custom
+/// sign-in asks for a second factor of somebody who has proven nothing else, that is a first one.
+fn stage(progress: &Progress) -> &'static str {
+    if progress.first.is_none() { "first" } else { "second" }
 }
 
 async fn count(cx: &Cx, session: &Session) -> Result<()> {
@@ -56,9 +60,8 @@ async fn count(cx: &Cx, session: &Session) -> Result<()> {
 }
 
 /// Counts a message that a sign-in of `subject` brings. The service declares no LimitExceededException here.
-pub(super) async fn count_message(cx: &Cx, pool_id: &str, subject: &str, purpose: CodePurpose) -> Result<()> {
-    let factor = if purpose == CodePurpose::First { "first" } else { "second" };
-    let subject = format!("send:{factor}-factor:{pool_id}:{subject}");
+pub(super) async fn count_message(cx: &Cx, pool_id: &str, subject: &str, progress: &Progress) -> Result<()> {
+    let subject = format!("send:{}-factor:{pool_id}:{subject}", stage(progress));
     codes::limit(cx, &subject, MOST_MESSAGES).await.map_err(|error| match error {
         Error::AttemptLimitExceeded => Error::TooManyRequests,
         other => other,

@@ -9,11 +9,11 @@ use super::{
     town::with,
 };
 
-const UNRECOGNIZABLE: &str = "InvalidLambdaResponseException: Unrecognizable lambda output";
+pub(super) const UNRECOGNIZABLE: &str = "InvalidLambdaResponseException: Unrecognizable lambda output";
 const LAST: [&str; 2] = ["PostAuthentication_Authentication", "TokenGeneration_Authentication"];
-const DEFINE: &str = "DefineAuthChallenge_Authentication";
-const CREATE: &str = "CreateAuthChallenge_Authentication";
-const VERIFY: &str = "VerifyAuthChallengeResponse_Authentication";
+pub(super) const DEFINE: &str = "DefineAuthChallenge_Authentication";
+pub(super) const CREATE: &str = "CreateAuthChallenge_Authentication";
+pub(super) const VERIFY: &str = "VerifyAuthChallengeResponse_Authentication";
 
 /// Stages whose triggers ask for a number until it was right once, at most three times. The number is told to nobody but them.
 async fn asking() -> Vec<Stage> {
@@ -50,24 +50,24 @@ async fn asking() -> Vec<Stage> {
 }
 
 impl Stage {
-    fn begins(&self, name: &str) -> Value {
+    pub(super) fn begins(&self, name: &str) -> Value {
         self.begins_at(&self.client, name)
     }
 
-    fn begins_at(&self, client: &str, name: &str) -> Value {
+    pub(super) fn begins_at(&self, client: &str, name: &str) -> Value {
         json!({"AuthFlow": "CUSTOM_AUTH", "ClientId": client, "AuthParameters": {"USERNAME": name}})
     }
 
-    fn begins_with_password(&self, name: &str) -> Value {
+    pub(super) fn begins_with_password(&self, name: &str) -> Value {
         let parameters = json!({"USERNAME": name, "CHALLENGE_NAME": "SRP_A", "SRP_A": Prover::new().public()});
         json!({"AuthFlow": "CUSTOM_AUTH", "ClientId": self.client, "AuthParameters": parameters})
     }
 
-    fn answers(&self, challenge: &Value, name: &str, answer: &str) -> Value {
+    pub(super) fn answers(&self, challenge: &Value, name: &str, answer: &str) -> Value {
         self.answers_at(&self.client, challenge, name, answer)
     }
 
-    fn answers_at(&self, client: &str, challenge: &Value, name: &str, answer: &str) -> Value {
+    pub(super) fn answers_at(&self, client: &str, challenge: &Value, name: &str, answer: &str) -> Value {
         json!({"ClientId": client, "ChallengeName": "CUSTOM_CHALLENGE", "Session": challenge["Session"],
                "ChallengeResponses": {"USERNAME": name, "ANSWER": answer}})
     }

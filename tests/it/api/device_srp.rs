@@ -24,13 +24,13 @@ fn respond(site: &Site, challenge: &str, session: &Value, responses: Value) -> V
 }
 
 /// The answer to DEVICE_SRP_AUTH.
-fn public_value(site: &Site, name: &str, device: &Device, output: &Value) -> Value {
+pub(super) fn public_value(site: &Site, name: &str, device: &Device, output: &Value) -> Value {
     let responses = json!({"USERNAME": name, "DEVICE_KEY": device.key, "SRP_A": Prover::new().public()});
     respond(site, "DEVICE_SRP_AUTH", &output["Session"], responses)
 }
 
 /// The answer to DEVICE_PASSWORD_VERIFIER.
-fn proof(site: &Site, device: &Device, secret: &str, output: &Value, time: &str) -> Value {
+pub(super) fn proof(site: &Site, device: &Device, secret: &str, output: &Value, time: &str) -> Value {
     let asked = &output["ChallengeParameters"];
     let signature = Prover::new().signature_as((&device.group, &device.key), secret, asked, time);
     let responses = json!({
