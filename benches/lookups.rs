@@ -21,7 +21,7 @@ use axum::{
 use http::Request;
 use poolhouse::{
     api,
-    config::{Mode, database::Durability, hashing::Hashing, server::Issuer},
+    config::{Mode, database::Durability, hashing::Hashing, limits::Limits, server::Issuer},
     domain::{
         Pool, User,
         pool::{Members, PoolSettings},
@@ -185,6 +185,7 @@ async fn app(path: &Path) -> App {
             public_url: "http://localhost:9229".into(),
             issuer: Issuer::Local,
             admin_keys: Vec::new(),
+            limits: Limits::default(),
         },
         store,
     })

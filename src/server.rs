@@ -208,6 +208,7 @@ async fn open(
             public_url: config.server.public_url.trim_end_matches('/').to_owned(),
             issuer: config.server.issuer,
             admin_keys: config.admin.access_keys.clone(),
+            limits: config.limits.clone(),
         },
         store,
         clock,

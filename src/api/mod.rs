@@ -93,7 +93,8 @@ async fn dispatch(
         other => other,
     };
     let cx = Cx::new(app, &caller.region, request_id.to_owned());
-    let cx = cx.called_by(protocol::agent(&head)).seen_from(origin::of(&head, &input));
+    let origin = origin::of(&head, &input, caller.access_key_id.is_some());
+    let cx = cx.called_by(protocol::agent(&head)).seen_from(origin);
     let answer = entry.run(cx, input).await;
     let outcome = if answer.is_ok() { "ok" } else { "refused" };
     metrics::counter!("poolhouse_api_calls_total", "operation" => entry.name, "outcome" => outcome).increment(1);

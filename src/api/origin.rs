@@ -11,13 +11,17 @@ use crate::{
     web,
 };
 
-pub(super) fn of(head: &Parts, input: &Value) -> Origin {
+/// `is_signed` is a call by an administrator.
+pub(super) fn of(head: &Parts, input: &Value, is_signed: bool) -> Origin {
     let mut origin = web::origin(&head.extensions, &head.headers);
     let address = |context: &Value| context["IpAddress"].as_str().and_then(|text| text.parse::<IpAddr>().ok());
-    if let Some(context) = input.get("ContextData") {
-        origin.said = Said::ByAdministrator(address(context));
-        // The caller's own is that of a server, and says nothing of the user's.
-        origin.user_agent = header(context, "user-agent");
+    if is_signed {
+        let context = input.get("ContextData");
+        origin.said = Said::ByAdministrator(context.and_then(address));
+        if let Some(context) = context {
+            // The caller's own is that of a server, and says nothing of the user's.
+            origin.user_agent = header(context, "user-agent");
+        }
     } else if let Some(context) = input.get("UserContextData") {
         origin.said = Said::ByClient(address(context));
     }

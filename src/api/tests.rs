@@ -8,7 +8,7 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::{
-    config::{self, Mode, database::Durability, hashing::Hashing, server::Issuer},
+    config::{self, Mode, database::Durability, hashing::Hashing, limits::Limits, server::Issuer},
     domain::{self, Asker, Error, error as domain_error, user::Status},
     flows::{Parts, Setup},
     functions::Functions,
@@ -114,6 +114,7 @@ impl House {
                 public_url: "http://localhost:9229".into(),
                 issuer: Issuer::Local,
                 admin_keys: Vec::new(),
+                limits: Limits::default(),
             },
         });
         Self { router: router_of(TABLE).with_state(Arc::new(app)), _folder: folder }

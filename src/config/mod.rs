@@ -11,6 +11,7 @@ pub mod function;
 pub mod gateway;
 pub mod hashing;
 pub mod keys;
+pub mod limits;
 pub mod mail;
 mod mistake;
 pub mod place;
@@ -57,6 +58,8 @@ pub struct Config {
     pub admin: admin::Admin,
     pub hashing: hashing::Hashing,
     pub keys: keys::Keys,
+    /// What one client address may do.
+    pub limits: limits::Limits,
     /// What takes e-mail from us.
     pub mail: Option<mail::Mail>,
     /// What takes text messages from us.
@@ -126,6 +129,7 @@ impl Config {
         let admin = admin::Admin::read(top.table("admin"), &standards);
         let hashing = hashing::Hashing::read(top.table("hashing"), &standards);
         let keys = keys::Keys::read(top.table("keys"), &standards);
+        let limits = limits::Limits::read(top.table("limits"), &standards);
         let mail = top.has("mail").then(|| mail::Mail::read(top.table("mail"), &standards));
         let sms = top.has("sms").then(|| sms::Sms::read(top.table("sms"), &standards));
         ["mail", "sms"].iter().for_each(|section| top.know(section));
@@ -149,6 +153,7 @@ impl Config {
             admin,
             hashing,
             keys,
+            limits,
             mail,
             sms,
             pools,

@@ -75,6 +75,7 @@ fn an_empty_file_means_the_defaults() {
     assert_eq!(config.database.durability, Durability::Relaxed);
     assert_eq!(config.database.url, format!("sqlite:{}/data/poolhouse.db", folder.0.path().display()));
     assert_eq!(config.hashing, Hashing::DEVELOPMENT);
+    assert_eq!(config.limits, limits::Limits::default());
     assert!(config.pools.is_empty());
 }
 
@@ -320,6 +321,22 @@ fn production_refuses_every_weak_setting() {
                   [admin]\naccess_keys = [{ id = 'A', secret = 'Kq3vT9xZ2mWn8RbL' }]\n";
     let config = config(strong);
     assert_eq!((config.database.durability, config.hashing), (Durability::Full, Hashing::OWASP));
+    assert_eq!((config.limits.failed_sign_ins, config.limits.codes), (100, 100));
+}
+
+#[test]
+fn limits_are_numbers_and_spare_networks() {
+    let limits = config("[limits]\nfailed_sign_ins = 7\nexempt = ['10.0.0.0/8']\n").limits;
+    assert_eq!((limits.failed_sign_ins, limits.codes), (7, 0));
+    assert!(limits.spares("10.1.2.3".parse().unwrap()) && !limits.spares("11.1.2.3".parse().unwrap()));
+    assert_eq!(
+        mistakes("[limits]\ncodes = -1\nexempt = ['proxy']\ncode = 1\n"),
+        [
+            "2: `limits.codes` must be between 0 and 1000000, found -1",
+            "3: `limits.exempt` must hold addresses or CIDR blocks, found \"proxy\"",
+            "4: unknown key `limits.code` (did you mean `limits.codes`?)",
+        ]
+    );
 }
 
 #[test]

@@ -18,7 +18,7 @@ pub struct Origin {
 pub enum Said {
     #[default]
     Nothing,
-    /// `ContextData` of a signed call.
+    /// A signed call, with the address of its `ContextData` if it has one.
     ByAdministrator(Option<IpAddr>),
     /// `UserContextData` of an application. It counts if the client is trusted with it.
     ByClient(Option<IpAddr>),
@@ -38,6 +38,15 @@ impl Origin {
             }
         };
         said.or(self.address)
+    }
+
+    /// The address that limits count by: the user's. Of somebody whom an administrator speaks for, only what the administrator says
+    /// of them: one server of an application signs in everybody.
+    pub fn limited_address(&self, client: Option<&Client>) -> Option<IpAddr> {
+        match self.said {
+            Said::ByAdministrator(address) => address,
+            Said::Nothing | Said::ByClient(_) => self.user_address(client),
+        }
     }
 
     /// Browser and system in the service's manner: `Chrome 126, Windows 10`.

@@ -5,6 +5,7 @@ use super::{
     Cx,
     codes::{self, Prepared},
     messages::{self, About},
+    per_address,
 };
 use crate::{
     domain::{
@@ -202,6 +203,7 @@ pub async fn send_verification(cx: &Cx, about: &About<'_>, attribute: &str) -> R
     let medium = Medium::of_attribute(attribute).ok_or_else(|| {
         Error::InvalidParameter("Invalid attribute name. Only phone_number and email can be verified.".into())
     })?;
+    per_address::count_code(cx, None).await?;
     let pending = store::pending_attributes::of(&mut cx.read().await?, about.user).await?;
     let user = &with(about.user, pending);
     if user.attribute(attribute).is_none() {

@@ -30,6 +30,7 @@ pub mod migrate;
 pub mod outbox;
 pub mod passkeys;
 pub mod passwords;
+pub mod per_address;
 pub mod pools;
 pub mod population;
 pub mod providers;
@@ -54,7 +55,7 @@ pub mod users_import;
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    config::{Mode, admin::AccessKey, server::Issuer},
+    config::{Mode, admin::AccessKey, limits::Limits, server::Issuer},
     domain::{Error, Pool, Result, origin::Origin},
     hooks::{CallerContext, Event, Hooks, Trigger},
     keys::{KeyError, hashing::Hasher, seal::Sealer},
@@ -116,6 +117,7 @@ pub struct Setup {
     pub public_url: String,
     pub issuer: Issuer,
     pub admin_keys: Vec<AccessKey>,
+    pub limits: Limits,
 }
 
 impl Setup {

@@ -27,6 +27,7 @@ use crate::{
 const NO_ADDRESS: &str = "Cannot reset password for the user as there is no registered/verified email or phone_number";
 
 pub async fn forgot(cx: &Cx, named: Named<'_>) -> Result<Delivery> {
+    named.count_code(cx).await?;
     let Some(user) = named.find_or_migrate(cx).await? else {
         codes::count_request_of_nobody(cx, &named.pool, named.username, CodeKind::ForgotPassword).await?;
         return Ok(named.invented_delivery());

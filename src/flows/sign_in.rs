@@ -28,6 +28,7 @@ use super::{
     Cx, client_proof, issue,
     issue::{Bound, Issue},
     migrate::{self, Stranger},
+    per_address,
 };
 use crate::{
     domain::{
@@ -230,11 +231,15 @@ fn trigger_of(progress: &Progress) -> TokenSource {
 }
 
 /// The first step, up to knowing who it is.
-pub async fn identify(cx: &Cx, door: &Door, mut start: Start) -> Result<Outcome> {
+pub async fn identify(cx: &Cx, door: &Door, start: Start) -> Result<Outcome> {
     check_door(door, &start)?;
     if start.username.is_empty() {
         return Err(missing("USERNAME"));
     }
+    per_address::sign_in(cx, &door.client, watch_first(cx, door, start)).await
+}
+
+async fn watch_first(cx: &Cx, door: &Door, mut start: Start) -> Result<Outcome> {
     let Some(watch) = Watch::begin(cx, door, &start.username, None) else { return take_first(cx, door, start).await };
     start.event_id = Some(cx.random().uuid());
     let outcome = match watch::admit(cx, door).await {
@@ -258,6 +263,10 @@ async fn take_first(cx: &Cx, door: &Door, start: Start) -> Result<Outcome> {
 
 /// An answer, up to knowing who it is. It must be to what its session awaits.
 pub async fn identify_by(cx: &Cx, door: &Door, reply: Reply) -> Result<Outcome> {
+    per_address::sign_in(cx, &door.client, watch_next(cx, door, reply)).await
+}
+
+async fn watch_next(cx: &Cx, door: &Door, reply: Reply) -> Result<Outcome> {
     let watch = Watch::begin(cx, door, &reply.username, reply.session.as_deref());
     let Some(watch) = watch else { return take_next(cx, door, reply).await };
     let outcome = match watch::admit(cx, door).await {

@@ -9,7 +9,7 @@ use super::{
     client_proof, codes,
     messages::{self, About},
     migrate::{self, Stranger},
-    passwords,
+    passwords, per_address,
     triggers::{self, Confirmed, Newcomer},
 };
 use crate::{
@@ -54,6 +54,7 @@ pub struct SignedUp {
 pub async fn sign_up(cx: &Cx, given: SignUp) -> Result<SignedUp> {
     let SignUp { pool, client, username, password, attributes, secret_hash, validation_data, metadata } = given;
     client_proof::check_secret_hash(&client, &username, secret_hash.as_deref())?;
+    per_address::count_code(cx, Some(&client)).await?;
     if pool.settings.admin_create_user_config.allow_admin_create_user_only {
         return Err(Error::SignUpNotPermitted);
     }
@@ -278,6 +279,12 @@ impl Named<'_> {
         self.judged(user)
     }
 
+    /// Comes before anything is asked that may have a code sent.
+    pub async fn count_code(&self, cx: &Cx) -> Result<()> {
+        client_proof::check_secret_hash(&self.client, self.username, self.secret_hash)?;
+        per_address::count_code(cx, Some(&self.client)).await
+    }
+
     async fn look_up(&self, cx: &Cx) -> Result<Option<User>> {
         client_proof::check_secret_hash(&self.client, self.username, self.secret_hash)?;
         Ok(store::users::by_login(&mut cx.read().await?, &self.pool, self.username).await?)
@@ -393,6 +400,7 @@ pub async fn claim_verified(
 }
 
 pub async fn resend(cx: &Cx, named: Named<'_>) -> Result<Delivery> {
+    named.count_code(cx).await?;
     let Some(user) = named.find(cx).await? else {
         codes::count_request_of_nobody(cx, &named.pool, named.username, CodeKind::SignUp).await?;
         return Ok(named.invented_delivery());

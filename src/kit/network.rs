@@ -1,6 +1,9 @@
 //! Blocks of IP addresses, as `10.0.0.0/8` or `2001:db8::/32` writes them.
 
-use std::net::IpAddr;
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
 
 /// A block of addresses; a single address is a block of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +24,20 @@ impl Block {
         (prefix <= longest).then_some(Self { address, prefix })
     }
 
+    /// Of the first `v4` bits of an IPv4 address, or the first `v6` of another.
+    pub fn around(address: IpAddr, v4: u32, v6: u32) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(address) => {
+                let mask = u32::MAX.checked_shl(32 - v4).unwrap_or(0);
+                Self { address: Ipv4Addr::from(u32::from(address) & mask).into(), prefix: v4 }
+            }
+            IpAddr::V6(address) => {
+                let mask = u128::MAX.checked_shl(128 - v6).unwrap_or(0);
+                Self { address: Ipv6Addr::from(u128::from(address) & mask).into(), prefix: v6 }
+            }
+        }
+    }
+
     /// Never across families: `::ffff:10.0.0.1` is made canonical before it is asked about.
     pub fn holds(&self, address: IpAddr) -> bool {
         match (self.address, address) {
@@ -34,6 +51,12 @@ impl Block {
             }
             _ => false,
         }
+    }
+}
+
+impl fmt::Display for Block {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.prefix)
     }
 }
 
@@ -51,5 +74,15 @@ mod tests {
         for nonsense in ["10.0.0.0/33", "::/129", "proxy.example", "", "10.0.0.0/", "/8", "10.0.0.0/-1"] {
             assert_eq!(Block::parse(nonsense), None, "{nonsense}");
         }
+    }
+
+    #[test]
+    fn a_block_is_drawn_around_an_address() {
+        let around = |address: &str| Block::around(address.parse().unwrap(), 24, 64).to_string();
+        assert_eq!(around("203.0.113.7"), "203.0.113.0/24");
+        assert_eq!(around("::ffff:203.0.113.7"), "203.0.113.0/24");
+        assert_eq!(around("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");
+        assert_eq!(Block::around("203.0.113.7".parse().unwrap(), 32, 64).to_string(), "203.0.113.7/32");
+        assert_eq!(Block::around("203.0.113.7".parse().unwrap(), 0, 0).to_string(), "0.0.0.0/0");
     }
 }

@@ -81,6 +81,7 @@ impl From<Error> for Failure {
         let (code, description) = words(&error);
         let status = match error {
             Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Error::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             _ => StatusCode::BAD_REQUEST,
         };
         Self { status, code, description, reason: Some(error) }
@@ -113,6 +114,7 @@ fn words(error: &Error) -> (&'static str, Option<String>) {
         Error::PasswordAttemptsExceeded | Error::AttemptLimitExceeded => {
             return ("invalid_grant", Some("attempts exceeded, try again later".into()));
         }
+        Error::TooManyRequests => return ("invalid_request", Some("too many requests, try again later".into())),
         Error::NoSuchClient(_)
         | Error::NoSuchPool(_)
         | Error::NoSuchClientSecret
@@ -151,7 +153,6 @@ fn words(error: &Error) -> (&'static str, Option<String>) {
         | Error::ResourceServerExists { .. }
         | Error::AttributeProvided(_)
         | Error::CannotResendInvitation(_)
-        | Error::TooManyRequests
         | Error::DeliveryFailed(_)
         | Error::PasswordUsedBefore => "invalid_request",
         Error::Internal(_) => "server_error",

@@ -92,6 +92,44 @@ pub async fn count_attempt(tx: &mut Tx, subject: &str, now: Time, ends_at: Time)
     Ok(row.count)
 }
 
+row! {
+    struct WindowRow {
+        ends_at: i64,
+    }
+}
+
+/// Counts a try of `subject` like [`count_attempt`] unless there were `most` already, and says when the window ends that it was
+/// counted in.
+pub async fn count_below(tx: &mut Tx, (subject, most): (&str, i64), now: Time, ends_at: Time) -> Result<Option<Time>> {
+    let row = tx
+        .sql(
+            "INSERT INTO attempt (subject, count, ends_at)
+             VALUES ($1, 1, $3)
+             ON CONFLICT (subject)
+             DO UPDATE SET count = CASE WHEN attempt.ends_at <= $2 THEN 1 ELSE attempt.count + 1 END,
+                           ends_at = CASE WHEN attempt.ends_at <= $2 THEN excluded.ends_at ELSE attempt.ends_at END
+             WHERE attempt.ends_at <= $2 OR attempt.count < $4
+             RETURNING ends_at",
+        )
+        .bind(subject)
+        .bind(now.millis())
+        .bind(ends_at.millis())
+        .bind(most)
+        .optional::<WindowRow>()
+        .await?;
+    Ok(row.map(|row| Time::from_millis(row.ends_at)))
+}
+
+/// Takes a try back that was counted in the window which ends at `ends_at`.
+pub async fn uncount(tx: &mut Tx, subject: &str, ends_at: Time) -> Result<()> {
+    tx.sql("UPDATE attempt SET count = count - 1 WHERE subject = $1 AND ends_at = $2 AND count > 0")
+        .bind(subject)
+        .bind(ends_at.millis())
+        .run()
+        .await?;
+    Ok(())
+}
+
 /// Whether `subject` was counted in a window that has not ended.
 pub async fn is_counting(tx: &mut Tx, subject: &str, now: Time) -> Result<bool> {
     let row = tx

@@ -41,7 +41,7 @@ pub fn is_foreign(setup: &Setup, own: &Site, headers: &HeaderMap) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Mode, server::Issuer};
+    use crate::config::{Mode, limits::Limits, server::Issuer};
 
     fn foreign(pairs: &[(&'static str, &'static str)]) -> bool {
         foreign_to(&Site::Everywhere, pairs)
@@ -55,6 +55,7 @@ mod tests {
             public_url: "https://id.example:8443/auth".into(),
             issuer: Issuer::Local,
             admin_keys: Vec::new(),
+            limits: Limits::default(),
         };
         let headers = pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
         is_foreign(&setup, own, &headers.collect())

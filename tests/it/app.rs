@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use axum::{Router, body::Body};
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use poolhouse::{
-    config::{Mode, database::Durability, hashing::Hashing, server::Issuer},
+    config::{Mode, database::Durability, hashing::Hashing, limits::Limits, server::Issuer},
     domain::{
         Asker, Client, Pool, ResourceServer, User,
         attribute::standard_schema,
@@ -79,6 +79,7 @@ impl House {
                 public_url: public_url.into(),
                 issuer: Issuer::Local,
                 admin_keys: Vec::new(),
+                limits: Limits::default(),
             },
             store,
         };

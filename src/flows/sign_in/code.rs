@@ -36,7 +36,7 @@ pub(super) async fn begin(cx: &Cx, door: &Door, route: Route, (user, progress): 
     let Route { medium, purpose } = route;
     // No exception for this is declared here but one that speaks of the pool.
     messages::check_delivery(cx, &door.pool, medium).map_err(undeliverable)?;
-    tries::count_message(cx, &door.pool.id, &user.sub, progress).await?;
+    tries::count_message(cx, door, &user.sub, progress).await?;
     let about = About {
         pool: &door.pool,
         user,
@@ -65,7 +65,7 @@ pub(super) async fn begin_for_nobody(
     (subject, progress): (&Subject, &Progress),
 ) -> Result<Prompt> {
     messages::check_delivery(cx, &door.pool, medium).map_err(undeliverable)?;
-    tries::count_message(cx, &door.pool.id, &subject.login, progress).await?;
+    tries::count_message(cx, door, &subject.login, progress).await?;
     let address = invented_address(cx, door, &subject.login, medium);
     let delivery = Delivery::to(medium, &address);
     let hash = hash(cx, door, &address, &cx.random().digits(purpose.digits()));

@@ -22,6 +22,7 @@ use crate::{
         mfa::{self, Factor},
         user::Attributes,
     },
+    flows::per_address,
     hooks::{CreateAuthChallenge, DefineAuthChallenge, Trigger, VerifyAuthChallengeResponse, user_attributes},
     store,
 };
@@ -121,7 +122,9 @@ pub(super) async fn failed(cx: &Cx, door: &Door, progress: Progress, subject: Su
     };
     let (mut walk, pending) = Walk::resumed(cx, progress, (subject, user)).await?;
     walk.history.push(Round::new(&pending.asked, false));
-    walk.go_on(cx, door).await
+    let outcome = walk.go_on(cx, door).await?;
+    per_address::count_failure(cx, &door.client).await?;
+    Ok(outcome)
 }
 
 impl Walk {

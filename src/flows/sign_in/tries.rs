@@ -1,13 +1,13 @@
 //! Guesses at codes: how many a session has, and the lock that repeated failures bring to its user in every session.
 
-use super::{Cx, session};
+use super::{Cx, Door, session};
 use crate::{
     domain::{
         Error, Result,
         challenge::{Progress, Session},
         error::FactorFault,
     },
-    flows::codes,
+    flows::{codes, per_address},
     store,
 };
 
@@ -60,8 +60,12 @@ async fn count(cx: &Cx, session: &Session) -> Result<()> {
 }
 
 /// Counts a message that a sign-in of `subject` brings. The service declares no LimitExceededException here.
-pub(super) async fn count_message(cx: &Cx, pool_id: &str, subject: &str, progress: &Progress) -> Result<()> {
-    let subject = format!("send:{}-factor:{pool_id}:{subject}", stage(progress));
+/// One that comes before anything was proven goes to whoever is named, and counts for the address that names them.
+pub(super) async fn count_message(cx: &Cx, door: &Door, subject: &str, progress: &Progress) -> Result<()> {
+    if progress.first.is_none() {
+        per_address::count_code(cx, Some(&door.client)).await?;
+    }
+    let subject = format!("send:{}-factor:{}:{subject}", stage(progress), door.pool.id);
     codes::limit(cx, &subject, MOST_MESSAGES).await.map_err(|error| match error {
         Error::AttemptLimitExceeded => Error::TooManyRequests,
         other => other,

@@ -29,6 +29,7 @@ mod names;
 mod outbox;
 mod passkeys;
 mod people;
+mod per_address;
 mod pools;
 mod provisioned_limits;
 mod recorder;

@@ -8,6 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 use poolhouse::{
+    config::limits::Limits,
     functions::Functions,
     hooks::{
         CreateAuthChallenge, CustomEmailSender, CustomMessage, CustomSmsSender, DefineAuthChallenge, Event, Hook,
@@ -117,6 +118,11 @@ pub(super) fn every_trigger() -> Value {
 
 /// Stages on every engine, on which every trigger is recorded unless `pool` has a `LambdaConfig` of its own.
 pub(super) async fn stages_with(pool: Value, client: Value) -> Vec<Stage> {
+    limited_stages(Limits::default(), pool, client).await
+}
+
+/// The same, where addresses have limits.
+pub(super) async fn limited_stages(limits: Limits, pool: Value, client: Value) -> Vec<Stage> {
     let made = Mutex::new(Vec::new());
     let towns = towns_with(|parts| {
         let recorder =
@@ -139,6 +145,7 @@ pub(super) async fn stages_with(pool: Value, client: Value) -> Vec<Stage> {
         register::<PreTokenGeneration>(&mut hooks, &recorder);
         register::<PreTokenGenerationV2>(&mut hooks, &recorder);
         parts.hooks = hooks;
+        parts.setup.limits = limits.clone();
         made.lock().unwrap().push(recorder);
     });
     let pool = with(&json!({"LambdaConfig": every_trigger(), "AutoVerifiedAttributes": ["email"]}), pool);

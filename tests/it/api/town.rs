@@ -6,7 +6,7 @@ use axum::body::{Body, to_bytes};
 use http::Request;
 use poolhouse::{
     api,
-    config::{Mode, hashing::Hashing, server::Issuer},
+    config::{Mode, hashing::Hashing, limits::Limits, server::Issuer},
     flows::{App, Cx, Parts, Setup},
     functions::Functions,
     hooks::Hooks,
@@ -61,10 +61,11 @@ impl Town {
 
     /// Another instance on the same database. It must not outlive this one.
     pub(crate) fn twin(&self) -> Self {
-        let (clock, random) = (self.app.clock.clone(), Random::seeded(8));
+        let (clock, random, setup) = (self.app.clock.clone(), Random::seeded(8), self.app.setup.clone());
         let app = Self::app(&self.app.store, |parts| {
             parts.clock = clock.clone();
             parts.random = random.clone();
+            parts.setup = setup.clone();
         });
         Self { app, _engine: None }
     }
@@ -84,6 +85,7 @@ impl Town {
                 public_url: "http://localhost:9229".into(),
                 issuer: Issuer::Local,
                 admin_keys: Vec::new(),
+                limits: Limits::default(),
             },
             store: store.clone(),
         };

@@ -4,6 +4,7 @@ mod authorize;
 mod discovery;
 mod domains;
 mod logout;
+mod per_address;
 mod token;
 mod tokens_back;
 mod triggers;
