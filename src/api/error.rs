@@ -127,6 +127,8 @@ pub fn exception(error: &Error) -> Exception {
         Error::PoolState(fault) => pool_state(fault),
         Error::UnsupportedProvider(text) => ("UnsupportedIdentityProviderException", text.clone()),
         Error::NoSuchScope(scope) => ("ScopeDoesNotExistException", format!("Invalid scope requested: {scope}")),
+        // No operation asks for a resource.
+        Error::WrongTarget => (INVALID_PARAMETER, error.to_string()),
         // Never a 5xx: an SDK would repeat the call.
         Error::NotBuilt(what) => (NOT_IMPLEMENTED, format!("{what} is not built yet in Poolhouse.")),
 

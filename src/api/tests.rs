@@ -324,6 +324,7 @@ fn every_error() -> Vec<Error> {
         Error::InvalidParameter(text()),
         Error::InvalidOAuthFlow(text()),
         Error::NoSuchScope(text()),
+        Error::WrongTarget,
         Error::RevocationOff,
         Error::UnsupportedTokenType,
         Error::UnauthorizedClient,

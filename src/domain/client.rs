@@ -8,6 +8,8 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use urls::is_safe as is_safe_url;
+
 use super::pool::PoolId;
 use crate::kit::{clock::Time, secret::Secret};
 

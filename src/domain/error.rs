@@ -141,6 +141,9 @@ pub enum Error {
     UnsupportedProvider(String),
     #[error("scope {0} does not exist")]
     NoSuchScope(String),
+    /// Tokens are asked for another resource than they were granted for.
+    #[error("the tokens are for another resource")]
+    WrongTarget,
     /// Part of the service that this server does not have yet; the text names it.
     #[error("{0} is not built yet")]
     NotBuilt(String),

@@ -36,6 +36,8 @@ pub struct Grant {
     pub device_key: Option<DeviceKey>,
     /// The sign-in on the hosted pages that it came through, in pools that track sessions.
     pub sso_id: Option<String>,
+    /// `aud` of its access tokens, where the client asked for them to be bound to a resource.
+    pub audience: Option<String>,
     pub seen: Seen,
 }
 

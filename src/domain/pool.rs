@@ -47,6 +47,10 @@ impl Pool {
         kind == Some("UPDATED")
     }
 
+    pub fn is_lite(&self) -> bool {
+        self.settings.is_lite()
+    }
+
     /// Whether a user name is an e-mail address or a telephone number that the user may change.
     pub fn has_username_attributes(&self) -> bool {
         !self.settings.username_attributes.is_empty()
@@ -123,6 +127,13 @@ pub struct PoolSettings {
 #[serde(rename_all = "PascalCase", default)]
 pub struct SoftwareTokens {
     pub enabled: bool,
+}
+
+impl PoolSettings {
+    /// Whether the pool is of the tier that lacks most of what is newer.
+    pub fn is_lite(&self) -> bool {
+        self.kept.get("UserPoolTier").and_then(Value::as_str) == Some("LITE")
+    }
 }
 
 impl SoftwareTokens {

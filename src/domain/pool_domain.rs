@@ -76,7 +76,7 @@ impl PoolDomain {
         }
         match self.settings.managed_login_version {
             1 => Ok(()),
-            2 if pool.settings.kept.get("UserPoolTier").and_then(Value::as_str) == Some("LITE") => {
+            2 if pool.is_lite() => {
                 let text = "ManagedLoginVersion 2 is not available in the LITE tier of user pools.";
                 Err(Error::PoolState(PoolFault::Tier(text.into())))
             }

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     domain::{
         Client, Error, Pool, Result, Sub, User,
+        client::is_safe_url,
         grant::{GrantSource, Seen},
         resource_server::{self, ADMIN_SCOPE},
         session::SsoSession,
@@ -78,6 +79,21 @@ pub struct Request {
     pub nonce: Option<String>,
     /// PKCE, always S256.
     pub challenge: Option<String>,
+    /// The API outside that access tokens are to be bound to.
+    pub resource: Option<Resource>,
+}
+
+/// The absolute URI of a protected resource, which becomes the `aud` of access tokens.
+/// <https://www.rfc-editor.org/rfc/rfc8707>
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resource(String);
+
+impl Resource {
+    /// None where the pool's tier has no such tokens, or for what is no place of `https`, of plain HTTP on this machine, or of
+    /// an application's own scheme.
+    pub fn of(pool: &Pool, uri: &str) -> Option<Self> {
+        (!pool.is_lite() && is_safe_url(uri)).then(|| Self(uri.to_owned()))
+    }
 }
 
 /// Somebody who signed in on the hosted pages of one pool.
@@ -202,6 +218,7 @@ pub async fn answer(cx: &Cx, request: &Request, signed_in: &SignedIn) -> Result<
             signed_in,
             scopes: request.scopes.clone(),
             nonce: request.nonce.clone(),
+            audience: request.resource.as_ref().map(|resource| resource.0.clone()),
         };
         return Ok(Given::Tokens(Box::new(Tokens { refresh_token: None, ..issuance.start(cx).await? })));
     }
@@ -215,6 +232,7 @@ pub async fn answer(cx: &Cx, request: &Request, signed_in: &SignedIn) -> Result<
         scopes: request.scopes.clone(),
         nonce: request.nonce.clone(),
         challenge: request.challenge.clone(),
+        audience: request.resource.as_ref().map(|resource| resource.0.clone()),
     };
     let mut tx = cx.begin().await?;
     let expires_at = cx.now().plus(CODE_LIFETIME);
@@ -230,10 +248,12 @@ pub struct Redemption<'a> {
     pub code: &'a str,
     pub redirect_uri: Option<&'a str>,
     pub verifier: Option<&'a str>,
+    /// The resource that the client wants the tokens for. None is whatever it asked for before.
+    pub resource: Option<&'a str>,
 }
 
 /// The tokens for a code. [`Error::CodeExpired`] stands for a code that does not count, [`Error::CodeMismatch`] for one that
-/// came with the wrong redirect address or verifier.
+/// came with the wrong redirect address or verifier, [`Error::WrongTarget`] for one that was given for another resource.
 pub async fn redeem(cx: &Cx, given: Redemption<'_>) -> Result<Tokens> {
     let mut tx = cx.begin().await?;
     let detail = store::grants::redeem_code::<Detail>(&mut tx, &hash(given.code), &given.client.id, cx.now()).await?;
@@ -243,6 +263,9 @@ pub async fn redeem(cx: &Cx, given: Redemption<'_>) -> Result<Tokens> {
     {
         return Err(Error::CodeMismatch);
     }
+    if given.resource.is_some_and(|resource| detail.audience.as_deref() != Some(resource)) {
+        return Err(Error::WrongTarget);
+    }
     let signed_in = SignedIn { sub: detail.sub, auth_time: detail.auth_time, sso_id: detail.sso_id, kept_until: None };
     Issuance {
         pool: given.pool,
@@ -250,6 +273,7 @@ pub async fn redeem(cx: &Cx, given: Redemption<'_>) -> Result<Tokens> {
         signed_in: &signed_in,
         scopes: detail.scopes,
         nonce: detail.nonce,
+        audience: detail.audience,
     }
     .start(cx)
     .await
@@ -267,6 +291,8 @@ struct Detail {
     scopes: Vec<String>,
     nonce: Option<String>,
     challenge: Option<String>,
+    #[serde(default)]
+    audience: Option<String>,
 }
 
 struct Issuance<'a> {
@@ -275,6 +301,7 @@ struct Issuance<'a> {
     signed_in: &'a SignedIn,
     scopes: Vec<String>,
     nonce: Option<String>,
+    audience: Option<String>,
 }
 
 impl Issuance<'_> {
@@ -298,7 +325,7 @@ impl Issuance<'_> {
             event_id: None,
             nonce: self.nonce,
             client_metadata: None,
-            bound: Bound { device_key: None, sso_id: self.signed_in.sso_id.clone() },
+            bound: Bound { device_key: None, sso_id: self.signed_in.sso_id.clone(), audience: self.audience },
         };
         issue::start(cx, issue, self.signed_in.auth_time).await
     }

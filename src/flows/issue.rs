@@ -51,6 +51,8 @@ pub struct Bound {
     pub device_key: Option<DeviceKey>,
     /// The sign-in on the hosted pages.
     pub sso_id: Option<String>,
+    /// The resource that access tokens are for.
+    pub audience: Option<String>,
 }
 
 /// What a refresh token holds.
@@ -82,6 +84,7 @@ pub async fn start(cx: &Cx, issue: Issue, auth_time: Time) -> Result<Tokens> {
         event_id: issue.event_id.clone().unwrap_or_else(|| cx.random().uuid()),
         device_key: new_device.as_ref().map(|device| device.key.clone()).or_else(|| issue.bound.device_key.clone()),
         sso_id: issue.bound.sso_id.clone(),
+        audience: issue.bound.audience.clone(),
         seen: Seen::now(now, &cx.origin, &issue.client),
     };
     let most = issue.pool.most_sessions();
@@ -213,6 +216,9 @@ fn access_claims(cx: &Cx, issue: &Issue, grant: &Grant, changes: &Changes, now: 
     }
     if let Some(key) = &grant.device_key {
         claims.insert("device_key".into(), json!(key));
+    }
+    if let Some(audience) = &grant.audience {
+        claims.insert("aud".into(), json!(audience));
     }
     if grant.source == GrantSource::OAuth || changes.is_versioned {
         claims.insert("version".into(), json!(2));

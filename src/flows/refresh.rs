@@ -24,6 +24,8 @@ pub struct Refresh<'a> {
     pub proof: Proof<'a>,
     /// Of the device that the token was given to; it must be right where that device is remembered.
     pub device_key: Option<&'a str>,
+    /// The resource that the client wants the tokens for. None is whatever it asked for before.
+    pub resource: Option<&'a str>,
     pub metadata: Option<BTreeMap<String, String>>,
 }
 
@@ -47,6 +49,9 @@ pub async fn refresh(cx: &Cx, refresh: Refresh<'_>) -> Result<Tokens> {
         client_proof::check_secret_hash_at_refresh(&refresh.client, &user.username, hash)?;
     }
     check_device(cx, &refresh, &grant, &user).await?;
+    if refresh.resource.is_some_and(|resource| grant.audience.as_deref() != Some(resource)) {
+        return Err(Error::WrongTarget);
+    }
     check_generation(&refresh.client, &grant, &claims, cx.now())?;
     let tracks = refresh.pool.tracks_sessions();
     let issue = Issue {
@@ -181,6 +186,7 @@ mod tests {
             event_id: "e".into(),
             device_key: None,
             sso_id: None,
+            audience: None,
             seen: Seen {
                 created_at: Time::from_seconds(0),
                 active_at: Time::from_seconds(0),

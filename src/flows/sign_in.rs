@@ -216,7 +216,7 @@ async fn finish(cx: &Cx, door: &Door, outcome: Outcome) -> Result<Step> {
         event_id: progress.event_id,
         nonce: None,
         client_metadata: door.metadata.clone(),
-        bound: Bound { device_key: progress.device_key.filter(|_| progress.device), sso_id: None },
+        bound: Bound { device_key: progress.device_key.filter(|_| progress.device), ..Bound::default() },
     };
     Ok(Step::Tokens(Box::new(issue::start(cx, issue, cx.now()).await?)))
 }

@@ -125,6 +125,7 @@ fn words(error: &Error) -> (&'static str, Option<String>) {
         | Error::ClientSecretWrong(_) => "invalid_client",
         Error::UnauthorizedClient | Error::SignUpNotPermitted | Error::UnauthorizedAttribute => "unauthorized_client",
         Error::NoSuchScope(_) | Error::NoSuchResourceServer(_) => "invalid_scope",
+        Error::WrongTarget => "invalid_target",
         Error::RevocationOff => {
             return ("invalid_request", Some("Token revocation is not enabled for this client".into()));
         }

@@ -143,6 +143,7 @@ pub fn words(error: &Error) -> Option<String> {
         | Error::FeedbackToken
         | Error::InvalidOAuthFlow(_)
         | Error::NoSuchScope(_)
+        | Error::WrongTarget
         | Error::NotBuilt(_)
         | Error::RevocationOff
         | Error::UnsupportedTokenType

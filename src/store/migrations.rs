@@ -32,6 +32,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (14, "providers", include_str!("../../migrations/0014_providers.sql")),
     (15, "branding", include_str!("../../migrations/0015_branding.sql")),
     (16, "import", include_str!("../../migrations/0016_import.sql")),
+    (17, "audience", include_str!("../../migrations/0017_audience.sql")),
 ];
 
 /// Brings the database behind `connection` up to date. Several instances may do so at once on PostgreSQL: an advisory lock

@@ -19,13 +19,14 @@ use crate::{
     domain::{Client, Error, Pool, client::ClientId},
     flows::{
         App, Cx,
-        authorize::{self, Given, RedirectUri, Request, ResponseType},
+        authorize::{self, Given, RedirectUri, Request, Resource, ResponseType},
         directory,
     },
 };
 
 const MOST_STATE_BYTES: usize = 4_096;
 const MOST_NONCE_BYTES: usize = 2_048;
+const MOST_RESOURCE_BYTES: usize = 2_048;
 const LONGEST_CLIENT_ID: usize = 128;
 const KNOWN: [&str; 15] = [
     "response_type",
@@ -164,6 +165,7 @@ impl Told<'_> {
         self.check_lengths()?;
         let challenge = self.challenge()?;
         let prompt = self.prompt()?;
+        let resource = self.resource(&pool)?;
         let scopes = match authorize::scopes(self.cx, &client, parameters.get("scope")).await {
             Ok(scopes) => scopes,
             Err(Error::NoSuchScope(_)) => return Err(self.fault("invalid_scope", "a scope is not allowed".into())),
@@ -180,6 +182,7 @@ impl Told<'_> {
                 scopes,
                 nonce: parameters.filled("nonce").map(str::to_owned),
                 challenge,
+                resource,
                 redirect_uri: self.redirect_uri,
                 state: self.state,
             },
@@ -199,10 +202,14 @@ impl Told<'_> {
             let text = "only the pool's own users can sign in: other identity providers are not built yet";
             return Err(self.fault("invalid_request", text.into()));
         }
-        if self.parameters.filled("resource").is_some() {
-            return Err(self.fault("invalid_target", "binding tokens to a resource is not built yet".into()));
-        }
         Ok(())
+    }
+
+    fn resource(&self, pool: &Pool) -> Result<Option<Resource>, Refusal> {
+        let Some(uri) = self.parameters.filled("resource") else { return Ok(None) };
+        let resource = Resource::of(pool, uri).filter(|_| uri.len() <= MOST_RESOURCE_BYTES);
+        let refusal = || self.fault("invalid_target", "resource is no absolute URL that tokens can be bound to".into());
+        resource.map(Some).ok_or_else(refusal)
     }
 
     fn check_lengths(&self) -> Result<(), Refusal> {

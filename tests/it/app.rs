@@ -173,6 +173,15 @@ impl House {
         store::pools::find(&mut self.app.store.read().await.unwrap(), POOL).await.unwrap().unwrap()
     }
 
+    /// Another form of the pool, before anybody has asked for it.
+    pub async fn change_pool(&self, change: impl FnOnce(&mut Pool)) {
+        let mut pool = self.pool().await;
+        change(&mut pool);
+        let mut tx = self.app.store.begin().await.unwrap();
+        store::pools::update(&mut tx, &pool).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
     pub async fn user(&self, name: &str, password: &str, status: Status) -> User {
         let now = self.app.clock.now();
         let pool = self.pool().await;

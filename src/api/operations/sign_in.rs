@@ -151,6 +151,7 @@ impl Operation for GetTokensFromRefreshToken {
             token: &self.refresh_token,
             proof: Proof::Secret(self.client_secret.as_deref()),
             device_key: self.device_key.as_deref(),
+            resource: None,
             metadata: self.client_metadata,
         };
         let tokens = refresh::refresh(&cx, request).await.map_err(|error| match error {
@@ -216,6 +217,7 @@ async fn initiate(
             token: &token,
             proof: Proof::SecretHash(secret_hash.as_deref()),
             device_key: device_key.as_deref(),
+            resource: None,
             metadata: None,
         };
         return refresh_with(cx, request).await;

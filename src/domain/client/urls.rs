@@ -17,6 +17,11 @@ pub fn check(text: &str) -> Result<()> {
     }
 }
 
+/// Whether a URL is such a place.
+pub fn is_safe(text: &str) -> bool {
+    objection(text).is_none()
+}
+
 fn objection(text: &str) -> Option<&'static str> {
     if text.chars().any(|c| c.is_whitespace() || c.is_control() || c == '\\') {
         return Some("cannot contain spaces, control characters or backslashes.");

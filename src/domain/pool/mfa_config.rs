@@ -125,7 +125,7 @@ impl PoolSettings {
 
     /// E-mail as a factor is not in the smallest tier, and goes out by an identity of the pool's own.
     fn check_email_factor(&self) -> Result<()> {
-        if self.kept.get("UserPoolTier").and_then(Value::as_str) == Some("LITE") {
+        if self.is_lite() {
             let text = "Email MFA is not available in the LITE tier.";
             return Err(Error::PoolState(PoolFault::Tier(text.to_owned())));
         }

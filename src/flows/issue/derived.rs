@@ -89,6 +89,7 @@ fn stand_in(cx: &Cx, issue: &Issue, subject: &AccessClaims, auth_time: Time) -> 
         event_id: cx.random().uuid(),
         device_key: None,
         sso_id: None,
+        audience: None,
         seen: Seen::now(cx.now(), &cx.origin, &issue.client),
     }
 }

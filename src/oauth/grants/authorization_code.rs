@@ -22,6 +22,7 @@ pub async fn run(cx: &Cx, proven: Proven, form: &Parameters) -> Result<Tokens, F
         code,
         redirect_uri: form.get("redirect_uri"),
         verifier: form.get("code_verifier"),
+        resource: form.filled("resource"),
     };
     Ok(authorize::redeem(cx, redemption).await?)
 }

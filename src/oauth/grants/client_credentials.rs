@@ -18,6 +18,9 @@ pub async fn run(cx: &Cx, proven: Proven, form: &Parameters) -> Result<Tokens, F
     if client.is_public() || !client.allows_grant("client_credentials") {
         return Err(Failure::unauthorized_client());
     }
+    if form.filled("resource").is_some() {
+        return Err(Failure::new("invalid_target").describe("machines' tokens are bound to no resource".into()));
+    }
     let scopes = authorize::machine_scopes(cx, &client, form.get("scope")).await?;
     let machine = Machine { pool: proven.pool, client, scopes, metadata: metadata(form)? };
     Ok(issue::for_machine(cx, &machine).await?)

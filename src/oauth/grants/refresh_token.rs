@@ -21,6 +21,7 @@ pub async fn run(cx: &Cx, proven: Proven, form: &Parameters) -> Result<Tokens, F
         token,
         proof: Proof::Done,
         device_key: None,
+        resource: form.filled("resource"),
         metadata: None,
     };
     Ok(refresh::refresh(cx, refresh).await?)

@@ -110,7 +110,6 @@ async fn the_client_is_told_what_is_wrong_with_its_request() {
     assert_told(&ask(&house, &with("state", Some(&"s".repeat(5_000)))).await, "invalid_request");
     assert_told(&ask(&house, &with("identity_provider", Some("Unknown"))).await, "invalid_request");
     assert_told(&ask(&house, &with("idp_identifier", Some("x"))).await, "invalid_request");
-    assert_told(&ask(&house, &with("resource", Some("https://api.example"))).await, "invalid_target");
     let told = ask(&house, &with("scope", Some("unknown"))).await;
     assert_eq!(told.told("state").as_deref(), Some("st&at=e"));
 }

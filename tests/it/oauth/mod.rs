@@ -5,6 +5,7 @@ mod discovery;
 mod domains;
 mod logout;
 mod per_address;
+mod resource;
 mod token;
 mod tokens_back;
 mod triggers;
