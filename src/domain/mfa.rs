@@ -93,6 +93,11 @@ pub struct Wish {
 }
 
 impl Preference {
+    /// Of a new user who brings this one along.
+    pub fn of(factor: Factor) -> Self {
+        Self { enabled: vec![factor], ..Self::default() }
+    }
+
     pub fn enable(&mut self, factor: Factor) {
         if !self.enabled.contains(&factor) {
             self.enabled.push(factor);
@@ -174,6 +179,23 @@ pub fn usable(pool: &Pool, user: &User, has_totp: bool) -> Vec<Factor> {
         None => has_totp,
     };
     pool.offered().filter(has).collect()
+}
+
+/// Second factors that are in use: what the user has switched on, else what the pool asks them for.
+pub fn active(pool: &Pool, user: &User, preference: &Preference, usable: &[Factor]) -> Vec<Factor> {
+    match demand(pool, user, preference, usable) {
+        Demand::Choose(among) => among,
+        Demand::Ask(asked) => {
+            let is_on = |factor: &Factor| *factor == asked || preference.enabled.contains(factor);
+            usable.iter().copied().filter(is_on).collect()
+        }
+        Demand::Nothing | Demand::SetUp(_) | Demand::Impossible => Vec::new(),
+    }
+}
+
+/// Whether codes by SMS can be a new user's second factor: the pool asks for them, and there is a telephone.
+pub fn takes_sms(pool: &Pool, user: &User) -> bool {
+    usable(pool, user, false).contains(&Factor::Sms)
 }
 
 /// What is asked for after the first factor.

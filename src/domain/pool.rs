@@ -66,8 +66,12 @@ impl Pool {
         settings.attributes_require_verification_before_update.iter().any(|name| name == attribute)
     }
 
-    /// Whether somebody with these attributes can sign in with a code that is sent to them, and so needs no password.
+    /// Whether somebody with these attributes can sign in with a code that is sent to them, and so needs no password. Where everybody
+    /// needs two factors, a code alone lets nobody in.
     pub fn needs_no_password(&self, attributes: &Attributes) -> bool {
+        if self.settings.mfa_configuration == mfa::Mode::On {
+            return false;
+        }
         let factors = &self.settings.policies.sign_in_policy.allowed_first_auth_factors;
         let has = |name: &str| attributes.get(name).is_some_and(|value| !value.is_empty());
         [("EMAIL_OTP", "email"), ("SMS_OTP", "phone_number")]

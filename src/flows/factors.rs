@@ -16,6 +16,13 @@ pub async fn preference(cx: &Cx, user: &User) -> Result<Preference> {
     Ok(store::factors::find(&mut cx.read().await?, user).await?.preference)
 }
 
+/// Second factors that are in use.
+pub async fn active(cx: &Cx, pool: &Pool, user: &User) -> Result<Vec<Factor>> {
+    let factors = store::factors::find(&mut cx.read().await?, user).await?;
+    let usable = mfa::usable(pool, user, factors.totp.is_some());
+    Ok(mfa::active(pool, user, &factors.preference, &usable))
+}
+
 /// Changes the factors that are named.
 pub async fn prefer(cx: &Cx, pool: &Pool, user: &User, wishes: &Wishes) -> Result<()> {
     let wants_some = wishes.factors.iter().any(|wish| wish.enabled) || wishes.passkey == Some(true);

@@ -4,7 +4,7 @@
 //! the transaction. [`Envelope::put`] puts the result into the outbox in the transaction of the change that it tells about: there
 //! is no message about what did not happen, and no change that nobody is told of.
 
-use super::Cx;
+use super::{Cx, triggers};
 use crate::{
     domain::{
         Error, Pool, Result, User,
@@ -13,7 +13,7 @@ use crate::{
         template::{self, Sender, Template, Values},
         user::Status,
     },
-    hooks::{ClientMetadata, CustomEmailSender, CustomMessage, CustomSmsSender, user_attributes},
+    hooks::{ClientMetadata, CustomEmailSender, CustomMessage, CustomSmsSender},
     kit::clock::Time,
     store::{self, Tx, outbox::Waiting},
 };
@@ -85,7 +85,7 @@ pub async fn compose(cx: &Cx, about: &About<'_>, medium: Medium, carried: Carrie
             username: user.username.clone(),
             client_id: client_id.map(str::to_owned),
             code: code.to_owned(),
-            attributes: user_attributes(pool, user),
+            attributes: triggers::user_attributes(cx, pool, user).await?,
             metadata: metadata.cloned(),
         }))
     } else if cx.app.post.carries(medium) {
@@ -173,7 +173,7 @@ async fn words(cx: &Cx, about: &About<'_>, medium: Medium, by_link: bool) -> Res
     let is_invitation = occasion == Occasion::AdminCreateUser;
     let request = CustomMessage {
         occasion,
-        user_attributes: user_attributes(pool, user),
+        user_attributes: triggers::user_attributes(cx, pool, user).await?,
         link_parameter: by_link.then_some(template::LINK),
         code_parameter: template::CODE,
         username_parameter: is_invitation.then_some(template::USERNAME),

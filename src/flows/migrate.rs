@@ -13,6 +13,7 @@ use crate::{
     domain::{
         Asker, Client, Error, Pool, Result, User,
         attribute::{self, Write},
+        mfa::{self, Factor, Preference},
         user::{Attributes, Status},
     },
     hooks::{
@@ -54,11 +55,12 @@ pub async fn migrate(cx: &Cx, stranger: &Stranger<'_>) -> Result<Option<User>> {
     if answer.user_attributes.is_empty() {
         return Ok(None);
     }
-    if answer.enable_sms_mfa {
-        // Accepted and then left out it would be a second factor that somebody relies on.
-        return Err(unusable(Error::InvalidParameter("enableSMSMFA is not built yet".to_owned())));
-    }
     let (user, given) = made(cx, stranger, &answer).await?;
+    if answer.enable_sms_mfa && !mfa::takes_sms(pool, &user) {
+        // Left out it would be a second factor that somebody relies on.
+        let text = "enableSMSMFA needs a phone_number, and a user pool that sends MFA codes by SMS";
+        return Err(unusable(Error::InvalidParameter(text.to_owned())));
+    }
     let newcomer = Newcomer {
         pool,
         client_id: Some(&stranger.client.id),
@@ -69,7 +71,7 @@ pub async fn migrate(cx: &Cx, stranger: &Stranger<'_>) -> Result<Option<User>> {
         metadata: stranger.metadata,
     };
     triggers::before_sign_up(cx, &newcomer).await?;
-    insert(cx, pool, user, answer.force_alias_creation).await.map(Some)
+    insert(cx, pool, user, &answer).await.map(Some)
 }
 
 /// What the function told of somebody, as a user of this pool, and the attributes as they were told.
@@ -94,14 +96,17 @@ async fn made(cx: &Cx, stranger: &Stranger<'_>, answer: &UserMigrationResponse) 
 }
 
 /// Of two that bring the same person at once the second finds them here.
-async fn insert(cx: &Cx, pool: &Pool, user: User, force_alias: bool) -> Result<User> {
+async fn insert(cx: &Cx, pool: &Pool, user: User, answer: &UserMigrationResponse) -> Result<User> {
     let mut tx = cx.begin().await?;
     let inserted = match sign_up::insert(&mut tx, pool, &user, Asker::SignUp).await {
-        Ok(()) => sign_up::claim_all_verified(&mut tx, pool, &user, force_alias).await,
+        Ok(()) => sign_up::claim_all_verified(&mut tx, pool, &user, answer.force_alias_creation).await,
         Err(error) => Err(error),
     };
     match inserted {
         Ok(()) => {
+            if answer.enable_sms_mfa {
+                store::factors::set_preference(&mut tx, &user, &Preference::of(Factor::Sms)).await?;
+            }
             tx.commit().await?;
             Ok(user)
         }

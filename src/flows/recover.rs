@@ -4,7 +4,7 @@
 use super::{
     Cx,
     auth_events::{self, Happened},
-    codes,
+    codes, factors,
     messages::{self, About},
     passwords,
     sign_up::{Named, claim_verified},
@@ -16,7 +16,8 @@ use crate::{
         auth_event::{Kind, Response},
         code::{CodeKind, Delivery, Medium},
         message::Occasion,
-        pool::RecoveryName,
+        mfa::Factor,
+        pool::{RecoveryMechanism, RecoveryName},
         user::Status,
     },
     hooks::{ClientMetadata, ConfirmationSource},
@@ -42,7 +43,7 @@ pub async fn forgot(cx: &Cx, named: Named<'_>) -> Result<Delivery> {
     if matches!(user.status, Status::ForceChangePassword | Status::ExternalProvider) {
         return Err(Error::CannotResetPassword);
     }
-    let medium = recovery_medium(&named.pool, &user)?;
+    let medium = recovery_medium(cx, &named.pool, &user).await?;
     messages::check_delivery(cx, &named.pool, medium)?;
     codes::count_request(cx, &user, CodeKind::ForgotPassword).await?;
     let about = named.about(&user, Occasion::ForgotPassword);
@@ -55,26 +56,28 @@ pub async fn forgot(cx: &Cx, named: Named<'_>) -> Result<Delivery> {
     Ok(delivery)
 }
 
-/// The first of the pool's mechanisms whose address is there and verified. Pools without the setting try the telephone, then
-/// e-mail.
-pub fn recovery_medium(pool: &Pool, user: &User) -> Result<Medium> {
+/// The first of the pool's mechanisms whose address is there and verified, and is not where the user's second factor goes: both
+/// factors would be one then. Pools without the setting try the telephone, then e-mail, whatever the second factor is.
+/// <https://docs.aws.amazon.com/cognito/latest/developerguide/managing-users-passwords.html>
+async fn recovery_medium(cx: &Cx, pool: &Pool, user: &User) -> Result<Medium> {
     let mut mechanisms = pool.settings.account_recovery_setting.clone().unwrap_or_default().recovery_mechanisms;
     mechanisms.sort_by_key(|mechanism| mechanism.priority);
     if mechanisms.iter().any(|mechanism| mechanism.name == RecoveryName::AdminOnly) {
         return Err(Error::AdministratorResetsPasswords);
     }
-    let media: Vec<Medium> = match mechanisms.is_empty() {
-        true => vec![Medium::Sms, Medium::Email],
-        false => mechanisms
-            .iter()
-            .map(|mechanism| match mechanism.name {
+    let (media, factors) = match mechanisms.is_empty() {
+        true => (vec![Medium::Sms, Medium::Email], Vec::new()),
+        false => {
+            let medium = |mechanism: &RecoveryMechanism| match mechanism.name {
                 RecoveryName::VerifiedPhoneNumber => Medium::Sms,
                 RecoveryName::VerifiedEmail | RecoveryName::AdminOnly => Medium::Email,
-            })
-            .collect(),
+            };
+            (mechanisms.iter().map(medium).collect(), factors::active(cx, pool, user).await?)
+        }
     };
     media
         .into_iter()
+        .filter(|medium| !factors.contains(&Factor::of_medium(*medium)))
         .find(|medium| user.has_verified(medium.attribute()))
         .ok_or_else(|| Error::InvalidParameter(NO_ADDRESS.into()))
 }
@@ -124,7 +127,7 @@ pub async fn reset(cx: &Cx, pool: &Pool, user: &User, metadata: Option<&ClientMe
     if !matches!(user.status, Status::Confirmed | Status::ResetRequired) {
         return Err(Error::CannotResetPassword);
     }
-    let medium = recovery_medium(pool, user)?;
+    let medium = recovery_medium(cx, pool, user).await?;
     let about = About { pool, user, occasion: Occasion::ForgotPassword, client_id: None, metadata };
     let code = codes::prepare(cx, &about, CodeKind::ForgotPassword, medium).await?;
     let now = cx.now();

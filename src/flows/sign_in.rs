@@ -28,7 +28,7 @@ use super::{
     Cx, client_proof, issue,
     issue::{Bound, Issue},
     migrate::{self, Stranger},
-    per_address,
+    per_address, triggers,
 };
 use crate::{
     domain::{
@@ -40,7 +40,7 @@ use crate::{
         resource_server::ADMIN_SCOPE,
         user::{Attributes, Status},
     },
-    hooks::{ClientMetadata, PostAuthentication, PreAuthentication, TokenSource, user_attributes},
+    hooks::{ClientMetadata, PostAuthentication, PreAuthentication, TokenSource},
     keys::seal::Purpose,
     kit::secret::Secret,
     store,
@@ -359,7 +359,7 @@ fn needs_second_factor(door: &Door, progress: &Progress, device: Option<&Device>
 async fn arrive(cx: &Cx, door: &Door, progress: Progress, user: User) -> Result<Outcome> {
     if cx.app.hooks.is_set::<PostAuthentication>(&door.pool) {
         let request = PostAuthentication {
-            user_attributes: user_attributes(&door.pool, &user),
+            user_attributes: triggers::user_attributes(cx, &door.pool, &user).await?,
             new_device_used: door.pool.device_tracking().is_some() && !progress.device,
             client_metadata: door.metadata.clone(),
         };
@@ -397,8 +397,12 @@ async fn ask_before(cx: &Cx, door: &Door, start: &Start, user: Option<&User>) ->
     if !cx.app.hooks.is_set::<PreAuthentication>(&door.pool) || (user.is_none() && !door.client.hides_users()) {
         return Ok(());
     }
+    let user_attributes = match user {
+        Some(user) => triggers::user_attributes(cx, &door.pool, user).await?,
+        None => Attributes::new(),
+    };
     let request = PreAuthentication {
-        user_attributes: user.map(|user| user_attributes(&door.pool, user)).unwrap_or_default(),
+        user_attributes,
         validation_data: start.validation_data.clone().unwrap_or_default(),
         user_not_found: user.is_none(),
     };

@@ -2,14 +2,20 @@
 //! those of a sign-in in [`sign_in`](super::sign_in), of tokens in [`issue`](super::issue), of messages in
 //! [`messages`](super::messages).
 
-use super::Cx;
+use super::{Cx, factors};
 use crate::{
-    domain::{Pool, Result, User, user::Attributes},
-    hooks::{
-        ClientMetadata, ConfirmationSource, PostConfirmation, PreSignUp, PreSignUpResponse, SignUpSource,
-        user_attributes,
-    },
+    domain::{Pool, Result, User, mfa::Mode, user::Attributes},
+    hooks::{self, ClientMetadata, ConfirmationSource, PostConfirmation, PreSignUp, PreSignUpResponse, SignUpSource},
 };
+
+/// A user as every trigger is told of them. No transaction may be open.
+pub async fn user_attributes(cx: &Cx, pool: &Pool, user: &User) -> Result<Attributes> {
+    let factors = match pool.settings.mfa_configuration {
+        Mode::Off => Vec::new(),
+        Mode::Optional | Mode::On => factors::active(cx, pool, user).await?,
+    };
+    Ok(hooks::user_attributes(pool, user, &factors))
+}
 
 /// Somebody whom the pool may get.
 pub struct Newcomer<'a> {
@@ -55,7 +61,7 @@ pub async fn after_confirmation(cx: &Cx, confirmed: &Confirmed<'_>) -> Result<()
     }
     let request = PostConfirmation {
         source: confirmed.source,
-        user_attributes: user_attributes(confirmed.pool, confirmed.user),
+        user_attributes: user_attributes(cx, confirmed.pool, confirmed.user).await?,
         client_metadata: confirmed.metadata.cloned(),
     };
     cx.ask(confirmed.pool, confirmed.client_id, &confirmed.user.username, request).await?;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use crate::domain::{
     Pool, User,
     code::Medium,
+    mfa::{Factor, Mode},
     user::{Attributes, Status},
 };
 
@@ -97,9 +98,13 @@ fn sdk_version(agent: &str) -> Option<String> {
     (name.starts_with("aws-sdk-") && is_plain(name) && is_plain(version)).then(|| format!("{name}-{version}"))
 }
 
-/// A user as triggers see them: every attribute, `sub`, the status, and the verified addresses that are names to sign in with.
-pub fn user_attributes(pool: &Pool, user: &User) -> Attributes {
+/// A user as triggers see them: every attribute, `sub`, the status, the verified addresses that are names to sign in with, and
+/// where the pool asks for second factors, whether the user has one in use (`factors`).
+pub fn user_attributes(pool: &Pool, user: &User, factors: &[Factor]) -> Attributes {
     let mut attributes = user.attributes.clone();
+    if pool.settings.mfa_configuration != Mode::Off {
+        attributes.insert("cognito:mfa_enabled".to_owned(), (!factors.is_empty()).to_string());
+    }
     attributes.insert("sub".to_owned(), user.sub.clone());
     attributes.insert("cognito:user_status".to_owned(), user.status.name().to_owned());
     // Somebody who has not confirmed the account holds no alias yet.

@@ -41,6 +41,7 @@ pub struct UserMigrationResponse {
     /// Takes a verified address away from its present owner.
     #[serde(deserialize_with = "or_default")]
     pub force_alias_creation: bool,
+    /// Codes by SMS become the user's second factor.
     #[serde(rename = "enableSMSMFA", deserialize_with = "or_default")]
     pub enable_sms_mfa: bool,
 }

@@ -11,8 +11,9 @@ use time::{Date, format_description::BorrowedFormatItem, macros::format_descript
 
 use crate::domain::{
     attribute::missing_required,
+    mfa::{self, Factor, Mode},
     pool::Pool,
-    user::{Attributes, Status},
+    user::{Attributes, Status, User},
 };
 
 pub const MOST_BYTES: u64 = 100 * 1024 * 1024;
@@ -82,6 +83,8 @@ pub enum RowFault {
         "The User Record does not set any of the auto verified attributes to true. (Example: email_verified to true)."
     )]
     Unverified,
+    #[error("cognito:mfa_enabled must be {wanted}: {reason}.")]
+    Mfa { wanted: bool, reason: &'static str },
     #[error("The attribute {0} is required.")]
     Required(String),
     #[error("birthdate must have the form mm/dd/yyyy.")]
@@ -164,6 +167,24 @@ pub fn check_complete(pool: &Pool, attributes: &Attributes) -> Result<(), RowFau
     match missing_required(pool, attributes).next() {
         Some(name) => Err(RowFault::Required(name.to_owned())),
         None => Ok(()),
+    }
+}
+
+/// The second factor that a row asks for: codes by SMS, to the number that it must have. Whether it may ask, and whether it must,
+/// is the pool's. Where everybody needs a factor and it cannot be SMS, the user sets another one up at the first sign-in.
+pub fn second_factor(pool: &Pool, user: &User, has_mfa: bool) -> Result<Option<Factor>, RowFault> {
+    let mode = pool.settings.mfa_configuration;
+    let must_be = |wanted, reason| Err(RowFault::Mfa { wanted, reason });
+    match (mode, has_mfa) {
+        (Mode::On, false) => must_be(true, "the user pool requires MFA"),
+        (Mode::Off, true) => must_be(false, "the user pool has no MFA"),
+        (Mode::Off | Mode::Optional, false) => Ok(None),
+        (_, true) if mfa::takes_sms(pool, user) => Ok(Some(Factor::Sms)),
+        (_, true) if pool.offers(Factor::Sms) => {
+            Err(RowFault::NoAddress { flag: MFA_ENABLED, address: "phone_number" })
+        }
+        (Mode::On, true) => Ok(None),
+        (Mode::Optional, true) => must_be(false, "the user pool sends no MFA codes by SMS"),
     }
 }
 

@@ -124,3 +124,21 @@ fn the_factor_of_e_mail_has_two_names() {
     assert_eq!(Factor::from_name("EMAIL_OTP"), Some(Factor::Email));
     assert_eq!(Factor::from_name("SMS_OTP"), None);
 }
+
+#[test]
+fn a_factor_is_in_use_when_it_is_on_or_asked_for() {
+    let in_use =
+        |pool: &Pool, user: &User, preference: &Preference| active(pool, user, preference, &usable(pool, user, true));
+    let ann = user(&["email", "phone_number"]);
+    let optional = pool(Mode::Optional, &[SMS, EMAIL], true);
+    assert_eq!(in_use(&optional, &ann, &wants(&[], None)), []);
+    let both = [Factor::Sms, Factor::Totp];
+    assert_eq!(in_use(&optional, &ann, &wants(&both, Some(Factor::Totp))), both);
+    assert_eq!(in_use(&optional, &ann, &wants(&both, None)), both);
+    assert_eq!(in_use(&optional, &user(&[]), &wants(&[Factor::Sms], None)), [], "there is no telephone any more");
+    let on = pool(Mode::On, &[SMS, EMAIL], true);
+    assert_eq!(in_use(&on, &ann, &wants(&[], None)), [Factor::Sms]);
+    assert_eq!(in_use(&on, &user(&["email"]), &wants(&[Factor::Sms], None)), [Factor::Email]);
+    assert_eq!(in_use(&on, &ann, &wants(&[Factor::Totp], None)), [Factor::Totp]);
+    assert_eq!(in_use(&pool(Mode::Off, &[SMS], false), &ann, &wants(&[Factor::Sms], None)), []);
+}

@@ -7,10 +7,10 @@ use serde_json::{Map, Value};
 use super::{Issue, Machine, attribute_claim};
 use crate::{
     domain::{Pool, Result, group::Membership, token},
-    flows::Cx,
+    flows::{Cx, triggers},
     hooks::{
         ClaimsOverride, GroupConfiguration, GroupOverride, PreTokenGeneration, PreTokenGenerationV2, TokenOverride,
-        TokenSource, TokenVersion, user_attributes,
+        TokenSource, TokenVersion,
     },
     store,
 };
@@ -51,7 +51,7 @@ impl Changes {
         }
         let request = PreTokenGeneration {
             source: issue.trigger,
-            user_attributes: user_attributes(&issue.pool, &issue.user),
+            user_attributes: triggers::user_attributes(cx, &issue.pool, &issue.user).await?,
             group_configuration: GroupConfiguration {
                 groups_to_override: Some(groups.names.clone()),
                 iam_roles_to_override: Some(groups.roles.clone()),

@@ -22,8 +22,8 @@ use crate::{
         mfa::{self, Factor},
         user::Attributes,
     },
-    flows::per_address,
-    hooks::{CreateAuthChallenge, DefineAuthChallenge, Trigger, VerifyAuthChallengeResponse, user_attributes},
+    flows::{per_address, triggers},
+    hooks::{CreateAuthChallenge, DefineAuthChallenge, Trigger, VerifyAuthChallengeResponse},
     store,
 };
 
@@ -83,7 +83,7 @@ pub(super) async fn answer(cx: &Cx, door: &Door, opened: Opened, given: String) 
         return Err(session::invalid());
     }
     let request = VerifyAuthChallengeResponse {
-        user_attributes: walk.attributes(door),
+        user_attributes: walk.attributes(cx, door).await?,
         private_challenge_parameters: pending.private,
         challenge_answer: given,
         client_metadata: door.metadata.clone(),
@@ -145,7 +145,7 @@ impl Walk {
             return Err(Error::WrongCredentials);
         }
         let request = DefineAuthChallenge {
-            user_attributes: self.attributes(door),
+            user_attributes: self.attributes(cx, door).await?,
             session: self.history.clone(),
             client_metadata: door.metadata.clone(),
             user_not_found: self.user.is_none(),
@@ -179,7 +179,7 @@ impl Walk {
     /// CreateAuthChallenge makes a question.
     async fn create(mut self, cx: &Cx, door: &Door) -> Result<Outcome> {
         let request = CreateAuthChallenge {
-            user_attributes: self.attributes(door),
+            user_attributes: self.attributes(cx, door).await?,
             challenge_name: CUSTOM.to_owned(),
             session: self.history.clone(),
             client_metadata: door.metadata.clone(),
@@ -261,8 +261,11 @@ impl Walk {
         Ok(())
     }
 
-    fn attributes(&self, door: &Door) -> Attributes {
-        self.user.as_ref().map(|user| user_attributes(&door.pool, user)).unwrap_or_default()
+    async fn attributes(&self, cx: &Cx, door: &Door) -> Result<Attributes> {
+        match &self.user {
+            Some(user) => triggers::user_attributes(cx, &door.pool, user).await,
+            None => Ok(Attributes::new()),
+        }
     }
 
     async fn ask<T: Trigger>(&self, cx: &Cx, door: &Door, request: T) -> Result<T::Response> {

@@ -13,6 +13,8 @@ use crate::{
             Counts, ImportJob, JobStatus, PATIENCE, TOO_MANY,
             file::{self, FileFault, Header, Line, Lines, MOST_ROWS, Row, RowFault},
         },
+        mfa::Preference,
+        user::Status,
     },
     flows::{
         App, Cx, attributes, directory,
@@ -225,9 +227,6 @@ impl Worker<'_> {
 /// Makes a row a user, or says why not. What the row broke is undone before the next one's turn.
 async fn admit(cx: &Cx, tx: &mut Tx, pool: &Pool, row: Row) -> Result<Fate> {
     let Row { username, mut attributes, has_mfa } = row;
-    if has_mfa {
-        return Ok(Fate::Failed("cognito:mfa_enabled must be false: the user pool has no MFA.".to_owned()));
-    }
     let names = match Names::choose(cx, pool, &username, &mut attributes) {
         Ok(names) => names,
         Err(refusal) => return failed(refusal),
@@ -243,12 +242,25 @@ async fn admit(cx: &Cx, tx: &mut Tx, pool: &Pool, row: Row) -> Result<Fate> {
         return Ok(Fate::Skipped);
     }
     let status = file::status_of(pool, &attributes);
-    let user = sign_up::new_user(pool, names, attributes, status, cx.now());
+    let mut user = sign_up::new_user(pool, names, attributes, status, cx.now());
+    let factor = match file::second_factor(pool, &user, has_mfa) {
+        Ok(factor) => factor,
+        Err(fault) => return Ok(Fate::Failed(fault.to_string())),
+    };
+    if factor.is_some() {
+        // The second factor needs a first one, and a code alone would be none.
+        user.status = Status::ResetRequired;
+    }
     if !store::users::insert(tx, pool, &user).await? {
         return Ok(Fate::Skipped);
     }
     match attributes::claim_aliases(tx, pool, &user).await {
-        Ok(()) => Ok(Fate::Imported),
+        Ok(()) => {
+            if let Some(factor) = factor {
+                store::factors::set_preference(tx, &user, &Preference::of(factor)).await?;
+            }
+            Ok(Fate::Imported)
+        }
         Err(Error::AliasExists(name)) => {
             store::users::delete(tx, &pool.id, &user.sub).await?;
             Ok(Fate::Failed(format!("An account with the given {name} already exists.")))

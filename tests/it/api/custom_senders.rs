@@ -10,7 +10,7 @@ use super::{
     town::{towns_with, with},
 };
 
-fn senders() -> Value {
+pub(super) fn senders() -> Value {
     let sender = json!({"LambdaArn": ARN, "LambdaVersion": "V1_0"});
     let key = "arn:aws:kms:us-east-1:123456789012:key/1";
     json!({"LambdaConfig": {"CustomEmailSender": sender, "CustomSMSSender": sender, "KMSKeyID": key},
@@ -23,7 +23,7 @@ async fn stages() -> Vec<Stage> {
 
 impl Stage {
     /// Lets the outbox do what is due, and gives the events that came of it.
-    async fn delivered(&self) -> Vec<Value> {
+    pub(super) async fn delivered(&self) -> Vec<Value> {
         assert_eq!(self.recorder.events(), Vec::<Value>::new(), "the call itself asks nobody");
         outbox::deliver_due(&self.app).await.unwrap();
         self.recorder.events()

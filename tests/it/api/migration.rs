@@ -3,11 +3,13 @@
 use serde_json::{Value, json};
 
 use super::{
+    mfa::{PHONE, every_factor},
     people::{NO_USER, PASSWORD, WRONG},
     recorder::{Stage, stages, stages_with},
     town::with,
 };
 
+const UNRECOGNIZABLE: &str = "InvalidLambdaResponseException: Unrecognizable lambda output";
 /// A password that no policy here would allow.
 const OLD: &str = "old";
 
@@ -133,15 +135,42 @@ async fn secure_remote_password_brings_nobody_along() {
 }
 
 #[tokio::test]
+async fn codes_by_sms_come_along_as_the_second_factor() {
+    let attributes = json!({"email": "ann@example.com", "email_verified": "true", "phone_number": PHONE,
+                            "phone_number_verified": "true"});
+    let guarded = json!({"enableSMSMFA": true, "userAttributes": attributes});
+    for stage in stages_with(every_factor(), json!({})).await {
+        stage.migrates(guarded.clone());
+        // A pool that asks for no second factor would let the user in without it.
+        assert_eq!(stage.refused("InitiateAuth", stage.password("ann", OLD)).await, UNRECOGNIZABLE);
+        let config = json!({"UserPoolId": stage.pool, "MfaConfiguration": "OPTIONAL",
+                            "SoftwareTokenMfaConfiguration": {"Enabled": true}});
+        stage.call("SetUserPoolMfaConfig", config).await;
+        stage.migrates(json!({"enableSMSMFA": true}));
+        assert_eq!(stage.refused("InitiateAuth", stage.password("ann", OLD)).await, UNRECOGNIZABLE, "no telephone");
+        assert!(stage.refused("AdminGetUser", stage.named("ann")).await.starts_with("UserNotFoundException"));
+        stage.migrates(guarded.clone());
+        let asked = stage.call("InitiateAuth", stage.password("ann", OLD)).await;
+        assert_eq!(asked["ChallengeName"], "SMS_MFA");
+        let code = stage.code(PHONE).await;
+        let done = stage.answer(&asked, "ann", json!({"SMS_MFA_CODE": code})).await;
+        assert!(done["AuthenticationResult"].is_object());
+        let shown = stage.call("AdminGetUser", stage.named("ann")).await;
+        assert_eq!(shown["UserMFASettingList"], json!(["SMS_MFA"]));
+        assert_eq!(shown["MFAOptions"], json!([{"DeliveryMedium": "SMS", "AttributeName": "phone_number"}]));
+        stage.migrates(with(&guarded, json!({"enableSMSMFA": false})));
+        assert!(stage.opens("bob", OLD).await);
+        assert!(stage.call("AdminGetUser", stage.named("bob")).await.get("UserMFASettingList").is_none());
+    }
+}
+
+#[tokio::test]
 async fn what_does_not_fit_the_pool_makes_no_user() {
-    const UNRECOGNIZABLE: &str = "InvalidLambdaResponseException: Unrecognizable lambda output";
     for stage in stages().await {
         for attributes in [json!({"shoe_size": "44"}), json!({"email": "no address"})] {
             stage.migrates(json!({ "userAttributes": attributes }));
             assert_eq!(stage.refused("InitiateAuth", stage.password("ann", OLD)).await, UNRECOGNIZABLE);
         }
-        stage.migrates(json!({"enableSMSMFA": true}));
-        assert_eq!(stage.refused("InitiateAuth", stage.password("ann", OLD)).await, UNRECOGNIZABLE);
         assert!(stage.refused("AdminGetUser", stage.named("ann")).await.starts_with("UserNotFoundException"));
     }
 }

@@ -6,6 +6,7 @@ mod auth_events;
 mod branding;
 mod client_token;
 mod clients;
+mod code_triggers;
 mod custom_auth;
 mod custom_factors;
 mod custom_senders;

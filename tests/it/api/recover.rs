@@ -1,9 +1,11 @@
 //! Forgotten passwords.
 
+use poolhouse::domain::mfa::Factor;
 use serde_json::{Value, json};
 
 use super::{
-    people::{CODE_EXPIRED, CODE_MISMATCH, DISABLED, PASSWORD, Site, TOO_OFTEN, other_code, sites, sites_with},
+    mfa::{every_factor, guarded},
+    people::{CODE_EXPIRED, CODE_MISMATCH, DISABLED, PASSWORD, Site, TOO_OFTEN, Tokens, other_code, sites, sites_with},
     town::with,
 };
 
@@ -11,6 +13,15 @@ const NO_COMBINATION: &str = "UserNotFoundException: Username/client id combinat
 const NO_ADDRESS: &str = "InvalidParameterException: Cannot reset password for the user as there is no registered/verified \
                           email or phone_number";
 const NOT_NOW: &str = "NotAuthorizedException: User password cannot be reset in the current state.";
+
+impl Site {
+    /// The access token of somebody whose second factor is a code to this address.
+    async fn tokens_after(&self, name: &str, answer: &str, address: &str) -> String {
+        let asked = self.begin(name).await;
+        let code = self.code(address).await;
+        Tokens::of(&self.answer(&asked, name, json!({ answer: code })).await).access
+    }
+}
 
 fn confirm(site: &Site, name: &str, code: &str, password: &str) -> Value {
     with(&site.by_client(name), json!({"ConfirmationCode": code, "Password": password}))
@@ -148,5 +159,66 @@ async fn a_password_of_the_history_is_refused_everywhere() {
         assert_eq!(site.refused("ConfirmForgotPassword", confirm(&site, "ann", &code, "First-1234")).await, USED);
         site.call("ChangePassword", change("Third-1234")).await;
         site.set_password("ann", "First-1234").await;
+    }
+}
+
+/// Where the pool has `AccountRecoverySetting`, no code goes where the second factor goes.
+#[tokio::test]
+async fn the_address_of_the_second_factor_recovers_nothing() {
+    let mechanisms =
+        json!([{"Name": "verified_email", "Priority": 1}, {"Name": "verified_phone_number", "Priority": 2}]);
+    let both = json!({"AccountRecoverySetting": {"RecoveryMechanisms": mechanisms}});
+    for site in guarded("OPTIONAL", &[Factor::Sms, Factor::Totp, Factor::Email]).await {
+        site.person("ann").await;
+        site.give_phone("ann").await;
+        let medium = async || {
+            let sent = site.call("ForgotPassword", site.by_client("ann")).await;
+            sent["CodeDeliveryDetails"]["DeliveryMedium"].as_str().unwrap().to_owned()
+        };
+        let on = |factor: &str| json!({factor: {"Enabled": true}});
+        let off = |factor: &str| json!({factor: {"Enabled": false}});
+        // Without the setting the telephone comes first, whatever the second factor is.
+        site.prefer("ann", on("SMSMfaSettings")).await;
+        assert_eq!(medium().await, "SMS");
+
+        let update = |members: Value| {
+            with(&with(&every_factor(), json!({"UserPoolId": site.pool, "MfaConfiguration": "OPTIONAL"})), members)
+        };
+        site.call("UpdateUserPool", update(both.clone())).await;
+        assert_eq!(medium().await, "EMAIL");
+        site.prefer("ann", off("SMSMfaSettings")).await;
+        site.prefer("ann", on("EmailMfaSettings")).await;
+        assert_eq!(medium().await, "SMS");
+        // An authenticator app is no address, and does not make a factor beside it idle.
+        let secret = site.app_of(&site.tokens_after("ann", "EMAIL_OTP_CODE", "ann@example.com").await).await;
+        assert!(!secret.is_empty());
+        site.prefer("ann", json!({"SoftwareTokenMfaSettings": {"Enabled": true, "PreferredMfa": true}})).await;
+        assert_eq!(medium().await, "SMS");
+        site.advance(3_600);
+        site.prefer("ann", off("EmailMfaSettings")).await;
+        assert_eq!(medium().await, "EMAIL");
+
+        let one = json!({"RecoveryMechanisms": [{"Name": "verified_phone_number", "Priority": 1}]});
+        site.call("UpdateUserPool", update(json!({ "AccountRecoverySetting": one }))).await;
+        site.prefer("ann", on("SMSMfaSettings")).await;
+        assert_eq!(site.refused("ForgotPassword", site.by_client("ann")).await, NO_ADDRESS);
+        assert_eq!(site.refused("AdminResetUserPassword", site.named("ann")).await, NO_ADDRESS);
+        assert_eq!(site.status("ann").await, "CONFIRMED", "a reset that reaches nobody changes nothing");
+        site.prefer("ann", off("SMSMfaSettings")).await;
+        site.call("AdminResetUserPassword", site.named("ann")).await;
+        assert_eq!(site.status("ann").await, "RESET_REQUIRED");
+    }
+}
+
+#[tokio::test]
+async fn a_factor_that_the_pool_asks_everybody_for_recovers_nothing_either() {
+    for site in guarded("ON", &[Factor::Email]).await {
+        site.person("ann").await;
+        let one = json!({"RecoveryMechanisms": [{"Name": "verified_email", "Priority": 1}]});
+        let update = json!({"UserPoolId": site.pool, "MfaConfiguration": "ON", "AccountRecoverySetting": one,
+                            "EmailConfiguration": every_factor()["EmailConfiguration"]});
+        site.call("ForgotPassword", site.by_client("ann")).await;
+        site.call("UpdateUserPool", update).await;
+        assert_eq!(site.refused("ForgotPassword", site.by_client("ann")).await, NO_ADDRESS);
     }
 }

@@ -6,6 +6,7 @@ use axum::body::{Body, to_bytes};
 use http::Request;
 use poolhouse::{
     api,
+    domain::mfa::Factor,
     flows::users_import::work,
     store::{self, import_jobs::Lease},
 };
@@ -13,7 +14,8 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::{
-    people::{Site, sites, sites_with},
+    mfa::{every_factor, guarded},
+    people::{PASSWORD, Site, sites, sites_with},
     town::{NO_POOL, NOWHERE, with},
 };
 
@@ -149,6 +151,65 @@ async fn users_move_in_and_set_a_password_with_a_code() {
             Some("taken@example.com"),
             "nobody is overwritten"
         );
+    }
+}
+
+#[tokio::test]
+async fn codes_by_sms_come_along_as_the_second_factor() {
+    fn row<'a>(name: &'a str, mfa: &'a str, phone: &'a str) -> Vec<(&'a str, &'a str)> {
+        vec![
+            ("cognito:username", name),
+            ("cognito:mfa_enabled", mfa),
+            ("phone_number", phone),
+            ("email", "a@example.com"),
+            ("email_verified", "true"),
+        ]
+    }
+    let rows = [row("guarded", "true", "+15555550123"), row("mute", "true", ""), row("plain", "false", "+15555550124")];
+    let rows: Vec<&[(&str, &str)]> = rows.iter().map(Vec::as_slice).collect();
+    // Who is imported by pools that ask nobody, whom they like, and everybody for a second factor, and by those that know no SMS.
+    let cases: [(&str, &[Factor], &[&str]); 5] = [
+        ("OFF", &[], &["plain"]),
+        ("OPTIONAL", &[Factor::Sms], &["guarded", "plain"]),
+        ("ON", &[Factor::Sms], &["guarded"]),
+        ("OPTIONAL", &[Factor::Totp], &["plain"]),
+        ("ON", &[Factor::Totp], &["guarded", "mute"]),
+    ];
+    for (mode, factors, imported) in cases {
+        for site in guarded(mode, factors).await {
+            let mut update =
+                json!({"UserPoolId": site.pool, "MfaConfiguration": mode, "AutoVerifiedAttributes": ["email"]});
+            if factors.contains(&Factor::Sms) {
+                update["SmsConfiguration"] = every_factor()["SmsConfiguration"].clone();
+            }
+            site.call("UpdateUserPool", update).await;
+            let job = site.imported(site.file(&rows).await).await;
+            let expected = imported.len();
+            assert_eq!(
+                counts(&job),
+                [&json!("Succeeded"), &json!(expected), &json!(0), &json!(3 - expected)],
+                "{mode}"
+            );
+            for name in ["guarded", "mute", "plain"] {
+                let (status, shown) = site.send("AdminGetUser", &site.named(name)).await;
+                assert_eq!(status == 200, imported.contains(&name), "{mode} {name}");
+                let has_sms = name == "guarded" && factors.contains(&Factor::Sms);
+                assert_eq!(shown["UserMFASettingList"] == json!(["SMS_MFA"]), has_sms, "{mode} {name}");
+            }
+        }
+    }
+    for site in guarded("OPTIONAL", &[Factor::Sms]).await {
+        let passwordless = json!({"SignInPolicy": {"AllowedFirstAuthFactors": ["PASSWORD", "EMAIL_OTP"]}});
+        let update = json!({"UserPoolId": site.pool, "MfaConfiguration": "OPTIONAL", "AutoVerifiedAttributes": ["email"],
+                            "Policies": passwordless, "SmsConfiguration": every_factor()["SmsConfiguration"]});
+        site.call("UpdateUserPool", update).await;
+        site.imported(site.file(&rows).await).await;
+        // A code alone is no way around the second factor, so that one needs a password first.
+        assert_eq!((&*site.status("guarded").await, &*site.status("plain").await), ("RESET_REQUIRED", "CONFIRMED"));
+        site.call("ForgotPassword", site.by_client("guarded")).await;
+        let code = json!({"ConfirmationCode": site.code("a@example.com").await, "Password": PASSWORD});
+        site.call("ConfirmForgotPassword", with(&site.by_client("guarded"), code)).await;
+        assert_eq!(site.begin("guarded").await["ChallengeName"], "SMS_MFA");
     }
 }
 
