@@ -61,7 +61,7 @@ pub fn exception(error: &Error) -> Exception {
         }
 
         Error::WrongCredentials => (NOT_AUTHORIZED, "Incorrect username or password.".into()),
-        Error::Blocked => (NOT_AUTHORIZED, "Unable to login because of security reasons.".into()),
+        Error::Blocked(_) => (NOT_AUTHORIZED, "Unable to login because of security reasons.".into()),
         Error::FeedbackToken => (NOT_AUTHORIZED, "Invalid feedback token.".into()),
         Error::UserDisabled => (NOT_AUTHORIZED, "User is disabled.".into()),
         Error::UserNotConfirmed => ("UserNotConfirmedException", "User is not confirmed.".into()),

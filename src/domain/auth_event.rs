@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{PoolId, Sub};
+use super::{PoolId, Sub, risk::judgement::Level};
 use crate::kit::clock::Time;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -43,8 +43,11 @@ pub struct Detail {
     pub challenges: Vec<(Factor, bool)>,
     pub address: Option<String>,
     pub device_name: Option<String>,
-    /// The address is on the list of those that are refused.
+    /// It was refused for its address or its risk.
     pub is_blocked: bool,
+    /// What it was judged to be; none for no risk, and where nobody judged.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub risk: Option<Level>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -16,6 +16,7 @@ use super::{
     device::DeviceKey,
     mfa::Factor,
     pool::PoolId,
+    risk::judgement::Verdict,
     token::Tokens,
     user::{Attributes, Sub, User},
 };
@@ -280,6 +281,9 @@ pub struct Progress {
     /// What the sign-in is recorded as, where it is; its tokens name it too.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub event_id: Option<String>,
+    /// What threat protection has found, once it has looked.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub risk: Option<Verdict>,
     /// Where the loop of a custom sign-in is remembered.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub custom: Option<String>,
@@ -295,6 +299,7 @@ impl Progress {
             second: false,
             device: false,
             event_id: None,
+            risk: None,
             custom: None,
         }
     }
@@ -302,6 +307,11 @@ impl Progress {
     #[must_use]
     pub fn proven(self, first: FirstProof) -> Self {
         Self { first: Some(first), ..self }
+    }
+
+    /// Whether what threat protection has found asks for a second factor that might be spared otherwise.
+    pub fn is_risky(&self) -> bool {
+        self.risk.is_some_and(Verdict::asks_for_factor)
     }
 
     /// Whether the triggers of a custom sign-in still say what comes next, also after a wrong answer.

@@ -3,7 +3,7 @@
 //! Each door has one table that turns these into its own language: `api/error.rs`, `oauth/error.rs`, `pages/error.rs`. What a
 //! client reads is decided there; what stands in `Internal` is logged at the door and never leaves it.
 
-use super::{client::ClientId, pool::PoolId, user::Status};
+use super::{client::ClientId, pool::PoolId, risk::judgement::Level, user::Status};
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -54,8 +54,9 @@ pub enum Error {
     // Who asks may not.
     #[error("wrong user name or password")]
     WrongCredentials,
-    #[error("sign-ins from this address are refused")]
-    Blocked,
+    /// For the address, or for the risk that the sign-in was judged to be.
+    #[error("the sign-in is refused, at risk {0:?}")]
+    Blocked(Option<Level>),
     #[error("feedback token does not fit")]
     FeedbackToken,
     #[error("user is disabled")]

@@ -23,6 +23,8 @@ pub enum Occasion {
     VerifyUserAttribute,
     /// A sign-in: a second factor, or a code in place of a password.
     Authentication,
+    /// A sign-in at risk. The message has no code.
+    AccountTakeOverNotification,
 }
 
 impl Occasion {
@@ -35,6 +37,7 @@ impl Occasion {
             Self::UpdateUserAttribute => "UpdateUserAttribute",
             Self::VerifyUserAttribute => "VerifyUserAttribute",
             Self::Authentication => "Authentication",
+            Self::AccountTakeOverNotification => "AccountTakeOverNotification",
         }
     }
 }
@@ -92,6 +95,7 @@ pub struct Handover {
     pub username: String,
     /// None where an administrator acts.
     pub client_id: Option<String>,
+    /// Empty in a message without one.
     pub code: String,
     /// As triggers see them.
     pub attributes: Attributes,

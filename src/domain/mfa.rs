@@ -237,5 +237,16 @@ pub fn demand(pool: &Pool, user: &User, preference: &Preference, usable: &[Facto
     if to_set_up.is_empty() { Demand::Impossible } else { Demand::SetUp(to_set_up) }
 }
 
+/// The same for a sign-in at risk that nobody gets through without a second factor: one that the user has is asked for whether
+/// they want that or not, and none can be set up, for whoever knows the password could do that.
+pub fn demand_at_risk(pool: &Pool, user: &User, preference: &Preference, usable: &[Factor]) -> Demand {
+    let is_theirs = |factor: &&Factor| factor.medium().is_none_or(|medium| user.has_verified(medium.attribute()));
+    match demand(pool, user, preference, usable) {
+        Demand::Nothing => usable.iter().find(is_theirs).map_or(Demand::Impossible, |factor| Demand::Ask(*factor)),
+        Demand::SetUp(_) => Demand::Impossible,
+        demand => demand,
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,11 @@
 //! Threat protection: what a pool does about risks.
 //!
-//! Reputation data and learnt habits are what the service judges risks by, and a self-hosted server has neither: actions against
-//! account takeover and compromised passwords are kept. The exceptions are enforced, for they need nothing but an address.
+//! Sign-ins are judged by their user's own past, see [`judgement`], and the actions against account takeover are taken. Nobody here
+//! knows stolen passwords: the actions against those are kept. The exceptions need nothing but an address.
 //! <https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pool-settings-threat-protection.html>
+
+pub mod judgement;
+pub mod notice;
 
 use std::net::IpAddr;
 
@@ -69,14 +72,25 @@ impl RiskSettings {
         }
     }
 
-    /// Whether sign-ins from `address` are refused. Nobody is judged here, so there is nothing that the other list would spare
-    /// anybody: to be on both does not help.
+    /// Whether sign-ins from `address` are refused. The other list spares a judgement and nothing else: to be on both does not
+    /// help.
     pub fn blocks(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
-        let exceptions = self.risk_exception_configuration.as_ref();
-        let ranges = exceptions.and_then(|exceptions| exceptions.blocked.as_ref()).into_iter().flatten();
-        ranges.filter_map(|range| Block::parse(range)).any(|block| block.holds(address))
+        self.risk_exception_configuration
+            .as_ref()
+            .is_some_and(|exceptions| hold(exceptions.blocked.as_deref(), address))
     }
+
+    /// Whether sign-ins from `address` are not judged.
+    pub fn skips(&self, address: IpAddr) -> bool {
+        self.risk_exception_configuration
+            .as_ref()
+            .is_some_and(|exceptions| hold(exceptions.skipped.as_deref(), address))
+    }
+}
+
+fn hold(ranges: Option<&[String]>, address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    ranges.unwrap_or_default().iter().filter_map(|range| Block::parse(range)).any(|block| block.holds(address))
 }
 
 /// `UserPoolAddOns.AdvancedSecurityMode`.
@@ -90,9 +104,20 @@ pub enum Protection {
 
 impl Protection {
     pub fn of(pool: &Pool) -> Self {
-        let mode =
-            pool.settings.kept.get("UserPoolAddOns").and_then(|add_ons| add_ons["AdvancedSecurityMode"].as_str());
-        match mode {
+        Self::named(pool.settings.kept.get("UserPoolAddOns").map(|add_ons| &add_ons["AdvancedSecurityMode"]))
+    }
+
+    /// Of custom sign-ins, which are judged only where `AdvancedSecurityAdditionalFlows` says so.
+    pub fn of_custom_flow(pool: &Pool) -> Self {
+        if Self::of(pool) == Self::Off {
+            return Self::Off;
+        }
+        let add_ons = pool.settings.kept.get("UserPoolAddOns");
+        Self::named(add_ons.map(|add_ons| &add_ons["AdvancedSecurityAdditionalFlows"]["CustomAuthMode"]))
+    }
+
+    fn named(mode: Option<&Value>) -> Self {
+        match mode.and_then(Value::as_str) {
             Some("AUDIT") => Self::Audit,
             Some("ENFORCED") => Self::Enforced,
             _ => Self::Off,
@@ -120,7 +145,8 @@ mod tests {
         for blocked in ["203.0.113.9", "::ffff:203.0.113.9", "2001:db8::1"] {
             assert!(settings.blocks(blocked.parse().unwrap()), "{blocked}");
         }
-        assert!(!settings.blocks("198.51.100.7".parse().unwrap()));
+        assert!(!settings.blocks("198.51.100.7".parse().unwrap()) && settings.skips("198.51.100.7".parse().unwrap()));
+        assert!(!settings.skips("203.0.113.9".parse().unwrap()));
     }
 
     #[test]

@@ -210,7 +210,7 @@ fn fill_words(filled: &mut String, text: &str, values: &Values<'_>, html: bool) 
 }
 
 /// Text as HTML shows it.
-fn escape(text: &str) -> Cow<'_, str> {
+pub fn escape(text: &str) -> Cow<'_, str> {
     if !text.contains(['&', '<', '>', '"', '\'']) {
         return Cow::Borrowed(text);
     }

@@ -18,7 +18,7 @@ use crate::{
     domain::{
         Client, Error, Pool, Result,
         auth_event::{AuthEvent, Detail, Factor, Feedback, Kind, Provider, Response},
-        risk::Protection,
+        risk::{Protection, judgement::Level},
     },
     keys::seal::Purpose,
     kit::clock::Time,
@@ -44,11 +44,15 @@ pub struct Happened<'a> {
     pub challenges: Vec<(Factor, bool)>,
     /// Of the event that this goes on with.
     pub id: Option<String>,
+    /// A sign-in may be a risk, and refused for that or for its address.
+    pub risk: Option<Level>,
+    pub is_blocked: bool,
 }
 
 impl<'a> Happened<'a> {
     pub fn new(pool: &'a Pool, client: Option<&'a Client>, sub: &'a str, kind: Kind) -> Self {
-        Self { pool, client, sub, kind, response: Response::Pass, challenges: Vec::new(), id: None }
+        let (response, challenges) = (Response::Pass, Vec::new());
+        Self { pool, client, sub, kind, response, challenges, id: None, risk: None, is_blocked: false }
     }
 }
 
@@ -62,8 +66,9 @@ pub async fn record(cx: &Cx, happened: Happened<'_>) {
     }
 }
 
-async fn write(cx: &Cx, happened: Happened<'_>) -> Result<()> {
-    let Happened { pool, client, sub, kind, response, challenges, id } = happened;
+/// Writes it down, whatever the pool wants, and gives the event that became of it.
+pub async fn write(cx: &Cx, happened: Happened<'_>) -> Result<AuthEvent> {
+    let Happened { pool, client, sub, kind, response, challenges, id, risk, is_blocked } = happened;
     let event = AuthEvent {
         id: id.unwrap_or_else(|| cx.random().uuid()),
         pool_id: pool.id.clone(),
@@ -74,17 +79,16 @@ async fn write(cx: &Cx, happened: Happened<'_>) -> Result<()> {
             challenges,
             address: cx.origin.user_address(client).map(|address| address.to_string()),
             device_name: cx.origin.device_name(),
-            is_blocked: match (kind, client) {
-                (Kind::SignIn, Some(client)) => risk::is_blocked(cx, pool, client).await?,
-                _ => false,
-            },
+            is_blocked,
+            risk,
         },
         feedback: None,
         created_at: cx.now(),
     };
     let mut tx = cx.single().await?;
     store::auth_events::put(&mut tx, &event).await?;
-    Ok(tx.commit().await?)
+    tx.commit().await?;
+    Ok(event)
 }
 
 /// What recording a failure costs, for a name that no user has: otherwise the time that it takes would tell.
@@ -161,6 +165,14 @@ pub async fn answer(
         return Err(Error::FeedbackToken);
     }
     give_feedback(cx, (pool_id, &user.sub), event_id, (Provider::User, is_valid)).await
+}
+
+/// The same by a link that carries the token and nothing else.
+pub async fn answer_by_link(cx: &Cx, token: &str, is_valid: bool) -> Result<()> {
+    let token: Option<FeedbackToken> = cx.app.sealer.open_json(Purpose::EventFeedback, token);
+    let token = token.filter(|token| cx.now() < token.expires_at).ok_or(Error::FeedbackToken)?;
+    risk::protected(cx, &token.pool_id).await?;
+    give_feedback(cx, (&token.pool_id, &token.sub), &token.event_id, (Provider::User, is_valid)).await
 }
 
 async fn give_feedback(

@@ -10,6 +10,7 @@ use crate::{
         Error, Pool, Result, User,
         code::{Delivery, Medium},
         message::{Handover, Letter, Message, Occasion, Parcel},
+        risk::notice::Notice,
         template::{self, Sender, Template, Values},
         user::Status,
     },
@@ -69,27 +70,51 @@ pub fn check_delivery(cx: &Cx, pool: &Pool, medium: Medium) -> Result<()> {
 /// ```
 pub async fn compose(cx: &Cx, about: &About<'_>, medium: Medium, carried: Carried<'_>) -> Result<Envelope> {
     check_delivery(cx, about.pool, medium)?;
-    let About { pool, user, occasion, client_id, metadata } = *about;
+    let About { pool, user, occasion, client_id, .. } = *about;
     let Carried { code, until } = carried;
-    let recipient = user.attribute(medium.attribute()).unwrap_or_default().to_owned();
     let through = client_id.filter(|_| is_confirmed_by_link(pool, occasion, medium));
     let link = through.map(|client_id| confirmation_link(cx, client_id, &user.username, code));
     let template = words(cx, about, medium, link.is_some()).await?;
     let username = (occasion == Occasion::AdminCreateUser).then_some(user.username.as_str());
     let (subject, body) = template.fill(medium, &Values { code, username, link: link.as_deref() });
     let subject = (medium == Medium::Email).then_some(subject);
+    let words = Words { medium, subject, body, code: Some(code), sender: template::sender(pool) };
+    enclose(cx, about, words, until).await
+}
+
+/// Puts an e-mail without a code into its envelope: somebody has found the words already.
+pub async fn notice(cx: &Cx, about: &About<'_>, notice: Notice, until: Time) -> Result<Envelope> {
+    check_delivery(cx, about.pool, Medium::Email)?;
+    let Notice { subject, body, sender } = notice;
+    let words = Words { medium: Medium::Email, subject: Some(subject), body, code: None, sender };
+    enclose(cx, about, words, until).await
+}
+
+/// What reaches the person.
+struct Words<'a> {
+    medium: Medium,
+    subject: Option<String>,
+    body: String,
+    code: Option<&'a str>,
+    sender: Sender,
+}
+
+async fn enclose(cx: &Cx, about: &About<'_>, words: Words<'_>, until: Time) -> Result<Envelope> {
+    let About { pool, user, occasion, client_id, metadata } = *about;
+    let Words { medium, subject, body, code, sender } = words;
+    let recipient = user.attribute(medium.attribute()).unwrap_or_default().to_owned();
     let parcel = if has_custom_sender(cx, pool, medium) {
         Some(Parcel::Handover(Handover {
             medium,
             occasion,
             username: user.username.clone(),
             client_id: client_id.map(str::to_owned),
-            code: code.to_owned(),
+            code: code.unwrap_or_default().to_owned(),
             attributes: triggers::user_attributes(cx, pool, user).await?,
             metadata: metadata.cloned(),
         }))
     } else if cx.app.post.carries(medium) {
-        let Sender { from, reply_to } = template::sender(pool);
+        let Sender { from, reply_to } = sender;
         let (recipient, subject, body) = (recipient.clone(), subject.clone(), body.clone());
         Some(Parcel::Letter(Letter { medium, occasion, recipient, subject, body, from, reply_to }))
     } else {
@@ -102,7 +127,7 @@ pub async fn compose(cx: &Cx, about: &About<'_>, medium: Medium, carried: Carrie
         recipient,
         subject,
         body,
-        code: Some(code.to_owned()),
+        code: code.map(str::to_owned),
         created_at: cx.now(),
     };
     Ok(Envelope { message, parcel, until, has_inbox: cx.app.post.has_inbox() })

@@ -45,6 +45,7 @@ pub mod sign_in;
 pub mod sign_up;
 pub mod site;
 pub mod software_tokens;
+pub mod takeover;
 pub mod terms;
 pub mod triggers;
 pub mod ui_customizations;

@@ -181,7 +181,7 @@ async fn fire(cx: &Cx, pool_id: &str, handover: &Handover) -> Result<bool> {
     let (client_id, username) = (handover.client_id.as_deref(), &*handover.username);
     let told = ToSend {
         occasion: handover.occasion,
-        code: BASE64_STANDARD.encode(&handover.code),
+        code: (!handover.code.is_empty()).then(|| BASE64_STANDARD.encode(&handover.code)),
         client_metadata: handover.metadata.clone(),
         user_attributes: handover.attributes.clone(),
     };

@@ -1,16 +1,25 @@
-//! Threat protection from the administrator's side, and the one thing of it that a sign-in meets: addresses that are refused.
+//! Threat protection: what administrators say of it, and what a sign-in meets of it. That are addresses which are refused, and a
+//! judgement by the user's own past.
 
 use std::sync::Arc;
 
 use super::{Cx, clients, directory, pools::held};
 use crate::{
     domain::{
-        Client, Error, Pool, Result,
+        Client, Error, Pool, Result, User,
         error::PoolFault,
-        risk::{Protection, RiskConfiguration, RiskSettings},
+        risk::{
+            Protection, RiskConfiguration, RiskSettings,
+            judgement::{Past, Place, RECENT, Verdict},
+        },
     },
     store,
 };
+
+/// Sign-ins whose places are known. What came before them may have been forgotten by the user as well.
+const MOST_KNOWN: i64 = 100;
+/// More than are counted, for some are no wrong proofs.
+const MOST_FAILURES: i64 = 100;
 
 /// The pool, if its threat protection is on.
 pub async fn protected(cx: &Cx, pool_id: &str) -> Result<Arc<Pool>> {
@@ -74,8 +83,41 @@ pub async fn is_blocked(cx: &Cx, pool: &Pool, client: &Client) -> Result<bool> {
         return Ok(false);
     }
     let Some(address) = cx.origin.user_address(Some(client)) else { return Ok(false) };
-    let all = directory::risk(cx, &pool.id).await?;
+    Ok(settings_for(cx, client).await?.blocks(address))
+}
+
+/// What counts for those who come through `client`: its own settings, else its pool's.
+pub async fn settings_for(cx: &Cx, client: &Client) -> Result<RiskSettings> {
+    let all = directory::risk(cx, &client.pool_id).await?;
     let of = |client_id: Option<&str>| all.iter().find(|configuration| configuration.client_id.as_deref() == client_id);
     let configuration = of(Some(&client.id)).or_else(|| of(None));
-    Ok(configuration.is_some_and(|configuration| configuration.settings.blocks(address)))
+    Ok(configuration.map(|configuration| configuration.settings.clone()).unwrap_or_default())
+}
+
+/// Judges a sign-in through `client` of whoever has just proven to be `user`.
+pub async fn judge(
+    cx: &Cx,
+    protection: Protection,
+    client: &Client,
+    (user, has_device): (&User, bool),
+) -> Result<Verdict> {
+    if protection == Protection::Off {
+        return Ok(Verdict::default());
+    }
+    let address = cx.origin.user_address(Some(client));
+    let settings = settings_for(cx, client).await?;
+    if address.is_some_and(|address| settings.skips(address)) {
+        return Ok(Verdict::default());
+    }
+    let of = (&*user.pool_id, &*user.sub);
+    let mut tx = cx.read().await?;
+    let known = store::auth_events::sign_ins(&mut tx, of, MOST_KNOWN).await?;
+    let failures = store::auth_events::failures(&mut tx, of, cx.now().minus(RECENT), MOST_FAILURES).await?;
+    drop(tx);
+    let place = Place { address, device_name: cx.origin.device_name(), has_device };
+    let level = Past::of(&place, &known, &failures).judge();
+    Ok(match protection {
+        Protection::Enforced => Verdict::enforced(level, &settings),
+        Protection::Audit | Protection::Off => Verdict::watched(level),
+    })
 }

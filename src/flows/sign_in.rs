@@ -321,7 +321,7 @@ async fn take_next(cx: &Cx, door: &Door, reply: Reply) -> Result<Outcome> {
 
 /// What comes after a proof: the next question, or the end.
 ///
-/// The order is the service's: a new password for a temporary one, the second factor, the device, PostAuthentication.
+/// The order is the service's: what threat protection says of it, a new password for a temporary one, the second factor, the device, PostAuthentication.
 async fn proceed(cx: &Cx, door: &Door, progress: Progress, user: User) -> Result<Outcome> {
     // Whoever comes from another identity provider proves nothing here that would let them in.
     if user.status == Status::ExternalProvider {
@@ -331,6 +331,7 @@ async fn proceed(cx: &Cx, door: &Door, progress: Progress, user: User) -> Result
     if progress.is_led() {
         return Box::pin(custom::proven(cx, door, progress, user)).await;
     }
+    let progress = watch::judge(cx, door, progress, &user).await?;
     if user.status == Status::ForceChangePassword {
         return new_password::begin(cx, door, &progress, &user);
     }
@@ -346,13 +347,14 @@ async fn proceed(cx: &Cx, door: &Door, progress: Progress, user: User) -> Result
     arrive(cx, door, progress, user).await
 }
 
-/// Once was enough. The triggers of a custom sign-in have said what they want to see, and a remembered device stands in for the
+/// Once was enough, and whoever is at risk is asked in any case. The triggers of a custom sign-in have said what they want to see, and a remembered device stands in for the
 /// factor where the pool wants it only on new ones; it proves itself afterwards.
 fn needs_second_factor(door: &Door, progress: &Progress, device: Option<&Device>) -> bool {
     let tracking = door.pool.device_tracking();
     let is_old = device.is_some_and(|device| device.is_remembered)
         && tracking.is_some_and(|tracking| tracking.challenge_required_on_new_device);
-    !progress.second && progress.first != Some(FirstProof::Custom) && !is_old
+    let is_spared = progress.first == Some(FirstProof::Custom) || is_old;
+    !progress.second && (progress.is_risky() || !is_spared)
 }
 
 /// Everything was proven. PostAuthentication is told here, and may still refuse.

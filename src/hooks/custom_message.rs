@@ -50,6 +50,8 @@ impl Trigger for CustomMessage {
             Occasion::UpdateUserAttribute => "CustomMessage_UpdateUserAttribute",
             Occasion::VerifyUserAttribute => "CustomMessage_VerifyUserAttribute",
             Occasion::Authentication => "CustomMessage_Authentication",
+            // The service has no such source, and nobody is asked: the words are those of the risk configuration.
+            Occasion::AccountTakeOverNotification => "CustomMessage_AccountTakeOverNotification",
         }
     }
 

@@ -17,8 +17,9 @@ use crate::domain::{message::Occasion, user::Attributes};
 pub struct ToSend {
     #[serde(skip)]
     pub occasion: Occasion,
-    /// The code or the temporary password, in base64.
-    pub code: String,
+    /// The code or the temporary password, in base64; absent in messages that carry none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
     pub client_metadata: Option<ClientMetadata>,
     /// All of them, with `sub` and `cognito:user_status`.
     pub user_attributes: Attributes,
@@ -55,6 +56,7 @@ macro_rules! sender {
                     Occasion::UpdateUserAttribute => concat!($setting, "_UpdateUserAttribute"),
                     Occasion::VerifyUserAttribute => concat!($setting, "_VerifyUserAttribute"),
                     Occasion::Authentication => concat!($setting, "_Authentication"),
+                    Occasion::AccountTakeOverNotification => concat!($setting, "_AccountTakeOverNotification"),
                 }
             }
 

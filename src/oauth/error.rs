@@ -100,7 +100,7 @@ fn words(error: &Error) -> (&'static str, Option<String>) {
         | Error::NoSuchUserForClient
         | Error::WrongCredentials
         | Error::UserDisabled
-        | Error::Blocked
+        | Error::Blocked(_)
         | Error::UserNotConfirmed
         | Error::PasswordResetRequired
         | Error::TemporaryPasswordExpired

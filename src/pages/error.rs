@@ -91,7 +91,7 @@ pub fn words(error: &Error) -> Option<String> {
         | Error::UserDisabled
         | Error::UserNotConfirmed => INCORRECT,
         Error::PasswordAttemptsExceeded => "Too many wrong passwords. Wait a moment, then try again.",
-        Error::Blocked => "Signing in is not possible from where you are.",
+        Error::Blocked(_) => "Signing in is not possible from where you are.",
         Error::AttemptLimitExceeded | Error::TooManyRequests => "Too many attempts. Please try again later.",
         Error::PasswordResetRequired => "Your password must be reset before you can sign in. Ask your administrator.",
         Error::TemporaryPasswordExpired => "Your temporary password has expired. Ask your administrator for a new one.",

@@ -14,6 +14,7 @@ mod new_password;
 mod page;
 mod second_factor;
 mod sign_in;
+mod sign_in_feedback;
 mod step;
 mod visit;
 
@@ -39,6 +40,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route(Place::Confirm.path(), post(confirm::submit))
         .route(Place::ResendCode.path(), post(confirm::resend))
         .route(Place::ConfirmUser.path(), get(confirm_user::show).post(confirm_user::submit))
+        .route(Place::SignInFeedback.path(), get(sign_in_feedback::show).post(sign_in_feedback::submit))
         .layer(session::layer(&app))
         .route(Place::Error.path(), get(error::show))
         .layer(middleware::from_fn_with_state(Arc::clone(&app), headers::protect))

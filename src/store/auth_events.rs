@@ -79,6 +79,42 @@ pub async fn page(tx: &mut Tx, user: (&str, &str), after: (Time, &str), limit: i
     rows.into_iter().map(TryInto::try_into).collect()
 }
 
+/// The newest sign-ins of a user that passed, or that somebody has said something of.
+pub async fn sign_ins(tx: &mut Tx, user: (&str, &str), limit: i64) -> Result<Vec<AuthEvent>> {
+    let rows = tx
+        .sql(
+            "SELECT id, pool_id, sub, kind, response, detail, feedback, created_at
+             FROM auth_event
+             WHERE pool_id = $1 AND sub = $2 AND kind = 'SignIn' AND (response = 'Pass' OR feedback IS NOT NULL)
+             ORDER BY created_at DESC, id DESC
+             LIMIT $3",
+        )
+        .bind(user.0)
+        .bind(user.1)
+        .bind(limit)
+        .all::<EventRow>()
+        .await?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
+/// Sign-ins of a user that failed after `since`.
+pub async fn failures(tx: &mut Tx, user: (&str, &str), since: Time, limit: i64) -> Result<Vec<AuthEvent>> {
+    let rows = tx
+        .sql(
+            "SELECT id, pool_id, sub, kind, response, detail, feedback, created_at
+             FROM auth_event
+             WHERE pool_id = $1 AND sub = $2 AND kind = 'SignIn' AND response = 'Fail' AND created_at > $3
+             LIMIT $4",
+        )
+        .bind(user.0)
+        .bind(user.1)
+        .bind(since.millis())
+        .bind(limit)
+        .all::<EventRow>()
+        .await?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
 /// False when the user has no such event.
 pub async fn set_feedback(tx: &mut Tx, user: (&str, &str), id: &str, feedback: &Feedback) -> Result<bool> {
     let updated = tx

@@ -2,7 +2,7 @@
 
 use url::{Url, form_urlencoded};
 
-use crate::flows::{Setup, authorize::RedirectUri, site::Site};
+use crate::flows::{Setup, authorize::RedirectUri, site::Site, takeover};
 
 /// The places that are linked to or published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub enum Place {
     ResendCode,
     /// Where the link of a sign-up's e-mail leads.
     ConfirmUser,
+    /// Where the links of a message about a sign-in at risk lead.
+    SignInFeedback,
     Logout,
     Error,
     Static,
@@ -41,6 +43,7 @@ impl Place {
             Self::Confirm => "/confirm",
             Self::ResendCode => "/resendcode",
             Self::ConfirmUser => "/confirmUser",
+            Self::SignInFeedback => takeover::LINK_PATH,
             Self::Logout => "/logout",
             Self::Error => "/error",
             Self::Static => "/static",

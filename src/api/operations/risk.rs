@@ -10,7 +10,7 @@ use crate::{
     domain::{
         Result,
         auth_event::{AuthEvent, Factor},
-        risk::{RiskConfiguration, RiskSettings},
+        risk::{RiskConfiguration, RiskSettings, judgement::Level},
     },
     flows::{Cx, auth_events, risk},
 };
@@ -98,6 +98,8 @@ struct WireEvent {
 #[serde(rename_all = "PascalCase")]
 struct WireEventRisk {
     risk_decision: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    risk_level: Option<&'static str>,
     compromised_credentials_detected: bool,
 }
 
@@ -138,7 +140,12 @@ impl From<AuthEvent> for WireEvent {
             creation_date: event.created_at.into(),
             event_response: event.response.name(),
             event_risk: WireEventRisk {
-                risk_decision: if detail.is_blocked { "Block" } else { "NoRisk" },
+                risk_decision: match detail.risk {
+                    _ if detail.is_blocked => "Block",
+                    Some(_) => "AccountTakeover",
+                    None => "NoRisk",
+                },
+                risk_level: detail.risk.map(Level::name),
                 compromised_credentials_detected: false,
             },
             challenge_responses: detail.challenges.into_iter().map(challenge).collect(),

@@ -11,6 +11,7 @@ use crate::{
         challenge::{Awaits, Challenge, CodePurpose, Progress, Prompt, Subject},
         error::{FactorFault, PoolFault},
         mfa::{self, Demand, Factor, Mode},
+        risk::judgement::Action,
     },
     keys::totp,
     store::{self, factors::Factors},
@@ -18,7 +19,8 @@ use crate::{
 
 /// None when nothing more is asked.
 pub(super) async fn begin(cx: &Cx, door: &Door, progress: &Progress, user: &User) -> Result<Option<Prompt>> {
-    if door.pool.settings.mfa_configuration == Mode::Off {
+    let must = progress.risk.filter(|risk| risk.action == Action::MfaRequired);
+    if door.pool.settings.mfa_configuration == Mode::Off && must.is_none() {
         return Ok(None);
     }
     let factors = store::factors::find(&mut cx.read().await?, user).await?;
@@ -28,12 +30,14 @@ pub(super) async fn begin(cx: &Cx, door: &Door, progress: &Progress, user: &User
         let session = Draft { subject: &subject, awaits, progress }.seal(cx, door)?;
         Ok(Some(Prompt::new(challenge, &subject, session)))
     };
-    match mfa::demand(&door.pool, user, &factors.preference, &usable) {
-        Demand::Nothing => Ok(None),
-        Demand::Ask(factor) => ask_for(cx, door, factor, (user, progress)).await.map(Some),
-        Demand::Choose(among) => ask(Challenge::SelectMfaType(among.clone()), Awaits::FactorChoice(among)),
-        Demand::SetUp(among) => ask(Challenge::MfaSetup(among.clone()), Awaits::FactorSetup(among)),
-        Demand::Impossible => {
+    let demand = if must.is_some() { mfa::demand_at_risk } else { mfa::demand };
+    match (demand(&door.pool, user, &factors.preference, &usable), must) {
+        (Demand::Nothing, _) => Ok(None),
+        (Demand::Ask(factor), _) => ask_for(cx, door, factor, (user, progress)).await.map(Some),
+        (Demand::Choose(among), _) => ask(Challenge::SelectMfaType(among.clone()), Awaits::FactorChoice(among)),
+        (Demand::SetUp(among), _) => ask(Challenge::MfaSetup(among.clone()), Awaits::FactorSetup(among)),
+        (Demand::Impossible, Some(risk)) => Err(Error::Blocked(risk.level)),
+        (Demand::Impossible, None) => {
             let text = "MFA is required, and the user has no factor that this user pool could ask for.";
             Err(Error::PoolState(PoolFault::Configuration(text.to_owned())))
         }

@@ -1,4 +1,5 @@
-//! Threat protection looks on: it refuses sign-ins from blocked addresses, and records what came of each step.
+//! Threat protection looks on: it refuses sign-ins from blocked addresses, judges the others once their first factor was proven,
+//! records what came of each step, and tells the user of what was found.
 //!
 //! A sign-in is one event: in progress once a first factor was proven and more is asked, passed at its end. A try that failed is
 //! an event of its own. Where the protection is off nothing is read or written here.
@@ -6,20 +7,47 @@
 use super::{Cx, Door, Outcome, session};
 use crate::{
     domain::{
-        Error, Result,
+        Error, Result, User,
         auth_event::{Factor, Kind, Response},
         challenge::{FirstProof, Progress},
+        risk::{
+            Protection,
+            judgement::{Action, Level},
+            notice,
+        },
     },
     flows::{
         auth_events::{self, Happened},
         risk,
+        takeover::{self, Found},
     },
     store,
 };
 
 /// Refuses whoever comes from where nobody may come from, before anything else of them is looked at.
 pub(super) async fn admit(cx: &Cx, door: &Door) -> Result<()> {
-    if risk::is_blocked(cx, &door.pool, &door.client).await? { Err(Error::Blocked) } else { Ok(()) }
+    if risk::is_blocked(cx, &door.pool, &door.client).await? { Err(Error::Blocked(None)) } else { Ok(()) }
+}
+
+/// Judges a sign-in whose first factor was proven, once. Custom sign-ins have a setting of their own.
+pub(super) async fn judge(cx: &Cx, door: &Door, progress: Progress, user: &User) -> Result<Progress> {
+    let protection = match progress.first {
+        Some(FirstProof::Custom) => Protection::of_custom_flow(&door.pool),
+        _ => Protection::of(&door.pool),
+    };
+    if protection == Protection::Off || progress.risk.is_some() {
+        return Ok(progress);
+    }
+    let device = progress.device_key.as_ref().filter(|_| door.pool.device_tracking().is_some());
+    let has_device = match device {
+        Some(key) => store::devices::exists(&mut cx.read().await?, (&user.pool_id, &user.sub), key).await?,
+        None => false,
+    };
+    let verdict = risk::judge(cx, protection, &door.client, (user, has_device)).await?;
+    if verdict.action == Action::Block {
+        return Err(Error::Blocked(verdict.level));
+    }
+    Ok(Progress { risk: Some(verdict), ..progress })
 }
 
 /// Who was named, and how far they had come before this step.
@@ -29,10 +57,13 @@ pub(super) struct Watch {
 }
 
 /// What a step has come to.
-struct Verdict {
+struct Step {
     response: Response,
     challenges: Vec<(Factor, bool)>,
     event_id: Option<String>,
+    risk: Option<Level>,
+    /// What the user is told, if it was this step that found a risk.
+    notice: Option<notice::Outcome>,
 }
 
 impl Watch {
@@ -43,30 +74,42 @@ impl Watch {
     }
 
     pub(super) async fn end(self, cx: &Cx, door: &Door, outcome: &Result<Outcome>) {
-        let Some(verdict) = self.verdict(cx, outcome) else { return };
-        if let Err(error) = self.write(cx, door, outcome, verdict).await {
+        let Some(step) = self.step(cx, outcome) else { return };
+        if let Err(error) = self.write(cx, door, outcome, step).await {
             tracing::error!(request_id = &*cx.request_id, %error, "a step of a sign-in was not recorded");
         }
     }
 
     /// None for what happened to nobody: a call out of order, a question before anything was proven.
-    fn verdict(&self, cx: &Cx, outcome: &Result<Outcome>) -> Option<Verdict> {
-        let going = |response, progress: &Progress| Verdict {
+    fn step(&self, cx: &Cx, outcome: &Result<Outcome>) -> Option<Step> {
+        let going = |response, progress: &Progress, notice| Step {
             response,
             challenges: proofs(progress),
             event_id: progress.event_id.clone(),
+            risk: progress.risk.and_then(|risk| risk.level),
+            notice: self.is_found_now(progress).then_some(notice),
         };
         match outcome {
-            Ok(Outcome::Done(arrival)) => Some(going(Response::Pass, &arrival.progress)),
+            Ok(Outcome::Done(arrival)) => Some(going(Response::Pass, &arrival.progress, notice::Outcome::Allowed)),
             Ok(Outcome::Challenge(prompt)) => {
                 let progress = prompt.session.as_deref().and_then(|text| session::peek(cx, text))?;
-                progress.first.is_some().then(|| going(Response::InProgress, &progress))
+                let notice = if progress.is_risky() { notice::Outcome::Challenged } else { notice::Outcome::Allowed };
+                progress.first.is_some().then(|| going(Response::InProgress, &progress, notice))
             }
             Err(error) => {
                 let challenges = self.failure(error)?;
-                Some(Verdict { response: Response::Fail, challenges, event_id: None })
+                let blocked = if let Error::Blocked(risk) = error { *risk } else { None };
+                let risk = blocked.or_else(|| self.before.as_ref()?.risk?.level);
+                let notice = blocked.is_some().then_some(notice::Outcome::Blocked);
+                Some(Step { response: Response::Fail, challenges, event_id: None, risk, notice })
             }
         }
+    }
+
+    /// Whether it was this step that found a risk which the user is told of. Pools that only watch tell nobody.
+    fn is_found_now(&self, progress: &Progress) -> bool {
+        let is_new = self.before.as_ref().is_none_or(|before| before.risk.is_none());
+        is_new && progress.risk.is_some_and(|risk| risk.notifies)
     }
 
     /// The proofs that were tried in a step that failed, if the failure is one of who signs in.
@@ -81,7 +124,7 @@ impl Watch {
             }
             // Another first factor than the password has no name in an event.
             Error::SecondFactor(_) | Error::CodeMismatch | Error::CodeExpired | Error::WebAuthn(_) => {}
-            Error::Blocked
+            Error::Blocked(_)
             | Error::UserDisabled
             | Error::UserNotConfirmed
             | Error::PasswordResetRequired
@@ -91,21 +134,22 @@ impl Watch {
         Some(challenges)
     }
 
-    async fn write(&self, cx: &Cx, door: &Door, outcome: &Result<Outcome>, verdict: Verdict) -> Result<()> {
-        let sub = match outcome {
-            Ok(Outcome::Done(arrival)) => Some(arrival.user.sub.clone()),
-            _ => {
-                let user = store::users::by_login(&mut cx.read().await?, &door.pool, &self.username).await?;
-                user.map(|user| user.sub)
-            }
+    async fn write(&self, cx: &Cx, door: &Door, outcome: &Result<Outcome>, step: Step) -> Result<()> {
+        let user = match outcome {
+            Ok(Outcome::Done(arrival)) => Some(arrival.user.clone()),
+            _ => store::users::by_login(&mut cx.read().await?, &door.pool, &self.username).await?,
         };
-        let Some(sub) = sub else {
+        let Some(user) = user else {
             return auth_events::spend_as_for_somebody(cx, &door.pool, &self.username).await;
         };
-        let Verdict { response, challenges, event_id } = verdict;
-        let happened = Happened::new(&door.pool, Some(&door.client), &sub, Kind::SignIn);
-        auth_events::record(cx, Happened { response, challenges, id: event_id, ..happened }).await;
-        Ok(())
+        let Step { response, challenges, event_id: id, risk, notice } = step;
+        let is_blocked = matches!(outcome, Err(Error::Blocked(_)));
+        let happened = Happened::new(&door.pool, Some(&door.client), &user.sub, Kind::SignIn);
+        let happened = Happened { response, challenges, id, risk, is_blocked, ..happened };
+        let event = auth_events::write(cx, happened).await?;
+        let Some(outcome) = notice else { return Ok(()) };
+        let found = Found { pool: &door.pool, client: &door.client, user: &user, event: &event, outcome };
+        takeover::tell(cx, &found).await
     }
 }
 

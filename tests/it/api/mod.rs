@@ -50,6 +50,7 @@ mod signatures;
 mod signing_certificate;
 mod srp;
 mod strangers;
+mod takeover;
 mod terms;
 mod token_versions;
 mod totp;

@@ -4,6 +4,7 @@ mod confirm_user;
 mod looks;
 mod second_factor;
 mod sign_in;
+mod sign_in_feedback;
 mod steps;
 
 use crate::app::{CALLBACK, WEB, encode};
