@@ -89,7 +89,10 @@ pub enum Challenge {
     /// A second factor has to be set up, one of these.
     MfaSetup(Vec<Factor>),
     /// How to sign in; the choices stand in the prompt.
-    SelectChallenge,
+    SelectChallenge {
+        /// As of a passkey, where that is a choice: its signature may come with the answer.
+        options: Option<Value>,
+    },
     /// The password, after it was chosen.
     Password,
     /// The client's public value of Secure Remote Password, after that was chosen.
@@ -113,7 +116,7 @@ impl Challenge {
             Self::Totp { .. } => Factor::Totp.name(),
             Self::SelectMfaType(_) => "SELECT_MFA_TYPE",
             Self::MfaSetup(_) => "MFA_SETUP",
-            Self::SelectChallenge => "SELECT_CHALLENGE",
+            Self::SelectChallenge { .. } => "SELECT_CHALLENGE",
             Self::Password => FirstFactor::Password.name(),
             Self::PasswordSrp => FirstFactor::PasswordSrp.name(),
             Self::Passkey { .. } => FirstFactor::Passkey.name(),
@@ -233,7 +236,10 @@ pub enum Awaits {
     FactorSetup(Vec<Factor>),
     /// The user's new authenticator app was verified; the client has only to say that it is done.
     FactorReady,
-    Choice,
+    Choice {
+        /// As of a passkey, where that is a choice.
+        passkey: Option<String>,
+    },
     Password,
     PasswordSrp,
     Passkey {

@@ -13,7 +13,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    attribute::SchemaAttribute, device::DeviceConfiguration, mfa, password::PasswordPolicy, session::PoolSessions,
+    attribute::SchemaAttribute,
+    device::DeviceConfiguration,
+    error::{Error, PoolFault, Result},
+    mfa,
+    password::PasswordPolicy,
+    session::PoolSessions,
     user::Attributes,
 };
 use crate::kit::clock::Time;
@@ -33,6 +38,12 @@ pub struct Pool {
     pub settings: PoolSettings,
     pub created_at: Time,
     pub modified_at: Time,
+}
+
+/// The refusal of what the smallest tier lacks.
+/// <https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-sign-in-feature-plans.html>
+pub fn beyond_lite<T>(feature: &str) -> Result<T> {
+    Err(Error::PoolState(PoolFault::Tier(format!("{feature} is not available in the LITE tier."))))
 }
 
 impl Pool {

@@ -33,10 +33,11 @@ use super::{
 use crate::{
     domain::{
         Client, Error, Pool, Result, User,
-        challenge::{Awaits, FirstProof, Progress, Prompt, Step, Subject},
+        challenge::{Awaits, FirstFactor, FirstProof, Progress, Prompt, Step, Subject},
         client::Flow,
         device::Device,
         grant::GrantSource,
+        pool::beyond_lite,
         resource_server::ADMIN_SCOPE,
         user::{Attributes, Status},
     },
@@ -307,8 +308,14 @@ async fn take_next(cx: &Cx, door: &Door, reply: Reply) -> Result<Outcome> {
         (Answer::MfaSetup { email }, Awaits::FactorSetup(_) | Awaits::FactorReady) => {
             mfa_setup::answer(cx, door, opened, email).await
         }
-        (Answer::Choice { chosen, bundle }, Awaits::Choice) => {
-            choice::choose(cx, door, opened, (&chosen, bundle)).await
+        (Answer::Choice { chosen, bundle }, Awaits::Choice { passkey }) => {
+            choice::choose(cx, door, opened, (&chosen, bundle, passkey.as_deref())).await
+        }
+        // Whoever was asked for a passkey may name the choice once more.
+        (Answer::Choice { chosen, bundle: Bundle { credential: Some(credential), .. } }, Awaits::Passkey { state })
+            if chosen == FirstFactor::Passkey.name() =>
+        {
+            passkey::answer(cx, door, opened, (&state, &credential)).await
         }
         (Answer::Password(password), Awaits::Password) => password::answer(cx, door, opened, &password).await,
         (Answer::PasswordSrp { srp_a }, Awaits::PasswordSrp) => choice::answer_srp(cx, door, opened, srp_a).await,
@@ -452,6 +459,10 @@ fn check_door(door: &Door, start: &Start) -> Result<()> {
         return Ok(());
     }
     client_proof::check_secret_hash(&door.client, &start.username, start.secret_hash.as_deref())?;
+    // The client may be older than the pool's tier.
+    if start.flow == Flow::Choice && door.pool.is_lite() {
+        return beyond_lite("USER_AUTH");
+    }
     if door.client.allows(start.flow) {
         return Ok(());
     }

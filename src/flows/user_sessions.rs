@@ -13,6 +13,7 @@ use crate::{
     domain::{
         ClientId, Error, Grant, Pool, Result, User,
         error::PoolFault,
+        pool::beyond_lite,
         session::{PoolSessions, SessionKind, SsoSession},
     },
     kit::clock::Time,
@@ -171,10 +172,5 @@ pub async fn configure_client(cx: &Cx, pool_id: &str, client_id: &str, sso_minut
 }
 
 fn check_tier(pool: &Pool) -> Result<()> {
-    let tier = pool.settings.kept.get("UserPoolTier").and_then(|tier| tier.as_str());
-    if tier == Some("LITE") {
-        let text = "Session management is not available in the LITE tier.";
-        return Err(Error::PoolState(PoolFault::Tier(text.to_owned())));
-    }
-    Ok(())
+    if pool.is_lite() { beyond_lite("Session management") } else { Ok(()) }
 }

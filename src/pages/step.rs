@@ -40,7 +40,7 @@ async fn ask(visit: &Visit, prompt: Prompt) -> Response {
         | Challenge::Custom(_)
         | Challenge::DeviceSrp { .. }
         | Challenge::DevicePasswordVerifier { .. }
-        | Challenge::SelectChallenge
+        | Challenge::SelectChallenge { .. }
         | Challenge::Password
         | Challenge::PasswordSrp
         | Challenge::Passkey { .. } => error::broken(&visit.cx, &Error::Internal(format!("{name} has no page"))),

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Client, ClientSettings, MACHINE_FLOW, RotationFeature, urls};
+use super::{Client, ClientSettings, Flow, MACHINE_FLOW, RotationFeature, urls};
 use crate::domain::{
     attribute::NEVER_WRITABLE,
     error::{Error, Result},
-    pool::{Members, Pool, read},
+    pool::{Members, Pool, beyond_lite, read},
     provider,
     resource_server::{ResourceServer, is_standard},
 };
@@ -54,6 +54,9 @@ impl Client {
     /// Whether the settings hold together, fit the pool, and ask only for scopes that are there.
     pub fn check(&self, pool: &Pool, resource_servers: &[ResourceServer]) -> Result<()> {
         self.check_sign_in_flows()?;
+        if self.allows(Flow::Choice) && pool.is_lite() {
+            return beyond_lite("ALLOW_USER_AUTH");
+        }
         self.check_lifetimes()?;
         self.check_urls()?;
         self.check_oauth(resource_servers)?;

@@ -4,9 +4,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Members, PoolSettings, read};
+use super::{Members, PoolSettings, beyond_lite, read};
 use crate::domain::{
-    error::{Error, PoolFault, Result},
+    error::{Error, Result},
     mfa::Mode,
     passkey::WebAuthnConfiguration,
 };
@@ -56,6 +56,9 @@ impl PoolSettings {
     /// A pool that asks for second factors has one to ask for.
     pub(super) fn check_second_factors(&self) -> Result<()> {
         self.check_passkeys()?;
+        if self.is_lite() && self.kept.contains_key("EmailMfaConfiguration") {
+            return beyond_lite("Email MFA");
+        }
         if self.mfa_configuration == Mode::Off || self.has_second_factors() {
             return Ok(());
         }
@@ -87,6 +90,9 @@ impl PoolSettings {
             settings.kept.insert("EmailMfaConfiguration".to_owned(), Value::Object(email));
         }
         if let Some(web_authn) = wanted.web_authn_configuration {
+            if self.is_lite() {
+                return beyond_lite("WebAuthnConfiguration");
+            }
             web_authn.check()?;
             settings.kept.insert("WebAuthnConfiguration".to_owned(), json!(web_authn));
         }
@@ -126,8 +132,7 @@ impl PoolSettings {
     /// E-mail as a factor is not in the smallest tier, and goes out by an identity of the pool's own.
     fn check_email_factor(&self) -> Result<()> {
         if self.is_lite() {
-            let text = "Email MFA is not available in the LITE tier.";
-            return Err(Error::PoolState(PoolFault::Tier(text.to_owned())));
+            return beyond_lite("Email MFA");
         }
         let email = self.kept.get("EmailConfiguration");
         if email.and_then(|email| email.get("EmailSendingAccount")?.as_str()) == Some("DEVELOPER") {

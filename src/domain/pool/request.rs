@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::{DeletionProtection, PoolSettings, RecoveryName};
+use super::{DeletionProtection, PoolSettings, RecoveryName, beyond_lite};
 use crate::domain::{
     attribute::{self, SchemaAttribute},
     error::{Error, Result},
@@ -185,8 +185,24 @@ impl PoolSettings {
                 }
             }
         }
+        self.check_tier()?;
         self.check_email()?;
         template::check(self)
+    }
+
+    /// Passwords alone, and their newest rules not, are in the smallest tier.
+    fn check_tier(&self) -> Result<()> {
+        if !self.is_lite() {
+            return Ok(());
+        }
+        let factors = &self.policies.sign_in_policy.allowed_first_auth_factors;
+        if let Some(factor) = factors.iter().find(|factor| *factor != "PASSWORD") {
+            return beyond_lite(&format!("{factor} in AllowedFirstAuthFactors"));
+        }
+        if self.policies.password_policy.password_history_size.is_some() {
+            return beyond_lite("PasswordHistorySize");
+        }
+        Ok(())
     }
 
     /// The key that the service would encrypt the pool with. Here the master key does that, and this one is only kept.

@@ -24,6 +24,8 @@ use crate::{
 pub struct Bundle {
     pub password: Option<Secret>,
     pub srp_a: Option<String>,
+    /// The signature of a passkey, as JSON.
+    pub credential: Option<String>,
 }
 
 /// Somebody on the way to their first factor, and what they may choose.
@@ -55,23 +57,40 @@ pub(super) async fn begin(cx: &Cx, door: &Door, start: Start) -> Result<Outcome>
     let preferred = start.preferred.as_deref().map(named).transpose()?;
     match preferred.filter(|factor| choosing.available.contains(factor)) {
         Some(factor) => {
-            let bundle = Bundle { password: start.password, srp_a: start.srp_a };
+            let bundle = Bundle { password: start.password, srp_a: start.srp_a, credential: None };
             go(cx, door, choosing, (factor, bundle)).await
         }
         None => {
-            let session = choosing.seal(cx, door, Awaits::Choice)?;
-            choosing.asks(Prompt::new(Challenge::SelectChallenge, &choosing.subject, session))
+            let (options, passkey) = match choosing.available.contains(&FirstFactor::Passkey) {
+                true => {
+                    let asked = passkey::ask(cx, door, &choosing.subject).await?;
+                    (Some(asked.options), Some(asked.state))
+                }
+                false => (None, None),
+            };
+            let session = choosing.seal(cx, door, Awaits::Choice { passkey })?;
+            choosing.asks(Prompt::new(Challenge::SelectChallenge { options }, &choosing.subject, session))
         }
     }
 }
 
-/// SELECT_CHALLENGE.
-pub(super) async fn choose(cx: &Cx, door: &Door, opened: Opened, (chosen, bundle): (&str, Bundle)) -> Result<Outcome> {
+/// SELECT_CHALLENGE. A passkey may have signed what was asked along with the choice (`state`).
+pub(super) async fn choose(
+    cx: &Cx,
+    door: &Door,
+    opened: Opened,
+    (chosen, bundle, state): (&str, Bundle, Option<&str>),
+) -> Result<Outcome> {
     let Opened { session, user } = opened;
     let factor = named(chosen)?;
     let available = available(cx, door, (user.as_ref(), &session.subject.login)).await?;
     if !available.contains(&factor) {
         return Err(Error::InvalidParameter(format!("{chosen} is not among the available challenges.")));
+    }
+    if let (FirstFactor::Passkey, Some(credential)) = (factor, &bundle.credential) {
+        // None where the passkey came to be a choice after the question, which it then cannot have signed.
+        let state = state.ok_or(Error::WrongCredentials)?;
+        return passkey::answer(cx, door, Opened { session, user }, (state, credential)).await;
     }
     session::spend_now(cx, &session).await?;
     let choosing = Choosing { subject: session.subject, user, progress: session.progress, available };

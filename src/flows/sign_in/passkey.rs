@@ -13,20 +13,25 @@ use crate::{
         factor,
     },
     flows::passkeys,
-    keys::webauthn::{self, Offer, Presented, Rejection},
+    keys::webauthn::{self, Asked, Offer, Presented, Rejection},
     store,
 };
 
-/// Asks for a signature. Somebody who does not exist is asked for one of a key that was made up, and is the same at every call.
+/// Asks for a signature.
 pub(super) async fn begin(cx: &Cx, door: &Door, subject: &Subject, progress: &Progress) -> Result<Prompt> {
+    let asked = ask(cx, door, subject).await?;
+    let session = Draft { subject, awaits: Awaits::Passkey { state: asked.state }, progress }.seal(cx, door)?;
+    Ok(Prompt::new(Challenge::Passkey { options: asked.options }, subject, session))
+}
+
+/// What is to be signed. Somebody who does not exist is asked for one of a key that was made up, and is the same at every call.
+pub(super) async fn ask(cx: &Cx, door: &Door, subject: &Subject) -> Result<Asked> {
     let offers = match &subject.sub {
         Some(sub) => passkeys::usable(cx, &door.pool, sub).await?.iter().map(Offer::from).collect(),
         None => vec![webauthn::fake_offer(&cx.app.sealer, &door.pool.id, &subject.login)],
     };
     let relying_party = passkeys::usable_relying_party(cx, &door.pool).await?.ok_or_else(session::invalid)?;
-    let asked = relying_party.ask_assertion(&offers)?;
-    let session = Draft { subject, awaits: Awaits::Passkey { state: asked.state }, progress }.seal(cx, door)?;
-    Ok(Prompt::new(Challenge::Passkey { options: asked.options }, subject, session))
+    Ok(relying_party.ask_assertion(&offers)?)
 }
 
 /// Nobody guesses a signature, so a wrong one leaves the session as it is.

@@ -324,3 +324,55 @@ async fn a_pool_may_have_the_services_newer_address() {
         assert_eq!(claims(&site.tokens("ann").await.id)["iss"], own, "our own address is the same for every pool");
     }
 }
+
+/// Ways to sign in without a password are of the larger tiers, wherever they are asked for.
+#[tokio::test]
+async fn the_smallest_tier_knows_passwords_only() {
+    let unavailable =
+        |what: &str| format!("FeatureUnavailableInTierException: {what} is not available in the LITE tier.");
+    for town in towns().await {
+        let lite = json!({"PoolName": "lite", "UserPoolTier": "LITE"});
+        let factors =
+            |factor: &str| json!({"Policies": {"SignInPolicy": {"AllowedFirstAuthFactors": ["PASSWORD", factor]}}});
+        let made = town.call("CreateUserPool", lite.clone()).await;
+        let pool = json!({"UserPoolId": made["UserPool"]["Id"]});
+        let update = with(&pool, json!({"UserPoolTier": "LITE"}));
+        for factor in ["EMAIL_OTP", "SMS_OTP", "WEB_AUTHN"] {
+            let refusal = unavailable(&format!("{factor} in AllowedFirstAuthFactors"));
+            assert_eq!(town.refused("CreateUserPool", with(&lite, factors(factor))).await, refusal);
+            assert_eq!(town.refused("UpdateUserPool", with(&update, factors(factor))).await, refusal);
+        }
+        let history = json!({"Policies": {"PasswordPolicy": {"MinimumLength": 8, "PasswordHistorySize": 3}}});
+        assert_eq!(town.refused("UpdateUserPool", with(&update, history)).await, unavailable("PasswordHistorySize"));
+        let passkeys = with(&pool, json!({"WebAuthnConfiguration": {"RelyingPartyId": "example.com"}}));
+        assert_eq!(town.refused("SetUserPoolMfaConfig", passkeys.clone()).await, unavailable("WebAuthnConfiguration"));
+        let client = with(&pool, json!({"ClientName": "web", "ExplicitAuthFlows": ["ALLOW_USER_AUTH"]}));
+        assert_eq!(town.refused("CreateUserPoolClient", client.clone()).await, unavailable("ALLOW_USER_AUTH"));
+
+        // A pool that becomes smaller keeps none of them, and its older clients lose their flow.
+        let larger = with(&pool, json!({"UserPoolTier": "ESSENTIALS"}));
+        town.call("UpdateUserPool", with(&larger, factors("WEB_AUTHN"))).await;
+        town.call("SetUserPoolMfaConfig", passkeys).await;
+        let made = town.call("CreateUserPoolClient", client.clone()).await;
+        let id = made["UserPoolClient"]["ClientId"].clone();
+        let refusal = unavailable("WEB_AUTHN in AllowedFirstAuthFactors");
+        assert_eq!(town.refused("UpdateUserPool", with(&update, factors("WEB_AUTHN"))).await, refusal);
+        town.call("UpdateUserPool", update.clone()).await;
+        let begin = json!({"AuthFlow": "USER_AUTH", "ClientId": id, "AuthParameters": {"USERNAME": "ann"}});
+        assert_eq!(town.refused("InitiateAuth", begin.clone()).await, unavailable("USER_AUTH"));
+        assert_eq!(town.refused("AdminInitiateAuth", with(&pool, begin)).await, unavailable("USER_AUTH"));
+        let same = with(&client, json!({"ClientId": id, "RefreshTokenValidity": 5}));
+        assert_eq!(town.refused("UpdateUserPoolClient", same).await, unavailable("ALLOW_USER_AUTH"));
+
+        // Second factors by e-mail as well.
+        let email = super::mfa::every_factor()["EmailConfiguration"].clone();
+        let sending = json!({"EmailConfiguration": email, "MfaConfiguration": "OFF"});
+        town.call("UpdateUserPool", with(&larger, sending.clone())).await;
+        let config = json!({"MfaConfiguration": "OPTIONAL", "EmailMfaConfiguration": {"Message": "Code {####}", "Subject": "Code"}});
+        town.call("SetUserPoolMfaConfig", with(&pool, config)).await;
+        let smaller = with(&with(&update, sending), json!({"MfaConfiguration": "OPTIONAL"}));
+        assert_eq!(town.refused("UpdateUserPool", smaller.clone()).await, unavailable("Email MFA"));
+        town.call("SetUserPoolMfaConfig", with(&pool, json!({"MfaConfiguration": "OFF"}))).await;
+        town.call("UpdateUserPool", with(&smaller, json!({"MfaConfiguration": "OFF"}))).await;
+    }
+}

@@ -38,7 +38,11 @@ pub(super) fn read(challenge: &str, mut responses: Parameters) -> Result<Answer>
             let mut filled = |name: &str| responses.remove(name).filter(|value| !value.is_empty());
             Answer::Choice {
                 chosen: filled("ANSWER").ok_or_else(|| sign_in::missing("ANSWER"))?,
-                bundle: Bundle { password: filled("PASSWORD").map(Into::into), srp_a: filled("SRP_A") },
+                bundle: Bundle {
+                    password: filled("PASSWORD").map(Into::into),
+                    srp_a: filled("SRP_A"),
+                    credential: filled("CREDENTIAL"),
+                },
             }
         }
         "PASSWORD" => Answer::Password(need("PASSWORD")?.into()),

@@ -142,7 +142,11 @@ fn parameters(challenge: Challenge, username: String) -> Parameters {
         Challenge::Passkey { options } => {
             vec![("CREDENTIAL_REQUEST_OPTIONS", options.to_string()), ("USERNAME", username)]
         }
-        Challenge::SelectChallenge | Challenge::Password | Challenge::PasswordSrp => vec![("USERNAME", username)],
+        Challenge::SelectChallenge { options } => {
+            let options = options.map(|options| ("CREDENTIAL_REQUEST_OPTIONS", options.to_string()));
+            options.into_iter().chain([("USERNAME", username)]).collect()
+        }
+        Challenge::Password | Challenge::PasswordSrp => vec![("USERNAME", username)],
     };
     named.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

@@ -136,6 +136,78 @@ async fn a_passkey_is_a_choice_of_whoever_has_one_that_fits() {
     }
 }
 
+/// The choice and its proof in one call: the choices come with what there is to sign.
+#[tokio::test]
+async fn a_passkey_may_sign_along_with_its_choice() {
+    for site in sites().await {
+        let plain = site.call("InitiateAuth", site.choice("ann", None)).await;
+        assert_eq!(plain["ChallengeParameters"], json!({"USERNAME": "ann"}), "there is no passkey yet");
+        let mut authenticator = site.passkey_of("ann").await;
+        let ask = async || Asked::of("ann", &site.call("InitiateAuth", site.choice("ann", None)).await);
+        let choosing = |asked: &Asked, credential: &Value| {
+            let answers = json!({"USERNAME": "ann", "ANSWER": "WEB_AUTHN", "CREDENTIAL": credential.to_string()});
+            with(
+                &site.answering(asked, credential),
+                json!({"ChallengeName": "SELECT_CHALLENGE", "ChallengeResponses": answers}),
+            )
+        };
+        let asked = ask().await;
+        let credential = authenticator.get(&asked.options);
+        let mut forged = credential.clone();
+        forged["response"]["signature"] = json!("MEUCIQDx");
+        assert_eq!(site.refused("RespondToAuthChallenge", choosing(&asked, &forged)).await, WRONG);
+        let none = site.refused("RespondToAuthChallenge", choosing(&asked, &json!({}))).await;
+        assert_eq!(none, "InvalidParameterException: Invalid credential.");
+        let right = choosing(&asked, &credential);
+        assert!(!Tokens::of(&site.call("RespondToAuthChallenge", right.clone()).await).access.is_empty());
+        assert_eq!(site.refused("RespondToAuthChallenge", right).await, USED);
+        let other = ask().await;
+        assert_eq!(
+            site.refused("RespondToAuthChallenge", choosing(&other, &credential)).await,
+            WRONG,
+            "of another question"
+        );
+        // Another choice uses the session up, with it the question.
+        let signed = choosing(&other, &authenticator.get(&other.options));
+        let password = json!({"USERNAME": "ann", "ANSWER": "PASSWORD", "PASSWORD": PASSWORD});
+        site.call("RespondToAuthChallenge", with(&signed, json!({ "ChallengeResponses": password }))).await;
+        assert_eq!(site.refused("RespondToAuthChallenge", signed).await, USED);
+        // Whoever was asked for the passkey alone may answer in this form too.
+        let asked = site.asked("ann").await;
+        let again = choosing(&asked, &authenticator.get(&asked.options));
+        assert!(!Tokens::of(&site.call("RespondToAuthChallenge", again).await).access.is_empty());
+        // A passkey that came to be a choice after the question has signed nothing of it.
+        let early = Asked { session: plain["Session"].clone(), ..ask().await };
+        assert_eq!(
+            site.refused("RespondToAuthChallenge", choosing(&early, &authenticator.get(&early.options))).await,
+            WRONG
+        );
+
+        let flows = json!(["ALLOW_USER_AUTH", "ALLOW_USER_PASSWORD_AUTH"]);
+        let hiding = json!({"PreventUserExistenceErrors": "ENABLED", "ExplicitAuthFlows": flows});
+        let site = Site { client: site.another_client(hiding).await, ..site };
+        let mut seen = Vec::new();
+        for name in (0..12).map(|number| format!("nobody{number}")) {
+            let output = site.call("InitiateAuth", site.choice(&name, None)).await;
+            let has_passkey = output["AvailableChallenges"].as_array().unwrap().contains(&json!("WEB_AUTHN"));
+            let is_asked = output["ChallengeParameters"].get("CREDENTIAL_REQUEST_OPTIONS").is_some();
+            assert_eq!(has_passkey, is_asked, "{name}");
+            if is_asked {
+                let asked = Asked::of(&name, &output);
+                let credential = authenticator.get(&asked.options);
+                let answers = json!({"USERNAME": name, "ANSWER": "WEB_AUTHN", "CREDENTIAL": credential.to_string()});
+                let call = with(
+                    &site.answering(&asked, &credential),
+                    json!({"ChallengeName": "SELECT_CHALLENGE", "ChallengeResponses": answers}),
+                );
+                assert_eq!(site.refused("RespondToAuthChallenge", call).await, WRONG);
+                seen.push(name);
+            }
+        }
+        assert!(!seen.is_empty());
+    }
+}
+
 #[tokio::test]
 async fn an_answer_that_lies_is_refused_and_the_honest_one_still_taken() {
     type Lie = fn(&mut Authenticator);
