@@ -7,7 +7,7 @@ use super::{
     device_srp::{proof, public_value},
     devices::{Device, NO_DEVICE, SECRET, confirmed},
     mfa::{PHONE, every_factor},
-    people::{INVALID_SESSION, PASSWORD, Tokens, WRONG, claims, other_code},
+    people::{DISABLED, INVALID_SESSION, PASSWORD, Tokens, WRONG, claims, other_code},
     recorder::{Stage, stages_with},
     srp::{self, NOW},
     town::with,
@@ -317,6 +317,30 @@ async fn a_factor_in_a_custom_sign_in_is_bound_to_its_user_and_challenge() {
         let mut statuses = [both.0.0, both.1.0];
         statuses.sort_unstable();
         assert_eq!(statuses, [200, 400], "{both:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_user_who_is_disabled_meanwhile_goes_no_further() {
+    for stage in asking_for(&["EMAIL_OTP", "DEVICE_SRP_AUTH", "CUSTOM_CHALLENGE"]).await {
+        stage.person("ann").await;
+        let (_, device) = confirmed(&stage, "ann").await;
+        let meanwhile = async |input: Value| {
+            stage.call("AdminDisableUser", stage.named("ann")).await;
+            assert_eq!(stage.refused("RespondToAuthChallenge", input.clone()).await, DISABLED, "{input}");
+            stage.call("AdminEnableUser", stage.named("ann")).await;
+            stage.call("RespondToAuthChallenge", input).await
+        };
+        stage.recorder.answer("VerifyAuthChallengeResponse", json!({"answerCorrect": true}));
+        let begins =
+            with(&stage.begins("ann"), json!({"AuthParameters": {"USERNAME": "ann", "DEVICE_KEY": device.key}}));
+        let asked = stage.call("InitiateAuth", begins).await;
+        let code = stage.code("ann@example.com").await;
+        let asked = meanwhile(stage.reply(&asked, "ann", json!({"EMAIL_OTP_CODE": code}))).await;
+        let asked = meanwhile(public_value(&stage, "ann", &device, &asked)).await;
+        let question = meanwhile(proof(&stage, &device, SECRET, &asked, NOW)).await;
+        let done = meanwhile(stage.answers(&question, "ann", "42")).await;
+        assert!(!Tokens::of(&done).access.is_empty());
     }
 }
 

@@ -13,7 +13,7 @@ use super::{
 const INVALID: &str = "NotAuthorizedException: Invalid Refresh Token";
 
 /// A sign-in with a password that names its device.
-fn begin(site: &Site, name: &str, key: &str) -> Value {
+pub(super) fn begin(site: &Site, name: &str, key: &str) -> Value {
     let parameters = json!({"USERNAME": name, "PASSWORD": PASSWORD, "DEVICE_KEY": key});
     with(&site.password(name, PASSWORD), json!({"AuthParameters": parameters}))
 }

@@ -14,6 +14,7 @@ mod declared_errors;
 mod derived_token;
 mod device_srp;
 mod devices;
+mod disabled;
 mod domains;
 mod existence;
 mod forged_tokens;

@@ -254,3 +254,65 @@ async fn an_administrator_makes_users_who_need_no_password() {
         assert!(site.answer(&asked, "ann", json!({"EMAIL_OTP_CODE": code})).await["AuthenticationResult"].is_object());
     }
 }
+
+#[tokio::test]
+async fn whoever_has_no_password_signs_in_by_any_address_of_theirs() {
+    for site in choosing("ENABLED").await {
+        // An account of one's own, with both addresses.
+        let addresses =
+            json!([{"Name": "email", "Value": "ann@example.com"}, {"Name": "phone_number", "Value": PHONE}]);
+        let mut sign_up = with(&site.sign_up("ann"), json!({ "UserAttributes": addresses }));
+        sign_up.as_object_mut().unwrap().remove("Password");
+        site.call("SignUp", sign_up.clone()).await;
+        let unconfirmed = site.refused("InitiateAuth", site.user_auth("ann", json!({}))).await;
+        assert_eq!(unconfirmed, "UserNotConfirmedException: User is not confirmed.");
+        let code = json!({"ConfirmationCode": site.code("ann@example.com").await});
+        site.call("ConfirmSignUp", with(&site.by_client("ann"), code)).await;
+        // An administrator's user who has a telephone only.
+        let phone =
+            json!({"UserAttributes": [{"Name": "phone_number", "Value": "+15555550124"}], "MessageAction": "SUPPRESS"});
+        site.call("AdminCreateUser", with(&site.named("bob"), phone)).await;
+        assert_eq!(site.status("bob").await, "CONFIRMED");
+        for (name, factor, address) in
+            [("ann", "EMAIL_OTP", "ann@example.com"), ("ann", "SMS_OTP", PHONE), ("bob", "SMS_OTP", "+15555550124")]
+        {
+            let asked = site.choose(name, json!({"PREFERRED_CHALLENGE": factor})).await;
+            assert_eq!(asked["ChallengeName"], factor, "{name}");
+            let code = site.code(address).await;
+            let done = site.answer(&asked, name, json!({ format!("{factor}_CODE"): code })).await;
+            assert!(!Tokens::of(&done).access.is_empty(), "{name} {factor}");
+        }
+        // No password is theirs, not even an empty one.
+        for parameters in [
+            json!({"PREFERRED_CHALLENGE": "PASSWORD", "PASSWORD": PASSWORD}),
+            json!({"PREFERRED_CHALLENGE": "PASSWORD"}),
+        ] {
+            assert_eq!(site.choose("bob", parameters).await["ChallengeName"], "SELECT_CHALLENGE");
+        }
+        assert_eq!(site.choose("bob", json!({})).await["AvailableChallenges"], json!(["SMS_OTP"]));
+        // Without an address that a code could go to an account needs a password.
+        sign_up["Username"] = json!("eve");
+        sign_up.as_object_mut().unwrap().remove("UserAttributes");
+        let refusal = site.refused("SignUp", sign_up).await;
+        assert!(refusal.starts_with("InvalidP"), "{refusal}");
+        site.call("AdminCreateUser", with(&site.named("eve"), json!({"MessageAction": "SUPPRESS"}))).await;
+        assert_eq!(site.status("eve").await, "FORCE_CHANGE_PASSWORD");
+    }
+}
+
+/// A code alone lets nobody in there, so nobody is left without a password either.
+#[tokio::test]
+async fn a_pool_that_asks_everybody_for_two_factors_makes_passwords() {
+    for site in guarded("ON", &[Factor::Totp]).await {
+        let pool = json!({"UserPoolId": site.pool, "MfaConfiguration": "ON", "Policies": policy(),
+                          "AutoVerifiedAttributes": ["email"]});
+        site.call("UpdateUserPool", pool).await;
+        let email = json!({"UserAttributes": [{"Name": "email", "Value": "ann@example.com"}]});
+        site.call("AdminCreateUser", with(&site.named("ann"), email)).await;
+        assert_eq!(site.status("ann").await, "FORCE_CHANGE_PASSWORD");
+        let mut sign_up = site.sign_up("bob");
+        sign_up.as_object_mut().unwrap().remove("Password");
+        let refusal = site.refused("SignUp", sign_up).await;
+        assert!(refusal.starts_with("InvalidP"), "{refusal}");
+    }
+}

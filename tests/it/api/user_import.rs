@@ -214,6 +214,32 @@ async fn codes_by_sms_come_along_as_the_second_factor() {
 }
 
 #[tokio::test]
+async fn who_can_sign_in_with_a_code_needs_no_password() {
+    let policies = json!({"SignInPolicy": {"AllowedFirstAuthFactors": ["PASSWORD", "EMAIL_OTP", "SMS_OTP"]}});
+    let pool = json!({"AutoVerifiedAttributes": ["email", "phone_number"], "Policies": policies});
+    for site in sites_with(pool, json!({"ExplicitAuthFlows": ["ALLOW_USER_AUTH"]})).await {
+        let phone = "+15555550123";
+        let bob = [
+            ("cognito:username", "bob"),
+            ("cognito:mfa_enabled", "false"),
+            ("phone_number", phone),
+            ("phone_number_verified", "true"),
+        ];
+        site.imported(site.file(&[&person("ann", "ann@example.com"), &bob]).await).await;
+        for (name, factor, address) in [("ann", "EMAIL_OTP", "ann@example.com"), ("bob", "SMS_OTP", phone)] {
+            assert_eq!(site.status(name).await, "CONFIRMED");
+            let parameters = json!({"USERNAME": name, "PREFERRED_CHALLENGE": factor});
+            let begin = json!({"AuthFlow": "USER_AUTH", "ClientId": site.client, "AuthParameters": parameters});
+            let asked = site.call("InitiateAuth", begin).await;
+            assert_eq!(asked["AvailableChallenges"], json!([factor]));
+            let code = site.code(address).await;
+            let done = site.answer(&asked, name, json!({ format!("{factor}_CODE"): code })).await;
+            assert!(done["AuthenticationResult"].is_object());
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_job_waits_for_its_file_and_runs_once() {
     for site in importing().await {
         let job = site.job().await;
