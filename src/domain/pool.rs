@@ -77,6 +77,12 @@ impl Pool {
         settings.attributes_require_verification_before_update.iter().any(|name| name == attribute)
     }
 
+    /// Whether users can choose a new password in place of a forgotten one themselves.
+    pub fn lets_users_recover(&self) -> bool {
+        let setting = self.settings.account_recovery_setting.iter();
+        setting.flat_map(|own| &own.recovery_mechanisms).all(|mechanism| mechanism.name != RecoveryName::AdminOnly)
+    }
+
     /// Whether somebody with these attributes can sign in with a code that is sent to them, and so needs no password. Where everybody
     /// needs two factors, a code alone lets nobody in.
     pub fn needs_no_password(&self, attributes: &Attributes) -> bool {

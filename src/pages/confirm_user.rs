@@ -10,13 +10,13 @@ use axum::{
     response::Response,
 };
 use http::StatusCode;
-use tower_sessions::Session;
 
 use super::{
     confirm::own_secret_hash,
     error,
     page::{self, Form, Frame},
-    visit,
+    text::Language,
+    visit::{self, Guest},
 };
 use crate::{
     domain::Error,
@@ -52,31 +52,33 @@ impl Link {
     }
 }
 
-pub async fn show(cx: Cx, RawQuery(query): RawQuery, session: Session) -> Response {
+pub async fn show(guest: Guest, RawQuery(query): RawQuery) -> Response {
+    let Guest { cx, session, language } = guest;
     let query = query.unwrap_or_default();
     if let Some(refused) = authorization::too_long(&query) {
         return refused;
     }
     if Link::read(&query).is_none() {
-        return error::plain(&cx.app, StatusCode::BAD_REQUEST);
+        return error::plain(&cx, language, StatusCode::BAD_REQUEST);
     }
     match Browser::open(&cx, &session).await {
         Ok(browser) => {
             let form = Form::new(&cx.app, Place::ConfirmUser, &query, &browser.form_secret);
-            respond(&cx.app, Some(form), None)
+            respond(&cx.app, language, Some(form), None)
         }
-        Err(error) => error::broken(&cx, &error),
+        Err(error) => error::broken(&cx, language, &error),
     }
 }
 
-pub async fn submit(cx: Cx, session: Session, request: Request) -> Response {
+pub async fn submit(guest: Guest, request: Request) -> Response {
+    let (cx, language) = (&guest.cx, guest.language);
     let link = Link::read(request.uri().query().unwrap_or_default());
-    let Some(link) = link else { return error::plain(&cx.app, StatusCode::BAD_REQUEST) };
-    if let Err(response) = visit::proven(&cx, &session, request, || error::forged_link(&cx.app)).await {
+    let Some(link) = link else { return error::plain(cx, language, StatusCode::BAD_REQUEST) };
+    if let Err(response) = visit::proven(&guest, request, || error::forged_link(cx, language)).await {
         return response;
     }
-    match confirm(&cx, &link).await {
-        Ok(()) => respond(&cx.app, None, None),
+    match confirm(cx, &link).await {
+        Ok(()) => respond(&cx.app, language, None, None),
         // Nobody learns here who exists, which application it was, or who is confirmed already.
         Err(
             Error::NoSuchClient(_)
@@ -84,14 +86,10 @@ pub async fn submit(cx: Cx, session: Session, request: Request) -> Response {
             | Error::CannotConfirm(_)
             | Error::CodeMismatch
             | Error::CodeExpired,
-        ) => respond(
-            &cx.app,
-            None,
-            Some("This link is not right, or does not work any more. Sign in to ask for a new one."),
-        ),
-        Err(other) => match error::words(&other) {
-            Some(text) => respond(&cx.app, None, Some(&text)),
-            None => error::broken(&cx, &other),
+        ) => respond(&cx.app, language, None, Some(&language.text.confirm_link.refused)),
+        Err(other) => match error::words(language, &other) {
+            Some(text) => respond(&cx.app, language, None, Some(&text)),
+            None => error::broken(cx, language, &other),
         },
     }
 }
@@ -103,7 +101,7 @@ async fn confirm(cx: &Cx, link: &Link) -> Result<(), Error> {
     sign_up::confirm(cx, named, &link.code, false).await
 }
 
-fn respond(app: &App, form: Option<Form>, error: Option<&str>) -> Response {
+fn respond(app: &App, language: Language, form: Option<Form>, error: Option<&str>) -> Response {
     let status = if error.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-    page::respond(status, &ConfirmUser { frame: Frame::new(app), form, error }, None)
+    page::respond(status, &ConfirmUser { frame: Frame::new(app, language), form, error }, None)
 }

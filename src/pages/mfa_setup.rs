@@ -2,24 +2,18 @@
 
 use askama::Template;
 use axum::{extract::Request, response::Response};
-use http::StatusCode;
 use qrcode::{QrCode, render::svg};
-use tower_sessions::Session;
 use url::form_urlencoded;
 
 use super::{
-    error,
-    page::{self, Form, Frame},
+    page::{Form, Frame},
     sign_in::{self as sign_in_page, Words},
     step,
-    visit::Visit,
+    visit::{Guest, Visit},
 };
 use crate::{
     domain::{Error, mfa::Factor},
-    flows::{
-        Cx,
-        sign_in::{self, Answer, Reply, mfa_setup},
-    },
+    flows::sign_in::{self, Answer, Reply, mfa_setup},
     web::paths::Place,
 };
 
@@ -83,18 +77,18 @@ fn render(
 ) -> Response {
     let app = secret.map(|secret| Key::new(visit, username, secret));
     let page = Page { frame: visit.frame(), form: visit.form(Place::MfaSetup), username, session, app, email, error };
-    page::respond(StatusCode::OK, &page, Some(&visit.asked.request.redirect_uri))
+    visit.respond(&page)
 }
 
 fn refused(visit: &Visit, username: &str, error: &Error) -> Response {
-    match error::words(error) {
+    match visit.words(error) {
         Some(text) => sign_in_page::render(visit, Words { username, error: Some(&text), ..Words::default() }),
-        None => error::broken(&visit.cx, error),
+        None => visit.broken(error),
     }
 }
 
-pub async fn submit(cx: Cx, session: Session, request: Request) -> Response {
-    let (visit, form) = match Visit::go_on(cx, session, request).await {
+pub async fn submit(guest: Guest, request: Request) -> Response {
+    let (visit, form) = match Visit::go_on(guest, request).await {
         Ok(come) => come,
         Err(response) => return response,
     };
@@ -108,8 +102,7 @@ pub async fn submit(cx: Cx, session: Session, request: Request) -> Response {
             Ok(session) => session,
             Err(Error::SecondFactor(_)) => {
                 let again = (Some(text("secret")).filter(|secret| is_key(secret)), text("email_offered") == "true");
-                let error = "That code is not right. Wait for the next one, and check this device's clock.";
-                return render(&visit, (username, text("session")), again, Some(error));
+                return render(&visit, (username, text("session")), again, Some(&visit.text().setup.wrong));
             }
             Err(other) => return refused(&visit, username, &other),
         }
@@ -121,8 +114,10 @@ pub async fn submit(cx: Cx, session: Session, request: Request) -> Response {
         answer: Answer::MfaSetup { email },
     };
     match sign_in::identify_by(&visit.cx, &visit.door(), reply).await {
-        Ok(outcome) => step::go_on(visit, outcome).await,
-        Err(Error::InvalidParameter(text)) => render(&visit, (username, &session), (None, true), Some(&text)),
+        Ok(outcome) => step::go_on(visit, username, outcome).await,
+        Err(error @ Error::InvalidParameter(_)) => {
+            render(&visit, (username, &session), (None, true), visit.words(&error).as_deref())
+        }
         Err(other) => refused(&visit, username, &other),
     }
 }

@@ -1,4 +1,4 @@
-//! The hosted pages: signing in, a first password of one's own, confirming an account. One form each, without JavaScript.
+//! The hosted pages: signing in and up, passwords of one's own, confirming an account. One form each, without JavaScript.
 //!
 //! Every page goes on from an authorization request in its query, which is read and checked anew each time; what a form adds is
 //! bound to that very query (see `web::csrf`). The steps are those of `flows::sign_in`; here they become HTML.
@@ -9,13 +9,17 @@ mod brand;
 mod confirm;
 mod confirm_user;
 mod error;
+mod fields;
+mod forgot;
 mod mfa_setup;
 mod new_password;
 mod page;
 mod second_factor;
 mod sign_in;
 mod sign_in_feedback;
+mod sign_up;
 mod step;
+mod text;
 mod visit;
 
 use std::sync::Arc;
@@ -34,6 +38,9 @@ use crate::{
 pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .route(Place::Login.path(), get(sign_in::show).post(sign_in::submit))
+        .route(Place::SignUp.path(), get(sign_up::show).post(sign_up::submit))
+        .route(Place::ForgotPassword.path(), get(forgot::show).post(forgot::submit))
+        .route(Place::ConfirmForgotPassword.path(), post(forgot::confirm))
         .route(Place::ChangePassword.path(), post(new_password::submit))
         .route(Place::Mfa.path(), post(second_factor::submit))
         .route(Place::MfaSetup.path(), post(mfa_setup::submit))
@@ -43,6 +50,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route(Place::SignInFeedback.path(), get(sign_in_feedback::show).post(sign_in_feedback::submit))
         .layer(session::layer(&app))
         .route(Place::Error.path(), get(error::show))
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), text::keep))
         .layer(middleware::from_fn_with_state(Arc::clone(&app), headers::protect))
         .route("/static/{version}/{*path}", get(assets::serve))
         .route("/brand/{pool}/{subject}/{digest}/{file}", get(brand::serve))

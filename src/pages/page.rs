@@ -4,7 +4,10 @@ use askama::Template;
 use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
 
-use super::{assets, brand};
+use super::{
+    assets, brand,
+    text::{Language, Text},
+};
 use crate::{
     domain::terms,
     flows::{App, authorize::RedirectUri, looks::Look},
@@ -15,8 +18,10 @@ use crate::{
 };
 
 /// The frame of a page. What the client has of its own is none where no client is known.
-#[derive(Default)]
 pub struct Frame {
+    pub text: &'static Text,
+    /// The language of the text.
+    pub lang: &'static str,
     pub style: String,
     pub own_style: Option<String>,
     pub logo: Option<String>,
@@ -33,13 +38,22 @@ pub struct TermsLink {
 }
 
 impl Frame {
-    pub fn new(app: &App) -> Self {
-        Self { style: assets::address(&app.setup, "pages.css"), ..Self::default() }
+    pub fn new(app: &App, language: Language) -> Self {
+        Self {
+            text: language.text,
+            lang: language.tag,
+            style: assets::address(&app.setup, "pages.css"),
+            own_style: None,
+            logo: None,
+            dark_logo: None,
+            favicon: None,
+            terms: Vec::new(),
+        }
     }
 
-    /// With what the client's pages show of its own. `lang` is the language that the page was asked for in.
-    pub fn styled(app: &App, pool_id: &str, look: &Look, lang: Option<&str>) -> Self {
-        let mut frame = Self { terms: terms_links(look, lang), ..Self::new(app) };
+    /// With what the client's pages show of its own.
+    pub fn styled(app: &App, language: Language, pool_id: &str, look: &Look) -> Self {
+        let mut frame = Self { terms: terms_links(look, language), ..Self::new(app, language) };
         if let Some(style) = &look.style {
             let address = |digest: &String, file| brand::address(&app.setup, [pool_id, &style.subject, digest, file]);
             let image = |digest: &Option<String>| digest.as_ref().map(|digest| address(digest, "image"));
@@ -52,9 +66,9 @@ impl Frame {
     }
 }
 
-fn terms_links(look: &Look, lang: Option<&str>) -> Vec<TermsLink> {
-    let language = terms::language(lang);
-    let label = |name: &str| if name == "privacy-policy" { "Privacy policy" } else { "Terms of use" };
+fn terms_links(look: &Look, Language { asked, text, .. }: Language) -> Vec<TermsLink> {
+    let language = terms::language(Some(asked));
+    let label = |name: &str| if name == "privacy-policy" { &*text.common.privacy } else { &*text.common.terms };
     let link =
         |terms: &terms::Terms| Some(TermsLink { label: label(&terms.name), address: terms.link(language)?.to_owned() });
     look.terms.iter().filter_map(link).collect()

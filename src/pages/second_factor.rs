@@ -2,22 +2,17 @@
 
 use askama::Template;
 use axum::{extract::Request, response::Response};
-use http::StatusCode;
-use tower_sessions::Session;
 
 use super::{
-    error,
-    page::{self, Form, Frame},
+    page::{Form, Frame},
     sign_in::{self as sign_in_page, Words},
     step,
-    visit::Visit,
+    text::{Text, fill},
+    visit::{Guest, Visit},
 };
 use crate::{
     domain::{Error, mfa::Factor},
-    flows::{
-        Cx,
-        sign_in::{self, Answer, Reply},
-    },
+    flows::sign_in::{self, Answer, Reply},
     web::paths::Place,
 };
 
@@ -33,11 +28,12 @@ pub struct Ask<'a> {
 }
 
 impl Ask<'_> {
-    fn lead(&self) -> String {
+    fn lead(&self, text: &Text) -> String {
+        let words = &text.code;
         match (Factor::from_name(self.challenge), self.detail) {
-            (Some(Factor::Sms | Factor::Email), to) => format!("We have sent a code to {to}."),
-            (_, "") => "Enter the code that your authenticator app shows.".to_owned(),
-            (_, app) => format!("Enter the code that your authenticator app shows: {app}."),
+            (Some(Factor::Sms | Factor::Email), to) => fill(&words.sent, &[("address", to)]),
+            (_, "") => words.app.clone(),
+            (_, app) => fill(&words.named_app, &[("name", app)]),
         }
     }
 
@@ -71,25 +67,25 @@ struct ChoicePage<'a> {
 
 pub fn show(visit: &Visit, ask: Ask<'_>, error: Option<&str>) -> Response {
     let page = CodePage { frame: visit.frame(), form: visit.form(Place::Mfa), ask, error };
-    page::respond(StatusCode::OK, &page, Some(&visit.asked.request.redirect_uri))
+    visit.respond(&page)
 }
 
 pub fn show_choice(visit: &Visit, (username, session): (&str, &str), choices: &[Factor]) -> Response {
     let form = visit.form(Place::Mfa);
     let page = ChoicePage { frame: visit.frame(), form, username, session, choices };
-    page::respond(StatusCode::OK, &page, Some(&visit.asked.request.redirect_uri))
+    visit.respond(&page)
 }
 
-fn label(factor: &Factor) -> &'static str {
+fn label<'a>(text: &'a Text, factor: &Factor) -> &'a str {
     match factor {
-        Factor::Sms => "Send a code by SMS",
-        Factor::Totp => "Use an authenticator app",
-        Factor::Email => "Send a code by e-mail",
+        Factor::Sms => &text.factor.sms,
+        Factor::Totp => &text.factor.totp,
+        Factor::Email => &text.factor.email,
     }
 }
 
-pub async fn submit(cx: Cx, session: Session, request: Request) -> Response {
-    let (visit, form) = match Visit::go_on(cx, session, request).await {
+pub async fn submit(guest: Guest, request: Request) -> Response {
+    let (visit, form) = match Visit::go_on(guest, request).await {
         Ok(come) => come,
         Err(response) => return response,
     };
@@ -104,21 +100,19 @@ pub async fn submit(cx: Cx, session: Session, request: Request) -> Response {
         Some(chosen) => Some(Answer::MfaType(chosen.to_owned())),
         None => ask.answer(text("code").trim()),
     };
-    let Some(answer) = answer else { return error::plain(&visit.cx.app, StatusCode::BAD_REQUEST) };
+    let Some(answer) = answer else { return visit.malformed() };
     let reply =
         Reply { username: ask.username.to_owned(), session: Some(ask.session.to_owned()), device_key: None, answer };
     match sign_in::identify_by(&visit.cx, &visit.door(), reply).await {
-        Ok(outcome) => step::go_on(visit, outcome).await,
-        Err(Error::SecondFactor(_) | Error::PasswordAttemptsExceeded) if form.get("answer").is_none() => show(
-            &visit,
-            ask,
-            Some("That code is not right, or does not work any more. Check it, or wait for a new one."),
-        ),
-        Err(other) => match error::words(&other) {
+        Ok(outcome) => step::go_on(visit, ask.username, outcome).await,
+        Err(Error::SecondFactor(_) | Error::PasswordAttemptsExceeded) if form.get("answer").is_none() => {
+            show(&visit, ask, Some(&visit.text().code.wrong))
+        }
+        Err(other) => match visit.words(&other) {
             Some(text) => {
                 sign_in_page::render(&visit, Words { username: ask.username, error: Some(&text), ..Words::default() })
             }
-            None => error::broken(&visit.cx, &other),
+            None => visit.broken(&other),
         },
     }
 }

@@ -5,21 +5,18 @@ use axum::{
     extract::{RawQuery, Request},
     response::Response,
 };
-use http::StatusCode;
-use tower_sessions::Session;
 
 use super::{
-    confirm, error,
-    page::{self, Form, Frame},
+    confirm::{self, Waiting},
+    fields, forgot,
+    page::{Form, Frame},
     step,
-    visit::Visit,
+    text::fill,
+    visit::{Guest, Visit},
 };
 use crate::{
     domain::{Error, client::Flow},
-    flows::{
-        Cx,
-        sign_in::{self, Start},
-    },
+    flows::sign_in::{self, Start},
     kit::secret::Secret,
     web::paths::Place,
 };
@@ -29,8 +26,12 @@ use crate::{
 struct SignIn<'a> {
     frame: Frame,
     form: Form,
-    application: &'a str,
+    lead: String,
+    name: &'a str,
     username: &'a str,
+    forgot: String,
+    /// None where only administrators create accounts.
+    sign_up: Option<String>,
     error: Option<&'a str>,
     notice: Option<&'a str>,
 }
@@ -43,8 +44,8 @@ pub struct Words<'a> {
     pub notice: Option<&'a str>,
 }
 
-pub async fn show(cx: Cx, RawQuery(query): RawQuery, session: Session) -> Response {
-    match Visit::begin(cx, session, query).await {
+pub async fn show(guest: Guest, RawQuery(query): RawQuery) -> Response {
+    match Visit::begin(guest, query).await {
         Ok(visit) => render(
             &visit,
             Words { username: visit.asked.login_hint.as_deref().unwrap_or_default(), ..Words::default() },
@@ -53,26 +54,29 @@ pub async fn show(cx: Cx, RawQuery(query): RawQuery, session: Session) -> Respon
     }
 }
 
-pub async fn submit(cx: Cx, session: Session, request: Request) -> Response {
-    let (visit, form) = match Visit::go_on(cx, session, request).await {
+pub async fn submit(guest: Guest, request: Request) -> Response {
+    let (visit, form) = match Visit::go_on(guest, request).await {
         Ok(come) => come,
         Err(response) => return response,
     };
     let username = form.get("username").unwrap_or_default().trim();
     let password = Secret::from(form.get("password").unwrap_or_default());
     if username.is_empty() || password.expose().is_empty() {
-        return render(
-            &visit,
-            Words { username, error: Some("Enter your user name and your password."), notice: None },
-        );
+        let error = Some(visit.text().sign_in.empty.as_str());
+        return render(&visit, Words { username, error, notice: None });
     }
-    let start = Start::password(Flow::Password, username, password);
+    begin(visit, username, Start::password(Flow::Password, username, password)).await
+}
+
+/// The first step of a sign-in, and the page that follows from it.
+pub async fn begin(visit: Visit, username: &str, start: Start) -> Response {
     match sign_in::identify(&visit.cx, &visit.door(), start).await {
-        Ok(outcome) => step::go_on(visit, outcome).await,
-        Err(Error::UserNotConfirmed) => confirm::show(&visit, username, None, None),
-        Err(other) => match error::words(&other) {
+        Ok(outcome) => step::go_on(visit, username, outcome).await,
+        Err(Error::UserNotConfirmed) => confirm::show(&visit, Waiting::of(username), None, None),
+        Err(Error::PasswordResetRequired) => forgot::ask_reset(&visit, username),
+        Err(other) => match visit.words(&other) {
             Some(text) => render(&visit, Words { username, error: Some(&text), notice: None }),
-            None => error::broken(&visit.cx, &other),
+            None => visit.broken(&other),
         },
     }
 }
@@ -82,10 +86,13 @@ pub fn render(visit: &Visit, words: Words<'_>) -> Response {
     let page = SignIn {
         frame: visit.frame(),
         form: visit.form(Place::Login),
-        application: &request.client.name,
+        lead: fill(&visit.text().sign_in.lead, &[("application", &request.client.name)]),
+        name: fields::sign_in_name(visit.text(), &request.pool),
         username: words.username,
+        forgot: visit.address(Place::ForgotPassword),
+        sign_up: visit.takes_sign_ups().then(|| visit.address(Place::SignUp)),
         error: words.error,
         notice: words.notice,
     };
-    page::respond(StatusCode::OK, &page, Some(&request.redirect_uri))
+    visit.respond(&page)
 }

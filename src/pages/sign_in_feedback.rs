@@ -10,16 +10,16 @@ use axum::{
     response::Response,
 };
 use http::StatusCode;
-use tower_sessions::Session;
 
 use super::{
     error,
     page::{self, Form, Frame},
-    visit,
+    text::Language,
+    visit::{self, Guest},
 };
 use crate::{
     domain::Error,
-    flows::{App, Cx, auth_events},
+    flows::{App, auth_events},
     web::{authorization, parameters::Parameters, paths::Place, session::Browser},
 };
 
@@ -57,39 +57,41 @@ impl Link {
     }
 }
 
-pub async fn show(cx: Cx, RawQuery(query): RawQuery, session: Session) -> Response {
+pub async fn show(guest: Guest, RawQuery(query): RawQuery) -> Response {
+    let Guest { cx, session, language, .. } = guest;
     let query = query.unwrap_or_default();
     if let Some(refused) = authorization::too_long(&query) {
         return refused;
     }
-    let Some(link) = Link::read(&query) else { return error::plain(&cx.app, StatusCode::BAD_REQUEST) };
+    let Some(link) = Link::read(&query) else { return error::plain(&cx, language, StatusCode::BAD_REQUEST) };
     match Browser::open(&cx, &session).await {
         Ok(browser) => {
             let form = Form::new(&cx.app, Place::SignInFeedback, &query, &browser.form_secret);
-            respond(&cx.app, &link, Stage::Asked(form))
+            respond(&cx.app, language, &link, Stage::Asked(form))
         }
-        Err(error) => error::broken(&cx, &error),
+        Err(error) => error::broken(&cx, language, &error),
     }
 }
 
-pub async fn submit(cx: Cx, session: Session, request: Request) -> Response {
+pub async fn submit(guest: Guest, request: Request) -> Response {
+    let (cx, language) = (&guest.cx, guest.language);
     let link = Link::read(request.uri().query().unwrap_or_default());
-    let Some(link) = link else { return error::plain(&cx.app, StatusCode::BAD_REQUEST) };
-    if let Err(response) = visit::proven(&cx, &session, request, || error::forged_link(&cx.app)).await {
+    let Some(link) = link else { return error::plain(cx, language, StatusCode::BAD_REQUEST) };
+    if let Err(response) = visit::proven(&guest, request, || error::forged_link(cx, language)).await {
         return response;
     }
-    match auth_events::answer_by_link(&cx, &link.token, link.is_valid).await {
-        Ok(()) => respond(&cx.app, &link, Stage::Said),
+    match auth_events::answer_by_link(cx, &link.token, link.is_valid).await {
+        Ok(()) => respond(&cx.app, language, &link, Stage::Said),
         // The event, its user or its pool is gone, or the pool does not want to know any more.
         Err(Error::FeedbackToken | Error::NotFound(_) | Error::NoSuchPool(_) | Error::PoolState(_)) => {
-            respond(&cx.app, &link, Stage::Refused)
+            respond(&cx.app, language, &link, Stage::Refused)
         }
-        Err(other) => error::broken(&cx, &other),
+        Err(other) => error::broken(cx, language, &other),
     }
 }
 
-fn respond(app: &App, link: &Link, stage: Stage) -> Response {
+fn respond(app: &App, language: Language, link: &Link, stage: Stage) -> Response {
     let status = if matches!(stage, Stage::Refused) { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-    let page = SignInFeedback { frame: Frame::new(app), was_the_user: link.is_valid, stage };
+    let page = SignInFeedback { frame: Frame::new(app, language), was_the_user: link.is_valid, stage };
     page::respond(status, &page, None)
 }

@@ -3,7 +3,7 @@
 use axum::response::Response;
 
 use super::{
-    error, mfa_setup, new_password,
+    mfa_setup, new_password,
     second_factor::{self, Ask},
     visit::Visit,
 };
@@ -15,16 +15,17 @@ use crate::{
     flows::sign_in::Outcome,
 };
 
-pub async fn go_on(visit: Visit, outcome: Outcome) -> Response {
+/// `username` is what was typed: that is what stands on the pages that follow, and what browsers remember.
+pub async fn go_on(visit: Visit, username: &str, outcome: Outcome) -> Response {
     match outcome {
         Outcome::Done(arrival) => visit.finish(&arrival.user).await,
-        Outcome::Challenge(prompt) => ask(&visit, *prompt).await,
+        Outcome::Challenge(prompt) => ask(&visit, username, *prompt).await,
     }
 }
 
-async fn ask(visit: &Visit, prompt: Prompt) -> Response {
-    let Prompt { challenge, username, session, .. } = prompt;
-    let (username, session) = (username.as_str(), session.as_deref().unwrap_or_default());
+async fn ask(visit: &Visit, username: &str, prompt: Prompt) -> Response {
+    let Prompt { challenge, session, .. } = prompt;
+    let session = session.as_deref().unwrap_or_default();
     let name = challenge.name();
     let code = |detail: &str| second_factor::show(visit, Ask { challenge: name, detail, username, session }, None);
     match challenge {
@@ -43,6 +44,6 @@ async fn ask(visit: &Visit, prompt: Prompt) -> Response {
         | Challenge::SelectChallenge { .. }
         | Challenge::Password
         | Challenge::PasswordSrp
-        | Challenge::Passkey { .. } => error::broken(&visit.cx, &Error::Internal(format!("{name} has no page"))),
+        | Challenge::Passkey { .. } => visit.broken(&Error::Internal(format!("{name} has no page"))),
     }
 }

@@ -3,33 +3,58 @@
 
 use std::sync::Arc;
 
-use axum::{extract::Request, response::Response};
-use http::StatusCode;
+use askama::Template;
+use axum::{
+    extract::{FromRequestParts, Request},
+    response::{IntoResponse, Response},
+};
+use http::{StatusCode, request::Parts};
 use tower_sessions::Session;
 
 use super::{
     error,
-    page::{Form, Frame},
+    page::{self, Form, Frame},
+    text::{Language, Text},
 };
 use crate::{
-    domain::{Error, User},
+    domain::{Client, Error, User, client::ExistenceErrors},
     flows::{
         App, Cx, authorize, directory,
         looks::Look,
         sign_in::{Door, Goal},
+        sign_up::Named,
     },
     web::{
         authorization::{self, Asked, Refusal},
         csrf,
         limits::{self, FormFault},
         parameters::Parameters,
-        paths::Place,
+        paths::{self, Place},
         session::Browser,
     },
 };
 
+/// Somebody at the door of a page, of whom nothing has been looked at.
+pub struct Guest {
+    pub cx: Cx,
+    pub session: Session,
+    pub language: Language,
+}
+
+impl FromRequestParts<Arc<App>> for Guest {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
+        let cx = Cx::from_request_parts(parts, app).await?;
+        let session = Session::from_request_parts(parts, app).await.map_err(IntoResponse::into_response)?;
+        let Ok(language) = Language::from_request_parts(parts, app).await;
+        Ok(Self { cx, session, language })
+    }
+}
+
 pub struct Visit {
     pub cx: Cx,
+    pub language: Language,
     pub asked: Asked,
     /// As it came.
     pub query: String,
@@ -40,24 +65,28 @@ pub struct Visit {
 
 impl Visit {
     /// Somebody comes to see a page.
-    pub async fn begin(cx: Cx, session: Session, query: Option<String>) -> Result<Self, Response> {
+    pub async fn begin(guest: Guest, query: Option<String>) -> Result<Self, Response> {
+        let Guest { cx, session, language } = guest;
         let query = query.unwrap_or_default();
         if let Some(refused) = authorization::too_long(&query) {
             return Err(refused);
         }
         let asked = authorization::read(&cx, &query).await.map_err(|refusal| refusal.respond(&cx.app))?;
-        let browser = Browser::open(&cx, &session).await.map_err(|error| error::broken(&cx, &error))?;
-        let look = directory::look(&cx, &asked.request.client).await.map_err(|error| error::broken(&cx, &error))?;
-        Ok(Self { cx, asked, query, session, browser, look })
+        let broken = |error: Error| error::broken(&cx, language, &error);
+        let browser = Browser::open(&cx, &session).await.map_err(broken)?;
+        let look = directory::look(&cx, &asked.request.client).await.map_err(broken)?;
+        Ok(Self { cx, language, asked, query, session, browser, look })
     }
 
     /// Somebody sends a form: it must be ours, shown to this browser for this very query.
-    pub async fn go_on(cx: Cx, session: Session, request: Request) -> Result<(Self, Parameters), Response> {
+    pub async fn go_on(guest: Guest, request: Request) -> Result<(Self, Parameters), Response> {
         let query = request.uri().query().unwrap_or_default().to_owned();
-        let (browser, form) = proven(&cx, &session, request, || error::forged(&cx.app, &query)).await?;
+        let (browser, form) = proven(&guest, request, || error::forged(&guest.cx, guest.language, &query)).await?;
+        let Guest { cx, session, language } = guest;
         let asked = authorization::read(&cx, &query).await.map_err(|refusal| refusal.respond(&cx.app))?;
-        let look = directory::look(&cx, &asked.request.client).await.map_err(|error| error::broken(&cx, &error))?;
-        Ok((Self { cx, asked, query, session, browser, look }, form))
+        let look = directory::look(&cx, &asked.request.client).await;
+        let look = look.map_err(|error| error::broken(&cx, language, &error))?;
+        Ok((Self { cx, language, asked, query, session, browser, look }, form))
     }
 
     /// The way into the flows of signing in.
@@ -74,9 +103,45 @@ impl Visit {
         Form::new(&self.cx.app, place, &self.query, &self.browser.form_secret)
     }
 
+    /// The same request at another page.
+    pub fn address(&self, place: Place) -> String {
+        paths::local_with(&self.cx.app.setup, place, &self.query)
+    }
+
     pub fn frame(&self) -> Frame {
-        let lang = Parameters::parse(self.query.as_bytes()).and_then(|query| query.get("lang").map(str::to_owned));
-        Frame::styled(&self.cx.app, &self.asked.request.pool.id, &self.look, lang.as_deref())
+        Frame::styled(&self.cx.app, self.language, &self.asked.request.pool.id, &self.look)
+    }
+
+    pub fn text(&self) -> &'static Text {
+        self.language.text
+    }
+
+    /// What the one in front of the form reads of a refusal; none for what is ours to repair.
+    pub fn words(&self, error: &Error) -> Option<String> {
+        error::words(self.language, error)
+    }
+
+    /// A page with this form on it.
+    pub fn respond(&self, page: &impl Template) -> Response {
+        page::respond(StatusCode::OK, page, Some(&self.asked.request.redirect_uri))
+    }
+
+    pub fn broken(&self, error: &Error) -> Response {
+        error::broken(&self.cx, self.language, error)
+    }
+
+    /// A form that no page of ours sends.
+    pub fn malformed(&self) -> Response {
+        error::plain(&self.cx, self.language, StatusCode::BAD_REQUEST)
+    }
+
+    /// Whom an operation of sign-up or recovery means. On the pages nobody learns who exists, whatever the client tells through
+    /// the API.
+    pub fn named<'a>(&self, username: &'a str, secret_hash: Option<&'a str>) -> Named<'a> {
+        let request = &self.asked.request;
+        let mut client = Client::clone(&request.client);
+        client.settings.prevent_user_existence_errors = Some(ExistenceErrors::Enabled);
+        Named { pool: Arc::clone(&request.pool), client: Arc::new(client), username, secret_hash, metadata: None }
     }
 
     /// Signed in: the browser remembers it under a new session, and the client gets what it asked for.
@@ -104,12 +169,13 @@ impl Visit {
 /// The browser that sends a form, and what it sends. `forged` answers a form that is not ours, or was not shown to this browser
 /// for this very query.
 pub async fn proven(
-    cx: &Cx,
-    session: &Session,
+    guest: &Guest,
     request: Request,
     forged: impl Fn() -> Response,
 ) -> Result<(Browser, Parameters), Response> {
+    let Guest { cx, session, language } = guest;
     let app = &cx.app;
+    let plain = |status| error::plain(cx, *language, status);
     let query = request.uri().query().unwrap_or_default().to_owned();
     if let Some(refused) = authorization::too_long(&query) {
         return Err(refused);
@@ -118,12 +184,12 @@ pub async fn proven(
         return Err(forged());
     }
     let form = limits::form(request).await.map_err(|fault| match fault {
-        FormFault::TooLarge => error::plain(app, StatusCode::PAYLOAD_TOO_LARGE),
-        FormFault::Slow => error::plain(app, StatusCode::REQUEST_TIMEOUT),
-        FormFault::Encoded => error::plain(app, StatusCode::UNSUPPORTED_MEDIA_TYPE),
-        FormFault::Malformed => error::plain(app, StatusCode::BAD_REQUEST),
+        FormFault::TooLarge => plain(StatusCode::PAYLOAD_TOO_LARGE),
+        FormFault::Slow => plain(StatusCode::REQUEST_TIMEOUT),
+        FormFault::Encoded => plain(StatusCode::UNSUPPORTED_MEDIA_TYPE),
+        FormFault::Malformed => plain(StatusCode::BAD_REQUEST),
     })?;
-    let browser = Browser::find(session).await.map_err(|error| error::broken(cx, &error))?;
+    let browser = Browser::find(session).await.map_err(|error| error::broken(cx, *language, &error))?;
     let browser = browser.ok_or_else(&forged)?;
     let token = form.get("_csrf").filter(|_| !form.has_repeated()).unwrap_or_default();
     if !csrf::is_token(app, &browser.form_secret, &query, token) {

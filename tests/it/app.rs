@@ -16,7 +16,7 @@ use poolhouse::{
     flows::{App, Cx, Parts, Setup, passwords},
     functions::Functions,
     hooks::Hooks,
-    keys::{hashing::Hasher, seal::Sealer, signing::SigningKey},
+    keys::{hashing::Hasher, signing::SigningKey},
     kit::{
         clock::{Clock, Time},
         random::Random,
@@ -24,11 +24,13 @@ use poolhouse::{
     },
     oauth, pages,
     post::Post,
-    store::{self, Store, signing_keys::SigningKeyRecord},
+    store::{self, signing_keys::SigningKeyRecord},
 };
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use url::form_urlencoded;
+
+use crate::store::{Engine, engines, sealer, sqlite};
 
 pub const POOL: &str = "us-east-1_Example01";
 pub const WEB: &str = "1example23456789abcdefghij";
@@ -41,7 +43,16 @@ pub const PASSWORD: &str = "Right-1234";
 pub struct House {
     pub app: Arc<App>,
     pub router: Router,
-    _folder: tempfile::TempDir,
+    _engine: Engine,
+}
+
+/// A house on each engine at hand.
+pub async fn houses() -> Vec<House> {
+    let mut houses = Vec::new();
+    for engine in engines().await {
+        houses.push(House::on(engine, "http://localhost:9229", |_| {}).await);
+    }
+    houses
 }
 
 impl House {
@@ -59,16 +70,14 @@ impl House {
     }
 
     async fn built(public_url: &str, change: impl FnOnce(&mut Parts)) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let random = Random::system();
-        let sealer = Sealer::new(&[7; 32], &random);
-        let url = format!("sqlite:{}", folder.path().join("poolhouse.db").display());
-        let store = Store::open(&url, Durability::Relaxed, sealer.clone()).await.unwrap();
-        store.migrate().await.unwrap();
+        Self::on(sqlite(Durability::Relaxed).await, public_url, change).await
+    }
+
+    async fn on(engine: Engine, public_url: &str, change: impl FnOnce(&mut Parts)) -> Self {
         let mut parts = Parts {
             clock: Clock::frozen(Time::from_seconds(1_800_000_000)),
-            random,
-            sealer,
+            random: Random::system(),
+            sealer: sealer(),
             hasher: Hasher::new(Hashing::DEVELOPMENT, 2).unwrap(),
             hooks: Hooks::new(Arc::new(Functions::default())),
             post: Post::inbox(),
@@ -81,12 +90,12 @@ impl House {
                 admin_keys: Vec::new(),
                 limits: Limits::default(),
             },
-            store,
+            store: engine.store.clone(),
         };
         change(&mut parts);
         let app = Arc::new(App::new(parts));
         let router = oauth::router(Arc::clone(&app)).merge(pages::router(Arc::clone(&app)));
-        let house = Self { app, router, _folder: folder };
+        let house = Self { app, router, _engine: engine };
         house.furnish().await;
         house
     }
@@ -180,6 +189,28 @@ impl House {
         let mut tx = self.app.store.begin().await.unwrap();
         store::pools::update(&mut tx, &pool).await.unwrap();
         tx.commit().await.unwrap();
+    }
+
+    /// Changes the pool's settings.
+    pub async fn set_pool(&self, change: impl FnOnce(&mut PoolSettings)) {
+        self.change_pool(|pool| change(&mut pool.settings)).await;
+        self.app.directory.forget_pool(POOL);
+    }
+
+    /// Changes a client's settings.
+    pub async fn set_client(&self, id: &str, change: impl FnOnce(&mut ClientSettings)) {
+        let mut client = store::clients::find(&mut self.app.store.read().await.unwrap(), id).await.unwrap().unwrap();
+        change(&mut client.settings);
+        let mut tx = self.app.store.begin().await.unwrap();
+        assert!(store::clients::update(&mut tx, &client).await.unwrap());
+        tx.commit().await.unwrap();
+        self.app.directory.forget_client(id);
+    }
+
+    /// The code of the message that was sent last.
+    pub async fn newest_code(&self) -> String {
+        let newest = store::messages::newest(&mut self.app.store.read().await.unwrap(), None, 1).await.unwrap();
+        newest.into_iter().next().unwrap().code.unwrap()
     }
 
     pub async fn user(&self, name: &str, password: &str, status: Status) -> User {
@@ -299,6 +330,28 @@ impl Reply {
         value.split_once('"').unwrap().0.to_owned()
     }
 
+    /// What the page alerts to.
+    pub fn alert(&self) -> &str {
+        let Some((_, alert)) = self.text.split_once("role=\"alert\">") else { return "" };
+        alert.split_once("</p>").unwrap().0
+    }
+
+    /// Address and hidden fields of the page's form that goes to `path`.
+    fn form(&self, path: &str) -> (String, Vec<(String, String)>) {
+        let start = format!("action=\"{path}?");
+        let (_, behind) = self.text.split_once(&start).unwrap_or_else(|| panic!("no form to {path} in {}", self.text));
+        let (query, behind) = behind.split_once('"').unwrap();
+        let (form, _) = behind.split_once("</form>").unwrap();
+        let plain =
+            |text: &str| text.replace("&#38;", "&").replace("&#34;", "\"").replace("&#60;", "<").replace("&#62;", ">");
+        let hidden = form.split("type=\"hidden\" name=\"").skip(1).map(|input| {
+            let (name, rest) = input.split_once('"').unwrap();
+            let value = rest.split_once("value=\"").unwrap().1.split_once('"').unwrap().0;
+            (name.to_owned(), plain(value))
+        });
+        (format!("{path}?{}", plain(query)), hidden.collect())
+    }
+
     /// `TOK(code)`: 400, the code, never kept.
     pub fn assert_refused(&self, code: &str) {
         assert_eq!((self.status, &self.json()["error"]), (StatusCode::BAD_REQUEST, &json!(code)), "{}", self.text);
@@ -316,11 +369,13 @@ impl Reply {
 pub struct Browser<'a> {
     house: &'a House,
     pub cookie: Option<String>,
+    /// That of the language.
+    pub lang: Option<String>,
 }
 
 impl<'a> Browser<'a> {
     pub fn new(house: &'a House) -> Self {
-        Self { house, cookie: None }
+        Self { house, cookie: None, lang: None }
     }
 
     pub async fn get(&mut self, path: &str) -> Reply {
@@ -333,6 +388,14 @@ impl<'a> Browser<'a> {
         self.send(request.body(Body::from(encode(form))).unwrap()).await
     }
 
+    /// Sends the form of `page` that goes to `path` with these fields beside those that it hides.
+    pub async fn send_form(&mut self, page: &Reply, path: &str, fields: &[(&str, &str)]) -> Reply {
+        let (address, hidden) = page.form(path);
+        let mut form: Vec<(&str, &str)> = hidden.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        form.extend_from_slice(fields);
+        self.post(&address, &form).await
+    }
+
     pub async fn sign_in(&mut self, query: &str, username: &str, password: &str) -> Reply {
         let page = self.get(&format!("/login?{query}")).await;
         assert_eq!(page.status, StatusCode::OK, "{} {}", page.location(), page.text);
@@ -342,17 +405,16 @@ impl<'a> Browser<'a> {
     }
 
     fn request(&self, request: http::request::Builder) -> http::request::Builder {
-        match &self.cookie {
-            Some(cookie) => request.header("cookie", cookie),
-            None => request,
-        }
+        let cookies = self.cookie.iter().chain(&self.lang);
+        cookies.fold(request, |request, cookie| request.header("cookie", cookie))
     }
 
     async fn send(&mut self, request: Request<Body>) -> Reply {
         let reply = self.house.send(request).await;
-        if let Some(set) = reply.headers.get("set-cookie") {
+        for set in reply.headers.get_all("set-cookie") {
             let pair = set.to_str().unwrap().split(';').next().unwrap().to_owned();
-            self.cookie = (!pair.ends_with('=')).then_some(pair);
+            let kept = if pair.starts_with("lang=") { &mut self.lang } else { &mut self.cookie };
+            *kept = (!pair.ends_with('=')).then_some(pair);
         }
         reply
     }

@@ -1,10 +1,12 @@
 //! The hosted pages, from outside.
 
 mod confirm_user;
+mod forgot;
 mod looks;
 mod second_factor;
 mod sign_in;
 mod sign_in_feedback;
+mod sign_up;
 mod steps;
 
 use crate::app::{CALLBACK, WEB, encode};

@@ -77,6 +77,7 @@ async fn somebody_who_has_to_reset_is_told_so() {
     house.user("reset", PASSWORD, Status::ResetRequired).await;
     let page = Browser::new(&house).sign_in(&query(), "reset", PASSWORD).await;
     assert!(page.text.contains("Your password must be reset"), "{}", page.text);
+    assert!(page.text.contains("action=\"/confirmForgotPassword?"), "{}", page.text);
 }
 
 async fn newest_code(house: &House) -> String {
