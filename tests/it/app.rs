@@ -1,6 +1,9 @@
 //! A whole server without sockets: a database of its own, one pool with clients and users, and a browser to visit it with.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use axum::{Router, body::Body};
 use http::{HeaderMap, Method, Request, StatusCode, header};
@@ -389,7 +392,9 @@ impl<'a> Browser<'a> {
     }
 
     /// Sends the form of `page` that goes to `path` with these fields beside those that it hides.
+    /// It takes a second to fill in.
     pub async fn send_form(&mut self, page: &Reply, path: &str, fields: &[(&str, &str)]) -> Reply {
+        self.house.app.clock.advance(Duration::from_secs(1));
         let (address, hidden) = page.form(path);
         let mut form: Vec<(&str, &str)> = hidden.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         form.extend_from_slice(fields);
