@@ -9,11 +9,24 @@ use crate::{
         shapes::{Empty, Timestamp},
     },
     domain::{
-        Result,
+        Error, Result,
+        error::AccessTokenFault,
         passkey::{MOST_PASSKEYS, Passkey},
     },
-    flows::{Cx, bearer, passkeys},
+    flows::{
+        Cx,
+        bearer::{self, Bearer},
+        passkeys,
+    },
 };
+
+/// These operations have no word for a user who is gone or not confirmed.
+async fn passkey_bearer(cx: &Cx, access_token: &str) -> Result<Bearer> {
+    bearer::present(cx, access_token).await.map_err(|error| match error {
+        Error::UserNotConfirmed => Error::AccessToken(AccessTokenFault::Revoked),
+        other => other,
+    })
+}
 
 /// Begins the registration of a passkey: what a browser's `navigator.credentials.create` is to be given.
 #[derive(Deserialize)]
@@ -32,7 +45,7 @@ impl Operation for StartWebAuthnRegistration {
     type Output = StartWebAuthnRegistrationOutput;
 
     async fn run(self, cx: Cx) -> Result<StartWebAuthnRegistrationOutput> {
-        let bearer = bearer::present(&cx, &self.access_token).await?;
+        let bearer = passkey_bearer(&cx, &self.access_token).await?;
         let credential_creation_options = passkeys::start(&cx, &bearer).await?;
         Ok(StartWebAuthnRegistrationOutput { credential_creation_options })
     }
@@ -50,7 +63,7 @@ impl Operation for CompleteWebAuthnRegistration {
     type Output = Empty;
 
     async fn run(self, cx: Cx) -> Result<Empty> {
-        let bearer = bearer::present(&cx, &self.access_token).await?;
+        let bearer = passkey_bearer(&cx, &self.access_token).await?;
         passkeys::complete(&cx, &bearer, &self.credential).await?;
         Ok(Empty {})
     }
@@ -101,7 +114,7 @@ impl Operation for ListWebAuthnCredentials {
     type Output = ListWebAuthnCredentialsOutput;
 
     async fn run(self, cx: Cx) -> Result<ListWebAuthnCredentialsOutput> {
-        let bearer = bearer::present(&cx, &self.access_token).await?;
+        let bearer = passkey_bearer(&cx, &self.access_token).await?;
         // The model allows zero, which would be a page that leads nowhere.
         let limit = self.max_results.filter(|limit| *limit > 0).unwrap_or(MOST_PASSKEYS);
         let page = passkeys::list(&cx, &bearer, limit, self.next_token.as_deref()).await?;
@@ -123,7 +136,7 @@ impl Operation for DeleteWebAuthnCredential {
     type Output = Empty;
 
     async fn run(self, cx: Cx) -> Result<Empty> {
-        let bearer = bearer::present(&cx, &self.access_token).await?;
+        let bearer = passkey_bearer(&cx, &self.access_token).await?;
         passkeys::delete(&cx, &bearer, &self.credential_id).await?;
         Ok(Empty {})
     }
