@@ -12,7 +12,8 @@ fn fault<T>(fault: FactorFault) -> Result<T> {
     Err(Error::SecondFactor(fault))
 }
 
-fn check_offered(pool: &Pool) -> Result<()> {
+/// Refuses what needs an app in a pool that knows none.
+pub fn check_offered(pool: &Pool) -> Result<()> {
     if pool.offers(Factor::Totp) { Ok(()) } else { fault(FactorFault::TotpOff) }
 }
 

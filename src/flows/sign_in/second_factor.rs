@@ -9,10 +9,11 @@ use crate::{
     domain::{
         Error, Result, User,
         challenge::{Awaits, Challenge, CodePurpose, Progress, Prompt, Subject},
-        error::{FactorFault, PoolFault},
+        error::FactorFault,
         mfa::{self, Demand, Factor, Mode},
         risk::judgement::Action,
     },
+    flows::software_tokens,
     keys::totp,
     store::{self, factors::Factors},
 };
@@ -37,10 +38,7 @@ pub(super) async fn begin(cx: &Cx, door: &Door, progress: &Progress, user: &User
         (Demand::Choose(among), _) => ask(Challenge::SelectMfaType(among.clone()), Awaits::FactorChoice(among)),
         (Demand::SetUp(among), _) => ask(Challenge::MfaSetup(among.clone()), Awaits::FactorSetup(among)),
         (Demand::Impossible, Some(risk)) => Err(Error::Blocked(risk.level)),
-        (Demand::Impossible, None) => {
-            let text = "MFA is required, and the user has no factor that this user pool could ask for.";
-            Err(Error::PoolState(PoolFault::Configuration(text.to_owned())))
-        }
+        (Demand::Impossible, None) => Err(Error::SecondFactor(FactorFault::Missing)),
     }
 }
 
@@ -87,6 +85,7 @@ pub(super) async fn choose(cx: &Cx, door: &Door, opened: Opened, chosen: &str) -
 /// SOFTWARE_TOKEN_MFA.
 pub(super) async fn answer_totp(cx: &Cx, door: &Door, opened: Opened, given: &str) -> Result<Outcome> {
     let Opened { session, user } = opened;
+    software_tokens::check_offered(&door.pool)?;
     if let Err(refusal) = tries::under_lock(cx, &session, take_totp(cx, user.as_ref(), given)).await {
         return custom::refused(cx, door, session, refusal).await;
     }
