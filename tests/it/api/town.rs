@@ -1,6 +1,9 @@
 //! A server without sockets that takes AWS JSON calls, and what its answers must be.
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+};
 
 use axum::body::{Body, to_bytes};
 use http::Request;
@@ -37,8 +40,13 @@ const SIGNATURE: &[(&str, &str)] = &[
     ),
 ];
 
+/// Operations, and what they answered: [`SUCCESS`] or an exception's name.
+pub(super) type Answers = BTreeSet<(String, String)>;
+pub(super) const SUCCESS: &str = "success";
+
 pub(crate) struct Town {
     pub(crate) app: Arc<App>,
+    answers: Arc<Mutex<Answers>>,
     /// Goes with the value; a twin lives in its sibling's.
     _engine: Option<Engine>,
 }
@@ -56,7 +64,7 @@ pub(super) async fn towns_with(change: impl Fn(&mut Parts)) -> Vec<Town> {
 impl Town {
     fn on(engine: Engine, change: impl Fn(&mut Parts)) -> Self {
         let app = Self::app(&engine.store, change);
-        Self { app, _engine: Some(engine) }
+        Self { app, answers: Arc::default(), _engine: Some(engine) }
     }
 
     /// Another instance on the same database. It must not outlive this one.
@@ -67,7 +75,7 @@ impl Town {
             parts.random = random.clone();
             parts.setup = setup.clone();
         });
-        Self { app, _engine: None }
+        Self { app, answers: Arc::clone(&self.answers), _engine: None }
     }
 
     fn app(store: &Store, change: impl Fn(&mut Parts)) -> Arc<App> {
@@ -95,6 +103,11 @@ impl Town {
 
     pub(crate) fn cx(&self) -> Cx {
         Cx::new(Arc::clone(&self.app), "us-east-1", "test".into())
+    }
+
+    /// Everything that was answered here, or by a twin, so far.
+    pub(super) fn answers(&self) -> Answers {
+        self.answers.lock().unwrap().clone()
     }
 
     /// A call as clients make it: signed by any key at administrator operations, unsigned at public ones.
@@ -134,7 +147,9 @@ impl Town {
         let response = api::router().with_state(Arc::clone(&self.app)).oneshot(request).await.unwrap();
         let status = response.status().as_u16();
         let body = to_bytes(response.into_body(), 1 << 22).await.unwrap();
-        let value = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).unwrap() };
+        let value: Value = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).unwrap() };
+        let answer = if status == 200 { SUCCESS } else { value["__type"].as_str().unwrap_or_default() };
+        self.answers.lock().unwrap().insert((operation.to_owned(), answer.to_owned()));
         (status, value)
     }
 

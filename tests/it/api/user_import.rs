@@ -26,12 +26,12 @@ async fn importing() -> Vec<Site> {
 }
 
 impl Site {
-    async fn job(&self) -> Value {
+    pub(super) async fn job(&self) -> Value {
         let asked = json!({"UserPoolId": self.pool, "JobName": "move in", "CloudWatchLogsRoleArn": ROLE});
         self.call("CreateUserImportJob", asked).await["UserImportJob"].clone()
     }
 
-    fn of(&self, job: &Value) -> Value {
+    pub(super) fn of(&self, job: &Value) -> Value {
         json!({"UserPoolId": self.pool, "JobId": job["JobId"]})
     }
 
@@ -50,14 +50,14 @@ impl Site {
     }
 
     /// A job whose file has arrived.
-    async fn loaded(&self, file: String) -> Value {
+    pub(super) async fn loaded(&self, file: String) -> Value {
         let job = self.job().await;
         assert_eq!(self.put(&job, file).await, (200, String::new()));
         job
     }
 
     /// The job when it has come to an end.
-    async fn ended(&self, job: &Value) -> Value {
+    pub(super) async fn ended(&self, job: &Value) -> Value {
         for _ in 0..500 {
             let seen = self.call("DescribeUserImportJob", self.of(job)).await["UserImportJob"].clone();
             if !["Pending", "InProgress", "Stopping"].contains(&seen["Status"].as_str().unwrap()) {
@@ -81,7 +81,7 @@ impl Site {
     }
 
     /// A file of the pool's columns; each row as what it fills.
-    async fn file(&self, rows: &[&[(&str, &str)]]) -> String {
+    pub(super) async fn file(&self, rows: &[&[(&str, &str)]]) -> String {
         let header = self.header().await;
         let value = |row: &[(&str, &str)], name: &String| {
             row.iter().find(|(column, _)| column == name).map_or(String::new(), |(_, value)| (*value).to_owned())
@@ -93,7 +93,7 @@ impl Site {
 }
 
 /// A row of a user with a verified address.
-fn person<'a>(name: &'a str, email: &'a str) -> [(&'a str, &'a str); 4] {
+pub(super) fn person<'a>(name: &'a str, email: &'a str) -> [(&'a str, &'a str); 4] {
     [("cognito:username", name), ("cognito:mfa_enabled", "false"), ("email", email), ("email_verified", "true")]
 }
 
