@@ -6,6 +6,7 @@ pub mod branding;
 pub mod challenge;
 pub mod client;
 pub mod code;
+mod conformance;
 pub mod custom_challenge;
 pub mod device;
 pub mod error;

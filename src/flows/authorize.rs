@@ -19,14 +19,14 @@ use crate::{
         Client, Error, Pool, Result, Sub, User,
         client::is_safe_url,
         grant::{GrantSource, Seen},
-        resource_server::{self, ADMIN_SCOPE},
+        resource_server::ADMIN_SCOPE,
         session::SsoSession,
         token::Tokens,
         user::Status,
     },
     hooks::TokenSource,
     keys::same,
-    kit::clock::Time,
+    kit::{clock::Time, ids},
     store,
 };
 
@@ -39,9 +39,13 @@ pub const SESSION_LIFETIME: Duration = Duration::from_secs(3_600);
 pub struct RedirectUri(String);
 
 impl RedirectUri {
-    /// One of the client's callback addresses, byte for byte.
-    pub fn registered(client: &Client, uri: &str) -> Option<Self> {
-        Self::among(&client.settings.callback_urls, uri)
+    /// One of the client's callback addresses, byte for byte; on this machine the port may differ where the pool says so.
+    pub fn registered(pool: &Pool, client: &Client, uri: &str) -> Option<Self> {
+        let own = &client.settings.callback_urls;
+        Self::among(own, uri).or_else(|| {
+            let differs_by_port = pool.allows_any_loopback_port() && own.iter().any(|own| is_other_port(own, uri));
+            differs_by_port.then(|| Self(uri.to_owned()))
+        })
     }
 
     /// One of the addresses where somebody may land after signing out, byte for byte.
@@ -56,6 +60,20 @@ impl RedirectUri {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Whether two addresses of programs on this machine differ in nothing but the port (RFC 8252, section 7.3).
+fn is_other_port(registered: &str, given: &str) -> bool {
+    let parts = |uri: &str| {
+        let rest = uri.strip_prefix("http://")?;
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at(end);
+        let host = ["127.0.0.1", "[::1]"].into_iter().find(|host| authority.starts_with(host))?;
+        let port = &authority[host.len()..];
+        let is_port = port.is_empty() || port.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok());
+        is_port.then(|| (host, path.to_owned()))
+    };
+    parts(registered).is_some_and(|own| parts(given) == Some(own))
 }
 
 /// What the client receives at its redirect address.
@@ -75,7 +93,6 @@ pub struct Request {
     pub redirect_uri: RedirectUri,
     pub response_type: ResponseType,
     pub scopes: Vec<String>,
-    pub state: Option<String>,
     pub nonce: Option<String>,
     /// PKCE, always S256.
     pub challenge: Option<String>,
@@ -124,9 +141,9 @@ pub enum Given {
 
 /// The scopes of a request: those asked for, or all that the client may have. Each must be allowed to the client, and its
 /// resource server must still know it; `email`, `phone` and `profile` mean something only together with `openid`.
-pub async fn scopes(cx: &Cx, client: &Client, asked: Option<&str>) -> Result<Vec<String>> {
+pub async fn scopes(cx: &Cx, pool: &Pool, client: &Client, asked: Option<&str>) -> Result<Vec<String>> {
     let servers = directory::resource_servers(cx, &client.pool_id).await?;
-    let exists = |scope: &str| resource_server::is_standard(scope) || servers.iter().any(|one| one.has_scope(scope));
+    let exists = |scope: &str| pool.knows_scope(scope) || servers.iter().any(|one| one.has_scope(scope));
     let allowed = &client.settings.allowed_oauth_scopes;
     let Some(asked) = asked.filter(|asked| !asked.trim().is_empty()) else {
         return Ok(allowed.iter().filter(|scope| exists(scope)).cloned().collect());
@@ -219,6 +236,7 @@ pub async fn answer(cx: &Cx, request: &Request, signed_in: &SignedIn) -> Result<
             scopes: request.scopes.clone(),
             nonce: request.nonce.clone(),
             audience: request.resource.as_ref().map(|resource| resource.0.clone()),
+            grant_id: None,
         };
         return Ok(Given::Tokens(Box::new(Tokens { refresh_token: None, ..issuance.start(cx).await? })));
     }
@@ -258,7 +276,14 @@ pub async fn redeem(cx: &Cx, given: Redemption<'_>) -> Result<Tokens> {
     let mut tx = cx.begin().await?;
     let detail = store::grants::redeem_code::<Detail>(&mut tx, &hash(given.code), &given.client.id, cx.now()).await?;
     tx.commit().await?;
-    let detail = detail.filter(|detail| detail.pool_id == given.pool.id).ok_or(Error::CodeExpired)?;
+    let Some(detail) = detail.filter(|detail| detail.pool_id == given.pool.id) else {
+        if given.pool.punishes_replays() {
+            let mut tx = cx.single().await?;
+            store::grants::revoke_of_client(&mut tx, &grant_of(given.code), &given.client.id, cx.now()).await?;
+            tx.commit().await?;
+        }
+        return Err(Error::CodeExpired);
+    };
     if given.redirect_uri != Some(detail.redirect_uri.as_str()) || !proves(detail.challenge.as_deref(), given.verifier)
     {
         return Err(Error::CodeMismatch);
@@ -266,6 +291,7 @@ pub async fn redeem(cx: &Cx, given: Redemption<'_>) -> Result<Tokens> {
     if given.resource.is_some_and(|resource| detail.audience.as_deref() != Some(resource)) {
         return Err(Error::WrongTarget);
     }
+    let grant_id = given.pool.punishes_replays().then(|| grant_of(given.code));
     let signed_in = SignedIn { sub: detail.sub, auth_time: detail.auth_time, sso_id: detail.sso_id, kept_until: None };
     Issuance {
         pool: given.pool,
@@ -274,6 +300,7 @@ pub async fn redeem(cx: &Cx, given: Redemption<'_>) -> Result<Tokens> {
         scopes: detail.scopes,
         nonce: detail.nonce,
         audience: detail.audience,
+        grant_id,
     }
     .start(cx)
     .await
@@ -302,6 +329,7 @@ struct Issuance<'a> {
     scopes: Vec<String>,
     nonce: Option<String>,
     audience: Option<String>,
+    grant_id: Option<String>,
 }
 
 impl Issuance<'_> {
@@ -325,19 +353,24 @@ impl Issuance<'_> {
             event_id: None,
             nonce: self.nonce,
             client_metadata: None,
-            bound: Bound { device_key: None, sso_id: self.signed_in.sso_id.clone(), audience: self.audience },
+            bound: Bound {
+                device_key: None,
+                sso_id: self.signed_in.sso_id.clone(),
+                audience: self.audience,
+                grant_id: self.grant_id,
+            },
         };
         issue::start(cx, issue, self.signed_in.auth_time).await
     }
 }
 
 /// The scopes of machines: only those of resource servers, and at least one.
-pub async fn machine_scopes(cx: &Cx, client: &Client, asked: Option<&str>) -> Result<Vec<String>> {
-    let mut scopes = scopes(cx, client, asked).await?;
+pub async fn machine_scopes(cx: &Cx, pool: &Pool, client: &Client, asked: Option<&str>) -> Result<Vec<String>> {
+    let mut scopes = scopes(cx, pool, client, asked).await?;
     if asked.is_none_or(|asked| asked.trim().is_empty()) {
-        scopes.retain(|scope| !resource_server::is_standard(scope));
+        scopes.retain(|scope| !pool.knows_scope(scope));
     }
-    match scopes.iter().find(|scope| resource_server::is_standard(scope)) {
+    match scopes.iter().find(|scope| pool.knows_scope(scope)) {
         Some(standard) => Err(Error::NoSuchScope(standard.clone())),
         None if scopes.is_empty() => Err(Error::NoSuchScope(String::new())),
         None => Ok(scopes),
@@ -345,11 +378,16 @@ pub async fn machine_scopes(cx: &Cx, client: &Client, asked: Option<&str>) -> Re
 }
 
 /// Scopes of a sign-in with a password at the token endpoint. A client without any OAuth scope has the API's own.
-pub async fn password_scopes(cx: &Cx, client: &Client, asked: Option<&str>) -> Result<(Vec<String>, GrantSource)> {
+pub async fn password_scopes(
+    cx: &Cx,
+    pool: &Pool,
+    client: &Client,
+    asked: Option<&str>,
+) -> Result<(Vec<String>, GrantSource)> {
     if client.settings.allowed_oauth_scopes.is_empty() && asked.is_none_or(|asked| asked.trim() == ADMIN_SCOPE) {
         return Ok((vec![ADMIN_SCOPE.to_owned()], GrantSource::Api));
     }
-    Ok((scopes(cx, client, asked).await?, GrantSource::OAuth))
+    Ok((scopes(cx, pool, client, asked).await?, GrantSource::OAuth))
 }
 
 /// Whether the verifier belongs to the challenge. A verifier without a challenge is refused: somebody has taken the challenge
@@ -368,6 +406,12 @@ fn proves(challenge: Option<&str>, verifier: Option<&str>) -> bool {
 /// The form of a verifier, and of a challenge: 43 to 128 unreserved characters.
 pub fn is_pkce_text(text: &str) -> bool {
     (43..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b))
+}
+
+/// The id of the grant that a code becomes, where its replay has to find that.
+fn grant_of(code: &str) -> String {
+    let digest = digest(&SHA256, format!("grant of {code}").as_bytes());
+    ids::uuid_from(digest.as_ref().first_chunk().unwrap_or(&[0; 16]))
 }
 
 fn hash(code: &str) -> Vec<u8> {

@@ -13,7 +13,10 @@ use serde_json::{Map, Value, json};
 pub use changes::Changes;
 pub use derived::{Derivation, Derived, derive};
 
-use super::{Cx, key_ring};
+use super::{
+    Cx,
+    key_ring::{self, PoolKeys},
+};
 use crate::{
     domain::{
         Client, Error, Grant, Pool, Result, User,
@@ -53,6 +56,8 @@ pub struct Bound {
     pub sso_id: Option<String>,
     /// The resource that access tokens are for.
     pub audience: Option<String>,
+    /// The id that the grant must have. Drawn where nobody has to find the grant by something else.
+    pub grant_id: Option<String>,
 }
 
 /// What a refresh token holds.
@@ -70,7 +75,7 @@ pub async fn start(cx: &Cx, issue: Issue, auth_time: Time) -> Result<Tokens> {
     let new_device = new_device(cx, &issue);
     let now = cx.now();
     let grant = Grant {
-        id: cx.random().uuid(),
+        id: issue.bound.grant_id.clone().unwrap_or_else(|| cx.random().uuid()),
         pool_id: issue.pool.id.clone(),
         client_id: issue.client.id.clone(),
         sub: issue.user.sub.clone(),
@@ -133,6 +138,8 @@ pub struct Machine {
     pub client: Arc<Client>,
     pub scopes: Vec<String>,
     pub metadata: Option<ClientMetadata>,
+    /// The API outside that the token is for.
+    pub resource: Option<String>,
 }
 
 /// The token of a machine: the client itself, without a user, a grant or anything in the database.
@@ -151,10 +158,13 @@ pub async fn for_machine(cx: &Cx, machine: &Machine) -> Result<Tokens> {
     claims.insert("version".into(), json!(2));
     claims.insert("jti".into(), json!(cx.random().uuid()));
     claims.insert("client_id".into(), json!(client.id));
+    if let Some(audience) = audience(&machine.pool, client, machine.resource.as_ref()) {
+        claims.insert("aud".into(), json!(audience));
+    }
     changes.access_token.apply(&mut claims);
     let keys = key_ring::keys_of(cx, &client.pool_id).await?;
     Ok(Tokens {
-        access_token: keys.access.sign(&claims)?,
+        access_token: sign_access(&machine.pool, &keys, &claims)?,
         id_token: None,
         refresh_token: None,
         expires_in: client.access_token_lifetime(),
@@ -176,7 +186,7 @@ async fn sign(
 ) -> Result<Tokens> {
     let keys = key_ring::keys_of(cx, &issue.pool.id).await?;
     let now = cx.now();
-    let access_token = keys.access.sign(&access_claims(cx, issue, grant, changes, now))?;
+    let access_token = sign_access(&issue.pool, &keys, &access_claims(cx, issue, grant, changes, now))?;
     let wants_id_token = grant.source == GrantSource::Api || grant.scopes.iter().any(|scope| scope == "openid");
     let id_token = if wants_id_token {
         let claims = id_claims(cx, issue, grant, changes, now, &access_token);
@@ -186,6 +196,12 @@ async fn sign(
     };
     let expires_in = issue.client.access_token_lifetime();
     Ok(Tokens { access_token, id_token, refresh_token, expires_in, new_device: None })
+}
+
+/// An access token, of the type that the pool gives it.
+fn sign_access(pool: &Pool, keys: &PoolKeys, claims: &Map<String, Value>) -> Result<String> {
+    let key = &keys.access;
+    Ok(if pool.profiles_access_tokens() { key.sign_access_token(claims)? } else { key.sign(claims)? })
 }
 
 /// The claims that both tokens of a grant share. Clients that cannot revoke get tokens that name no grant, save where every
@@ -217,7 +233,7 @@ fn access_claims(cx: &Cx, issue: &Issue, grant: &Grant, changes: &Changes, now: 
     if let Some(key) = &grant.device_key {
         claims.insert("device_key".into(), json!(key));
     }
-    if let Some(audience) = &grant.audience {
+    if let Some(audience) = audience(&issue.pool, &issue.client, grant.audience.as_ref()) {
         claims.insert("aud".into(), json!(audience));
     }
     if grant.source == GrantSource::OAuth || changes.is_versioned {
@@ -227,6 +243,11 @@ fn access_claims(cx: &Cx, issue: &Issue, grant: &Grant, changes: &Changes, now: 
     claims.entry("jti").or_insert_with(|| json!(cx.random().uuid()));
     changes.access_token.apply(&mut claims);
     claims
+}
+
+/// For whom an access token is: the resource that was named, or in a strict pool the client itself, as gateways expect it.
+fn audience<'a>(pool: &Pool, client: &'a Client, named: Option<&'a String>) -> Option<&'a String> {
+    named.or_else(|| pool.profiles_access_tokens().then_some(&client.id))
 }
 
 fn id_claims(
@@ -258,7 +279,7 @@ fn id_claims(
     if grant.source == GrantSource::OAuth {
         claims.insert("at_hash".into(), json!(at_hash(access_token)));
     }
-    for (name, value) in readable_attributes(&issue.client, &issue.user, &grant.scopes) {
+    for (name, value) in readable_attributes(&issue.pool, &issue.client, &issue.user, &grant.scopes) {
         claims.insert(name.clone(), attribute_claim(name, value));
     }
     changes.id_token.apply(&mut claims);
@@ -272,19 +293,24 @@ fn at_hash(access_token: &str) -> String {
 }
 
 /// The attributes that a client may read and that the scopes cover. A sign-in through the API has them all, and so has
-/// `openid` on its own; `email`, `phone` and `profile` choose, but not who the user is elsewhere.
+/// `openid` on its own; `email`, `phone` and `profile` choose, but not who the user is elsewhere. In a strict pool every scope
+/// brings its own and `openid` brings none.
 /// <https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-define-resource-servers.html>
 pub fn readable_attributes<'a>(
+    pool: &Pool,
     client: &'a Client,
     user: &'a User,
     scopes: &'a [String],
 ) -> impl Iterator<Item = (&'a String, &'a String)> {
     let has = |scope: &str| scopes.iter().any(|held| held == scope);
     let (email, phone, profile) = (has("email"), has("phone"), has("profile"));
-    let chooses = email || phone || profile;
+    let address = has("address");
+    let (is_strict, is_oauth) = (pool.types_claims(), has("openid"));
+    let chooses = email || phone || profile || (is_strict && is_oauth);
     user.attributes.iter().filter(move |(name, value)| {
         let covered = match name.as_str() {
             _ if !chooses => true,
+            "address" if is_strict => address,
             identity::ATTRIBUTE => true,
             "email" | "email_verified" => email,
             "phone_number" | "phone_number_verified" => phone,

@@ -26,9 +26,9 @@ pub async fn token(
     }
     let asked = scopes.join(" ");
     // The operation declares no ScopeDoesNotExistException.
-    let scopes = authorize::machine_scopes(cx, &client, Some(&asked)).await.map_err(|error| match error {
+    let scopes = authorize::machine_scopes(cx, &pool, &client, Some(&asked)).await.map_err(|error| match error {
         Error::NoSuchScope(scope) => Error::InvalidParameter(format!("Invalid scope requested: {scope}")),
         other => other,
     })?;
-    issue::for_machine(cx, &Machine { pool, client, scopes, metadata }).await
+    issue::for_machine(cx, &Machine { pool, client, scopes, metadata, resource: None }).await
 }

@@ -16,7 +16,7 @@ use crate::{
         Error, Pool, PoolId, Result,
         attribute::{self, SchemaAttribute},
         error::PoolFault,
-        pool::{DeletionProtection, Members, MfaConfig, PoolSettings, check_tags, not_built},
+        pool::{DeletionProtection, Members, MfaConfig, PoolSettings, check_tags},
         session::PoolSessions,
     },
     kit::ids,
@@ -38,12 +38,11 @@ pub async fn create(cx: &Cx, members: Members) -> Result<Pool> {
         Some(wanted) => custom_id(&cx.region, wanted)?,
         None => ids::pool_id(cx.random(), &cx.region),
     };
-    insert(cx, id, name, settings).await
+    let now = cx.now();
+    insert(cx, Pool { id, name, strict_oidc: false, settings, created_at: now, modified_at: now }).await
 }
 
-async fn insert(cx: &Cx, id: PoolId, name: String, settings: PoolSettings) -> Result<Pool> {
-    let now = cx.now();
-    let pool = Pool { id, name, strict_oidc: false, settings, created_at: now, modified_at: now };
+async fn insert(cx: &Cx, pool: Pool) -> Result<Pool> {
     let mut tx = cx.begin().await?;
     if !store::pools::insert(&mut tx, &pool).await? {
         return Err(Error::InvalidParameter(format!("User pool {} already exists.", pool.id)));
@@ -257,23 +256,23 @@ pub struct DesiredPool {
 /// Makes the pool what the file says, and nothing else. Members that can never change must be as they are; new custom attributes
 /// of `Schema` are added.
 pub async fn apply(cx: &Cx, desired: DesiredPool) -> Result<Applied> {
-    if desired.strict_oidc {
-        return not_built("oidc = \"strict\"");
-    }
     let mut members = MODEL.pruned("CreateUserPoolRequest", desired.settings);
     members.remove("PoolName");
     let id = desired.id;
     let Some(current) = store::pools::find(&mut cx.read().await?, &id).await? else {
         let settings = PoolSettings::requested(members)?;
-        insert(cx, id, desired.name, settings).await?;
+        let (now, strict_oidc) = (cx.now(), desired.strict_oidc);
+        insert(cx, Pool { id, name: desired.name, strict_oidc, settings, created_at: now, modified_at: now }).await?;
         return Ok(Applied::Created);
     };
-    if current.name == desired.name && current.settings.applied(members.clone())? == current.settings {
+    let is_named_so = current.name == desired.name && current.strict_oidc == desired.strict_oidc;
+    if is_named_so && current.settings.applied(members.clone())? == current.settings {
         return Ok(Applied::Unchanged);
     }
     let make = |pool: &mut Pool| {
         pool.settings = pool.settings.applied(members)?;
         pool.name = desired.name;
+        pool.strict_oidc = desired.strict_oidc;
         Ok(())
     };
     change(cx, &id, make).await?;

@@ -52,8 +52,9 @@ pub async fn refresh(cx: &Cx, refresh: Refresh<'_>) -> Result<Tokens> {
     if refresh.resource.is_some_and(|resource| grant.audience.as_deref() != Some(resource)) {
         return Err(Error::WrongTarget);
     }
-    check_generation(&refresh.client, &grant, &claims, cx.now())?;
+    check_generation(cx, &refresh, &grant, &claims).await?;
     let tracks = refresh.pool.tracks_sessions();
+    let rotation_grace = refresh.pool.rotation_grace(&refresh.client);
     let issue = Issue {
         scopes: grant.scopes.clone(),
         source: grant.source,
@@ -67,7 +68,7 @@ pub async fn refresh(cx: &Cx, refresh: Refresh<'_>) -> Result<Tokens> {
         bound: Bound::default(),
     };
     let changes = Changes::ask(cx, &issue).await?;
-    let (grant, rotated) = rotate(cx, &refresh.client, grant, &claims).await?;
+    let (grant, rotated) = rotate(cx, rotation_grace, grant, &claims).await?;
     if tracks {
         let mut tx = cx.single().await?;
         store::grants::touch(&mut tx, &grant.id, &Seen::now(cx.now(), &cx.origin, &refresh.client)).await?;
@@ -92,15 +93,22 @@ async fn check_device(cx: &Cx, refresh: &Refresh<'_>, grant: &Grant, user: &User
 }
 
 /// Refuses a token that another one has replaced, before anybody is asked anything.
-fn check_generation(client: &Client, grant: &Grant, claims: &RefreshClaims, now: Time) -> Result<()> {
+async fn check_generation(cx: &Cx, refresh: &Refresh<'_>, grant: &Grant, claims: &RefreshClaims) -> Result<()> {
     if claims.generation == grant.generation {
         return Ok(());
     }
-    let rotation = client.settings.refresh_token_rotation.filter(|_| client.rotates_refresh_tokens());
+    let grace = refresh.pool.rotation_grace(&refresh.client);
     // A client that no longer rotates: only the newest token of the time when it did still counts.
-    let rotation = rotation.ok_or(Error::RefreshToken(RefreshTokenFault::Revoked))?;
-    let is_late = within_grace(grant.clone(), claims, rotation.retry_grace_period_seconds, now).is_none();
-    if is_late { Err(Error::RefreshToken(RefreshTokenFault::Reused)) } else { Ok(()) }
+    let grace = grace.ok_or(Error::RefreshToken(RefreshTokenFault::Revoked))?;
+    if within_grace(grant.clone(), claims, grace, cx.now()).is_some() {
+        return Ok(());
+    }
+    if refresh.pool.punishes_replays() {
+        let mut tx = cx.single().await?;
+        store::grants::revoke(&mut tx, &grant.id, cx.now()).await?;
+        tx.commit().await?;
+    }
+    Err(Error::RefreshToken(RefreshTokenFault::Reused))
 }
 
 /// The grant of a refresh token that was given to this client and still counts.
@@ -118,6 +126,18 @@ pub async fn open(cx: &Cx, client: &Client, token: &str) -> Result<(Grant, Refre
     Ok((grant, claims))
 }
 
+/// The grant of a refresh token that this client could use now. Nothing is used up by asking.
+pub async fn living(cx: &Cx, pool: &Pool, client: &Client, token: &str) -> Result<Grant> {
+    let (grant, claims) = open(cx, client, token).await?;
+    living_user(cx, &grant).await?;
+    let grace = pool.rotation_grace(client).unwrap_or_default();
+    let is_newest = claims.generation == grant.generation;
+    if !is_newest && within_grace(grant.clone(), &claims, grace, cx.now()).is_none() {
+        return Err(Error::RefreshToken(RefreshTokenFault::Reused));
+    }
+    Ok(grant)
+}
+
 async fn living_user(cx: &Cx, grant: &Grant) -> Result<User> {
     let user = store::users::by_sub(&mut cx.read().await?, &grant.pool_id, &grant.sub).await?;
     let user = user.ok_or(Error::RefreshToken(RefreshTokenFault::Invalid))?;
@@ -131,11 +151,9 @@ async fn living_user(cx: &Cx, grant: &Grant) -> Result<User> {
 
 /// Moves a rotating grant on to its next generation, after [`check_generation`]. The token before the present one works for the client's grace period;
 /// one that is older, or comes later, has been copied by somebody.
-async fn rotate(cx: &Cx, client: &Client, grant: Grant, claims: &RefreshClaims) -> Result<(Grant, bool)> {
+async fn rotate(cx: &Cx, grace: Option<u32>, grant: Grant, claims: &RefreshClaims) -> Result<(Grant, bool)> {
     let reused = || Error::RefreshToken(RefreshTokenFault::Reused);
-    let Some(rotation) = client.settings.refresh_token_rotation.filter(|_| client.rotates_refresh_tokens()) else {
-        return Ok((grant, false));
-    };
+    let Some(grace) = grace else { return Ok((grant, false)) };
     let now = cx.now();
     if claims.generation == grant.generation {
         let mut tx = cx.begin().await?;
@@ -150,9 +168,9 @@ async fn rotate(cx: &Cx, client: &Client, grant: Grant, claims: &RefreshClaims) 
         if grant.revoked_at.is_some() {
             return Err(Error::RefreshToken(RefreshTokenFault::Revoked));
         }
-        return within_grace(grant, claims, rotation.retry_grace_period_seconds, now).ok_or_else(reused);
+        return within_grace(grant, claims, grace, now).ok_or_else(reused);
     }
-    within_grace(grant, claims, rotation.retry_grace_period_seconds, now).ok_or_else(reused)
+    within_grace(grant, claims, grace, now).ok_or_else(reused)
 }
 
 /// During its grace the token before the present one gets the present generation again: there is never a second chain.

@@ -1,12 +1,31 @@
 //! Revocation: of one grant by its refresh token, or of all that a user has.
 //! <https://docs.aws.amazon.com/cognito/latest/developerguide/token-revocation.html>
 
-use super::{Cx, issue::RefreshClaims, refresh};
+use super::{Cx, bearer, issue::RefreshClaims, refresh};
 use crate::{
-    domain::{Client, Error, Result, User, error::RefreshTokenFault},
+    domain::{Client, Error, Pool, Result, User, error::RefreshTokenFault, token::AccessClaims},
     keys::jwt::Token,
     store,
 };
+
+/// Revokes the grant of a token. In a strict pool it may be an access token; one that names no grant ends by itself.
+pub async fn token(cx: &Cx, pool: &Pool, client: &Client, token: &str) -> Result<()> {
+    if !pool.revokes_access_tokens() || Token::parse(token).is_err() {
+        return refresh_token(cx, client, token).await;
+    }
+    let verified = match bearer::verified(cx, token, "client_id").await {
+        Ok(verified) => verified,
+        Err(Error::AccessToken(_)) => return Ok(()),
+        Err(other) => return Err(other),
+    };
+    let claims = AccessClaims::read(&verified.claims)?;
+    if let Some(grant) = claims.origin_jti.filter(|_| claims.client_id == client.id) {
+        let mut tx = cx.single().await?;
+        store::grants::revoke_of_client(&mut tx, &grant, &client.id, cx.now()).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}
 
 /// Revokes the grant of a refresh token. A token that is unknown, or another client's, is no error, and nothing happens.
 /// The client has proven itself before.

@@ -463,7 +463,7 @@ fn check_door(door: &Door, start: &Start) -> Result<()> {
     if start.flow == Flow::Choice && door.pool.is_lite() {
         return beyond_lite("USER_AUTH");
     }
-    if door.client.allows(start.flow) {
+    if door.pool.allows(&door.client, start.flow) {
         return Ok(());
     }
     Err(Error::InvalidParameter(match start.flow {

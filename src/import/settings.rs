@@ -39,9 +39,6 @@ pub fn check(config: &Config) -> Vec<Mistake> {
 /// The rules of business for settings of the right shape: what a call with them would be refused for.
 fn check_rules(config: &Config, pool: &config::pool::Pool, mistakes: &mut Vec<Mistake>) {
     let mut refused = |at: &Place, error: Error| mistakes.push(Mistake::new(at, error.to_string()));
-    if pool.strict_oidc {
-        refused(&pool.at, Error::NotBuilt("oidc = \"strict\"".to_owned()));
-    }
     let settings = match PoolSettings::requested(settings_with_triggers(&config.account_id, pool)) {
         Ok(settings) => settings,
         Err(error) => return refused(&pool.settings.at, error),

@@ -28,6 +28,8 @@ pub struct SigningKey {
     public: PublicKey,
     /// The protected header in base64url and the dot behind it.
     header: String,
+    /// The same with the type of RFC 9068.
+    access_token_header: String,
 }
 
 impl SigningKey {
@@ -61,10 +63,19 @@ impl SigningKey {
         self.sign_bytes(&serde_json::to_vec(claims)?)
     }
 
+    /// The same, marked as an access token (`typ` is `at+jwt`, RFC 9068).
+    pub fn sign_access_token<T: Serialize>(&self, claims: &T) -> Result<String, KeyError> {
+        self.sign_behind(&self.access_token_header, &serde_json::to_vec(claims)?)
+    }
+
     /// A compact JWS over a payload that is JSON already.
     pub fn sign_bytes(&self, payload: &[u8]) -> Result<String, KeyError> {
-        let mut token = String::with_capacity(self.header.len() + (payload.len() + self.modulus_length()) * 4 / 3 + 8);
-        token.push_str(&self.header);
+        self.sign_behind(&self.header, payload)
+    }
+
+    fn sign_behind(&self, header: &str, payload: &[u8]) -> Result<String, KeyError> {
+        let mut token = String::with_capacity(header.len() + (payload.len() + self.modulus_length()) * 4 / 3 + 8);
+        token.push_str(header);
         BASE64_URL_SAFE_NO_PAD.encode_string(payload, &mut token);
         let mut signature = vec![0; self.modulus_length()];
         self.pair
@@ -87,9 +98,12 @@ impl SigningKey {
         }
         let public = PublicKey::new(&modulus, key.exponent().big_endian_without_leading_zero());
         // Verifiers read any order, but captured tokens have the key id first and no `typ`.
-        let header = format!(r#"{{"kid":"{}","alg":"RS256"}}"#, public.kid);
-        let header = format!("{}.", BASE64_URL_SAFE_NO_PAD.encode(header));
-        Ok(Self { pair, public, header })
+        let header = |typ: &str| {
+            let header = format!(r#"{{"kid":"{}",{typ}"alg":"RS256"}}"#, public.kid);
+            format!("{}.", BASE64_URL_SAFE_NO_PAD.encode(header))
+        };
+        let (header, access_token_header) = (header(""), header(r#""typ":"at+jwt","#));
+        Ok(Self { pair, public, header, access_token_header })
     }
 }
 

@@ -2,6 +2,11 @@
 
 use super::random::Random;
 
+/// The UUID (version 8 of RFC 9562 in spirit, 4 in form) that sixteen bytes of a digest stand for.
+pub fn uuid_from(bytes: &[u8; 16]) -> String {
+    uuid::Builder::from_random_bytes(*bytes).into_uuid().to_string()
+}
+
 /// `<region>_` and nine alphanumerics. Clients split it at its only underscore.
 pub fn pool_id(random: &Random, region: &str) -> String {
     format!("{region}_{}", random.alphanumeric(9))

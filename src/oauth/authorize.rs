@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::{RawQuery, State},
-    response::Response,
+    extract::{self, RawQuery, State},
+    response::{IntoResponse, Response},
 };
+use http::{StatusCode, header};
 use tower_sessions::Session;
 
 use crate::{
@@ -16,6 +17,7 @@ use crate::{
     },
     web::{
         authorization::{self, Asked, Prompt, Refusal},
+        limits,
         paths::{self, Place},
         session::Browser,
     },
@@ -28,6 +30,25 @@ pub async fn authorize(State(app): State<Arc<App>>, cx: Cx, RawQuery(query): Raw
     }
     match decide(&cx, &session, &query).await {
         Ok(response) => response,
+        Err(refusal) => refusal.respond(&app),
+    }
+}
+
+/// A request that comes as a form goes on as the query that it is. The browser then brings its session along, which it does not
+/// send with a form of another site.
+pub async fn form(State(app): State<Arc<App>>, cx: Cx, request: extract::Request) -> Response {
+    let queries_only = || (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, HEAD")]).into_response();
+    let Some(form) = limits::form(request).await.ok().filter(|form| form.get("client_id").is_some()) else {
+        return queries_only();
+    };
+    match authorization::client(&cx, &form).await {
+        Ok((pool, _)) if !pool.takes_forms() => queries_only(),
+        Ok(_) => {
+            let address = paths::local_with(&cx.app.setup, Place::Authorize, &form.to_query());
+            let mut response = authorization::found(&address);
+            *response.status_mut() = StatusCode::SEE_OTHER;
+            response
+        }
         Err(refusal) => refusal.respond(&app),
     }
 }

@@ -35,7 +35,8 @@ pub async fn prove(cx: &Cx, headers: &HeaderMap, form: &Parameters) -> Result<Pr
         Error::NoSuchClient(_) => invalid(),
         other => Failure::from(other),
     })?;
-    client_proof::check_secret(&client, claim.secret.as_ref().map(Secret::expose)).map_err(|_| invalid())?;
+    client_proof::check_secret(&client, claim.secret.as_ref().map(Secret::expose))
+        .map_err(|_| if pool.challenges_clients() { invalid().challenging() } else { invalid() })?;
     Ok(Proven { pool, client })
 }
 

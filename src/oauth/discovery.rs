@@ -1,7 +1,8 @@
 //! The documents that tell clients where everything is and which keys sign: rendered once, the keys once for each set of them,
 //! then handed out as bytes. Where everything is can be read before a new pool's keys are made.
 //!
-//! The fields are the service's own. PKCE works although, as there, the document does not say so.
+//! The fields are the service's own; PKCE works although, as there, the document does not say so. A strict pool tells all that a
+//! client can use, also at the address of RFC 8414.
 //! <https://openid.net/specs/openid-connect-discovery-1_0.html>
 
 use std::{
@@ -45,8 +46,9 @@ pub struct Documents {
 type Rendered<T> = RwLock<HashMap<String, Arc<T>>>;
 
 struct Published {
-    /// What it was rendered for: a pool may get another one.
+    /// What it was rendered for: a pool may get another one, and become strict.
     issuer: String,
+    is_complete: bool,
     document: Document,
 }
 
@@ -74,6 +76,22 @@ pub async fn configuration(
     }
 }
 
+/// The same document where clients of plain OAuth look for it. Only a strict pool has it there.
+pub async fn server(
+    State(app): State<Arc<App>>,
+    documents: Extension<Arc<Documents>>,
+    Path(pool): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    match find(&app, &pool).await {
+        Ok(Some(found)) if found.publishes_everything() => {
+            configuration(State(app), documents, Path(pool), headers).await
+        }
+        Ok(_) => no_pool(),
+        Err(error) => failure(&error),
+    }
+}
+
 pub async fn keys(
     State(app): State<Arc<App>>,
     Extension(documents): Extension<Arc<Documents>>,
@@ -90,12 +108,14 @@ pub async fn keys(
 impl Documents {
     async fn configuration(&self, app: &Arc<App>, pool_id: &str) -> Result<Option<Arc<Published>>> {
         let Some(pool) = find(app, pool_id).await? else { return Ok(None) };
-        let issuer = app.setup.issuer_of(&pool);
-        if let Some(known) = known(&self.configurations, pool_id).filter(|known| known.issuer == issuer) {
+        let (issuer, is_complete) = (app.setup.issuer_of(&pool), pool.publishes_everything());
+        if let Some(known) = known(&self.configurations, pool_id)
+            .filter(|known| known.issuer == issuer && known.is_complete == is_complete)
+        {
             return Ok(Some(known));
         }
         let document = Document::of(&Configuration::new(&app.setup, &pool))?;
-        let published = Arc::new(Published { issuer, document });
+        let published = Arc::new(Published { issuer, is_complete, document });
         keep(&self.configurations, pool_id, Arc::clone(&published));
         Ok(Some(published))
     }
@@ -137,6 +157,70 @@ fn keep<T>(rendered: &Rendered<T>, pool_id: &str, document: Arc<T>) {
     rendered.insert(pool_id.to_owned(), document);
 }
 
+/// What a strict pool tells besides. <https://www.rfc-editor.org/rfc/rfc8414>
+#[derive(Serialize)]
+struct Further {
+    authorization_response_iss_parameter_supported: bool,
+    claim_types_supported: [&'static str; 1],
+    claims_parameter_supported: bool,
+    claims_supported: Vec<&'static str>,
+    code_challenge_methods_supported: [&'static str; 1],
+    grant_types_supported: [&'static str; 4],
+    introspection_endpoint: String,
+    introspection_endpoint_auth_methods_supported: [&'static str; 2],
+    /// Request objects are refused by name. Without this list clients take it that unsigned ones would be read.
+    request_object_signing_alg_values_supported: [&'static str; 1],
+    request_parameter_supported: bool,
+    request_uri_parameter_supported: bool,
+    response_modes_supported: [&'static str; 3],
+    revocation_endpoint_auth_methods_supported: [&'static str; 3],
+}
+
+impl Further {
+    fn new(setup: &Setup) -> Self {
+        let mut claims = vec!["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash"];
+        claims.extend(CLAIMS);
+        Self {
+            authorization_response_iss_parameter_supported: true,
+            claim_types_supported: ["normal"],
+            claims_parameter_supported: false,
+            claims_supported: claims,
+            code_challenge_methods_supported: ["S256"],
+            grant_types_supported: ["authorization_code", "implicit", "refresh_token", "client_credentials"],
+            introspection_endpoint: paths::full(setup, Place::Introspect),
+            introspection_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post"],
+            request_object_signing_alg_values_supported: ["RS256"],
+            request_parameter_supported: false,
+            request_uri_parameter_supported: false,
+            response_modes_supported: ["query", "fragment", "form_post"],
+            revocation_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post", "none"],
+        }
+    }
+}
+
+/// The standard claims that attributes can be (OpenID Connect Core, section 5.1).
+const CLAIMS: [&str; 19] = [
+    "name",
+    "given_name",
+    "family_name",
+    "middle_name",
+    "nickname",
+    "preferred_username",
+    "profile",
+    "picture",
+    "website",
+    "email",
+    "email_verified",
+    "gender",
+    "birthdate",
+    "zoneinfo",
+    "locale",
+    "phone_number",
+    "phone_number_verified",
+    "address",
+    "updated_at",
+];
+
 #[derive(Serialize)]
 struct Configuration<'a> {
     authorization_endpoint: String,
@@ -146,15 +230,21 @@ struct Configuration<'a> {
     jwks_uri: String,
     response_types_supported: [&'a str; 2],
     revocation_endpoint: String,
-    scopes_supported: [&'a str; 4],
+    scopes_supported: Vec<&'a str>,
     subject_types_supported: [&'a str; 1],
     token_endpoint: String,
-    token_endpoint_auth_methods_supported: [&'a str; 2],
+    token_endpoint_auth_methods_supported: Vec<&'a str>,
     userinfo_endpoint: String,
+    #[serde(flatten)]
+    further: Option<Further>,
 }
 
 impl Configuration<'_> {
     fn new(setup: &Setup, pool: &Pool) -> Self {
+        let mut methods = vec!["client_secret_basic", "client_secret_post"];
+        if pool.publishes_everything() {
+            methods.push("none");
+        }
         Self {
             authorization_endpoint: paths::full(setup, Place::Authorize),
             end_session_endpoint: paths::full(setup, Place::Logout),
@@ -163,11 +253,12 @@ impl Configuration<'_> {
             jwks_uri: format!("{}/.well-known/jwks.json", setup.local_issuer_of(&pool.id)),
             response_types_supported: ["code", "token"],
             revocation_endpoint: paths::full(setup, Place::Revoke),
-            scopes_supported: ["openid", "email", "phone", "profile"],
+            scopes_supported: pool.published_scopes(),
             subject_types_supported: ["public"],
             token_endpoint: paths::full(setup, Place::Token),
-            token_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post"],
+            token_endpoint_auth_methods_supported: methods,
             userinfo_endpoint: paths::full(setup, Place::UserInfo),
+            further: pool.publishes_everything().then(|| Further::new(setup)),
         }
     }
 }

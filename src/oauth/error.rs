@@ -3,7 +3,7 @@
 //! <https://docs.aws.amazon.com/cognito/latest/developerguide/token-endpoint.html>
 
 use axum::response::Response;
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 use super::reply;
@@ -15,13 +15,15 @@ pub struct Failure {
     pub status: StatusCode,
     pub code: &'static str,
     pub description: Option<String>,
+    /// Whether the answer says how a client can prove itself.
+    challenges: bool,
     /// For the log only.
     reason: Option<Error>,
 }
 
 impl Failure {
     pub fn new(code: &'static str) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, code, description: None, reason: None }
+        Self { status: StatusCode::BAD_REQUEST, code, description: None, challenges: false, reason: None }
     }
 
     pub fn invalid_request(description: &str) -> Self {
@@ -44,6 +46,11 @@ impl Failure {
         Self { status, ..self }
     }
 
+    /// 401 with the way for a client to prove itself (RFC 6749, section 5.2).
+    pub fn challenging(self) -> Self {
+        Self { status: StatusCode::UNAUTHORIZED, challenges: true, ..self }
+    }
+
     pub fn respond(&self, cx: &Cx) -> Response {
         #[derive(Serialize)]
         struct Body<'a> {
@@ -60,7 +67,11 @@ impl Failure {
             None => tracing::info!(request_id, code = self.code, "an OAuth request was refused"),
         }
         let body = Body { error: self.code, error_description: self.description.as_deref() };
-        reply::json(cx, self.status, &body)
+        let mut response = reply::json(cx, self.status, &body);
+        if self.challenges {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"client\""));
+        }
+        response
     }
 }
 
@@ -84,7 +95,7 @@ impl From<Error> for Failure {
             Error::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             _ => StatusCode::BAD_REQUEST,
         };
-        Self { status, code, description, reason: Some(error) }
+        Self { status, code, description, challenges: false, reason: Some(error) }
     }
 }
 

@@ -39,13 +39,18 @@ async fn run(cx: &Cx, session: &Session, query: &str) -> Result<String, Refusal>
     let parameters = Parameters::parse(query.as_bytes());
     let parameters = parameters.ok_or_else(|| Refusal::page("invalid_request", None, None))?;
     let (pool, client) = authorization::client(cx, &parameters).await?;
-    let location = destination(cx, &client, &parameters, query)?;
+    let location = destination(cx, (&pool, &client), &parameters, query)?;
     leave(cx, session, &pool).await.map_err(|error| Refusal::internal(cx, &error))?;
     Ok(location)
 }
 
 /// Where the browser goes next. `logout_uri` wins where both are given.
-fn destination(cx: &Cx, client: &Client, parameters: &Parameters, query: &str) -> Result<String, Refusal> {
+fn destination(
+    cx: &Cx,
+    (pool, client): (&Pool, &Client),
+    parameters: &Parameters,
+    query: &str,
+) -> Result<String, Refusal> {
     let page = |code, parameter| Refusal::page(code, parameter, Some(client.id.clone()));
     if let Some(repeated) = ["logout_uri", "redirect_uri"].into_iter().find(|name| parameters.is_repeated(name)) {
         return Err(page("invalid_request", Some(repeated)));
@@ -55,7 +60,7 @@ fn destination(cx: &Cx, client: &Client, parameters: &Parameters, query: &str) -
         return Ok(uri.as_str().to_owned());
     }
     let uri = parameters.filled("redirect_uri").ok_or_else(|| page("invalid_request", Some("redirect_uri")))?;
-    RedirectUri::registered(client, uri).ok_or_else(|| page("redirect_mismatch", None))?;
+    RedirectUri::registered(pool, client, uri).ok_or_else(|| page("redirect_mismatch", None))?;
     Ok(paths::local_with(&cx.app.setup, Place::Login, query))
 }
 

@@ -6,6 +6,7 @@ mod client_auth;
 mod discovery;
 mod error;
 mod grants;
+mod introspect;
 mod logout;
 mod reply;
 mod revoke;
@@ -27,12 +28,13 @@ use crate::{
 /// Every endpoint of this room.
 pub fn router(app: Arc<App>) -> Router {
     let browsers = Router::new()
-        .route(Place::Authorize.path(), get(authorize::authorize))
+        .route(Place::Authorize.path(), get(authorize::authorize).post(authorize::form))
         .route(Place::Logout.path(), get(logout::logout))
         .layer(session::layer(&app));
     let clients = Router::new()
         .route(Place::Token.path(), post(token::token).options(reply::preflight).fallback(reply::post_only))
         .route(Place::Revoke.path(), post(revoke::revoke).options(reply::preflight).fallback(reply::post_only))
+        .route(Place::Introspect.path(), post(introspect::introspect).fallback(reply::post_only))
         .route(
             Place::UserInfo.path(),
             get(userinfo::user_info).post(userinfo::user_info).options(reply::preflight).fallback(reply::get_only),
@@ -42,6 +44,8 @@ pub fn router(app: Arc<App>) -> Router {
     let published = Router::new()
         .route("/{pool}/.well-known/openid-configuration", get(discovery::configuration).options(reply::preflight))
         .route("/{pool}/.well-known/jwks.json", get(discovery::keys).options(reply::preflight))
+        .route("/{pool}/.well-known/oauth-authorization-server", get(discovery::server).options(reply::preflight))
+        .route("/.well-known/oauth-authorization-server/{pool}", get(discovery::server).options(reply::preflight))
         .layer(axum::Extension(documents));
     protected.merge(published).with_state(app)
 }

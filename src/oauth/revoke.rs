@@ -1,4 +1,4 @@
-//! `/oauth2/revoke`: ends the grant of a refresh token.
+//! `/oauth2/revoke`: ends the grant of a refresh token, in a strict pool also that of an access token.
 //! <https://docs.aws.amazon.com/cognito/latest/developerguide/revocation-endpoint.html> <https://www.rfc-editor.org/rfc/rfc7009>
 
 use axum::{extract::Request, response::Response};
@@ -29,5 +29,5 @@ async fn run(cx: &Cx, request: Request) -> Result<(), Failure> {
         "invalid_client" => failure.with_status(StatusCode::UNAUTHORIZED),
         _ => failure,
     })?;
-    Ok(flows::revoke::refresh_token(cx, &proven.client, token).await?)
+    Ok(flows::revoke::token(cx, &proven.pool, &proven.client, token).await?)
 }

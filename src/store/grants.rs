@@ -142,6 +142,12 @@ pub async fn revoke(tx: &mut Tx, id: &str, now: Time) -> Result<bool> {
     Ok(tx.sql(sql).bind(id).bind(now.millis()).run().await? == 1)
 }
 
+/// The same, if the grant is this client's.
+pub async fn revoke_of_client(tx: &mut Tx, id: &str, client_id: &str, now: Time) -> Result<bool> {
+    let sql = "UPDATE user_grant SET revoked_at = $3 WHERE id = $1 AND client_id = $2 AND revoked_at IS NULL";
+    Ok(tx.sql(sql).bind(id).bind(client_id).bind(now.millis()).run().await? == 1)
+}
+
 /// Notes when and where a grant was used.
 pub async fn touch(tx: &mut Tx, id: &str, seen: &Seen) -> Result<()> {
     tx.sql("UPDATE user_grant SET active_at = $2, last_ip = $3, device_type = $4 WHERE id = $1")

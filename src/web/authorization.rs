@@ -8,9 +8,11 @@
 use std::sync::Arc;
 
 use axum::response::Response;
-use http::{HeaderValue, StatusCode, header};
+use http::StatusCode;
 
+pub use super::answer::found;
 use super::{
+    answer::{Mode, Recipient},
     limits::MOST_QUERY_BYTES,
     parameters::Parameters,
     paths::{self, Place},
@@ -28,7 +30,7 @@ const MOST_STATE_BYTES: usize = 4_096;
 const MOST_NONCE_BYTES: usize = 2_048;
 const MOST_RESOURCE_BYTES: usize = 2_048;
 const LONGEST_CLIENT_ID: usize = 128;
-const KNOWN: [&str; 15] = [
+const KNOWN: [&str; 18] = [
     "response_type",
     "client_id",
     "redirect_uri",
@@ -44,6 +46,9 @@ const KNOWN: [&str; 15] = [
     "resource",
     "max_age",
     "lang",
+    "response_mode",
+    "request",
+    "request_uri",
 ];
 
 /// A request in order.
@@ -54,6 +59,7 @@ pub struct Asked {
     /// Seconds that a sign-in may be old.
     pub max_age: Option<u64>,
     pub login_hint: Option<String>,
+    recipient: Recipient,
 }
 
 /// Whether the user may, or must, be asked.
@@ -85,9 +91,7 @@ pub struct Fault {
 
 #[derive(Debug)]
 pub struct ClientFault {
-    redirect_uri: RedirectUri,
-    response_type: Option<ResponseType>,
-    state: Option<String>,
+    recipient: Recipient,
     code: &'static str,
     description: String,
 }
@@ -115,16 +119,23 @@ pub async fn read(cx: &Cx, query: &str) -> Result<Asked, Refusal> {
         return Err(page("invalid_request", Some("redirect_uri")));
     }
     let uri = parameters.filled("redirect_uri").ok_or_else(|| page("invalid_request", Some("redirect_uri")))?;
-    let redirect_uri = RedirectUri::registered(&client, uri).ok_or_else(|| page("redirect_mismatch", None))?;
+    let redirect_uri = RedirectUri::registered(&pool, &client, uri).ok_or_else(|| page("redirect_mismatch", None))?;
     // Between exactly these two the client is told, with its state if that is one.
     let state = parameters.get("state").filter(|_| !parameters.is_repeated("state"));
-    let told = Told {
-        cx,
-        parameters: &parameters,
+    let response_type = response_type(&parameters);
+    let usual = if response_type == Some(ResponseType::Token) { Mode::Fragment } else { Mode::Query };
+    let wanted = parameters.get("response_mode").filter(|_| pool.takes_forms());
+    let recipient = Recipient {
         redirect_uri,
-        response_type: response_type(&parameters),
+        // Tokens never travel in a query, where logs and histories keep them.
+        mode: wanted
+            .and_then(Mode::named)
+            .filter(|mode| usual != Mode::Fragment || *mode != Mode::Query)
+            .unwrap_or(usual),
         state: state.filter(|state| state.len() <= MOST_STATE_BYTES).map(str::to_owned),
+        issuer: pool.names_issuer_in_answers().then(|| cx.app.setup.issuer_of(&pool)),
     };
+    let told = Told { cx, parameters: &parameters, recipient, response_type };
     told.check(pool, client).await
 }
 
@@ -140,9 +151,8 @@ fn response_type(parameters: &Parameters) -> Option<ResponseType> {
 struct Told<'a> {
     cx: &'a Cx,
     parameters: &'a Parameters,
-    redirect_uri: RedirectUri,
+    recipient: Recipient,
     response_type: Option<ResponseType>,
-    state: Option<String>,
 }
 
 impl Told<'_> {
@@ -151,6 +161,7 @@ impl Told<'_> {
         if let Some(name) = KNOWN.into_iter().find(|name| parameters.is_repeated(name)) {
             return Err(self.fault("invalid_request", format!("{name} is repeated")));
         }
+        self.check_forms(&pool)?;
         let Some(response_type) = self.response_type else {
             return Err(self.fault("invalid_request", "response_type must be code or token".into()));
         };
@@ -164,13 +175,20 @@ impl Told<'_> {
         self.check_provider(&client)?;
         self.check_lengths()?;
         let challenge = self.challenge()?;
+        if challenge.is_none() && response_type == ResponseType::Code && pool.requires_challenge(&client) {
+            return Err(self.fault("invalid_request", "code_challenge is missing".into()));
+        }
         let prompt = self.prompt()?;
         let resource = self.resource(&pool)?;
-        let scopes = match authorize::scopes(self.cx, &client, parameters.get("scope")).await {
+        let scopes = match authorize::scopes(self.cx, &pool, &client, parameters.get("scope")).await {
             Ok(scopes) => scopes,
             Err(Error::NoSuchScope(_)) => return Err(self.fault("invalid_scope", "a scope is not allowed".into())),
             Err(other) => return Err(self.internal(&other)),
         };
+        let gives_id_token = response_type == ResponseType::Token && scopes.iter().any(|scope| scope == "openid");
+        if gives_id_token && pool.requires_nonce_in_fragment() && parameters.filled("nonce").is_none() {
+            return Err(self.fault("invalid_request", "nonce is missing".into()));
+        }
         Ok(Asked {
             prompt,
             max_age: parameters.get("max_age").and_then(|seconds| seconds.parse().ok()),
@@ -183,10 +201,29 @@ impl Told<'_> {
                 nonce: parameters.filled("nonce").map(str::to_owned),
                 challenge,
                 resource,
-                redirect_uri: self.redirect_uri,
-                state: self.state,
+                redirect_uri: self.recipient.redirect_uri.clone(),
             },
+            recipient: self.recipient,
         })
+    }
+
+    /// How a request may come and its answer may go, in pools that look at it.
+    fn check_forms(&self, pool: &Pool) -> Result<(), Refusal> {
+        if pool.refuses_request_objects() {
+            for (name, code) in [("request", "request_not_supported"), ("request_uri", "request_uri_not_supported")] {
+                if self.parameters.get(name).is_some() {
+                    return Err(self.fault(code, format!("{name} is not supported")));
+                }
+            }
+        }
+        let mode = self.parameters.filled("response_mode").filter(|_| pool.takes_forms());
+        match mode.map(Mode::named) {
+            Some(None) => Err(self.fault("invalid_request", "response_mode is not supported".into())),
+            Some(Some(Mode::Query)) if self.response_type == Some(ResponseType::Token) => {
+                Err(self.fault("invalid_request", "tokens do not travel in a query".into()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Users of the pool itself are the only ones that can come in: nobody is sent there in place of another provider.
@@ -246,13 +283,7 @@ impl Told<'_> {
     }
 
     fn fault(&self, code: &'static str, description: String) -> Refusal {
-        Refusal::Client(ClientFault {
-            redirect_uri: self.redirect_uri.clone(),
-            response_type: self.response_type,
-            state: self.state.clone(),
-            code,
-            description,
-        })
+        Refusal::Client(ClientFault { recipient: self.recipient.clone(), code, description })
     }
 
     fn internal(&self, error: &Error) -> Refusal {
@@ -264,13 +295,7 @@ impl Told<'_> {
 impl Asked {
     /// A refusal that the client is told.
     pub fn refuse(&self, code: &'static str, description: &str) -> Refusal {
-        Refusal::Client(ClientFault {
-            redirect_uri: self.request.redirect_uri.clone(),
-            response_type: Some(self.request.response_type),
-            state: self.request.state.clone(),
-            code,
-            description: description.to_owned(),
-        })
+        Refusal::Client(ClientFault { recipient: self.recipient.clone(), code, description: description.to_owned() })
     }
 
     /// A failure on the way to the answer, in the words of OAuth.
@@ -303,9 +328,7 @@ impl Asked {
                 ]);
             }
         }
-        answer.extend(self.request.state.as_deref().map(|state| ("state", state)));
-        let in_fragment = self.request.response_type == ResponseType::Token;
-        found(&paths::with_answer(&self.request.redirect_uri, &answer, in_fragment))
+        self.recipient.tell(&answer)
     }
 }
 
@@ -329,26 +352,10 @@ impl Refusal {
                 found(&paths::local_with(&app.setup, Place::Error, &paths::encode(&pairs)))
             }
             Self::Client(fault) => {
-                let mut pairs = vec![("error", fault.code), ("error_description", &fault.description)];
-                pairs.extend(fault.state.as_deref().map(|state| ("state", state)));
-                let in_fragment = fault.response_type == Some(ResponseType::Token);
-                found(&paths::with_answer(&fault.redirect_uri, &pairs, in_fragment))
+                fault.recipient.tell(&[("error", fault.code), ("error_description", &fault.description)])
             }
         }
     }
-}
-
-/// `302 Found`. An address that is no header text was never registered through the API; it ends in an error.
-pub fn found(location: &str) -> Response {
-    let mut response = Response::default();
-    match HeaderValue::from_str(location) {
-        Ok(location) => {
-            *response.status_mut() = StatusCode::FOUND;
-            response.headers_mut().insert(header::LOCATION, location);
-        }
-        Err(_) => *response.status_mut() = StatusCode::BAD_REQUEST,
-    }
-    response
 }
 
 /// `414` for a query that is too long to be looked at.

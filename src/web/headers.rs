@@ -43,6 +43,15 @@ fn complete(headers: &mut HeaderMap, is_https: bool) {
     }
 }
 
+/// The policy of a page whose one script, of this SHA-256 in base64, posts a form to `target` and nowhere else.
+pub fn posting_policy(target: &RedirectUri, script: &str) -> HeaderValue {
+    let address = target.as_str().split(['?', ';', ',']).next().unwrap_or_default();
+    let policy = format!(
+        "default-src 'none'; script-src 'sha256-{script}'; frame-ancestors 'none'; base-uri 'none'; form-action {address}"
+    );
+    HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"))
+}
+
 /// The content security policy of a page whose form ends at `target`.
 ///
 /// Browsers hold `form-action` against every redirect that follows a form, also those that the application makes after it has

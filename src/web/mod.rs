@@ -1,6 +1,7 @@
 //! What the doors for browsers and OAuth clients share: parameters, addresses, sessions, headers, limits. Decides nothing about
 //! users or tokens; that is what flows are for.
 
+pub mod answer;
 pub mod authorization;
 pub mod client_ip;
 pub mod csrf;

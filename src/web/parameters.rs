@@ -45,6 +45,13 @@ impl Parameters {
         self.get(name).filter(|value| !value.is_empty())
     }
 
+    /// The same as a query, a repeated name with its first value twice, so that it stays repeated.
+    pub fn to_query(&self) -> String {
+        let again = self.repeated.iter().filter_map(|name| Some((name.as_str(), self.get(name)?)));
+        let pairs = self.pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).chain(again);
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
+    }
+
     /// The parameters whose names begin with `prefix`, by the rest of their names.
     pub fn behind<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
         self.pairs.iter().filter_map(move |(name, value)| Some((name.strip_prefix(prefix)?, value.as_str())))

@@ -63,6 +63,13 @@ impl House {
         Self::at("http://localhost:9229").await
     }
 
+    /// Whose pool keeps to OpenID Connect where the service does not.
+    pub async fn strict() -> Self {
+        let house = Self::new().await;
+        house.change_pool(|pool| pool.strict_oidc = true).await;
+        house
+    }
+
     /// A house that stands on other parts than the usual ones.
     pub async fn with(change: impl FnOnce(&mut Parts)) -> Self {
         Self::built("http://localhost:9229", change).await

@@ -114,6 +114,19 @@ async fn an_address_that_the_file_calls_verified_stays_so_when_it_changes() {
     }
 }
 
+#[tokio::test]
+async fn a_pool_becomes_strict_and_faithful_again_as_the_file_says() {
+    for town in towns().await {
+        let strict = FILE.replacen("name = \"import\"", "name = \"import\"\noidc = \"strict\"", 1);
+        for (text, is_strict) in [(FILE, false), (&strict, true), (FILE, false)] {
+            apply(&town, text).await;
+            let pool =
+                store::pools::find(&mut town.app.store.read().await.unwrap(), "us-east-1_Import001").await.unwrap();
+            assert_eq!(pool.unwrap().strict_oidc, is_strict);
+        }
+    }
+}
+
 #[test]
 fn settings_are_judged_with_their_lines() {
     let folder = tempfile::tempdir().unwrap();

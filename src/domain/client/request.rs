@@ -12,7 +12,7 @@ use crate::domain::{
     error::{Error, Result},
     pool::{Members, Pool, beyond_lite, read},
     provider,
-    resource_server::{ResourceServer, is_standard},
+    resource_server::ResourceServer,
 };
 
 /// Members of the calls that are no settings.
@@ -59,7 +59,7 @@ impl Client {
         }
         self.check_lifetimes()?;
         self.check_urls()?;
-        self.check_oauth(resource_servers)?;
+        self.check_oauth(pool, resource_servers)?;
         self.check_attributes(pool)?;
         if self.settings.enable_propagate_additional_user_context_data == Some(true) && self.is_public() {
             return invalid("EnablePropagateAdditionalUserContextData can only be set for a client with a secret.");
@@ -129,7 +129,7 @@ impl Client {
         }
     }
 
-    fn check_oauth(&self, resource_servers: &[ResourceServer]) -> Result<()> {
+    fn check_oauth(&self, pool: &Pool, resource_servers: &[ResourceServer]) -> Result<()> {
         let settings = &self.settings;
         let (flows, scopes) = (&settings.allowed_oauth_flows, &settings.allowed_oauth_scopes);
         let named = |name: &str| flows.iter().any(|flow| flow == name);
@@ -148,7 +148,7 @@ impl Client {
             if self.is_public() {
                 return refuse("client_credentials flow can not be selected if client does not have a client secret.");
             }
-            if scopes.iter().all(|scope| is_standard(scope)) {
+            if scopes.iter().all(|scope| pool.knows_scope(scope)) {
                 return refuse("client_credentials flow can not be selected without a custom scope.");
             }
         }
@@ -156,7 +156,7 @@ impl Client {
             return invalid("At least one CallbackURL is required for the code flow and the implicit flow.");
         }
         let is_known =
-            |scope: &String| is_standard(scope) || resource_servers.iter().any(|server| server.has_scope(scope));
+            |scope: &String| pool.knows_scope(scope) || resource_servers.iter().any(|server| server.has_scope(scope));
         match scopes.iter().find(|scope| !is_known(scope)) {
             Some(unknown) => Err(Error::NoSuchScope(unknown.clone())),
             None => Ok(()),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Changes, Issue, access_claims, id_claims};
+use super::{Changes, Issue, access_claims, id_claims, sign_access};
 use crate::{
     domain::{
         Grant, Result,
@@ -67,8 +67,8 @@ pub async fn derive(cx: &Cx, derivation: Derivation<'_>) -> Result<Derived> {
     if scopes.is_empty() {
         claims.remove("scope");
     }
-    let key = if is_id_token { &keys.id } else { &keys.access };
-    Ok(Derived { token: key.sign(&claims)?, scopes, expires_at })
+    let token = if is_id_token { keys.id.sign(&claims)? } else { sign_access(&issue.pool, &keys, &claims)? };
+    Ok(Derived { token, scopes, expires_at })
 }
 
 /// A grant as the claims are made from one. It is written nowhere.

@@ -5,7 +5,8 @@
 use crate::{
     domain::token::Tokens,
     flows::{
-        Cx, authorize,
+        Cx,
+        authorize::{self, Resource},
         issue::{self, Machine},
     },
     hooks::ClientMetadata,
@@ -18,11 +19,13 @@ pub async fn run(cx: &Cx, proven: Proven, form: &Parameters) -> Result<Tokens, F
     if client.is_public() || !client.allows_grant("client_credentials") {
         return Err(Failure::unauthorized_client());
     }
-    if form.filled("resource").is_some() {
-        return Err(Failure::new("invalid_target").describe("machines' tokens are bound to no resource".into()));
+    let resource = form.filled("resource");
+    if resource.is_some_and(|uri| !proven.pool.profiles_access_tokens() || Resource::of(&proven.pool, uri).is_none()) {
+        return Err(Failure::new("invalid_target").describe("machines' tokens are not bound to such a resource".into()));
     }
-    let scopes = authorize::machine_scopes(cx, &client, form.get("scope")).await?;
-    let machine = Machine { pool: proven.pool, client, scopes, metadata: metadata(form)? };
+    let scopes = authorize::machine_scopes(cx, &proven.pool, &client, form.get("scope")).await?;
+    let machine =
+        Machine { pool: proven.pool, client, scopes, metadata: metadata(form)?, resource: resource.map(str::to_owned) };
     Ok(issue::for_machine(cx, &machine).await?)
 }
 

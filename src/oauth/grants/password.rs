@@ -28,7 +28,7 @@ pub async fn run(cx: &Cx, proven: Proven, form: &Parameters) -> Result<Tokens, F
     let (Some(username), Some(password)) = (form.filled("username"), form.filled("password")) else {
         return Err(Failure::invalid_request("username or password is missing"));
     };
-    let (scopes, source) = authorize::password_scopes(cx, &client, form.get("scope")).await?;
+    let (scopes, source) = authorize::password_scopes(cx, &pool, &client, form.get("scope")).await?;
     let door = Door { pool: Arc::clone(&pool), client: Arc::clone(&client), goal: Goal::Identity, metadata: None };
     let start = Start::password(Flow::Password, username, Secret::from(password));
     let arrival = match sign_in::identify(cx, &door, start).await? {

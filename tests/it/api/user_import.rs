@@ -58,7 +58,7 @@ impl Site {
 
     /// The job when it has come to an end.
     pub(super) async fn ended(&self, job: &Value) -> Value {
-        for _ in 0..500 {
+        for _ in 0..6_000 {
             let seen = self.call("DescribeUserImportJob", self.of(job)).await["UserImportJob"].clone();
             if !["Pending", "InProgress", "Stopping"].contains(&seen["Status"].as_str().unwrap()) {
                 return seen;

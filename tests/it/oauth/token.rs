@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use super::ORDINARY;
 use crate::app::{API_ONLY, CALLBACK, House, PASSWORD, SECRET, SERVER, WEB};
 
-const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-const CHALLENGE: [(&str, &str); 2] =
+pub const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+pub const CHALLENGE: [(&str, &str); 2] =
     [("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"), ("code_challenge_method", "S256")];
 
 pub fn claims(token: &Value) -> Value {
@@ -19,11 +19,11 @@ pub fn claims(token: &Value) -> Value {
     serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
 }
 
-fn redeeming(code: &str) -> [(&str, &str); 4] {
+pub fn redeeming(code: &str) -> [(&str, &str); 4] {
     [("grant_type", "authorization_code"), ("client_id", WEB), ("redirect_uri", CALLBACK), ("code", code)]
 }
 
-fn basic(id: &str, secret: &str) -> String {
+pub fn basic(id: &str, secret: &str) -> String {
     format!("Basic {}", BASE64_STANDARD.encode(format!("{id}:{secret}")))
 }
 
