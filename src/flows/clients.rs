@@ -32,6 +32,7 @@ fn invalid<T>(text: &str) -> Result<T> {
 
 /// Makes a client, with a secret when it is asked for.
 pub async fn create(cx: &Cx, pool_id: &str, members: Members) -> Result<Client> {
+    directory::pool(cx, pool_id).await?;
     let mut members = MODEL.pruned(SHAPE, members);
     let name = take_text(&mut members, "ClientName").unwrap_or_default();
     let given = Given::take(&mut members)?;

@@ -18,6 +18,7 @@ use crate::{
 /// `name` and `links` fit the published shapes.
 pub async fn create(cx: &Cx, place: (&str, &str), name: String, links: Links) -> Result<Terms> {
     let (pool_id, client_id) = place;
+    directory::client_of(cx, pool_id, client_id).await?;
     check_links(&links)?;
     let now = cx.now();
     let terms = Terms {
@@ -49,6 +50,7 @@ pub struct Change {
 
 /// What is not named stays.
 pub async fn update(cx: &Cx, pool_id: &str, id: &str, change: Change) -> Result<Terms> {
+    directory::pool(cx, pool_id).await?;
     change.links.as_ref().map(check_links).transpose()?;
     let now = cx.now();
     let mut tx = cx.begin().await?;

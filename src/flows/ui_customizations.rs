@@ -25,6 +25,10 @@ const NO_DOMAIN: &str = "There has to be an existing domain associated with this
 const VERSION: &[BorrowedFormatItem<'_>] = format_description!("[year][month][day][hour][minute][second]");
 
 pub async fn set(cx: &Cx, pool_id: &str, client_id: Option<&str>, wanted: Wanted) -> Result<UiCustomization> {
+    match client_id {
+        Some(client_id) => directory::client_of(cx, pool_id, client_id).await.map(drop)?,
+        None => directory::pool(cx, pool_id).await.map(drop)?,
+    }
     let css = wanted.css.map(|css| (!css.trim().is_empty()).then_some(css));
     css.iter().flatten().try_for_each(|css| css::check(css))?;
     let image = wanted.image.map(|image| (!image.is_empty()).then_some(image));

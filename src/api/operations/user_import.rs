@@ -6,7 +6,7 @@ use crate::{
     api::{Operation, shapes::Timestamp},
     domain::{Result, import::ImportJob, pool::not_built},
     flows::{
-        Cx,
+        Cx, directory,
         users_import::{self, upload},
     },
     web::paths::{self, Place},
@@ -108,6 +108,7 @@ impl Operation for CreateUserImportJob {
     type Output = JobOutput;
 
     async fn run(self, cx: Cx) -> Result<JobOutput> {
+        directory::pool(&cx, &self.user_pool_id).await?;
         // The service does not say in which column, and in which form, hashes would stand.
         if let Some(algorithm) = self.password_hashing_algorithm {
             return not_built(&format!("PasswordHashingAlgorithm {algorithm}"));

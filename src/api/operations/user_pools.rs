@@ -147,6 +147,7 @@ impl Operation for AddCustomAttributes {
     type Output = Empty;
 
     async fn run(self, cx: Cx) -> Result<Empty> {
+        directory::pool(&cx, &self.user_pool_id).await?;
         pools::add_custom_attributes(&cx, &self.user_pool_id, named_attributes(self.custom_attributes)?).await?;
         Ok(Empty {})
     }

@@ -143,6 +143,7 @@ impl Report {
         let text = |member: &str| body[member].as_str().unwrap_or_default();
         let told = format!("{}: {}", text("__type"), text("message"));
         if (status, &*told) != (400, expected) {
+            let input: String = input.to_string().chars().take(400).collect();
             self.faults.push(format!("{operation} {input}\n  answered {status} {told}\n  but not      {expected}"));
         }
     }

@@ -22,6 +22,9 @@ const NOT_CONFIRMED: &str = "UserNotConfirmedException: User is not confirmed.";
 const NO_USER_FOR_CLIENT: &str = "UserNotFoundException: Username/client id combination not found.";
 const NO_CLIENT: &str = "ResourceNotFoundException: User pool client none does not exist.";
 
+/// What the protocol takes at most.
+const MOST_BYTES: usize = 1 << 20;
+
 /// A member of a request, one that is malformed, and what is said of it.
 const MALFORMED: [(&str, &str, &str); 6] = [
     (
@@ -69,6 +72,7 @@ pub(super) async fn ask() -> Report {
         for (operation, _) in MODEL.operations() {
             malformed(&mut report, &site, operation, &token).await;
             nowhere(&mut report, &site, operation).await;
+            first_of_all(&mut report, &site, operation).await;
         }
         tokens(&mut report, &site).await;
         report.note(&site);
@@ -90,10 +94,10 @@ fn further(operation: &str) -> Value {
     let identity =
         json!({"ProviderName": "Okta", "ProviderAttributeName": "Cognito_Subject", "ProviderAttributeValue": "1"});
     match operation {
-        "AddCustomAttributes" => json!({"CustomAttributes": [{"Name": "x", "AttributeDataType": "String"}]}),
         "AdminDisableProviderForUser" => json!({"User": identity}),
         "AdminLinkProviderForUser" => json!({"DestinationUser": identity, "SourceUser": identity}),
         "CreateTerms" => json!({"Links": {"cognito:default": "https://app.example/terms"}}),
+        "UpdateManagedLoginBranding" => json!({"ManagedLoginBrandingId": "00000000-0000-4000-8000-000000000000"}),
         _ => json!({}),
     }
 }
@@ -148,6 +152,24 @@ async fn nowhere(report: &mut Report, site: &Site, operation: &str) {
         }
         report.refused(site, (operation, call), expected).await;
     }
+}
+
+/// A call of which nothing is right: it is refused for the token, the pool or the client that it names, before the rest is looked at.
+async fn first_of_all(report: &mut Report, site: &Site, operation: &str) {
+    let mut call = sample(MODEL.operation(operation).unwrap().input, Size::Largest);
+    let names =
+        [("AccessToken", "a.b.c", INVALID_TOKEN), ("UserPoolId", NOWHERE, NO_POOL), ("ClientId", "none", NO_CLIENT)];
+    let Some((member, value, expected)) = names.into_iter().find(|(member, ..)| has(operation, member)) else { return };
+    // Settings as long as can be are no message any more.
+    if call.to_string().len() > MOST_BYTES || operation == "RevokeToken" {
+        call = with(&sample(MODEL.operation(operation).unwrap().input, Size::Smallest), further(operation));
+    }
+    call[member] = value.into();
+    // Who is in the middle of a sign-in has no token yet.
+    call.as_object_mut().unwrap().remove("Session");
+    let expected =
+        if operation == "RevokeToken" { "UnauthorizedException: Client is not authorized" } else { expected };
+    report.refused(site, (operation, call), expected).await;
 }
 
 /// Tokens of users to whom something has happened.
