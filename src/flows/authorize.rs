@@ -17,6 +17,7 @@ use super::{
 use crate::{
     domain::{
         Client, Error, Pool, Result, Sub, User,
+        challenge::salt_of,
         client::is_safe_url,
         grant::{GrantSource, Seen},
         resource_server::ADMIN_SCOPE,
@@ -124,6 +125,9 @@ pub struct SignedIn {
     /// When no client is satisfied with this sign-in any more.
     #[serde(default)]
     kept_until: Option<Time>,
+    /// Of the password that the user had: another one ends what came of the old.
+    #[serde(default)]
+    salt: Option<Vec<u8>>,
 }
 
 impl SignedIn {
@@ -180,7 +184,7 @@ pub async fn enter(cx: &Cx, request: &Request, user: &User) -> Result<SignedIn> 
         device_type: seen.device_type,
     };
     let mut tx = cx.begin().await?;
-    store::users::by_sub_for_update(&mut tx, &pool.id, &user.sub).await?.ok_or(Error::WrongCredentials)?;
+    let user = store::users::by_sub_for_update(&mut tx, &pool.id, &user.sub).await?.ok_or(Error::WrongCredentials)?;
     store::sso_sessions::insert(&mut tx, &session).await?;
     tx.commit().await?;
     Ok(SignedIn {
@@ -188,6 +192,7 @@ pub async fn enter(cx: &Cx, request: &Request, user: &User) -> Result<SignedIn> 
         auth_time: session.created_at,
         sso_id: Some(session.id),
         kept_until: Some(session.expires_at),
+        salt: Some(salt_of(&user)),
     })
 }
 
@@ -200,25 +205,28 @@ pub async fn leave(cx: &Cx, signed_in: &SignedIn) -> Result<()> {
 }
 
 /// Whether a sign-in of earlier still lets its user in: not for longer than the client allows, not after the session was
-/// ended, and not after the account was disabled, deleted or has to set its password anew. It does not slide.
+/// ended, and not after the account was disabled or deleted or its password changed. It does not slide.
 pub async fn still_signed_in(cx: &Cx, request: &Request, signed_in: &SignedIn) -> Result<bool> {
     let (pool, now) = (&request.pool, cx.now());
     if now >= signed_in.auth_time.plus(request.client.sso_lifetime(pool)) || now >= signed_in.kept_until() {
         return Ok(false);
     }
-    let mut tx = cx.read().await?;
-    if let Some(id) = &signed_in.sso_id
-        && !store::sso_sessions::lives(&mut tx, id, now).await?
-    {
-        return Ok(false);
-    }
-    let user = store::users::by_sub(&mut tx, &pool.id, &signed_in.sub).await?;
-    Ok(user.is_some_and(|user| user.enabled && may_stay(&user)))
+    Ok(present(cx, &pool.id, signed_in).await?.is_some())
 }
 
-/// Whether the account is in a state in which a sign-in of earlier counts.
-fn may_stay(user: &User) -> bool {
-    matches!(user.status, Status::Confirmed | Status::ExternalProvider)
+/// The user of a sign-in of earlier, as they are now; none where it does not count any more, however young it is.
+async fn present(cx: &Cx, pool_id: &str, signed_in: &SignedIn) -> Result<Option<User>> {
+    let mut tx = cx.read().await?;
+    if let Some(id) = &signed_in.sso_id
+        && !store::sso_sessions::lives(&mut tx, id, cx.now()).await?
+    {
+        return Ok(None);
+    }
+    let user = store::users::by_sub(&mut tx, pool_id, &signed_in.sub).await?;
+    Ok(user.filter(|user| {
+        let may_stay = matches!(user.status, Status::Confirmed | Status::ExternalProvider);
+        user.enabled && may_stay && signed_in.salt.as_ref().is_none_or(|salt| *salt == salt_of(user))
+    }))
 }
 
 /// Gives the client what it asked for.
@@ -246,6 +254,7 @@ pub async fn answer(cx: &Cx, request: &Request, signed_in: &SignedIn) -> Result<
         sub: signed_in.sub.clone(),
         auth_time: signed_in.auth_time,
         sso_id: signed_in.sso_id.clone(),
+        salt: signed_in.salt.clone(),
         redirect_uri: request.redirect_uri.as_str().to_owned(),
         scopes: request.scopes.clone(),
         nonce: request.nonce.clone(),
@@ -292,7 +301,13 @@ pub async fn redeem(cx: &Cx, given: Redemption<'_>) -> Result<Tokens> {
         return Err(Error::WrongTarget);
     }
     let grant_id = given.pool.punishes_replays().then(|| grant_of(given.code));
-    let signed_in = SignedIn { sub: detail.sub, auth_time: detail.auth_time, sso_id: detail.sso_id, kept_until: None };
+    let signed_in = SignedIn {
+        sub: detail.sub,
+        auth_time: detail.auth_time,
+        sso_id: detail.sso_id,
+        kept_until: None,
+        salt: detail.salt,
+    };
     Issuance {
         pool: given.pool,
         client: given.client,
@@ -314,6 +329,8 @@ struct Detail {
     auth_time: Time,
     #[serde(default)]
     sso_id: Option<String>,
+    #[serde(default)]
+    salt: Option<Vec<u8>>,
     redirect_uri: String,
     scopes: Vec<String>,
     nonce: Option<String>,
@@ -334,15 +351,8 @@ struct Issuance<'a> {
 
 impl Issuance<'_> {
     async fn start(self, cx: &Cx) -> Result<Tokens> {
-        let user = store::users::by_sub(&mut cx.read().await?, &self.pool.id, &self.signed_in.sub).await?;
-        let user = user.ok_or(Error::CodeExpired)?;
-        if !user.enabled {
-            return Err(Error::UserDisabled);
-        }
-        // An administrator may have asked for a new password while the code was on its way.
-        if !may_stay(&user) {
-            return Err(Error::CodeExpired);
-        }
+        // The sign-in may have come to its end while the code was on its way.
+        let user = present(cx, &self.pool.id, self.signed_in).await?.ok_or(Error::CodeExpired)?;
         let issue = Issue {
             pool: self.pool,
             client: self.client,

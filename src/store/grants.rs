@@ -214,7 +214,7 @@ pub async fn revoke_of_sso(tx: &mut Tx, sso_id: &str, now: Time) -> Result<()> {
     Ok(())
 }
 
-/// Revokes every grant of a user, and every token of theirs that carries no grant.
+/// Revokes every grant of a user and every token of theirs that carries no grant, and ends their sessions on the hosted pages.
 pub async fn revoke_all(tx: &mut Tx, pool_id: &str, sub: &str, now: Time) -> Result<()> {
     tx.sql("UPDATE user_grant SET revoked_at = $3 WHERE pool_id = $1 AND sub = $2 AND revoked_at IS NULL")
         .bind(pool_id)
@@ -228,6 +228,7 @@ pub async fn revoke_all(tx: &mut Tx, pool_id: &str, sub: &str, now: Time) -> Res
         .bind(now.millis())
         .run()
         .await?;
+    tx.sql("DELETE FROM sso_session WHERE pool_id = $1 AND sub = $2").bind(pool_id).bind(sub).run().await?;
     Ok(())
 }
 

@@ -6,6 +6,7 @@ mod domains;
 mod logout;
 mod per_address;
 mod resource;
+mod sessions_end;
 mod strict;
 mod token;
 mod tokens_back;
