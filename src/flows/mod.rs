@@ -52,6 +52,7 @@ pub mod ui_customizations;
 pub mod user_sessions;
 pub mod users;
 pub mod users_import;
+pub mod veil;
 
 use std::{sync::Arc, time::Duration};
 

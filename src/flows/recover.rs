@@ -8,7 +8,7 @@ use super::{
     messages::{self, About},
     passwords,
     sign_up::{Named, claim_verified},
-    triggers,
+    triggers, veil,
 };
 use crate::{
     domain::{
@@ -29,6 +29,10 @@ const NO_ADDRESS: &str = "Cannot reset password for the user as there is no regi
 
 pub async fn forgot(cx: &Cx, named: Named<'_>) -> Result<Delivery> {
     named.count_code(cx).await?;
+    veil::hide(&named.client, send_code(cx, &named)).await
+}
+
+async fn send_code(cx: &Cx, named: &Named<'_>) -> Result<Delivery> {
     let Some(user) = named.find_or_migrate(cx).await? else {
         codes::count_request_of_nobody(cx, &named.pool, named.username, CodeKind::ForgotPassword).await?;
         return Ok(named.invented_delivery());
@@ -83,6 +87,10 @@ async fn recovery_medium(cx: &Cx, pool: &Pool, user: &User) -> Result<Medium> {
 }
 
 pub async fn confirm(cx: &Cx, named: Named<'_>, code: &str, password: &Secret) -> Result<()> {
+    veil::hide(&named.client, redeem(cx, &named, code, password)).await
+}
+
+async fn redeem(cx: &Cx, named: &Named<'_>, code: &str, password: &Secret) -> Result<()> {
     let found = named.find(cx).await?;
     // The policy is asked first, whoever is meant: a password that is refused must not cost a guess, nor tell who exists.
     named.pool.settings.policies.password_policy.check(password.expose(), Asker::User)?;

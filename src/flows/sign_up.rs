@@ -11,6 +11,7 @@ use super::{
     migrate::{self, Stranger},
     passwords, per_address,
     triggers::{self, Confirmed, Newcomer},
+    veil,
 };
 use crate::{
     domain::{
@@ -325,6 +326,10 @@ impl Named<'_> {
 }
 
 pub async fn confirm(cx: &Cx, named: Named<'_>, code: &str, force_alias: bool) -> Result<()> {
+    veil::hide(&named.client, redeem(cx, &named, code, force_alias)).await
+}
+
+async fn redeem(cx: &Cx, named: &Named<'_>, code: &str, force_alias: bool) -> Result<()> {
     let Some(user) = named.find(cx).await? else {
         return codes::check_nobody(cx, &named.pool, named.username, CodeKind::SignUp).await;
     };
@@ -401,6 +406,10 @@ pub async fn claim_verified(
 
 pub async fn resend(cx: &Cx, named: Named<'_>) -> Result<Delivery> {
     named.count_code(cx).await?;
+    veil::hide(&named.client, send_again(cx, &named)).await
+}
+
+async fn send_again(cx: &Cx, named: &Named<'_>) -> Result<Delivery> {
     let Some(user) = named.find(cx).await? else {
         codes::count_request_of_nobody(cx, &named.pool, named.username, CodeKind::SignUp).await?;
         return Ok(named.invented_delivery());

@@ -196,7 +196,8 @@ async fn is_right(cx: &Cx, attempt: &SrpAttempt, verifier: Option<SrpVerifier>, 
         |srp| srp.verifier,
     );
     let names = (pool_name_of(&attempt.pool_id).to_owned(), attempt.subject.username.clone());
-    Ok(exists && proves(attempt, names, v, proof).await?)
+    // In this order: what is not looked at costs nothing.
+    Ok(proves(attempt, names, v, proof).await? && exists)
 }
 
 /// Whether the proof is the one that whoever knows the secret behind `v` gives. `names` are what the arithmetic calls pool and
