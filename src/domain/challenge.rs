@@ -194,6 +194,13 @@ pub struct Session {
     pub expires_at: Time,
 }
 
+impl Session {
+    /// The progress after its second factor was proven.
+    pub fn proven_second(self) -> Progress {
+        Progress { second: true, answered: Some(self.id), ..self.progress }
+    }
+}
+
 /// Who signs in: a user, or a name that no user has where the client hides that.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Subject {
@@ -284,6 +291,9 @@ pub struct Progress {
     /// The device of that key has proven itself.
     #[serde(default)]
     pub device: bool,
+    /// The session whose second factor was right in this very step. It goes into no other session.
+    #[serde(skip)]
+    pub answered: Option<String>,
     /// What the sign-in is recorded as, where it is; its tokens name it too.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub event_id: Option<String>,
@@ -304,6 +314,7 @@ impl Progress {
             new_password: false,
             second: false,
             device: false,
+            answered: None,
             event_id: None,
             risk: None,
             custom: None,

@@ -280,7 +280,7 @@ async fn watch_next(cx: &Cx, door: &Door, reply: Reply) -> Result<Outcome> {
 
 async fn take_next(cx: &Cx, door: &Door, reply: Reply) -> Result<Outcome> {
     let Reply { username, session, device_key, answer } = reply;
-    let opened = match answer {
+    let mut opened = match answer {
         // The state of Secure Remote Password travels in its block.
         Answer::PasswordVerifier { secret_block, signature, timestamp } => {
             let proof = srp::Proof { username, session, secret_block, signature, timestamp };
@@ -290,8 +290,10 @@ async fn take_next(cx: &Cx, door: &Door, reply: Reply) -> Result<Outcome> {
             let proof = srp::Proof { username, session, secret_block, signature, timestamp };
             return device::answer(cx, door, proof, device_key).await;
         }
+        Answer::DeviceSrp { .. } => session::open_for_device(cx, door, session.as_deref(), &username).await?,
         _ => session::open(cx, door, session.as_deref(), &username).await?,
     };
+    device::take(cx, door, &mut opened, device_key.clone()).await?;
     match (answer, opened.session.awaits.clone()) {
         (Answer::NewPassword { password, attributes }, Awaits::NewPassword) => {
             new_password::answer(cx, door, opened, (password, attributes)).await

@@ -65,10 +65,15 @@ pub(super) async fn begin(cx: &Cx, door: &Door, start: Start) -> Result<Outcome>
     if let Some(user) = &user {
         check_state(user)?;
     }
+    let progress = start.progress();
+    // With the password first, the device is named once more beside its proof.
+    if srp_a.is_none() {
+        device::check(cx, door, &progress, user.as_ref()).await?;
+    }
     let walk = Walk {
         subject: subject(cx, door, user.as_ref(), &start.username),
         user,
-        progress: start.progress(),
+        progress,
         history: srp_a.iter().map(|_| Round::new(SRP_A, true)).collect(),
         srp_a,
     };

@@ -27,6 +27,39 @@ pub(super) async fn named(cx: &Cx, door: &Door, progress: &Progress, user: &User
     store::devices::find(&mut cx.read().await?, user, key).await?.ok_or(Error::NoSuchDevice).map(Some)
 }
 
+/// Whether there is a device of that name, told before anything was proven: to clients that come again without it when there is
+/// none. Nobody has one.
+pub(super) async fn check(cx: &Cx, door: &Door, progress: &Progress, user: Option<&User>) -> Result<()> {
+    let (Some(key), Some(_)) = (&progress.device_key, door.pool.device_tracking()) else { return Ok(()) };
+    if is_theirs(cx, user, key).await? { Ok(()) } else { Err(Error::NoSuchDevice) }
+}
+
+async fn is_theirs(cx: &Cx, user: Option<&User>, key: &str) -> Result<bool> {
+    let Some(user) = user else { return Ok(false) };
+    Ok(store::devices::exists(&mut cx.read().await?, (&user.pool_id, &user.sub), key).await?)
+}
+
+/// An answer may name the device: that to a question of the pool's own at any time, another one only as the first that does, on
+/// the way to a first factor. Of clients that answer a question the library comes again without a device that is not there; for
+/// all others there is none then, and the user gets a new one.
+pub(super) async fn take(cx: &Cx, door: &Door, opened: &mut Opened, given: Option<String>) -> Result<()> {
+    let Opened { session, user } = opened;
+    let is_question = session.awaits == Awaits::Custom;
+    let progress = &mut session.progress;
+    let is_settled = progress.first.is_some() || progress.device_key.is_some();
+    if door.pool.device_tracking().is_none() || (is_settled && !is_question) {
+        return Ok(());
+    }
+    let is_given = given.is_some();
+    let Some(key) = given.or_else(|| progress.device_key.take()) else { return Ok(()) };
+    let is_theirs = is_theirs(cx, user.as_ref(), &key).await?;
+    if is_question && is_given && !is_theirs {
+        return Err(Error::NoSuchDevice);
+    }
+    progress.device_key = Some(key).filter(|_| is_theirs);
+    Ok(())
+}
+
 pub(super) fn begin(cx: &Cx, door: &Door, progress: &Progress, user: &User, device: &Device) -> Result<Outcome> {
     let subject = Subject::of(user);
     let session = Draft { subject: &subject, awaits: Awaits::DeviceSrp, progress }.seal(cx, door)?;

@@ -91,7 +91,7 @@ pub(super) async fn answer_totp(cx: &Cx, door: &Door, opened: Opened, given: &st
     }
     let user = user.ok_or_else(session::invalid)?;
     session::spend_now(cx, &session).await?;
-    proceed(cx, door, Progress { second: true, ..session.progress }, user).await
+    proceed(cx, door, session.proven_second(), user).await
 }
 
 /// Takes the code of the user's app, once ever. Nobody has one.

@@ -4,7 +4,7 @@ use super::{Cx, Door, Goal};
 use crate::{
     domain::{
         Error, Result, User,
-        challenge::{Awaits, Progress, Session, Subject, salt_of},
+        challenge::{Awaits, CodePurpose, Progress, Session, Subject, salt_of},
         error::SessionFault,
     },
     flows::directory,
@@ -21,8 +21,9 @@ pub(super) struct Draft<'a> {
 
 impl Draft<'_> {
     pub(super) fn seal(self, cx: &Cx, door: &Door) -> Result<String> {
+        let answered = self.progress.answered.as_deref().filter(|_| self.awaits == Awaits::DeviceSrp);
         let session = Session {
-            id: cx.random().uuid(),
+            id: answered.map_or_else(|| cx.random().uuid(), device_after),
             pool_id: door.pool.id.clone(),
             client_id: door.client.id.clone(),
             subject: self.subject.clone(),
@@ -47,7 +48,10 @@ pub(super) fn invalid() -> Error {
 /// A session that this client was given and that has neither ended nor been used. Whoever answers must mean its user, who must
 /// be as they were: not disabled, and with the same password.
 pub(super) async fn open(cx: &Cx, door: &Door, text: Option<&str>, username: &str) -> Result<Opened> {
-    let session = read(cx, text)?;
+    check(cx, door, read(cx, text)?, username).await
+}
+
+async fn check(cx: &Cx, door: &Door, session: Session, username: &str) -> Result<Opened> {
     if session.pool_id != door.pool.id || session.client_id != door.client.id {
         return Err(invalid());
     }
@@ -64,6 +68,35 @@ pub(super) async fn open(cx: &Cx, door: &Door, text: Option<&str>, username: &st
     let user = meant.filter(|meant| meant.sub == *sub).ok_or_else(invalid)?;
     check_unchanged(&session, &user)?;
     Ok(Opened { session, user: Some(user) })
+}
+
+/// The id of the session in which a device proves itself after the second factor of `answered`.
+fn device_after(answered: &str) -> String {
+    format!("device-after:{answered}")
+}
+
+/// The session that awaits a device. amazon-cognito-identity-js knows only the one before: after a code it sends the session of
+/// that code. Whoever has that one has proven as much, so it stands for the one that was given out for it. They are used up
+/// together, and nothing else is done with it.
+pub(super) async fn open_for_device(cx: &Cx, door: &Door, text: Option<&str>, username: &str) -> Result<Opened> {
+    let mut session = read(cx, text)?;
+    let is_factor = match &session.awaits {
+        Awaits::Totp => true,
+        Awaits::Code(sent) => sent.purpose == CodePurpose::Second,
+        _ => false,
+    };
+    // A wrong code uses a session up too where triggers lead.
+    let may_stand = is_factor && !session.progress.is_led();
+    if !may_stand || !store::grants::is_spent(&mut cx.read().await?, &session.id).await? {
+        return check(cx, door, session, username).await;
+    }
+    session.id = device_after(&session.id);
+    session.awaits = Awaits::DeviceSrp;
+    session.progress.second = true;
+    let mut opened = check(cx, door, session, username).await?;
+    // That it is used up is remembered as long as the later one lasts.
+    opened.session.expires_at = opened.session.expires_at.plus(door.client.session_lifetime());
+    Ok(opened)
 }
 
 fn read(cx: &Cx, text: Option<&str>) -> Result<Session> {

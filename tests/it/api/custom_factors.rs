@@ -365,3 +365,56 @@ async fn a_device_that_follows_a_factor_keeps_its_own_order() {
         assert_eq!(events[0]["request"]["session"], before);
     }
 }
+
+/// Browsers' libraries name the device with the answer, and come again without it when there is none.
+#[tokio::test]
+async fn the_device_is_named_at_the_beginning_or_with_an_answer() {
+    const UNKNOWN: &str = "us-east-1_a1b2c3d4-5678-90ab-cdef-111122223333";
+    for stage in asking_for(&["CUSTOM_CHALLENGE"]).await {
+        stage.person("ann").await;
+        let (tokens, device) = confirmed(&stage, "ann").await;
+        stage.recorder.answer("VerifyAuthChallengeResponse", json!({"answerCorrect": true}));
+        let naming = |name: &str, key: &str| {
+            with(&stage.begins(name), json!({"AuthParameters": {"USERNAME": name, "DEVICE_KEY": key}}))
+        };
+        let answering = |asked: &Value, key: &str| {
+            let answers = json!({"USERNAME": "ann", "ANSWER": "42", "DEVICE_KEY": key});
+            with(&stage.answers(asked, "ann", "42"), json!({ "ChallengeResponses": answers }))
+        };
+        let proven = async |asked: &Value| {
+            assert_eq!(asked["ChallengeName"], "DEVICE_SRP_AUTH");
+            let asked = stage.call("RespondToAuthChallenge", public_value(&stage, "ann", &device, asked)).await;
+            let done = stage.call("RespondToAuthChallenge", proof(&stage, &device, SECRET, &asked, NOW)).await;
+            assert_eq!(claims(&Tokens::of(&done).access)["device_key"], json!(device.key));
+        };
+        assert_eq!(stage.refused("InitiateAuth", naming("ann", UNKNOWN)).await, NO_DEVICE);
+        let question = stage.call("InitiateAuth", naming("ann", &device.key)).await;
+        proven(&stage.call("RespondToAuthChallenge", stage.answers(&question, "ann", "42")).await).await;
+        let question = stage.call("InitiateAuth", stage.begins("ann")).await;
+        proven(&stage.call("RespondToAuthChallenge", answering(&question, &device.key)).await).await;
+
+        let question = stage.call("InitiateAuth", stage.begins("ann")).await;
+        stage.recorder.events();
+        assert_eq!(stage.refused("RespondToAuthChallenge", answering(&question, UNKNOWN)).await, NO_DEVICE);
+        assert_eq!(stage.recorder.sources(), [""; 0], "nobody has judged the answer");
+        let done = stage.call("RespondToAuthChallenge", stage.answers(&question, "ann", "42")).await;
+        assert_ne!(Device::of(&done).key, device.key);
+        // The same when it is forgotten between question and answer.
+        let question = stage.call("InitiateAuth", naming("ann", &device.key)).await;
+        stage.call("ForgetDevice", json!({"AccessToken": tokens.access, "DeviceKey": device.key})).await;
+        assert_eq!(stage.refused("RespondToAuthChallenge", answering(&question, &device.key)).await, NO_DEVICE);
+        let done = stage.call("RespondToAuthChallenge", stage.answers(&question, "ann", "42")).await;
+        assert_ne!(Device::of(&done).key, device.key);
+
+        // Nobody has a device.
+        let members = json!({"ExplicitAuthFlows": ["ALLOW_CUSTOM_AUTH"], "PreventUserExistenceErrors": "ENABLED"});
+        let hiding = stage.another_client(members).await;
+        let begin = with(&naming("nobody", UNKNOWN), json!({ "ClientId": hiding }));
+        assert_eq!(stage.refused("InitiateAuth", begin).await, NO_DEVICE);
+        let question = stage.call("InitiateAuth", stage.begins_at(&hiding, "nobody")).await;
+        let answers = json!({"USERNAME": "nobody", "ANSWER": "42", "DEVICE_KEY": UNKNOWN});
+        let answer =
+            with(&stage.answers_at(&hiding, &question, "nobody", "42"), json!({ "ChallengeResponses": answers }));
+        assert_eq!(stage.refused("RespondToAuthChallenge", answer).await, NO_DEVICE);
+    }
+}

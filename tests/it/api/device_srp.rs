@@ -1,10 +1,12 @@
 //! Signing in with a device that was confirmed: its proof, and what becomes of its tokens.
 
+use poolhouse::{domain::mfa::Factor, store};
 use serde_json::{Value, json};
 
 use super::{
     devices::{Device, NO_DEVICE, SECRET, confirmed, tracking},
-    people::{PASSWORD, Site, Tokens, WRONG, claims},
+    mfa::guarded,
+    people::{INVALID_SESSION, PASSWORD, Site, Tokens, WRONG, claims},
     recorder::stages_with,
     srp::{NOW, Prover},
     town::with,
@@ -346,4 +348,104 @@ async fn assert_app_then_device(site: &Site, device: &Device, secret: &str) {
     let output = site.call("RespondToAuthChallenge", public_value(site, "ann", device, &output)).await;
     let output = site.call("RespondToAuthChallenge", proof(site, device, SECRET, &output, NOW)).await;
     assert!(!Tokens::of(&output).access.is_empty());
+}
+
+/// Sites that track devices and ask for a code even on old ones, and ann with a device and an authenticator app.
+async fn guarded_devices() -> Vec<(Site, Device, String)> {
+    let mut all = Vec::new();
+    for site in guarded("OPTIONAL", &[Factor::Totp]).await {
+        let policies = json!({"SignInPolicy": {"AllowedFirstAuthFactors": ["PASSWORD", "EMAIL_OTP"]}});
+        let configuration = json!({"ChallengeRequiredOnNewDevice": false, "DeviceOnlyRememberedOnUserPrompt": false});
+        let update = json!({"UserPoolId": site.pool, "MfaConfiguration": "OPTIONAL", "Policies": policies,
+                            "DeviceConfiguration": configuration});
+        site.call("UpdateUserPool", update).await;
+        site.person("ann").await;
+        let (tokens, device) = confirmed(&site, "ann").await;
+        let secret = site.app_of(&tokens.access).await;
+        site.prefer("ann", json!({"SoftwareTokenMfaSettings": {"Enabled": true}})).await;
+        site.advance(60);
+        all.push((site, device, secret));
+    }
+    all
+}
+
+const LATER: &str = "Fri Jan 15 08:01:00 UTC 2027";
+
+/// amazon-cognito-identity-js sends the session of the code along, not the one that it was given for the device.
+#[tokio::test]
+async fn the_session_of_a_right_code_stands_for_the_devices_own_once() {
+    const USED: &str = "NotAuthorizedException: Invalid session for the user, session can only be used once.";
+    for (site, device, secret) in guarded_devices().await {
+        let ask = async || {
+            site.advance(30);
+            let asked = site.call("InitiateAuth", begin(&site, "ann", &device.key)).await;
+            assert_eq!(asked["ChallengeName"], "SOFTWARE_TOKEN_MFA");
+            asked
+        };
+        let code = || json!({"SOFTWARE_TOKEN_MFA_CODE": site.totp(&secret, 0)});
+        let by = |session: &Value| public_value(&site, "ann", &device, session);
+        let asked = ask().await;
+        assert_eq!(site.refused("RespondToAuthChallenge", by(&asked)).await, INVALID_SESSION, "not before its answer");
+        site.answer_refused(&asked, "ann", json!({"SOFTWARE_TOKEN_MFA_CODE": "abcdef"})).await;
+        assert_eq!(site.refused("RespondToAuthChallenge", by(&asked)).await, INVALID_SESSION, "nor after a wrong one");
+        let newest = site.answer(&asked, "ann", code()).await;
+        assert_eq!(newest["ChallengeName"], "DEVICE_SRP_AUTH");
+        assert_eq!(site.answer_refused(&asked, "ann", code()).await, USED, "the code itself is not taken again");
+        let foreign = Device { key: "us-east-1_a1b2c3d4-5678-90ab-cdef-111122223333".into(), ..device.clone() };
+        let other = public_value(&site, "ann", &foreign, &asked);
+        assert_eq!(site.refused("RespondToAuthChallenge", other).await, NO_DEVICE);
+        let verifier = site.call("RespondToAuthChallenge", by(&asked)).await;
+        for spent in [&asked, &newest] {
+            assert_eq!(site.refused("RespondToAuthChallenge", by(spent)).await, USED);
+        }
+        let done = site.call("RespondToAuthChallenge", proof(&site, &device, SECRET, &verifier, LATER)).await;
+        assert_eq!(claims(&Tokens::of(&done).access)["device_key"], json!(device.key));
+
+        let asked = ask().await;
+        let newest = site.answer(&asked, "ann", code()).await;
+        site.call("RespondToAuthChallenge", by(&newest)).await;
+        for spent in [&asked, &newest] {
+            assert_eq!(site.refused("RespondToAuthChallenge", by(spent)).await, USED);
+        }
+        // The newest is used up for as long as it would last, also when nobody remembers the older one any more.
+        let asked = ask().await;
+        site.advance(170);
+        let newest = site.answer(&asked, "ann", code()).await;
+        site.call("RespondToAuthChallenge", by(&asked)).await;
+        site.advance(20);
+        let mut tx = site.app.store.begin().await.unwrap();
+        store::grants::sweep(&mut tx, site.app.clock.now(), 100).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(site.refused("RespondToAuthChallenge", by(&newest)).await, USED);
+        assert!(site.refused("RespondToAuthChallenge", by(&asked)).await.ends_with("session is expired."));
+        // Where no device was named the code's answer has led to tokens, and its session leads nowhere.
+        site.advance(30);
+        let asked = site.call("InitiateAuth", site.password("ann", PASSWORD)).await;
+        assert!(!Tokens::of(&site.answer(&asked, "ann", code()).await).access.is_empty());
+        assert_eq!(site.refused("RespondToAuthChallenge", by(&asked)).await, NO_DEVICE);
+    }
+}
+
+#[tokio::test]
+async fn a_device_may_come_with_a_code_in_place_of_the_password() {
+    for (site, device, _) in guarded_devices().await {
+        site.prefer("ann", json!({"SoftwareTokenMfaSettings": {"Enabled": false}})).await;
+        let members = json!({"ExplicitAuthFlows": ["ALLOW_USER_AUTH"]});
+        let site = Site { client: site.another_client(members).await, ..site };
+        let parameters = json!({"USERNAME": "ann", "PREFERRED_CHALLENGE": "EMAIL_OTP"});
+        let choice = json!({"AuthFlow": "USER_AUTH", "ClientId": site.client, "AuthParameters": parameters});
+        let answer = async |key: &str| {
+            site.advance(1);
+            let asked = site.call("InitiateAuth", choice.clone()).await;
+            let code = site.code("ann@example.com").await;
+            site.answer(&asked, "ann", json!({"EMAIL_OTP_CODE": code, "DEVICE_KEY": key})).await
+        };
+        let asked = answer(&device.key).await;
+        assert_eq!(asked["ChallengeName"], "DEVICE_SRP_AUTH");
+        let asked = site.call("RespondToAuthChallenge", public_value(&site, "ann", &device, &asked)).await;
+        let done = site.call("RespondToAuthChallenge", proof(&site, &device, SECRET, &asked, LATER)).await;
+        assert_eq!(claims(&Tokens::of(&done).access)["device_key"], json!(device.key));
+        let done = answer("us-east-1_a1b2c3d4-5678-90ab-cdef-111122223333").await;
+        assert!(!Device::of(&done).key.is_empty());
+    }
 }
