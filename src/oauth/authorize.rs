@@ -43,12 +43,7 @@ pub async fn form(State(app): State<Arc<App>>, cx: Cx, request: extract::Request
     };
     match authorization::client(&cx, &form).await {
         Ok((pool, _)) if !pool.takes_forms() => queries_only(),
-        Ok(_) => {
-            let address = paths::local_with(&cx.app.setup, Place::Authorize, &form.to_query());
-            let mut response = authorization::found(&address);
-            *response.status_mut() = StatusCode::SEE_OTHER;
-            response
-        }
+        Ok(_) => authorization::see_other(&paths::local_with(&cx.app.setup, Place::Authorize, &form.to_query())),
         Err(refusal) => refusal.respond(&app),
     }
 }

@@ -1,23 +1,26 @@
 //! `/logout`: ends the browser's session of one pool and sends it on, to a registered address or back to the sign-in page.
-//! Tokens stay what they are.
+//! Tokens stay what they are. Strict pools have OpenID Connect's way besides.
 //! <https://docs.aws.amazon.com/cognito/latest/developerguide/logout-endpoint.html>
 
 use std::sync::Arc;
 
 use axum::{
-    extract::{RawQuery, State},
-    response::Response,
+    extract::{self, RawQuery, State},
+    response::{IntoResponse, Response},
 };
+use http::{StatusCode, header};
 use tower_sessions::Session;
 
 use crate::{
-    domain::{Client, Pool, Result},
+    domain::{Client, Error, Pool, Result},
     flows::{
         App, Cx,
         authorize::{self, RedirectUri},
     },
     web::{
         authorization::{self, Refusal},
+        end_session::EndSession,
+        limits,
         parameters::Parameters,
         paths::{self, Place},
         session::Browser,
@@ -35,13 +38,45 @@ pub async fn logout(State(app): State<Arc<App>>, cx: Cx, RawQuery(query): RawQue
     }
 }
 
+/// A request that comes as a form goes on as the query that it is, so that the browser brings its session along.
+pub async fn form(State(app): State<Arc<App>>, cx: Cx, request: extract::Request) -> Response {
+    let Ok(form) = limits::form(request).await else {
+        return Refusal::page("invalid_request", None, None).respond(&app);
+    };
+    match EndSession::read(&cx, &form).await {
+        Ok(None) => (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, HEAD")]).into_response(),
+        Ok(Some(_)) => authorization::see_other(&paths::local_with(&cx.app.setup, Place::Logout, &form.to_query())),
+        Err(refusal) => refusal.respond(&app),
+    }
+}
+
 async fn run(cx: &Cx, session: &Session, query: &str) -> Result<String, Refusal> {
     let parameters = Parameters::parse(query.as_bytes());
     let parameters = parameters.ok_or_else(|| Refusal::page("invalid_request", None, None))?;
+    if let Some(location) = standard(cx, session, &parameters, query).await? {
+        return Ok(location);
+    }
     let (pool, client) = authorization::client(cx, &parameters).await?;
     let location = destination(cx, (&pool, &client), &parameters, query)?;
     leave(cx, session, &pool).await.map_err(|error| Refusal::internal(cx, &error))?;
     Ok(location)
+}
+
+/// The way of OpenID Connect, in pools that have it: done at once for whoever shows whom they mean, else asked about.
+async fn standard(cx: &Cx, session: &Session, parameters: &Parameters, query: &str) -> Result<Option<String>, Refusal> {
+    let Some(asked) = EndSession::read(cx, parameters).await? else { return Ok(None) };
+    let internal = |error: Error| Refusal::internal(cx, &error);
+    let browser = Browser::find(session).await.map_err(internal)?;
+    let is_signed_in = asked.concerns(cx, browser.as_ref()).await.map_err(internal)?;
+    if asked.is_bare() && !is_signed_in {
+        return Ok(None);
+    }
+    if is_signed_in && !asked.is_proven(browser.as_ref()) {
+        return Ok(Some(paths::local_with(&cx.app.setup, Place::SignOut, query)));
+    }
+    asked.leave(cx, session).await.map_err(internal)?;
+    let done = || paths::local_with(&cx.app.setup, Place::SignOut, Place::SIGNED_OUT);
+    Ok(Some(asked.destination().unwrap_or_else(done)))
 }
 
 /// Where the browser goes next. `logout_uri` wins where both are given.

@@ -29,7 +29,7 @@ use crate::{
 pub fn router(app: Arc<App>) -> Router {
     let browsers = Router::new()
         .route(Place::Authorize.path(), get(authorize::authorize).post(authorize::form))
-        .route(Place::Logout.path(), get(logout::logout))
+        .route(Place::Logout.path(), get(logout::logout).post(logout::form))
         .layer(session::layer(&app));
     let clients = Router::new()
         .route(Place::Token.path(), post(token::token).options(reply::preflight).fallback(reply::post_only))

@@ -17,6 +17,7 @@ mod page;
 mod second_factor;
 mod sign_in;
 mod sign_in_feedback;
+mod sign_out;
 mod sign_up;
 mod step;
 mod text;
@@ -47,6 +48,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route(Place::Confirm.path(), post(confirm::submit))
         .route(Place::ResendCode.path(), post(confirm::resend))
         .route(Place::ConfirmUser.path(), get(confirm_user::show).post(confirm_user::submit))
+        .route(Place::SignOut.path(), get(sign_out::show).post(sign_out::submit))
         .route(Place::SignInFeedback.path(), get(sign_in_feedback::show).post(sign_in_feedback::submit))
         .layer(session::layer(&app))
         .route(Place::Error.path(), get(error::show))

@@ -68,6 +68,7 @@ texts! {
     factor: Factor { title, lead, sms, totp, email }
     setup: Setup { title, lead, picture, open, key, button, wrong, email, email_button }
     feedback: Feedback { title, lead, yes, no, thanks, was_you, was_not_you, refused_title, refused }
+    sign_out: SignOut { title, lead, button, done, close }
     error: Errors {
         title, redirect_mismatch, client_id, redirect_uri, logout_uri, server, invalid, forged, forged_link,
         incorrect, locked, blocked, too_many, temporary_expired, code, password_used, session, address_taken, name_taken,

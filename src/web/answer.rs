@@ -92,3 +92,12 @@ pub fn found(location: &str) -> Response {
     }
     response
 }
+
+/// `303 See Other`: the browser goes on with GET, whatever it came with.
+pub fn see_other(location: &str) -> Response {
+    let mut response = found(location);
+    if response.status() == StatusCode::FOUND {
+        *response.status_mut() = StatusCode::SEE_OTHER;
+    }
+    response
+}

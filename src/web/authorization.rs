@@ -10,7 +10,7 @@ use std::sync::Arc;
 use axum::response::Response;
 use http::StatusCode;
 
-pub use super::answer::found;
+pub use super::answer::{found, see_other};
 use super::{
     answer::{Mode, Recipient},
     limits::MOST_QUERY_BYTES,

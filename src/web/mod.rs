@@ -5,6 +5,7 @@ pub mod answer;
 pub mod authorization;
 pub mod client_ip;
 pub mod csrf;
+pub mod end_session;
 pub mod headers;
 pub mod limits;
 pub mod parameters;

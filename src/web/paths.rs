@@ -26,6 +26,8 @@ pub enum Place {
     /// Where the links of a message about a sign-in at risk lead.
     SignInFeedback,
     Logout,
+    /// Where somebody is asked whether they want to sign out.
+    SignOut,
     Error,
     Static,
     /// Where the files of import jobs go.
@@ -34,6 +36,9 @@ pub enum Place {
 }
 
 impl Place {
+    /// The query of [`Place::SignOut`] once it is done.
+    pub const SIGNED_OUT: &'static str = "done=1";
+
     pub const fn path(self) -> &'static str {
         match self {
             Self::Authorize => "/oauth2/authorize",
@@ -53,6 +58,7 @@ impl Place {
             Self::ConfirmUser => "/confirmUser",
             Self::SignInFeedback => takeover::LINK_PATH,
             Self::Logout => "/logout",
+            Self::SignOut => "/signOut",
             Self::Error => "/error",
             Self::Static => "/static",
             Self::UserImport => "/user-import",

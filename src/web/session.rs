@@ -82,6 +82,11 @@ impl Browser {
         Ok(browser)
     }
 
+    /// The ids of the pools that somebody is, or was, signed in to.
+    pub fn pools(&self) -> impl Iterator<Item = &str> {
+        self.signed_in.keys().map(String::as_str)
+    }
+
     pub fn signed_in(&self, pool: &Pool) -> Option<&SignedIn> {
         self.signed_in.get(&pool.id)
     }

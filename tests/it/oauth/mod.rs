@@ -8,6 +8,7 @@ mod per_address;
 mod resource;
 mod sessions_end;
 mod strict;
+mod strict_logout;
 mod token;
 mod tokens_back;
 mod triggers;
