@@ -83,8 +83,8 @@ impl Pool {
         setting.flat_map(|own| &own.recovery_mechanisms).all(|mechanism| mechanism.name != RecoveryName::AdminOnly)
     }
 
-    /// Whether somebody with these attributes can sign in with a code that is sent to them, and so needs no password. Where everybody
-    /// needs two factors, a code alone lets nobody in.
+    /// Whether somebody with these attributes can sign in with a code that is sent to them, and so needs no password. Where
+    /// everybody needs two factors, a code alone lets nobody in.
     pub fn needs_no_password(&self, attributes: &Attributes) -> bool {
         if self.settings.mfa_configuration == mfa::Mode::On {
             return false;

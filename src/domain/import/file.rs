@@ -170,8 +170,8 @@ pub fn check_complete(pool: &Pool, attributes: &Attributes) -> Result<(), RowFau
     }
 }
 
-/// The second factor that a row asks for: codes by SMS, to the number that it must have. Whether it may ask, and whether it must,
-/// is the pool's. Where everybody needs a factor and it cannot be SMS, the user sets another one up at the first sign-in.
+/// The second factor that a row asks for: codes by SMS, to the number that it must have. Whether it may ask, and whether it
+/// must, is the pool's. Where everybody needs a factor and it cannot be SMS, the user sets another one up at the first sign-in.
 pub fn second_factor(pool: &Pool, user: &User, has_mfa: bool) -> Result<Option<Factor>, RowFault> {
     let mode = pool.settings.mfa_configuration;
     let must_be = |wanted, reason| Err(RowFault::Mfa { wanted, reason });

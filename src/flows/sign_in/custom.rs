@@ -1,7 +1,7 @@
 //! CUSTOM_AUTH: three triggers decide what is asked, ask it, and judge the answer, until one of them is content.
 //!
-//! They may also ask for a proof that the service judges itself: the password, where the client can prove it, a second factor, the
-//! client's device. Its result is a round like any other, and the trigger goes on from there.
+//! They may also ask for a proof that the service judges itself: the password, where the client can prove it, a second factor,
+//! the client's device. Its result is a round like any other, and the trigger goes on from there.
 //!
 //! What they remember lies in the database between question and answer, and is taken away by the first answer, right or wrong:
 //! nobody guesses twice at one question. Somebody who does not exist walks the same way where the client hides that, and never
@@ -108,8 +108,8 @@ pub(super) async fn proven(cx: &Cx, door: &Door, progress: Progress, user: User)
     walk.go_on(cx, door).await
 }
 
-/// The code of a second factor was refused. A wrong one is a round where triggers lead; what else was in its way, and every refusal
-/// elsewhere, the client is told.
+/// The code of a second factor was refused. A wrong one is a round where triggers lead; what else was in its way, and every
+/// refusal elsewhere, the client is told.
 pub(super) async fn refused(cx: &Cx, door: &Door, session: Session, refusal: Error) -> Result<Outcome> {
     let is_wrong = matches!(refusal, Error::SecondFactor(FactorFault::Code | FactorFault::Totp));
     if !is_wrong || !session.progress.is_led() {
@@ -212,8 +212,8 @@ impl Walk {
         Outcome::asks(srp::open(cx, door, opening, (verifier, &self.subject.login)).await?)
     }
 
-    /// A second factor, whether it is the user's choice or not: the trigger's word counts. Whoever has none that could be asked for
-    /// is told so, unless that would tell a stranger who exists.
+    /// A second factor, whether it is the user's choice or not: the trigger's word counts. Whoever has none that could be asked
+    /// for is told so, unless that would tell a stranger who exists.
     async fn ask_for(mut self, cx: &Cx, door: &Door, factor: Factor) -> Result<Outcome> {
         let is_usable = match &self.user {
             Some(user) => {

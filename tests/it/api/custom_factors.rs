@@ -418,3 +418,45 @@ async fn the_device_is_named_at_the_beginning_or_with_an_answer() {
         assert_eq!(stage.refused("RespondToAuthChallenge", answer).await, NO_DEVICE);
     }
 }
+
+/// At risk a second factor is asked for after a custom sign-in, unless it was one of the rounds.
+#[tokio::test]
+async fn a_factor_that_was_proven_in_a_round_is_not_asked_for_again_at_risk() {
+    let devices = json!({"ChallengeRequiredOnNewDevice": false, "DeviceOnlyRememberedOnUserPrompt": false});
+    let watched = json!({
+        "UserPoolTier": "PLUS", "DeviceConfiguration": devices,
+        "UserPoolAddOns": {"AdvancedSecurityMode": "ENFORCED",
+                           "AdvancedSecurityAdditionalFlows": {"CustomAuthMode": "ENFORCED"}},
+    });
+    let client = json!({"ExplicitAuthFlows": ["ALLOW_CUSTOM_AUTH"]});
+    for stage in stages_with(with(&every_factor(), watched), client).await {
+        let email = json!({"Message": "Code {####}", "Subject": "Code"});
+        let config = json!({"UserPoolId": stage.pool, "MfaConfiguration": "OPTIONAL", "EmailMfaConfiguration": email});
+        stage.call("SetUserPoolMfaConfig", config).await;
+        let required = json!({"Notify": false, "EventAction": "MFA_REQUIRED"});
+        let actions = json!({"LowAction": required, "MediumAction": required, "HighAction": required});
+        let takeover = json!({"UserPoolId": stage.pool, "AccountTakeoverRiskConfiguration": {"Actions": actions}});
+        stage.call("SetRiskConfiguration", takeover).await;
+        stage.person("ann").await;
+        let from = async |place: (&str, &str), operation: &str, input: Value| {
+            let (status, output) = stage.send_from(place.0, Some(place.1), (operation, &input)).await;
+            assert_eq!(status, 200, "{output}");
+            stage.advance(1);
+            output
+        };
+        let home = ("203.0.113.9", "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/126.0.0.0");
+        let abroad = ("192.0.2.1", "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) Safari/604.1");
+        stage.asks_for(&[]);
+        assert!(from(home, "InitiateAuth", stage.begins("ann")).await["AuthenticationResult"].is_object());
+        assert_eq!(from(abroad, "InitiateAuth", stage.begins("ann")).await["ChallengeName"], "EMAIL_OTP");
+        stage.asks_for(&["EMAIL_OTP"]);
+        let asked = from(abroad, "InitiateAuth", stage.begins("ann")).await;
+        let code = json!({"EMAIL_OTP_CODE": stage.code("ann@example.com").await});
+        let done = from(abroad, "RespondToAuthChallenge", stage.reply(&asked, "ann", code)).await;
+        assert!(!Tokens::of(&done).access.is_empty());
+        let history = stage.call("AdminListUserAuthEvents", stage.named("ann")).await;
+        let last = &history["AuthEvents"][0];
+        assert_eq!((&last["EventResponse"], &last["EventRisk"]["RiskLevel"]), (&json!("Pass"), &json!("Medium")));
+        assert_eq!(last["ChallengeResponses"], json!([{"ChallengeName": "Mfa", "ChallengeResponse": "Success"}]));
+    }
+}
