@@ -207,11 +207,16 @@ pub async fn leave(cx: &Cx, signed_in: &SignedIn) -> Result<()> {
 /// Whether a sign-in of earlier still lets its user in: not for longer than the client allows, not after the session was
 /// ended, and not after the account was disabled or deleted or its password changed. It does not slide.
 pub async fn still_signed_in(cx: &Cx, request: &Request, signed_in: &SignedIn) -> Result<bool> {
+    Ok(user_of(cx, request, signed_in).await?.is_some())
+}
+
+/// Whom it lets in, by the same rules.
+pub async fn user_of(cx: &Cx, request: &Request, signed_in: &SignedIn) -> Result<Option<User>> {
     let (pool, now) = (&request.pool, cx.now());
     if now >= signed_in.auth_time.plus(request.client.sso_lifetime(pool)) || now >= signed_in.kept_until() {
-        return Ok(false);
+        return Ok(None);
     }
-    Ok(present(cx, &pool.id, signed_in).await?.is_some())
+    present(cx, &pool.id, signed_in).await
 }
 
 /// The user of a sign-in of earlier, as they are now; none where it does not count any more, however young it is.

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     config::Mode,
     domain::{
-        Error, Pool, Result,
+        Client, Error, Pool, Result, User,
         error::WebAuthnFault,
         passkey::{self, MOST_PASSKEYS, Passkey, REGISTRATION_LIFETIME, Registration},
     },
@@ -23,6 +23,20 @@ use crate::{
     kit::clock::Time,
     store::{self, passkeys::After},
 };
+
+/// Whose passkeys, and through which client.
+#[derive(Clone, Copy)]
+pub struct Owner<'a> {
+    pub pool: &'a Pool,
+    pub client: &'a Client,
+    pub user: &'a User,
+}
+
+impl<'a> From<&'a Bearer> for Owner<'a> {
+    fn from(bearer: &'a Bearer) -> Self {
+        Self { pool: &bearer.pool, client: &bearer.client, user: &bearer.user }
+    }
+}
 
 /// Before every passkey.
 const START: After<'_> = (Time::from_millis(i64::MIN), "");
@@ -60,8 +74,8 @@ pub async fn usable_relying_party(cx: &Cx, pool: &Pool) -> Result<Option<Relying
 }
 
 /// Options for `navigator.credentials.create`. They take the place of those that the user was given before.
-pub async fn start(cx: &Cx, bearer: &Bearer) -> Result<Value> {
-    let Bearer { pool, client, user, .. } = bearer;
+pub async fn start(cx: &Cx, owner: Owner<'_>) -> Result<Value> {
+    let Owner { pool, client, user } = owner;
     passkey::check_enabled(pool, client)?;
     let relying_party = relying_party(cx, pool).await?;
     let present = all(cx, pool, &user.sub).await?;
@@ -85,8 +99,8 @@ pub async fn start(cx: &Cx, bearer: &Bearer) -> Result<Value> {
 
 /// Takes what `navigator.credentials.create` gave. A registration is used up by the passkey that it leads to; until then, and
 /// while it lasts, a better answer may follow a bad one.
-pub async fn complete(cx: &Cx, bearer: &Bearer, credential: &Value) -> Result<()> {
-    let Bearer { pool, client, user, .. } = bearer;
+pub async fn complete(cx: &Cx, owner: Owner<'_>, credential: &Value) -> Result<()> {
+    let Owner { pool, client, user } = owner;
     let fault = |fault| Error::WebAuthn(fault);
     passkey::check_enabled(pool, client)?;
     let registration = store::passkeys::registration(&mut cx.read().await?, &pool.id, &user.sub).await?;

@@ -53,7 +53,7 @@ impl Link {
 }
 
 pub async fn show(guest: Guest, RawQuery(query): RawQuery) -> Response {
-    let Guest { cx, session, language } = guest;
+    let Guest { cx, session, language, .. } = guest;
     let query = query.unwrap_or_default();
     if let Some(refused) = authorization::too_long(&query) {
         return refused;

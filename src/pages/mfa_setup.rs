@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     domain::{Error, mfa::Factor},
-    flows::sign_in::{self, Answer, Reply, mfa_setup},
+    flows::sign_in::{Answer, mfa_setup},
     web::paths::Place,
 };
 
@@ -107,13 +107,7 @@ pub async fn submit(guest: Guest, request: Request) -> Response {
             Err(other) => return refused(&visit, username, &other),
         }
     };
-    let reply = Reply {
-        username: username.to_owned(),
-        session: Some(session.clone()),
-        device_key: None,
-        answer: Answer::MfaSetup { email },
-    };
-    match sign_in::identify_by(&visit.cx, &visit.door(), reply).await {
+    match visit.answer((username, &session), Answer::MfaSetup { email }).await {
         Ok(outcome) => step::go_on(visit, username, outcome).await,
         Err(error @ Error::InvalidParameter(_)) => {
             render(&visit, (username, &session), (None, true), visit.words(&error).as_deref())

@@ -1,11 +1,14 @@
-//! The hosted pages: signing in and up, passwords of one's own, confirming an account. One form each, without JavaScript.
+//! The hosted pages: signing in and up, passwords of one's own, confirming an account. One form each,
+//! without JavaScript but for passkeys, which browsers give to nothing else.
 //!
 //! Every page goes on from an authorization request in its query, which is read and checked anew each time; what a form adds is
 //! bound to that very query (see `web::csrf`). The steps are those of `flows::sign_in`; here they become HTML.
 //! <https://docs.aws.amazon.com/cognito/latest/developerguide/login-endpoint.html>
 
+mod add_passkey;
 mod assets;
 mod brand;
+mod choose;
 mod confirm;
 mod confirm_user;
 mod error;
@@ -43,6 +46,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route(Place::ForgotPassword.path(), get(forgot::show).post(forgot::submit))
         .route(Place::ConfirmForgotPassword.path(), post(forgot::confirm))
         .route(Place::ChangePassword.path(), post(new_password::submit))
+        .route(Place::SelectChallenge.path(), post(choose::submit))
+        .route(Place::AddPasskey.path(), get(add_passkey::show).post(add_passkey::submit))
         .route(Place::Mfa.path(), post(second_factor::submit))
         .route(Place::MfaSetup.path(), post(mfa_setup::submit))
         .route(Place::Confirm.path(), post(confirm::submit))

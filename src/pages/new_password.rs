@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     domain::{Error, user::Attributes},
-    flows::sign_in::{self, Answer, Reply},
+    flows::sign_in::Answer,
     web::paths::Place,
 };
 
@@ -58,13 +58,7 @@ pub async fn submit(guest: Guest, request: Request) -> Response {
         Ok(password) => password,
         Err(text) => return show(&visit, username, session, &required, Some(text)),
     };
-    let reply = Reply {
-        username: username.to_owned(),
-        session: Some(session.to_owned()),
-        device_key: None,
-        answer: Answer::NewPassword { password, attributes },
-    };
-    match sign_in::identify_by(&visit.cx, &visit.door(), reply).await {
+    match visit.answer((username, session), Answer::NewPassword { password, attributes }).await {
         Ok(outcome) => step::go_on(visit, username, outcome).await,
         Err(Error::Session(_)) => {
             let error = Some(visit.text().new_password.expired.as_str());

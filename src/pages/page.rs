@@ -12,7 +12,8 @@ use crate::{
     domain::terms,
     flows::{App, authorize::RedirectUri, looks::Look},
     web::{
-        csrf, headers,
+        csrf,
+        headers::{self, Script},
         paths::{self, Place},
     },
 };
@@ -23,6 +24,8 @@ pub struct Frame {
     /// The language of the text.
     pub lang: &'static str,
     pub style: String,
+    /// Of pages that ask for a passkey, which nothing but a script can do.
+    pub script: Option<String>,
     pub own_style: Option<String>,
     pub logo: Option<String>,
     /// In place of the logo where the browser asks for dark colours.
@@ -43,12 +46,18 @@ impl Frame {
             text: language.text,
             lang: language.tag,
             style: assets::address(&app.setup, "pages.css"),
+            script: None,
             own_style: None,
             logo: None,
             dark_logo: None,
             favicon: None,
             terms: Vec::new(),
         }
+    }
+
+    /// With the script of passkeys. The policy must let it run: [`respond_with_script`].
+    pub fn with_passkeys(self, app: &App) -> Self {
+        Self { script: Some(assets::address(&app.setup, "passkeys.js")), ..self }
     }
 
     /// With what the client's pages show of its own.
@@ -100,6 +109,13 @@ pub fn respond(status: StatusCode, page: &impl Template, target: Option<&Redirec
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    headers.insert(header::CONTENT_SECURITY_POLICY, headers::page_policy(target));
+    headers.insert(header::CONTENT_SECURITY_POLICY, headers::page_policy(target, Script::None));
+    response
+}
+
+/// The same for a page that has the script of passkeys.
+pub fn respond_with_script(page: &impl Template, target: &RedirectUri) -> Response {
+    let mut response = respond(StatusCode::OK, page, Some(target));
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, headers::page_policy(Some(target), Script::Own));
     response
 }

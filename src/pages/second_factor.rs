@@ -11,8 +11,8 @@ use super::{
     visit::{Guest, Visit},
 };
 use crate::{
-    domain::{Error, mfa::Factor},
-    flows::sign_in::{self, Answer, Reply},
+    domain::{Error, challenge::FirstFactor, mfa::Factor},
+    flows::sign_in::Answer,
     web::paths::Place,
 };
 
@@ -25,13 +25,15 @@ pub struct Ask<'a> {
     pub detail: &'a str,
     pub username: &'a str,
     pub session: &'a str,
+    /// The code stands in place of a password, so that the sign-in can begin anew with another one.
+    pub is_first: bool,
 }
 
 impl Ask<'_> {
     fn lead(&self, text: &Text) -> String {
         let words = &text.code;
-        match (Factor::from_name(self.challenge), self.detail) {
-            (Some(Factor::Sms | Factor::Email), to) => fill(&words.sent, &[("address", to)]),
+        match (self.challenge == Factor::Totp.name(), self.detail) {
+            (false, to) => fill(&words.sent, &[("address", to)]),
             (_, "") => words.app.clone(),
             (_, app) => fill(&words.named_app, &[("name", app)]),
         }
@@ -39,10 +41,13 @@ impl Ask<'_> {
 
     fn answer(&self, code: &str) -> Option<Answer> {
         let code = code.to_owned();
-        match Factor::from_name(self.challenge)? {
-            Factor::Totp => Some(Answer::Totp(code)),
-            sent @ (Factor::Sms | Factor::Email) => Some(Answer::Code { challenge: sent.name(), code }),
+        if self.challenge == Factor::Totp.name() {
+            return Some(Answer::Totp(code));
         }
+        let sent =
+            [Factor::Sms.name(), Factor::Email.name(), FirstFactor::SmsCode.name(), FirstFactor::EmailCode.name()];
+        let challenge = sent.into_iter().find(|name| *name == self.challenge)?;
+        Some(Answer::Code { challenge, code })
     }
 }
 
@@ -51,6 +56,8 @@ impl Ask<'_> {
 struct CodePage<'a> {
     frame: Frame,
     form: Form,
+    /// Begins anew for the same user.
+    another: Option<Form>,
     ask: Ask<'a>,
     error: Option<&'a str>,
 }
@@ -66,7 +73,8 @@ struct ChoicePage<'a> {
 }
 
 pub fn show(visit: &Visit, ask: Ask<'_>, error: Option<&str>) -> Response {
-    let page = CodePage { frame: visit.frame(), form: visit.form(Place::Mfa), ask, error };
+    let another = ask.is_first.then(|| visit.form(Place::Login));
+    let page = CodePage { frame: visit.frame(), form: visit.form(Place::Mfa), another, ask, error };
     visit.respond(&page)
 }
 
@@ -95,15 +103,14 @@ pub async fn submit(guest: Guest, request: Request) -> Response {
         detail: text("detail"),
         username: text("username"),
         session: text("session"),
+        is_first: text("is_first") == "true",
     };
     let answer = match form.get("answer") {
         Some(chosen) => Some(Answer::MfaType(chosen.to_owned())),
         None => ask.answer(text("code").trim()),
     };
     let Some(answer) = answer else { return visit.malformed() };
-    let reply =
-        Reply { username: ask.username.to_owned(), session: Some(ask.session.to_owned()), device_key: None, answer };
-    match sign_in::identify_by(&visit.cx, &visit.door(), reply).await {
+    match visit.answer((ask.username, ask.session), answer).await {
         Ok(outcome) => step::go_on(visit, ask.username, outcome).await,
         Err(Error::SecondFactor(_) | Error::PasswordAttemptsExceeded) if form.get("answer").is_none() => {
             show(&visit, ask, Some(&visit.text().code.wrong))

@@ -1,4 +1,4 @@
-//! `/login`: user name and password.
+//! `/login`: user name and password, or the name alone where it depends on the user what comes next.
 
 use askama::Template;
 use axum::{
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     domain::{Error, client::Flow},
-    flows::sign_in::{self, Start},
+    flows::sign_in::Start,
     kit::secret::Secret,
     web::paths::Place,
 };
@@ -29,6 +29,7 @@ struct SignIn<'a> {
     lead: String,
     name: &'a str,
     username: &'a str,
+    asks_password: bool,
     forgot: String,
     /// None where only administrators create accounts.
     sign_up: Option<String>,
@@ -61,6 +62,11 @@ pub async fn submit(guest: Guest, request: Request) -> Response {
     };
     let username = form.get("username").unwrap_or_default().trim();
     let password = Secret::from(form.get("password").unwrap_or_default());
+    // A password that comes along, as from a browser that remembers it, is a choice.
+    if visit.offers_choice() && password.expose().is_empty() && !username.is_empty() {
+        let preferred = form.get("preferred").map(str::to_owned);
+        return begin(visit, username, Start { preferred, ..Start::new(Flow::Choice, username) }).await;
+    }
     if username.is_empty() || password.expose().is_empty() {
         let error = Some(visit.text().sign_in.empty.as_str());
         return render(&visit, Words { username, error, notice: None });
@@ -70,7 +76,7 @@ pub async fn submit(guest: Guest, request: Request) -> Response {
 
 /// The first step of a sign-in, and the page that follows from it.
 pub async fn begin(visit: Visit, username: &str, start: Start) -> Response {
-    match sign_in::identify(&visit.cx, &visit.door(), start).await {
+    match visit.identify(start).await {
         Ok(outcome) => step::go_on(visit, username, outcome).await,
         Err(Error::UserNotConfirmed) => confirm::show(&visit, Waiting::of(username), None, None),
         Err(Error::PasswordResetRequired) => forgot::ask_reset(&visit, username),
@@ -89,6 +95,7 @@ pub fn render(visit: &Visit, words: Words<'_>) -> Response {
         lead: fill(&visit.text().sign_in.lead, &[("application", &request.client.name)]),
         name: fields::sign_in_name(visit.text(), &request.pool),
         username: words.username,
+        asks_password: !visit.offers_choice(),
         forgot: visit.address(Place::ForgotPassword),
         sign_up: visit.takes_sign_ups().then(|| visit.address(Place::SignUp)),
         error: words.error,

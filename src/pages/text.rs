@@ -55,7 +55,7 @@ texts! {
     name: Name {
         username, email, phone_number, email_or_phone, username_or_email, username_or_phone, username_email_or_phone,
     }
-    sign_in: SignIn { title, lead, button, forgot, sign_up, empty }
+    sign_in: SignIn { title, lead, button, next, forgot, sign_up, empty }
     sign_up: SignUp {
         title, lead, button, sign_in, optional, phone_hint, password_optional, done, waits,
     }
@@ -64,6 +64,10 @@ texts! {
     confirm_link: ConfirmLink { lead, button, refused_title, refused, done_title, done }
     forgot: Forgot { title, lead, button, administrator, reset_title, sent, reset_button, must_reset, done }
     new_password: NewPassword { title, lead, button, expired }
+    choose: Choose { title, lead, password, passkey, another, password_title, empty }
+    passkey: Passkey {
+        title, lead, button, failed, unsupported, no_script, add_title, add_lead, add_button, add_failed, later, too_many, off,
+    }
     code: Code { title, sent, app, named_app, button, wrong }
     factor: Factor { title, lead, sms, totp, email }
     setup: Setup { title, lead, picture, open, key, button, wrong, email, email_button }
@@ -78,7 +82,16 @@ texts! {
     }
 }
 
-static ENGLISH: LazyLock<Text> = LazyLock::new(|| parse(include_str!("../../templates/text/en.toml")));
+/// The languages of the pages, English first.
+const FILES: [(&str, &str); 5] = [
+    ("en", include_str!("../../templates/text/en.toml")),
+    ("de", include_str!("../../templates/text/de.toml")),
+    ("es", include_str!("../../templates/text/es.toml")),
+    ("fr", include_str!("../../templates/text/fr.toml")),
+    ("ja", include_str!("../../templates/text/ja.toml")),
+];
+
+static TEXTS: LazyLock<[(&str, Text); 5]> = LazyLock::new(|| FILES.map(|(tag, file)| (tag, parse(file))));
 
 fn parse(file: &str) -> Text {
     toml::from_str(file).expect("tests parse the embedded files")
@@ -96,7 +109,8 @@ pub struct Language {
 
 impl Language {
     fn of(asked: &'static str) -> Self {
-        Self { asked, tag: "en", text: &ENGLISH }
+        let (tag, text) = TEXTS.iter().find(|(tag, _)| *tag == asked).unwrap_or(&TEXTS[0]);
+        Self { asked, tag, text }
     }
 
     fn choose(query: Option<&str>, headers: &HeaderMap) -> Self {
@@ -184,4 +198,66 @@ pub fn fill(text: &str, values: &[(&str, &str)]) -> String {
     }
     filled.push_str(rest);
     filled
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    /// The texts of a file by `section.key`, each with the names of its placeholders.
+    fn placeholders(file: &str) -> BTreeMap<String, Vec<String>> {
+        let sections: BTreeMap<String, BTreeMap<String, String>> = toml::from_str(file).unwrap();
+        let names = |text: &str| {
+            let mut names: Vec<_> =
+                text.split('{').skip(1).map(|rest| rest.split('}').next().unwrap().to_owned()).collect();
+            names.sort();
+            names
+        };
+        let texts = sections.iter().flat_map(|(section, texts)| texts.iter().map(move |text| (section, text)));
+        texts.map(|(section, (key, text))| (format!("{section}.{key}"), names(text))).collect()
+    }
+
+    #[test]
+    fn every_language_says_everything_with_the_same_placeholders() {
+        let english = placeholders(FILES[0].1);
+        for (tag, file) in FILES {
+            parse(file);
+            assert_eq!(placeholders(file), english, "{tag}");
+            let sections: BTreeMap<String, BTreeMap<String, String>> = toml::from_str(file).unwrap();
+            let empty = sections.values().flat_map(BTreeMap::iter).find(|(_, text)| text.trim().is_empty());
+            assert_eq!(empty, None, "{tag}");
+        }
+    }
+
+    #[test]
+    fn values_are_put_in_once() {
+        assert_eq!(fill("to {a} and {b}", &[("a", "{b}"), ("b", "x")]), "to {b} and x");
+        assert_eq!(fill("no { end", &[]), "no { end");
+    }
+
+    #[test]
+    fn a_language_is_asked_for_kept_or_accepted() {
+        let headers = |pairs: &[(header::HeaderName, &str)]| -> HeaderMap {
+            pairs.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect()
+        };
+        let tag = |query: Option<&str>, pairs: &[(header::HeaderName, &str)]| {
+            let language = Language::choose(query, &headers(pairs));
+            (language.asked, language.tag)
+        };
+        let wishes = |text| [(header::ACCEPT_LANGUAGE, text)];
+        assert_eq!(tag(None, &[]), ("en", "en"));
+        assert_eq!(tag(None, &wishes("xx, fr-CA;q=0.8, de;q=0.9, ja;q=0")), ("de", "de"));
+        assert_eq!(tag(None, &wishes("es-MX")), ("es", "es"));
+        assert_eq!(tag(None, &wishes("*, q, ;q=, de;q=x")), ("en", "en"));
+        let cookie = (header::COOKIE, "poolhouse-dev=x; lang=ja");
+        assert_eq!(tag(None, &[cookie.clone(), wishes("fr")[0].clone()]), ("ja", "ja"));
+        assert_eq!(tag(Some("state=1&lang=es"), std::slice::from_ref(&cookie)), ("es", "es"));
+        assert_eq!(tag(Some("lang=DE"), &[]), ("de", "de"));
+        // What we do not speak, and what nobody does.
+        assert_eq!(tag(Some("lang=it"), &[]), ("it", "en"));
+        assert_eq!(tag(Some("lang=xx"), std::slice::from_ref(&cookie)), ("ja", "ja"));
+        assert_eq!(tag(Some("lang=es&lang=de"), &[cookie]), ("ja", "ja"));
+    }
 }

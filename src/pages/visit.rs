@@ -12,16 +12,22 @@ use http::{StatusCode, request::Parts};
 use tower_sessions::Session;
 
 use super::{
-    error,
+    add_passkey, error,
     page::{self, Form, Frame},
     text::{Language, Text},
 };
 use crate::{
-    domain::{Client, Error, User, client::ExistenceErrors},
+    domain::{
+        Client, Error, User,
+        client::{ExistenceErrors, Flow},
+    },
     flows::{
-        App, Cx, authorize, directory,
+        App, Cx,
+        authorize::{self, SignedIn},
+        directory,
         looks::Look,
-        sign_in::{Door, Goal},
+        passkeys,
+        sign_in::{self, Answer, Door, Goal, Outcome, Reply, Start},
         sign_up::Named,
     },
     web::{
@@ -39,6 +45,8 @@ pub struct Guest {
     pub cx: Cx,
     pub session: Session,
     pub language: Language,
+    /// They want no passkey for now.
+    declines_passkeys: bool,
 }
 
 impl FromRequestParts<Arc<App>> for Guest {
@@ -48,7 +56,8 @@ impl FromRequestParts<Arc<App>> for Guest {
         let cx = Cx::from_request_parts(parts, app).await?;
         let session = Session::from_request_parts(parts, app).await.map_err(IntoResponse::into_response)?;
         let Ok(language) = Language::from_request_parts(parts, app).await;
-        Ok(Self { cx, session, language })
+        let declines_passkeys = add_passkey::has_declined(&parts.headers);
+        Ok(Self { cx, session, language, declines_passkeys })
     }
 }
 
@@ -60,13 +69,14 @@ pub struct Visit {
     pub query: String,
     session: Session,
     browser: Browser,
+    declines_passkeys: bool,
     look: Arc<Look>,
 }
 
 impl Visit {
     /// Somebody comes to see a page.
     pub async fn begin(guest: Guest, query: Option<String>) -> Result<Self, Response> {
-        let Guest { cx, session, language } = guest;
+        let Guest { cx, session, language, declines_passkeys } = guest;
         let query = query.unwrap_or_default();
         if let Some(refused) = authorization::too_long(&query) {
             return Err(refused);
@@ -75,22 +85,33 @@ impl Visit {
         let broken = |error: Error| error::broken(&cx, language, &error);
         let browser = Browser::open(&cx, &session).await.map_err(broken)?;
         let look = directory::look(&cx, &asked.request.client).await.map_err(broken)?;
-        Ok(Self { cx, language, asked, query, session, browser, look })
+        Ok(Self { cx, language, asked, query, session, browser, declines_passkeys, look })
     }
 
     /// Somebody sends a form: it must be ours, shown to this browser for this very query.
     pub async fn go_on(guest: Guest, request: Request) -> Result<(Self, Parameters), Response> {
         let query = request.uri().query().unwrap_or_default().to_owned();
         let (browser, form) = proven(&guest, request, || error::forged(&guest.cx, guest.language, &query)).await?;
-        let Guest { cx, session, language } = guest;
+        let Guest { cx, session, language, declines_passkeys } = guest;
         let asked = authorization::read(&cx, &query).await.map_err(|refusal| refusal.respond(&cx.app))?;
         let look = directory::look(&cx, &asked.request.client).await;
         let look = look.map_err(|error| error::broken(&cx, language, &error))?;
-        Ok((Self { cx, language, asked, query, session, browser, look }, form))
+        Ok((Self { cx, language, asked, query, session, browser, declines_passkeys, look }, form))
     }
 
-    /// The way into the flows of signing in.
-    pub fn door(&self) -> Door {
+    /// The first step of a sign-in. The machine is on the heap: with the page around it, it is too large for a stack.
+    pub async fn identify(&self, start: Start) -> Result<Outcome, Error> {
+        Box::pin(sign_in::identify(&self.cx, &self.door(), start)).await
+    }
+
+    /// The answer to what the session of this user waits for.
+    pub async fn answer(&self, (username, session): (&str, &str), answer: Answer) -> Result<Outcome, Error> {
+        let session = Some(session.to_owned());
+        let reply = Reply { username: username.to_owned(), session, device_key: None, answer };
+        Box::pin(sign_in::identify_by(&self.cx, &self.door(), reply)).await
+    }
+
+    fn door(&self) -> Door {
         Door {
             pool: Arc::clone(&self.asked.request.pool),
             client: Arc::clone(&self.asked.request.client),
@@ -126,6 +147,11 @@ impl Visit {
         page::respond(StatusCode::OK, page, Some(&self.asked.request.redirect_uri))
     }
 
+    /// The same with the script of passkeys.
+    pub fn respond_with_script(&self, page: &impl Template) -> Response {
+        page::respond_with_script(page, &self.asked.request.redirect_uri)
+    }
+
     pub fn broken(&self, error: &Error) -> Response {
         error::broken(&self.cx, self.language, error)
     }
@@ -144,6 +170,30 @@ impl Visit {
         Named { pool: Arc::clone(&request.pool), client: Arc::new(client), username, secret_hash, metadata: None }
     }
 
+    /// Who is signed in to the client's pool here, and still may be.
+    pub async fn signed_in(&self) -> Result<Option<(User, SignedIn)>, Error> {
+        let request = &self.asked.request;
+        let Some(signed_in) = self.browser.signed_in(&request.pool) else { return Ok(None) };
+        let user = authorize::user_of(&self.cx, request, signed_in).await?;
+        Ok(user.map(|user| (user, signed_in.clone())))
+    }
+
+    /// Whether browsers let the pool's passkeys be used on these pages.
+    pub async fn takes_passkeys(&self) -> Result<bool, Error> {
+        let relying_party = passkeys::usable_relying_party(&self.cx, &self.asked.request.pool).await?;
+        let setup = &self.cx.app.setup;
+        Ok(relying_party.is_some_and(|one| paths::is_within(setup, &self.cx.site, one.id())))
+    }
+
+    /// Whether somebody is asked to make a passkey: they could use one, have none, and have not said that they want none.
+    async fn offers_passkey(&self, user: &User) -> Result<bool, Error> {
+        let authorize::Request { pool, client, .. } = &self.asked.request;
+        if self.declines_passkeys || !client.allows(Flow::Choice) || !self.takes_passkeys().await? {
+            return Ok(false);
+        }
+        Ok(passkeys::usable(&self.cx, pool, &user.sub).await?.is_empty())
+    }
+
     /// Signed in: the browser remembers it under a new session, and the client gets what it asked for.
     pub async fn finish(self, user: &User) -> Response {
         match self.enter(user).await {
@@ -153,6 +203,11 @@ impl Visit {
     }
 
     async fn enter(self, user: &User) -> Result<Response, (Refusal, Arc<App>)> {
+        let offers_passkey = self
+            .offers_passkey(user)
+            .await
+            .map_err(|error| (self.asked.fail(&self.cx, &error), Arc::clone(&self.cx.app)))?;
+        let add_passkey = offers_passkey.then(|| self.address(Place::AddPasskey));
         let Self { cx, asked, session, browser, .. } = self;
         let refuse = |error: Error| (asked.fail(&cx, &error), Arc::clone(&cx.app));
         let former = browser.signed_in(&asked.request.pool).cloned();
@@ -160,6 +215,9 @@ impl Visit {
         browser.enter(&cx, &session, &asked.request.pool, signed_in.clone()).await.map_err(refuse)?;
         if let Some(former) = former {
             authorize::leave(&cx, &former).await.map_err(refuse)?;
+        }
+        if let Some(address) = add_passkey {
+            return Ok(authorization::found(&address));
         }
         let given = authorize::answer(&cx, &asked.request, &signed_in).await.map_err(refuse)?;
         Ok(asked.grant(&given))
@@ -173,7 +231,7 @@ pub async fn proven(
     request: Request,
     forged: impl Fn() -> Response,
 ) -> Result<(Browser, Parameters), Response> {
-    let Guest { cx, session, language } = guest;
+    let Guest { cx, session, language, .. } = guest;
     let app = &cx.app;
     let plain = |status| error::plain(cx, *language, status);
     let query = request.uri().query().unwrap_or_default().to_owned();

@@ -52,12 +52,19 @@ pub fn posting_policy(target: &RedirectUri, script: &str) -> HeaderValue {
     HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"))
 }
 
+/// Whether a page has a script. If so, it is a file of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Script {
+    None,
+    Own,
+}
+
 /// The content security policy of a page whose form ends at `target`.
 ///
 /// Browsers hold `form-action` against every redirect that follows a form, also those that the application makes after it has
 /// its code; the policy therefore names the scheme of the application's address rather than its host. What it is there for
 /// stays: no `javascript:` target, and no plain `http:` one where the application itself is on https.
-pub fn page_policy(target: Option<&RedirectUri>) -> HeaderValue {
+pub fn page_policy(target: Option<&RedirectUri>, script: Script) -> HeaderValue {
     let scheme = target.and_then(|uri| uri.as_str().split_once(':')).map(|(scheme, _)| scheme);
     let target = match scheme {
         None => String::new(),
@@ -65,7 +72,11 @@ pub fn page_policy(target: Option<&RedirectUri>) -> HeaderValue {
         Some("http") => " http: https:".to_owned(),
         Some(own) => format!(" {own}:"),
     };
-    let policy = format!("{PAGE_POLICY}; form-action 'self'{target}");
+    let script = match script {
+        Script::None => "",
+        Script::Own => "; script-src 'self'",
+    };
+    let policy = format!("{PAGE_POLICY}{script}; form-action 'self'{target}");
     // A registered address that is no header text cannot be redirected to either.
     HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"))
 }

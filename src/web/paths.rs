@@ -17,6 +17,8 @@ pub enum Place {
     ForgotPassword,
     ConfirmForgotPassword,
     ChangePassword,
+    SelectChallenge,
+    AddPasskey,
     Mfa,
     MfaSetup,
     Confirm,
@@ -51,6 +53,8 @@ impl Place {
             Self::ForgotPassword => "/forgotPassword",
             Self::ConfirmForgotPassword => "/confirmForgotPassword",
             Self::ChangePassword => "/changePassword",
+            Self::SelectChallenge => "/selectChallenge",
+            Self::AddPasskey => "/passkeys/add",
             Self::Mfa => "/mfa",
             Self::MfaSetup => "/mfaSetup",
             Self::Confirm => "/confirm",
@@ -102,6 +106,13 @@ pub fn origin(setup: &Setup, site: &Site) -> String {
     }
 }
 
+/// Whether the pages of the site are those of `domain` or of a subdomain of it.
+pub fn is_within(setup: &Setup, site: &Site, domain: &str) -> bool {
+    let url = Url::parse(&origin(setup, site));
+    let host = url.as_ref().ok().and_then(Url::domain).unwrap_or_default();
+    host == domain || host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
+}
+
 pub fn is_https(setup: &Setup) -> bool {
     setup.public_url.starts_with("https://")
 }
@@ -126,6 +137,23 @@ pub fn encode(pairs: &[(&str, &str)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Mode, limits::Limits, server::Issuer};
+
+    #[test]
+    fn a_site_is_within_its_own_and_its_parents_domains() {
+        let setup = Setup {
+            mode: Mode::Development,
+            account_id: String::new(),
+            region: String::new(),
+            public_url: "https://id.example.com:8443".into(),
+            issuer: Issuer::Local,
+            admin_keys: Vec::new(),
+            limits: Limits::default(),
+        };
+        let within = |domain| is_within(&setup, &Site::Everywhere, domain);
+        assert!(within("id.example.com") && within("example.com"));
+        assert!(!within("d.example.com") && !within("other.example.com") && !within("x.id.example.com"));
+    }
 
     #[test]
     fn values_cannot_break_out_of_a_query() {

@@ -379,13 +379,13 @@ impl Reply {
 pub struct Browser<'a> {
     house: &'a House,
     pub cookie: Option<String>,
-    /// That of the language.
-    pub lang: Option<String>,
+    /// One that holds something else than the session.
+    pub other: Option<String>,
 }
 
 impl<'a> Browser<'a> {
     pub fn new(house: &'a House) -> Self {
-        Self { house, cookie: None, lang: None }
+        Self { house, cookie: None, other: None }
     }
 
     pub async fn get(&mut self, path: &str) -> Reply {
@@ -403,7 +403,8 @@ impl<'a> Browser<'a> {
     pub async fn send_form(&mut self, page: &Reply, path: &str, fields: &[(&str, &str)]) -> Reply {
         self.house.app.clock.advance(Duration::from_secs(1));
         let (address, hidden) = page.form(path);
-        let mut form: Vec<(&str, &str)> = hidden.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let untouched = hidden.iter().filter(|(name, _)| fields.iter().all(|(own, _)| own != name));
+        let mut form: Vec<(&str, &str)> = untouched.map(|(name, value)| (name.as_str(), value.as_str())).collect();
         form.extend_from_slice(fields);
         self.post(&address, &form).await
     }
@@ -417,7 +418,7 @@ impl<'a> Browser<'a> {
     }
 
     fn request(&self, request: http::request::Builder) -> http::request::Builder {
-        let cookies = self.cookie.iter().chain(&self.lang);
+        let cookies = self.cookie.iter().chain(&self.other);
         cookies.fold(request, |request, cookie| request.header("cookie", cookie))
     }
 
@@ -425,7 +426,7 @@ impl<'a> Browser<'a> {
         let reply = self.house.send(request).await;
         for set in reply.headers.get_all("set-cookie") {
             let pair = set.to_str().unwrap().split(';').next().unwrap().to_owned();
-            let kept = if pair.starts_with("lang=") { &mut self.lang } else { &mut self.cookie };
+            let kept = if pair.contains("poolhouse") { &mut self.cookie } else { &mut self.other };
             *kept = (!pair.ends_with('=')).then_some(pair);
         }
         reply

@@ -46,7 +46,7 @@ impl Operation for StartWebAuthnRegistration {
 
     async fn run(self, cx: Cx) -> Result<StartWebAuthnRegistrationOutput> {
         let bearer = passkey_bearer(&cx, &self.access_token).await?;
-        let credential_creation_options = passkeys::start(&cx, &bearer).await?;
+        let credential_creation_options = passkeys::start(&cx, (&bearer).into()).await?;
         Ok(StartWebAuthnRegistrationOutput { credential_creation_options })
     }
 }
@@ -64,7 +64,7 @@ impl Operation for CompleteWebAuthnRegistration {
 
     async fn run(self, cx: Cx) -> Result<Empty> {
         let bearer = passkey_bearer(&cx, &self.access_token).await?;
-        passkeys::complete(&cx, &bearer, &self.credential).await?;
+        passkeys::complete(&cx, (&bearer).into(), &self.credential).await?;
         Ok(Empty {})
     }
 }

@@ -1,8 +1,11 @@
 //! The hosted pages, from outside.
 
+mod choose;
 mod confirm_user;
 mod forgot;
+mod languages;
 mod looks;
+mod passkeys;
 mod second_factor;
 mod sign_in;
 mod sign_in_feedback;
