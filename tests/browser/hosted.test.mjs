@@ -2,13 +2,8 @@
 import assert from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
-import { AxeBuilder } from '@axe-core/playwright';
-import { authorizeUrl, launch, openApplication, openPool, PASSWORD, redeem, screens, url } from './stage.mjs';
-
-const VIEWS = {
-  phone: { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true },
-  desktop: { viewport: { width: 1280, height: 800 } },
-};
+import * as stage from './stage.mjs';
+import { authorizeUrl, launch, look, openApplication, openPool, PASSWORD, redeem, screens, url, VIEWS } from './stage.mjs';
 
 let application, browser, town;
 before(async () => {
@@ -22,22 +17,13 @@ after(async () => {
   await application?.close();
 });
 
-/** A fresh visitor (no cookies) at the sign-in page; `visit` receives the page and what the browser complained about. */
-async function visitor(options, visit, state = 'state-1') {
-  const context = await browser.newContext(options);
-  context.setDefaultTimeout(15_000);
-  try {
-    const page = await context.newPage();
-    const complaints = [];
-    page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
-    page.on('pageerror', (error) => complaints.push(String(error)));
+/** A fresh visitor (no cookies) at the sign-in page. */
+const visitor = (options, visit, state = 'state-1') =>
+  stage.visitor(browser, options, async (page, complaints) => {
     await page.goto(authorizeUrl(town.client, application.callback, state));
     assert.equal(new URL(page.url()).pathname, '/login');
     await visit(page, complaints);
-  } finally {
-    await context.close();
-  }
-}
+  });
 
 async function fill(page, password) {
   await page.locator('input[name=username]').fill(town.username);
@@ -134,20 +120,12 @@ test('what the address says is shown as text, never run', async () => {
 for (const [view, options] of Object.entries(VIEWS)) {
   test(`the sign-in page on a ${view} fits, is accessible and is photographed`, async () => {
     await visitor(options, async (page, complaints) => {
-      const check = async (name) => {
-        if (screens) await page.screenshot({ path: `${screens}/${name}-${view}.png`, fullPage: true });
-        const found = await new AxeBuilder({ page }).analyze();
-        const serious = found.violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
-        assert.deepEqual(serious.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]), []);
-        const [wide, room] = await page.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth]);
-        assert.ok(wide <= room, `the page is ${wide} pixels wide in a window of ${room}`);
-      };
-      await check('sign-in');
+      await look(page, `sign-in-${view}`);
       assert.deepEqual(complaints, []);
       await fill(page, 'Wrong-horse-1');
       await submit(page);
       await page.getByText('Incorrect username or password.').first().waitFor();
-      await check('sign-in-refused');
+      await look(page, `sign-in-refused-${view}`);
     });
   });
 }

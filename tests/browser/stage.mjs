@@ -1,4 +1,5 @@
 // The stage of a browser test: Chromium, an application's redirect URI on loopback, an app client and a user of its own.
+import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import {
   AdminCreateUserCommand,
@@ -7,13 +8,20 @@ import {
   CreateUserPoolClientCommand,
   CreateUserPoolCommand,
 } from '@aws-sdk/client-cognito-identity-provider';
+import { AxeBuilder } from '@axe-core/playwright';
 import { chromium } from 'playwright-core';
 
 if (!process.env.POOLHOUSE_URL) throw new Error('POOLHOUSE_URL is not set: start this suite with tests/clients/launch.py');
 
 export const url = process.env.POOLHOUSE_URL;
 export const PASSWORD = 'Correct-horse-1';
+export const EMAIL = 'grace@example.com';
 export const screens = process.env.POOLHOUSE_TEST_SCREENS;
+
+export const VIEWS = {
+  phone: { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true },
+  desktop: { viewport: { width: 1280, height: 800 } },
+};
 
 /** Without a network of its own the browser must not try to reach anybody but us. */
 export const launch = () =>
@@ -62,9 +70,11 @@ export const idp = new CognitoIdentityProviderClient({
   maxAttempts: 1,
 });
 
-/** A pool with one public client that returns to `callback`, and one confirmed user. */
-export async function openPool(callback) {
-  const { UserPool } = await idp.send(new CreateUserPoolCommand({ PoolName: 'browser', AutoVerifiedAttributes: ['email'] }));
+/** A pool with one public client that returns to `callback`, and one confirmed user. `settings` are further ones of pool and client. */
+export async function openPool(callback, settings = {}) {
+  const { UserPool } = await idp.send(
+    new CreateUserPoolCommand({ PoolName: 'browser', AutoVerifiedAttributes: ['email'], ...settings.pool }),
+  );
   const { UserPoolClient } = await idp.send(
     new CreateUserPoolClientCommand({
       UserPoolId: UserPool.Id,
@@ -75,18 +85,58 @@ export async function openPool(callback) {
       AllowedOAuthFlows: ['code'],
       AllowedOAuthScopes: ['openid', 'email'],
       CallbackURLs: [callback],
+      ...settings.client,
     }),
   );
-  const of = { UserPoolId: UserPool.Id, Username: 'grace' };
+  const of = { UserPoolId: UserPool.Id, Username: settings.username ?? 'grace' };
   await idp.send(
-    new AdminCreateUserCommand({ ...of, MessageAction: 'SUPPRESS', UserAttributes: [{ Name: 'email', Value: 'grace@example.com' }] }),
+    new AdminCreateUserCommand({
+      ...of,
+      MessageAction: 'SUPPRESS',
+      UserAttributes: [{ Name: 'email', Value: EMAIL }, { Name: 'email_verified', Value: 'true' }],
+    }),
   );
   await idp.send(new AdminSetUserPasswordCommand({ ...of, Password: PASSWORD, Permanent: true }));
   return { pool: UserPool.Id, client: UserPoolClient.ClientId, username: of.Username };
 }
 
-export function authorizeUrl(client, callback, state) {
-  return `${url}/oauth2/authorize?${new URLSearchParams({ response_type: 'code', client_id: client, redirect_uri: callback, scope: 'openid email', state })}`;
+export function authorizeUrl(client, callback, state, further = {}) {
+  const query = { response_type: 'code', client_id: client, redirect_uri: callback, scope: 'openid email', state, ...further };
+  return `${url}/oauth2/authorize?${new URLSearchParams(query)}`;
+}
+
+/** The code of the newest message to an address, which is awaited. */
+export async function newestCode(to) {
+  const answer = await fetch(`${url}/_poolhouse/messages?${new URLSearchParams({ to, wait: '10' })}`);
+  const [newest] = await answer.json();
+  return newest.code;
+}
+
+/** Somebody with a browser of their own; `visit` receives a page and what the browser complained about. */
+export async function visitor(browser, options, visit) {
+  const context = await browser.newContext(options);
+  context.setDefaultTimeout(15_000);
+  try {
+    const page = await context.newPage();
+    const complaints = [];
+    page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
+    page.on('pageerror', (error) => complaints.push(String(error)));
+    await visit(page, complaints);
+  } finally {
+    await context.close();
+  }
+}
+
+/** Fits the window, is accessible, and is photographed where somebody wants to see it: in light and in dark colours. */
+export async function look(page, name) {
+  for (const colorScheme of ['light', 'dark']) {
+    await page.emulateMedia({ colorScheme });
+    if (screens) await page.screenshot({ path: `${screens}/${name}-${colorScheme}.png`, fullPage: true });
+    const { violations } = await new AxeBuilder({ page }).analyze();
+    assert.deepEqual(violations.map(({ id, nodes }) => [name, colorScheme, id, nodes.map(({ html }) => html)]), []);
+    const [wide, room] = await page.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth]);
+    assert.ok(wide <= room, `${name} is ${wide} pixels wide in a window of ${room}`);
+  }
 }
 
 /** What an application does with the code it received. */
