@@ -60,6 +60,11 @@ impl Pool {
         self.strict_oidc
     }
 
+    /// Both parts of HTTP Basic may be percent-encoded (RFC 6749, section 2.3.1).
+    pub fn decodes_basic(&self) -> bool {
+        self.strict_oidc
+    }
+
     /// Access tokens are of the type `at+jwt` and always say for whom they are (RFC 9068).
     pub fn profiles_access_tokens(&self) -> bool {
         self.strict_oidc

@@ -1,13 +1,14 @@
 //! How a client proves itself at the token and revocation endpoints: HTTP Basic, the form, or not at all when it has no secret.
 //!
-//! Exactly one way at a time. Ids and secrets hold no character that needs encoding, so what Basic carries is compared as it
-//! comes; a percent-encoded form of it is another text.
+//! Exactly one way at a time. What Basic carries is compared as it comes, as the service does; in a strict pool both parts may be
+//! percent-encoded, as RFC 6749 wants it and careful clients do even where there is no need.
 //! <https://www.rfc-editor.org/rfc/rfc6749#section-2.3>
 
 use std::sync::Arc;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{HeaderMap, header};
+use percent_encoding::percent_decode_str;
 
 use super::error::Failure;
 use crate::{
@@ -31,11 +32,12 @@ pub async fn prove(cx: &Cx, headers: &HeaderMap, form: &Parameters) -> Result<Pr
     if claim.id.len() > LONGEST_CLIENT_ID {
         return Err(invalid());
     }
-    let (pool, client) = directory::client(cx, &claim.id).await.map_err(|error| match error {
-        Error::NoSuchClient(_) => invalid(),
-        other => Failure::from(other),
-    })?;
-    client_proof::check_secret(&client, claim.secret.as_ref().map(Secret::expose))
+    let (pool, client) = match directory::client(cx, &claim.id).await {
+        Err(Error::NoSuchClient(_)) => claim.encoded_client(cx).await?.ok_or_else(invalid)?,
+        found => found.map_err(Failure::from)?,
+    };
+    let secret = if pool.decodes_basic() { claim.decoded_secret() } else { claim.secret };
+    client_proof::check_secret(&client, secret.as_ref().map(Secret::expose))
         .map_err(|_| if pool.challenges_clients() { invalid().challenging() } else { invalid() })?;
     Ok(Proven { pool, client })
 }
@@ -44,6 +46,7 @@ pub async fn prove(cx: &Cx, headers: &HeaderMap, form: &Parameters) -> Result<Pr
 struct Claim {
     id: String,
     secret: Option<Secret>,
+    is_basic: bool,
 }
 
 impl Claim {
@@ -52,7 +55,7 @@ impl Claim {
         let in_form = (form.get("client_id"), form.get("client_secret"));
         let Some(only) = values.next() else {
             let id = form.filled("client_id").ok_or_else(|| Failure::invalid_request("client_id is missing"))?;
-            return Ok(Self { id: id.to_owned(), secret: in_form.1.map(Secret::from) });
+            return Ok(Self { id: id.to_owned(), secret: in_form.1.map(Secret::from), is_basic: false });
         };
         if values.next().is_some() || in_form.1.is_some() {
             return Err(Failure::invalid_request("the client proves itself in two ways"));
@@ -64,6 +67,25 @@ impl Claim {
         Ok(claim)
     }
 
+    /// The client that the id names once it is decoded.
+    async fn encoded_client(&self, cx: &Cx) -> Result<Option<(Arc<Pool>, Arc<Client>)>, Failure> {
+        let Some(id) = decoded(&self.id).filter(|id| self.is_basic && *id != self.id) else { return Ok(None) };
+        match directory::client(cx, &id).await {
+            Ok((pool, client)) => Ok(pool.decodes_basic().then_some((pool, client))),
+            Err(Error::NoSuchClient(_)) => Ok(None),
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    fn decoded_secret(self) -> Option<Secret> {
+        let secret = self.secret?;
+        if !self.is_basic {
+            return Some(secret);
+        }
+        let plain = decoded(secret.expose()).map(|plain| Secret::from(plain.as_str()));
+        Some(plain.unwrap_or(secret))
+    }
+
     fn basic(value: &str) -> Option<Self> {
         let (scheme, credentials) = value.split_once(' ')?;
         if !scheme.eq_ignore_ascii_case("basic") {
@@ -71,6 +93,11 @@ impl Claim {
         }
         let decoded = String::from_utf8(BASE64_STANDARD.decode(credentials).ok()?).ok()?;
         let (id, secret) = decoded.split_once(':')?;
-        (!id.contains('\0')).then(|| Self { id: id.to_owned(), secret: Some(Secret::from(secret)) })
+        (!id.contains('\0')).then(|| Self { id: id.to_owned(), secret: Some(Secret::from(secret)), is_basic: true })
     }
+}
+
+/// Without percent signs, if that is text. A plus stays one: clients that encode write `%2B`, and ids and secrets have no spaces.
+fn decoded(text: &str) -> Option<String> {
+    percent_decode_str(text).decode_utf8().ok().map(std::borrow::Cow::into_owned)
 }

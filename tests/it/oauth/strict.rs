@@ -303,6 +303,24 @@ async fn a_client_that_fails_to_prove_itself_reads_how_it_could() {
 }
 
 #[tokio::test]
+async fn careful_clients_encode_what_basic_carries() {
+    let encoded = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+    let form = [("grant_type", "client_credentials")];
+    let careful = basic(&encoded(SERVER), &encoded(SECRET));
+    for (house, is_taken) in [(House::strict().await, true), (House::new().await, false)] {
+        let reply = house.post("/oauth2/token", &form, &[("authorization", &careful)]).await;
+        assert_eq!(reply.status == StatusCode::OK, is_taken, "{}", reply.text);
+        for plain in [basic(SERVER, SECRET), basic(&encoded(SERVER), SECRET)] {
+            let reply = house.post("/oauth2/token", &form, &[("authorization", &plain)]).await;
+            assert_eq!(reply.status == StatusCode::OK, is_taken || plain == basic(SERVER, SECRET), "{}", reply.text);
+        }
+        let twice = basic(SERVER, &encoded(&encoded(SECRET)));
+        let reply = house.post("/oauth2/token", &form, &[("authorization", &twice)]).await;
+        assert_ne!(reply.status, StatusCode::OK);
+    }
+}
+
+#[tokio::test]
 async fn an_access_token_can_be_revoked_by_its_client() {
     let house = House::strict().await;
     let given = tokens(&house, &proven()).await;
