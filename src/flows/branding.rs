@@ -18,6 +18,7 @@ pub struct Styled {
 }
 
 pub async fn create(cx: &Cx, pool_id: &str, client_id: &str, wanted: Wanted) -> Result<Styled> {
+    directory::client_of(cx, pool_id, client_id).await?;
     wanted.check()?;
     let now = cx.now();
     let mut branding = Branding {
@@ -66,6 +67,7 @@ async fn write_assets(cx: &Cx, tx: &mut Tx, branding_id: &str, assets: Vec<Asset
 
 /// Merges: settings that are not named stay, an image replaces the one of its category and colour mode.
 pub async fn update(cx: &Cx, pool_id: &str, id: &str, wanted: Wanted) -> Result<Styled> {
+    directory::pool(cx, pool_id).await?;
     wanted.check()?;
     let now = cx.now();
     let mut tx = cx.begin().await?;

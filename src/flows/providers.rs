@@ -36,6 +36,7 @@ fn rules(cx: &Cx) -> Rules {
 }
 
 pub async fn create(cx: &Cx, pool_id: &str, name: String, kind: Kind, wanted: Wanted) -> Result<Provider> {
+    directory::pool(cx, pool_id).await?;
     provider::check_name(kind, &name)?;
     let now = cx.now();
     let mut provider = Provider {

@@ -20,12 +20,12 @@ use super::{
     town::{towns_with, with},
 };
 
-const TOO_MANY: &str = "TooManyRequestsException: Too many requests";
-const HERE: &str = "203.0.113.9";
+pub(super) const TOO_MANY: &str = "TooManyRequestsException: Too many requests";
+pub(super) const HERE: &str = "203.0.113.9";
 const THERE: &str = "198.51.100.7";
 
 /// Sites where an address may fail and ask for codes so many times.
-async fn limited(failed_sign_ins: u32, codes: u32, pool: Value) -> Vec<Site> {
+pub(super) async fn limited(failed_sign_ins: u32, codes: u32, pool: Value) -> Vec<Site> {
     let exempt = vec![Block::parse("192.0.2.0/24").unwrap()];
     let limits = Limits { failed_sign_ins, codes, exempt };
     let flows = json!([

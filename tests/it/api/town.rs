@@ -26,6 +26,7 @@ use poolhouse::{
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
+use super::every_error;
 use crate::store::{Engine, engines, sealer};
 
 pub(crate) const ACCOUNT: &str = "123456789012";
@@ -149,6 +150,8 @@ impl Town {
         let body = to_bytes(response.into_body(), 1 << 22).await.unwrap();
         let value: Value = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).unwrap() };
         let answer = if status == 200 { SUCCESS } else { value["__type"].as_str().unwrap_or_default() };
+        let excuse = every_error::excuse(operation, answer);
+        assert_eq!(excuse, None, "{operation} answers what it was thought never to: {value}");
         self.answers.lock().unwrap().insert((operation.to_owned(), answer.to_owned()));
         (status, value)
     }

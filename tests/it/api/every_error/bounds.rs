@@ -10,6 +10,7 @@ use crate::api::{
     every_error::Report,
     identity_providers::oidc,
     people::{PASSWORD, Site, TOO_OFTEN, sites_with},
+    per_address::{HERE, TOO_MANY, limited},
     town::{Town, with},
     user_import::person,
 };
@@ -26,7 +27,28 @@ pub(super) async fn ask() -> Report {
         holdings(&mut report, &site).await;
         report.note(&site);
     }
+    for site in limited(0, 1, json!({"AutoVerifiedAttributes": ["email"]})).await {
+        from_one_address(&mut report, &site).await;
+        report.note(&site);
+    }
     report
+}
+
+/// Codes that one machine has sent to everybody.
+async fn from_one_address(report: &mut Report, site: &Site) {
+    site.person("ann").await;
+    let token = json!({"AccessToken": site.tokens("ann").await.access, "AttributeName": "email"});
+    site.stranger("eve").await;
+    site.call_from(HERE, "ForgotPassword", site.by_client("ann")).await;
+    for (operation, input) in [
+        ("SignUp", site.sign_up("bob")),
+        ("ResendConfirmationCode", site.by_client("eve")),
+        ("ForgotPassword", site.by_client("ann")),
+        ("GetUserAttributeVerificationCode", token),
+    ] {
+        let told = site.refused_from(HERE, operation, input).await;
+        report.hold(operation, &told, TOO_MANY);
+    }
 }
 
 impl Report {
@@ -68,7 +90,7 @@ async fn tries(report: &mut Report, site: &Site) {
     for number in 0..5 {
         report.given(site, "UpdateUserAttributes", changes(number)).await;
     }
-    report.refused(site, ("UpdateUserAttributes", changes(5)), "TooManyRequestsException: Too many requests").await;
+    report.refused(site, ("UpdateUserAttributes", changes(5)), TOO_MANY).await;
 }
 
 /// What is refused while users are imported.

@@ -102,6 +102,20 @@ fn further(operation: &str) -> Value {
     }
 }
 
+/// Settings that fit the shape and make no sense.
+fn wrong(operation: &str) -> Value {
+    match operation {
+        "CreateIdentityProvider" => json!({"ProviderName": "Facebook", "ProviderType": "OIDC"}),
+        "CreateManagedLoginBranding" | "UpdateManagedLoginBranding" => {
+            json!({"UseCognitoProvidedValues": true, "Settings": {"a": 1}})
+        }
+        "CreateUserPoolDomain" => json!({"Domain": "-"}),
+        "SetUserPoolMfaConfig" => json!({"MfaConfiguration": "ON", "SmsMfaConfiguration": {}}),
+        "UpdateUserPoolClient" => json!({"AccessTokenValidity": 25, "TokenValidityUnits": {"AccessToken": "days"}}),
+        _ => json!({}),
+    }
+}
+
 /// The smallest call of the operation that names who and what is there.
 fn call(site: &Site, operation: &str, token: &str) -> Value {
     let mut input = sample(MODEL.operation(operation).unwrap().input, Size::Smallest);
@@ -164,6 +178,7 @@ async fn first_of_all(report: &mut Report, site: &Site, operation: &str) {
     if call.to_string().len() > MOST_BYTES || operation == "RevokeToken" {
         call = with(&sample(MODEL.operation(operation).unwrap().input, Size::Smallest), further(operation));
     }
+    call = with(&call, wrong(operation));
     call[member] = value.into();
     // Who is in the middle of a sign-in has no token yet.
     call.as_object_mut().unwrap().remove("Session");

@@ -82,11 +82,17 @@ async fn pools(report: &mut Report, site: &Site) {
 /// What a pool of the smallest tier lacks, and a pool without threat protection.
 async fn tiers(report: &mut Report, site: &Site) {
     let lite = json!({"UserPoolTier": "LITE"});
-    let made = report.given(site, "CreateUserPool", with(&json!({"PoolName": "small"}), lite.clone())).await;
+    // A pool that was larger, and a client from that time.
+    let made = report.given(site, "CreateUserPool", json!({"PoolName": "small"})).await;
     let pool = made["UserPool"]["Id"].clone();
-    let client = report.given(site, "CreateUserPoolClient", json!({"UserPoolId": pool, "ClientName": "web"})).await;
-    let client = client["UserPoolClient"]["ClientId"].clone();
     let of = |members: Value| with(&json!({"UserPoolId": pool}), members);
+    let choosing = json!({"ClientName": "web", "ExplicitAuthFlows": ["ALLOW_USER_AUTH"]});
+    let client = report.given(site, "CreateUserPoolClient", of(choosing.clone())).await;
+    let client = client["UserPoolClient"]["ClientId"].clone();
+    report.given(site, "UpdateUserPool", of(lite.clone())).await;
+    let begin = json!({"AuthFlow": "USER_AUTH", "ClientId": client, "AuthParameters": {"USERNAME": "ann"}});
+    let choice = "USER_AUTH is not available in the LITE tier.";
+    let allowed = "ALLOW_USER_AUTH is not available in the LITE tier.";
     let newer = json!({"LambdaConfig": {"PreTokenGenerationConfig": {"LambdaVersion": "V2_0", "LambdaArn": ARN}}});
     let firehose = "arn:aws:firehose:us-east-1:123456789012:deliverystream/events";
     let events = json!([{"LogLevel": "INFO", "EventSource": "userAuthEvents", "FirehoseConfiguration": {"StreamArn": firehose}}]);
@@ -98,6 +104,10 @@ async fn tiers(report: &mut Report, site: &Site) {
     for (operation, input, text) in [
         ("CreateUserPool", with(&json!({"PoolName": "small"}), with(&lite, newer.clone())), version),
         ("UpdateUserPool", of(with(&lite, newer)), version),
+        ("CreateUserPoolClient", of(choosing.clone()), allowed),
+        ("UpdateUserPoolClient", of(with(&choosing, json!({"ClientId": client, "RefreshTokenValidity": 5}))), allowed),
+        ("InitiateAuth", begin.clone(), choice),
+        ("AdminInitiateAuth", of(begin), choice),
         ("CreateUserPoolDomain", of(managed.clone()), look),
         ("UpdateUserPoolDomain", of(managed), look),
         (
