@@ -95,9 +95,13 @@ pub async fn show(visit: Visit, asked: Asked<'_>, available: &[FirstFactor]) -> 
         FirstFactor::Password | FirstFactor::EmailCode | FirstFactor::SmsCode => true,
     };
     let choices: Vec<_> = available.iter().copied().filter(is_offered).collect();
-    if let [FirstFactor::Password] = choices.as_slice() {
-        let chosen = Answer::Choice { chosen: PASSWORD.to_owned(), bundle: Bundle::default() };
-        return answer(visit, asked, chosen).await;
+    match choices.as_slice() {
+        [FirstFactor::Password] => {
+            let chosen = Answer::Choice { chosen: PASSWORD.to_owned(), bundle: Bundle::default() };
+            return answer(visit, asked, chosen).await;
+        }
+        [] => return refused(&visit, asked, &Error::WrongCredentials),
+        _ => {}
     }
     let page = ChoicePage {
         frame: visit.frame(),

@@ -19,6 +19,9 @@ pub const ATTRIBUTE: &str = "attribute.";
 /// The longest password that the API takes.
 const LONGEST_PASSWORD: usize = 256;
 
+/// What is asked first: names, then addresses. The rest follows as the schema has it.
+const ORDER: [&str; 7] = ["name", "given_name", "middle_name", "family_name", "nickname", "email", "phone_number"];
+
 /// A field for an attribute.
 pub struct Field {
     pub name: String,
@@ -104,7 +107,9 @@ pub fn of_sign_up(text: &Text, pool: &Pool, client: &Client, given: &Attributes)
             field.is_required || (is_verified(&schema.name) && settings.auto_verified_attributes.len() == 1);
         Field { is_required: is_needed && !is_name(&schema.name), ..field }
     };
-    settings.schema.iter().filter(wanted).map(field).collect()
+    let mut fields: Vec<_> = settings.schema.iter().filter(wanted).map(field).collect();
+    fields.sort_by_key(|field| ORDER.iter().position(|name| *name == field.name).unwrap_or(ORDER.len()));
+    fields
 }
 
 /// The fields of these attributes of the pool, each of which must be filled in.

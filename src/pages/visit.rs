@@ -31,7 +31,7 @@ use crate::{
         sign_up::Named,
     },
     web::{
-        authorization::{self, Asked, Refusal},
+        authorization::{self, Asked, Prompt, Refusal},
         csrf,
         limits::{self, FormFault},
         parameters::Parameters,
@@ -39,6 +39,9 @@ use crate::{
         session::Browser,
     },
 };
+
+/// How old a sign-in may be that has led to the page which follows it, in seconds.
+const JUST_NOW: u64 = 300;
 
 /// Somebody at the door of a page, of whom nothing has been looked at.
 pub struct Guest {
@@ -170,10 +173,18 @@ impl Visit {
         Named { pool: Arc::clone(&request.pool), client: Arc::new(client), username, secret_hash, metadata: None }
     }
 
-    /// Who is signed in to the client's pool here, and still may be.
+    /// Who is signed in to the client's pool here, and still may be. Where the client asks for a new sign-in, or for a young one,
+    /// it must be one that may well have led to the page.
     pub async fn signed_in(&self) -> Result<Option<(User, SignedIn)>, Error> {
         let request = &self.asked.request;
         let Some(signed_in) = self.browser.signed_in(&request.pool) else { return Ok(None) };
+        let most = match (self.asked.prompt, self.asked.max_age) {
+            (Prompt::Always, _) => Some(JUST_NOW),
+            (_, max_age) => max_age.map(|seconds| seconds.max(JUST_NOW)),
+        };
+        if most.is_some_and(|most| self.cx.now().since(signed_in.auth_time).as_secs() > most) {
+            return Ok(None);
+        }
         let user = authorize::user_of(&self.cx, request, signed_in).await?;
         Ok(user.map(|user| (user, signed_in.clone())))
     }

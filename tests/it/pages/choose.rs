@@ -1,7 +1,10 @@
 //! Signing in by choice: the name first, then a password, a code or a passkey.
 
 use http::StatusCode;
-use poolhouse::domain::mfa::Mode;
+use poolhouse::{
+    domain::{mfa::Mode, user::Credential},
+    store,
+};
 
 use super::query;
 use crate::app::{Browser, House, PASSWORD, Reply, WEB, houses};
@@ -139,6 +142,22 @@ async fn nobody_learns_who_exists_from_the_choice() {
             texts.push((plain(&choice), plain(&wrong), guess.alert().to_owned()));
         }
         assert_eq!(texts[0], texts[1]);
+    }
+}
+
+#[tokio::test]
+async fn somebody_with_nothing_to_choose_does_not_come_in() {
+    for house in houses().await {
+        let_choose(&house, &["EMAIL_OTP"]).await;
+        let mut ann = house.find("ann").await;
+        ann.attributes.clear();
+        ann.credential = Credential::default();
+        house.update(&ann).await;
+        let mut tx = house.app.store.begin().await.unwrap();
+        assert!(store::users::set_credential(&mut tx, &ann).await.unwrap());
+        tx.commit().await.unwrap();
+        let page = named(&mut Browser::new(&house), "ann").await;
+        assert_eq!(page.alert(), "Incorrect username or password.", "{}", page.text);
     }
 }
 

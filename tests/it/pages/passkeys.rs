@@ -126,6 +126,25 @@ async fn nobody_makes_a_passkey_without_having_signed_in() {
 }
 
 #[tokio::test]
+async fn a_client_that_wants_a_new_sign_in_gets_one() {
+    for house in houses().await {
+        let_choose(&house, &["WEB_AUTHN"]).await;
+        let mut browser = Browser::new(&house);
+        arrive(&mut browser).await;
+        for wish in ["prompt=login", "max_age=60"] {
+            let path = format!("/passkeys/add?{}&{wish}", query());
+            assert_eq!(browser.get(&path).await.status, StatusCode::OK, "{wish}");
+        }
+        house.app.clock.advance(std::time::Duration::from_secs(301));
+        for wish in ["prompt=login", "max_age=60"] {
+            let away = browser.get(&format!("/passkeys/add?{}&{wish}", query())).await;
+            assert_eq!(away.location(), format!("/login?{}&{wish}", query()));
+        }
+        assert_eq!(browser.get(&format!("/passkeys/add?{}", query())).await.status, StatusCode::OK);
+    }
+}
+
+#[tokio::test]
 async fn what_no_authenticator_gave_makes_no_passkey() {
     for house in houses().await {
         let_choose(&house, &["WEB_AUTHN"]).await;
