@@ -29,7 +29,7 @@ const NO_ADDRESS: &str = "Cannot reset password for the user as there is no regi
 
 pub async fn forgot(cx: &Cx, named: Named<'_>) -> Result<Delivery> {
     named.count_code(cx).await?;
-    veil::hide(&named.client, send_code(cx, &named)).await
+    veil::hide(cx, &named.client, send_code(cx, &named)).await
 }
 
 async fn send_code(cx: &Cx, named: &Named<'_>) -> Result<Delivery> {
@@ -87,7 +87,7 @@ async fn recovery_medium(cx: &Cx, pool: &Pool, user: &User) -> Result<Medium> {
 }
 
 pub async fn confirm(cx: &Cx, named: Named<'_>, code: &str, password: &Secret) -> Result<()> {
-    veil::hide(&named.client, redeem(cx, &named, code, password)).await
+    veil::hide(cx, &named.client, redeem(cx, &named, code, password)).await
 }
 
 async fn redeem(cx: &Cx, named: &Named<'_>, code: &str, password: &Secret) -> Result<()> {

@@ -326,7 +326,7 @@ impl Named<'_> {
 }
 
 pub async fn confirm(cx: &Cx, named: Named<'_>, code: &str, force_alias: bool) -> Result<()> {
-    veil::hide(&named.client, redeem(cx, &named, code, force_alias)).await
+    veil::hide(cx, &named.client, redeem(cx, &named, code, force_alias)).await
 }
 
 async fn redeem(cx: &Cx, named: &Named<'_>, code: &str, force_alias: bool) -> Result<()> {
@@ -406,7 +406,7 @@ pub async fn claim_verified(
 
 pub async fn resend(cx: &Cx, named: Named<'_>) -> Result<Delivery> {
     named.count_code(cx).await?;
-    veil::hide(&named.client, send_again(cx, &named)).await
+    veil::hide(cx, &named.client, send_again(cx, &named)).await
 }
 
 async fn send_again(cx: &Cx, named: &Named<'_>) -> Result<Delivery> {

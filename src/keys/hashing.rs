@@ -2,17 +2,24 @@
 //!
 //! A hash costs about 16 ms and 19 MiB. The bound keeps a flood of sign-ins from taking all memory and all threads; waiting
 //! is fair, so nobody starves. A user who does not exist costs the same as one who does: see [`Permit::decoy`]. Buffers are
-//! not kept between hashes: that saves 2 % of the time and would hold derived secrets in idle memory.
+//! not kept between hashes: that saves 2 % of the time and would hold derived secrets in idle memory. The hashes have threads of
+//! their own, because the allocator keeps what a thread gave back: spread over the runtime's many, a flood left half a
+//! gigabyte behind.
 //! <https://www.rfc-editor.org/rfc/rfc9106>
 //! <https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html>
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Mutex, PoisonError, mpsc},
+    thread,
+};
 
 use argon2::{
     Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version,
     password_hash::{self, phc::PasswordHash},
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::KeyError;
 use crate::{
@@ -35,6 +42,7 @@ pub struct Hasher {
     workers: Arc<Semaphore>,
     /// A place in the queue, from the asking to the end of the work.
     queue: Arc<Semaphore>,
+    crew: Crew,
 }
 
 struct Settings {
@@ -65,6 +73,7 @@ impl Hasher {
             settings: Arc::new(settings),
             workers: Arc::new(Semaphore::new(workers)),
             queue: Arc::new(Semaphore::new(workers.saturating_mul(1 + MOST_WAITING).min(Semaphore::MAX_PERMITS))),
+            crew: Crew::of(workers)?,
         })
     }
 
@@ -74,7 +83,7 @@ impl Hasher {
         let place = Arc::clone(&self.queue).try_acquire_owned().map_err(|_| KeyError::Busy)?;
         // The semaphore is never closed, so that every wait ends with a turn; without one the bound would silently be gone.
         let turn = Arc::clone(&self.workers).acquire_owned().await.expect("the semaphore is never closed");
-        Ok(Permit { settings: Arc::clone(&self.settings), turn, place })
+        Ok(Permit { settings: Arc::clone(&self.settings), crew: self.crew.clone(), turn, place })
     }
 
     pub async fn hash(&self, password: Secret) -> Result<String, KeyError> {
@@ -112,6 +121,7 @@ impl fmt::Debug for Hasher {
 /// A turn at hashing. It is given back when the work is done, also when the caller stopped waiting for it.
 pub struct Permit {
     settings: Arc<Settings>,
+    crew: Crew,
     turn: OwnedSemaphorePermit,
     place: OwnedSemaphorePermit,
 }
@@ -144,14 +154,51 @@ impl Permit {
         self,
         job: impl FnOnce(&Settings) -> Result<T, KeyError> + Send + 'static,
     ) -> Result<T, KeyError> {
-        let Self { settings, turn, place } = self;
-        tokio::task::spawn_blocking(move || {
-            let result = job(&settings);
+        let Self { settings, crew, turn, place } = self;
+        let (done, result) = oneshot::channel();
+        crew.give(Box::new(move || {
+            let outcome = job(&settings);
             drop((turn, place));
-            result
-        })
-        .await?
+            // Who does not wait any more misses nothing.
+            let _ = done.send(outcome);
+        }));
+        result.await.map_err(|_| KeyError::Hash("a hash broke off".to_owned()))?
     }
+}
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// Threads that hash, one for each turn. They end with the last clone.
+#[derive(Clone)]
+struct Crew(mpsc::Sender<Job>);
+
+impl Crew {
+    fn of(size: usize) -> Result<Self, KeyError> {
+        let (jobs, queue) = mpsc::channel::<Job>();
+        let queue = Arc::new(Mutex::new(queue));
+        for _ in 0..size {
+            let queue = Arc::clone(&queue);
+            let work = move || {
+                while let Some(job) = next(&queue) {
+                    // Whoever waits for it learns of it; the thread has others to serve.
+                    let _ = catch_unwind(AssertUnwindSafe(job));
+                }
+            };
+            let thread = thread::Builder::new().name("hash".to_owned());
+            thread.spawn(work).map_err(|error| KeyError::Hash(error.to_string()))?;
+        }
+        Ok(Self(jobs))
+    }
+
+    /// There is a thread that is free for whoever holds a turn. Were there none, the job would be dropped, which ends the wait for it.
+    fn give(&self, job: Job) {
+        let _ = self.0.send(job);
+    }
+}
+
+/// The next job; none when nobody can bring another one.
+fn next(queue: &Mutex<mpsc::Receiver<Job>>) -> Option<Job> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
 }
 
 fn verify(password: &Secret, phc: &str) -> Result<bool, KeyError> {

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     domain::{
         Error, Result, User,
-        challenge::{Awaits, Challenge, CodePurpose, Progress, Prompt, Subject},
+        challenge::{Awaits, Challenge, CodePurpose, FirstProof, Progress, Prompt, Subject},
         error::FactorFault,
         mfa::{self, Demand, Factor, Mode},
         risk::judgement::Action,
@@ -25,7 +25,11 @@ pub(super) async fn begin(cx: &Cx, door: &Door, progress: &Progress, user: &User
         return Ok(None);
     }
     let factors = store::factors::find(&mut cx.read().await?, user).await?;
-    let usable = mfa::usable(&door.pool, user, factors.totp.is_some());
+    let mut usable = mfa::usable(&door.pool, user, factors.totp.is_some());
+    if let (Some(_), Some(FirstProof::Code(medium))) = (must, progress.first) {
+        // What was proven first proves nothing more.
+        usable.retain(|factor| factor.medium() != Some(medium));
+    }
     let ask = |challenge: Challenge, awaits: Awaits| {
         let subject = Subject::of(user);
         let session = Draft { subject: &subject, awaits, progress }.seal(cx, door)?;

@@ -222,6 +222,28 @@ async fn at_risk_a_second_factor_is_asked_of_those_who_have_one() {
 }
 
 #[tokio::test]
+async fn the_address_that_a_code_was_sent_to_is_no_second_factor() {
+    let factors = json!({"SignInPolicy": {"AllowedFirstAuthFactors": ["PASSWORD", "EMAIL_OTP"]}});
+    let members = json!({"EmailConfiguration": {"EmailSendingAccount": "DEVELOPER", "SourceArn": SENDER},
+                         "Policies": factors, "AutoVerifiedAttributes": ["email"]});
+    for site in protected("ENFORCED", members).await {
+        let config = json!({"UserPoolId": site.pool, "MfaConfiguration": "OPTIONAL",
+                            "EmailMfaConfiguration": {"Message": "Code {####}", "Subject": "Code"}});
+        site.call("SetUserPoolMfaConfig", config).await;
+        let required = json!({"MediumAction": {"Notify": false, "EventAction": "MFA_REQUIRED"}});
+        site.enforce(required, json!({})).await;
+        let client = site.another_client(json!({"ExplicitAuthFlows": ["ALLOW_USER_AUTH"]})).await;
+        let parameters = json!({"USERNAME": "ann", "PREFERRED_CHALLENGE": "EMAIL_OTP"});
+        let begin = json!({"AuthFlow": "USER_AUTH", "ClientId": client, "AuthParameters": parameters});
+        let (_, asked) = site.send_from("192.0.2.1", Some(PHONE), ("InitiateAuth", &begin)).await;
+        let code = json!({"EMAIL_OTP_CODE": site.code("ann@example.com").await});
+        let answer = with(&site.reply(&asked, "ann", code), json!({ "ClientId": client }));
+        let (status, output) = site.send_from("192.0.2.1", Some(PHONE), ("RespondToAuthChallenge", &answer)).await;
+        assert_eq!((status, output["message"].as_str()), (400, BLOCKED.split_once(": ").map(|(_, text)| text)));
+    }
+}
+
+#[tokio::test]
 async fn an_address_that_nobody_has_proven_is_not_written_to() {
     for site in protected("ENFORCED", json!({})).await {
         site.enforce(json!({"LowAction": action("NO_ACTION")}), json!({})).await;
