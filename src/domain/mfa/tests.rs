@@ -142,3 +142,19 @@ fn a_factor_is_in_use_when_it_is_on_or_asked_for() {
     assert_eq!(in_use(&on, &ann, &wants(&[Factor::Totp], None)), [Factor::Totp]);
     assert_eq!(in_use(&pool(Mode::Off, &[SMS], false), &ann, &wants(&[Factor::Sms], None)), []);
 }
+
+#[test]
+fn at_risk_a_proven_factor_is_asked_for_and_none_is_set_up() {
+    let of = |user: &User, pool: &Pool, preference: &Preference, has_totp: bool| {
+        demand_at_risk(pool, user, preference, &usable(pool, user, has_totp))
+    };
+    let optional = pool(Mode::Optional, &[SMS, EMAIL], true);
+    let (plain, mut ann) = (wants(&[], None), user(&["email"]));
+    assert_eq!(of(&ann, &optional, &plain, false), Demand::Impossible, "an address that nobody has proven");
+    ann.attributes.insert("email_verified".to_owned(), "true".to_owned());
+    assert_eq!(of(&ann, &optional, &plain, false), Demand::Ask(Factor::Email));
+    assert_eq!(of(&user(&[]), &optional, &plain, true), Demand::Ask(Factor::Totp));
+    assert_eq!(of(&ann, &optional, &wants(&[Factor::Email], None), true), Demand::Ask(Factor::Email));
+    assert_eq!(of(&ann, &pool(Mode::Off, &[EMAIL], true), &plain, true), Demand::Impossible);
+    assert_eq!(of(&user(&[]), &pool(Mode::On, &[], true), &plain, false), Demand::Impossible);
+}

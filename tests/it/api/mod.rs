@@ -63,4 +63,5 @@ mod user_auth;
 mod user_import;
 mod user_sessions;
 mod values;
+mod veil;
 mod wrong_types;
