@@ -1,6 +1,7 @@
 //! Fields of forms that follow from the settings of a pool: what its users are called, what it wants to know of them, and what
 //! their passwords must be like.
 
+use super::text::{Text, fill};
 use crate::{
     domain::{
         Client, Pool,
@@ -8,11 +9,10 @@ use crate::{
         password::PasswordPolicy,
         user::Attributes,
     },
+    kit::secret::Secret,
     model::MODEL,
+    web::parameters::Parameters,
 };
-
-use super::text::{Text, fill};
-use crate::{kit::secret::Secret, web::parameters::Parameters};
 
 /// What the names of the fields for attributes begin with.
 pub const ATTRIBUTE: &str = "attribute.";

@@ -1,5 +1,5 @@
-//! The hosted pages: signing in and up, passwords of one's own, confirming an account. One form each,
-//! without JavaScript but for passkeys, which browsers give to nothing else.
+//! The hosted pages: signing in and up, passwords of one's own, second factors, passkeys. One form each, without JavaScript but for
+//! passkeys, which browsers give to nothing else.
 //!
 //! Every page goes on from an authorization request in its query, which is read and checked anew each time; what a form adds is
 //! bound to that very query (see `web::csrf`). The steps are those of `flows::sign_in`; here they become HTML.

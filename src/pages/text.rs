@@ -24,8 +24,8 @@ use crate::{
     web::{parameters::Parameters, paths},
 };
 
-/// How the pages of the service name the languages that they can be asked for in. We speak some of them.
-const KNOWN: [&str; 11] = ["en", "de", "es", "fr", "id", "it", "ja", "ko", "pt-BR", "zh-CN", "zh-TW"];
+/// How the service names the languages of its pages and of terms. We speak some of them.
+const KNOWN: [&str; 12] = ["en", "de", "es", "fr", "id", "it", "ja", "ko", "nl", "pt-BR", "zh-CN", "zh-TW"];
 const COOKIE: &str = "lang";
 
 /// Declares the sections of the files and their keys.
@@ -257,6 +257,7 @@ mod tests {
         assert_eq!(tag(Some("lang=DE"), &[]), ("de", "de"));
         // What we do not speak, and what nobody does.
         assert_eq!(tag(Some("lang=it"), &[]), ("it", "en"));
+        assert_eq!(tag(Some("lang=nl"), &[]), ("nl", "en"));
         assert_eq!(tag(Some("lang=xx"), std::slice::from_ref(&cookie)), ("ja", "ja"));
         assert_eq!(tag(Some("lang=es&lang=de"), &[cookie]), ("ja", "ja"));
     }

@@ -13,7 +13,7 @@ use poolhouse::{
 };
 use serde_json::json;
 
-use crate::app::{Browser, House, PASSWORD, SECRET, SERVER};
+use crate::app::{Browser, House, PASSWORD, SECRET, SERVER, houses};
 
 /// A name that would break out of a link or a page that is put together carelessly.
 const NAME: &str = "new&user_name=<i>";
@@ -51,57 +51,60 @@ async fn link(house: &House) -> String {
 
 #[tokio::test]
 async fn opening_the_link_confirms_nothing_and_its_button_does() {
-    let house = House::new().await;
-    let link = link(&house).await;
-    for _ in 0..3 {
-        let page = house.get(&link).await;
-        assert_eq!(page.status, StatusCode::OK);
-        assert!(page.header("content-security-policy").contains("form-action"), "{}", page.text);
+    for house in houses().await {
+        let link = link(&house).await;
+        for _ in 0..3 {
+            let page = house.get(&link).await;
+            assert_eq!(page.status, StatusCode::OK);
+            assert!(page.header("content-security-policy").contains("form-action"), "{}", page.text);
+        }
+        assert_eq!(house.find(NAME).await.status, Status::Unconfirmed);
+        let mut browser = Browser::new(&house);
+        let page = browser.get(&link).await;
+        let token = page.input("_csrf");
+        let done = browser.post(&link, &[("_csrf", &*token)]).await;
+        assert_eq!(done.status, StatusCode::OK);
+        assert!(done.text.contains("Your account is confirmed"), "{}", done.text);
+        assert_eq!(house.find(NAME).await.status, Status::Confirmed);
+        assert!(house.find(NAME).await.has_verified("email"));
+        let again = browser.post(&link, &[("_csrf", &*token)]).await;
+        assert_eq!(again.status, StatusCode::BAD_REQUEST);
+        assert!(again.text.contains("does not work any more"), "{}", again.text);
     }
-    assert_eq!(house.find(NAME).await.status, Status::Unconfirmed);
-    let mut browser = Browser::new(&house);
-    let page = browser.get(&link).await;
-    let token = page.input("_csrf");
-    let done = browser.post(&link, &[("_csrf", &*token)]).await;
-    assert_eq!(done.status, StatusCode::OK);
-    assert!(done.text.contains("Your account is confirmed"), "{}", done.text);
-    assert_eq!(house.find(NAME).await.status, Status::Confirmed);
-    assert!(house.find(NAME).await.has_verified("email"));
-    let again = browser.post(&link, &[("_csrf", &*token)]).await;
-    assert_eq!(again.status, StatusCode::BAD_REQUEST);
-    assert!(again.text.contains("does not work any more"), "{}", again.text);
 }
 
 #[tokio::test]
 async fn a_form_of_another_browser_or_link_confirms_nothing() {
-    let house = House::new().await;
-    let link = link(&house).await;
-    let mut browser = Browser::new(&house);
-    let token = browser.get(&link).await.input("_csrf");
-    let stranger = house.post(&link, &[("_csrf", &*token)], &[]).await;
-    assert_eq!(stranger.status, StatusCode::FORBIDDEN);
-    let other = link.replace("confirmation_code=", "confirmation_code=9");
-    assert_eq!(browser.post(&other, &[("_csrf", &*token)]).await.status, StatusCode::FORBIDDEN);
-    assert_eq!(browser.post(&link, &[("_csrf", "")]).await.status, StatusCode::FORBIDDEN);
-    assert_eq!(house.find(NAME).await.status, Status::Unconfirmed);
+    for house in houses().await {
+        let link = link(&house).await;
+        let mut browser = Browser::new(&house);
+        let token = browser.get(&link).await.input("_csrf");
+        let stranger = house.post(&link, &[("_csrf", &*token)], &[]).await;
+        assert_eq!(stranger.status, StatusCode::FORBIDDEN);
+        let other = link.replace("confirmation_code=", "confirmation_code=9");
+        assert_eq!(browser.post(&other, &[("_csrf", &*token)]).await.status, StatusCode::FORBIDDEN);
+        assert_eq!(browser.post(&link, &[("_csrf", "")]).await.status, StatusCode::FORBIDDEN);
+        assert_eq!(house.find(NAME).await.status, Status::Unconfirmed);
+    }
 }
 
 #[tokio::test]
 async fn a_link_that_is_wrong_tells_nothing_about_anybody() {
-    let house = House::new().await;
-    let mut texts = Vec::new();
-    for (client, name) in [(SERVER, "nobody"), ("9nowhere", "ann"), (SERVER, "ann")] {
-        let link = format!("/confirmUser?client_id={client}&user_name={name}&confirmation_code=000000");
-        let mut browser = Browser::new(&house);
-        let token = browser.get(&link).await.input("_csrf");
-        let reply = browser.post(&link, &[("_csrf", &*token)]).await;
-        assert_eq!(reply.status, StatusCode::BAD_REQUEST, "{client} {name}");
-        texts.push(reply.text);
-    }
-    assert!(texts.iter().all(|text| *text == texts[0]), "{texts:#?}");
-    for half in
-        ["", "?client_id=a", "?client_id=a&user_name=b", "?client_id=a&user_name=b&confirmation_code=c&client_id=d"]
-    {
-        assert_eq!(house.get(&format!("/confirmUser{half}")).await.status, StatusCode::BAD_REQUEST, "{half}");
+    for house in houses().await {
+        let mut texts = Vec::new();
+        for (client, name) in [(SERVER, "nobody"), ("9nowhere", "ann"), (SERVER, "ann")] {
+            let link = format!("/confirmUser?client_id={client}&user_name={name}&confirmation_code=000000");
+            let mut browser = Browser::new(&house);
+            let token = browser.get(&link).await.input("_csrf");
+            let reply = browser.post(&link, &[("_csrf", &*token)]).await;
+            assert_eq!(reply.status, StatusCode::BAD_REQUEST, "{client} {name}");
+            texts.push(reply.text);
+        }
+        assert!(texts.iter().all(|text| *text == texts[0]), "{texts:#?}");
+        for half in
+            ["", "?client_id=a", "?client_id=a&user_name=b", "?client_id=a&user_name=b&confirmation_code=c&client_id=d"]
+        {
+            assert_eq!(house.get(&format!("/confirmUser{half}")).await.status, StatusCode::BAD_REQUEST, "{half}");
+        }
     }
 }

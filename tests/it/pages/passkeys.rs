@@ -62,20 +62,21 @@ async fn a_passkey_is_made_after_a_sign_in_and_signs_in_the_next_time() {
 
 #[tokio::test]
 async fn the_script_is_a_file_of_ours_and_the_policy_lets_nothing_else_run() {
-    let house = House::new().await;
-    let_choose(&house, &["WEB_AUTHN"]).await;
-    let mut browser = Browser::new(&house);
-    let page = arrive(&mut browser).await;
-    let policy = page.header("content-security-policy");
-    assert!(policy.starts_with("default-src 'none';") && policy.contains("script-src 'self';"), "{policy}");
-    assert!(!policy.contains("unsafe"), "{policy}");
-    assert_eq!(page.header("cache-control"), "no-store");
-    let (_, behind) = page.text.split_once("<script src=\"").unwrap();
-    let script = house.get(behind.split_once('"').unwrap().0).await;
-    assert_eq!((script.status, script.header("content-type")), (StatusCode::OK, "text/javascript"));
-    assert_eq!(page.text.matches("<script").count(), 1);
-    let login = Browser::new(&house).get(&format!("/login?{}", query())).await;
-    assert!(!login.text.contains("<script") && !login.header("content-security-policy").contains("script-src"));
+    for house in houses().await {
+        let_choose(&house, &["WEB_AUTHN"]).await;
+        let mut browser = Browser::new(&house);
+        let page = arrive(&mut browser).await;
+        let policy = page.header("content-security-policy");
+        assert!(policy.starts_with("default-src 'none';") && policy.contains("script-src 'self';"), "{policy}");
+        assert!(!policy.contains("unsafe"), "{policy}");
+        assert_eq!(page.header("cache-control"), "no-store");
+        let (_, behind) = page.text.split_once("<script src=\"").unwrap();
+        let script = house.get(behind.split_once('"').unwrap().0).await;
+        assert_eq!((script.status, script.header("content-type")), (StatusCode::OK, "text/javascript"));
+        assert_eq!(page.text.matches("<script").count(), 1);
+        let login = Browser::new(&house).get(&format!("/login?{}", query())).await;
+        assert!(!login.text.contains("<script") && !login.header("content-security-policy").contains("script-src"));
+    }
 }
 
 #[tokio::test]
@@ -202,20 +203,21 @@ async fn where_passkeys_cannot_work_nobody_is_asked_for_one() {
 
 #[tokio::test]
 async fn somebody_with_as_many_as_there_may_be_is_told_so() {
-    let house = House::new().await;
-    let_choose(&house, &["WEB_AUTHN"]).await;
-    let mut browser = Browser::new(&house);
-    let page = arrive(&mut browser).await;
-    add(&mut browser, &page, &mut Authenticator::new()).await;
-    let ann = house.find("ann").await;
-    let first = passkeys::all(&house.cx(), &house.pool().await, &ann.sub).await.unwrap().remove(0);
-    let mut tx = house.app.store.begin().await.unwrap();
-    for number in 1..20 {
-        let another = Passkey { id: format!("more{number}"), ..first.clone() };
-        assert!(store::passkeys::insert(&mut tx, &another).await.unwrap());
+    for house in houses().await {
+        let_choose(&house, &["WEB_AUTHN"]).await;
+        let mut browser = Browser::new(&house);
+        let page = arrive(&mut browser).await;
+        add(&mut browser, &page, &mut Authenticator::new()).await;
+        let ann = house.find("ann").await;
+        let first = passkeys::all(&house.cx(), &house.pool().await, &ann.sub).await.unwrap().remove(0);
+        let mut tx = house.app.store.begin().await.unwrap();
+        for number in 1..20 {
+            let another = Passkey { id: format!("more{number}"), ..first.clone() };
+            assert!(store::passkeys::insert(&mut tx, &another).await.unwrap());
+        }
+        tx.commit().await.unwrap();
+        let full = browser.get(&format!("/passkeys/add?{}", query())).await;
+        assert_eq!(full.status, StatusCode::FORBIDDEN);
+        assert!(full.text.contains("as many passkeys as it can have"), "{}", full.text);
     }
-    tx.commit().await.unwrap();
-    let full = browser.get(&format!("/passkeys/add?{}", query())).await;
-    assert_eq!(full.status, StatusCode::FORBIDDEN);
-    assert!(full.text.contains("as many passkeys as it can have"), "{}", full.text);
 }

@@ -4,7 +4,7 @@ use poolhouse::{domain::mfa::Mode, keys::totp, store};
 use serde_json::json;
 
 use super::query;
-use crate::app::{Browser, House, PASSWORD, Reply};
+use crate::app::{Browser, House, PASSWORD, Reply, houses};
 
 /// Lets the pool ask for second factors: e-mail, and authenticator apps where `apps`.
 async fn guard(house: &House, email: bool, apps: bool) {
@@ -45,54 +45,61 @@ fn code_of(house: &House, page: &Reply) -> String {
 
 #[tokio::test]
 async fn a_code_that_was_sent_is_the_second_step() {
-    let house = House::new().await;
-    guard(&house, true, false).await;
-    let mut browser = Browser::new(&house);
-    let page = browser.sign_in(&query(), "ann", PASSWORD).await;
-    assert!(page.text.contains("autocomplete=\"one-time-code\""), "{}", page.text);
-    assert!(page.text.contains("We have sent a code to a***@e***."), "{}", page.text);
-    let wrong = send(&mut browser, "/mfa", &page, &[("code", "x")]).await;
-    assert!(wrong.text.contains("That code is not right"), "{}", wrong.text);
-    assert!(wrong.text.contains("aria-invalid=\"true\""));
-    let code = newest_code(&house).await;
-    let done = send(&mut browser, "/mfa", &wrong, &[("code", &code)]).await;
-    assert!(done.told("code").is_some(), "{}", done.text);
+    for house in houses().await {
+        guard(&house, true, false).await;
+        let mut browser = Browser::new(&house);
+        let page = browser.sign_in(&query(), "ann", PASSWORD).await;
+        assert!(page.text.contains("autocomplete=\"one-time-code\""), "{}", page.text);
+        assert!(page.text.contains("We have sent a code to a***@e***."), "{}", page.text);
+        let wrong = send(&mut browser, "/mfa", &page, &[("code", "x")]).await;
+        assert!(wrong.text.contains("That code is not right"), "{}", wrong.text);
+        assert!(wrong.text.contains("aria-invalid=\"true\""));
+        let code = newest_code(&house).await;
+        let done = send(&mut browser, "/mfa", &wrong, &[("code", &code)]).await;
+        assert!(done.told("code").is_some(), "{}", done.text);
+    }
 }
 
 #[tokio::test]
 async fn nobody_gets_around_the_second_step() {
-    let house = House::new().await;
-    guard(&house, true, false).await;
-    let mut browser = Browser::new(&house);
-    let page = browser.sign_in(&query(), "ann", PASSWORD).await;
-    assert!(page.told("code").is_none());
-    let again = browser.get(&format!("/oauth2/authorize?{}", query())).await;
-    assert!(again.told("code").is_none(), "the browser is not signed in yet");
-    let chosen = send(&mut browser, "/mfa", &page, &[("answer", "SOFTWARE_TOKEN_MFA")]).await;
-    assert!(chosen.text.contains("Please begin again."), "{}", chosen.text);
+    for house in houses().await {
+        guard(&house, true, false).await;
+        let mut browser = Browser::new(&house);
+        let page = browser.sign_in(&query(), "ann", PASSWORD).await;
+        assert!(page.told("code").is_none());
+        let again = browser.get(&format!("/oauth2/authorize?{}", query())).await;
+        assert!(again.told("code").is_none(), "the browser is not signed in yet");
+        let chosen = send(&mut browser, "/mfa", &page, &[("answer", "SOFTWARE_TOKEN_MFA")]).await;
+        assert!(chosen.text.contains("Please begin again."), "{}", chosen.text);
+    }
 }
 
 #[tokio::test]
 async fn an_authenticator_app_is_set_up_and_then_asked_for() {
-    let house = House::new().await;
-    guard(&house, false, true).await;
-    let mut browser = Browser::new(&house);
-    let page = browser.sign_in(&query(), "ann", PASSWORD).await;
-    assert!(page.text.contains("<svg") && page.text.contains("otpauth://totp/example:ann?secret="), "{}", page.text);
-    let wrong = send(&mut browser, "/mfaSetup", &page, &[("code", "000000")]).await;
-    assert!(wrong.text.contains("That code is not right."), "{}", wrong.text);
-    assert_eq!(wrong.input("secret"), page.input("secret"));
-    let code = code_of(&house, &wrong);
-    let done = send(&mut browser, "/mfaSetup", &wrong, &[("code", &code)]).await;
-    assert!(done.told("code").is_some(), "{}", done.text);
+    for house in houses().await {
+        guard(&house, false, true).await;
+        let mut browser = Browser::new(&house);
+        let page = browser.sign_in(&query(), "ann", PASSWORD).await;
+        assert!(
+            page.text.contains("<svg") && page.text.contains("otpauth://totp/example:ann?secret="),
+            "{}",
+            page.text
+        );
+        let wrong = send(&mut browser, "/mfaSetup", &page, &[("code", "000000")]).await;
+        assert!(wrong.text.contains("That code is not right."), "{}", wrong.text);
+        assert_eq!(wrong.input("secret"), page.input("secret"));
+        let code = code_of(&house, &wrong);
+        let done = send(&mut browser, "/mfaSetup", &wrong, &[("code", &code)]).await;
+        assert!(done.told("code").is_some(), "{}", done.text);
 
-    let mut browser = Browser::new(&house);
-    let asked = browser.sign_in(&query(), "ann", PASSWORD).await;
-    assert!(asked.text.contains("Enter the code that your authenticator app shows."), "{}", asked.text);
-    let used = send(&mut browser, "/mfa", &asked, &[("code", &code)]).await;
-    assert!(used.text.contains("That code is not right"), "{}", used.text);
-    house.app.clock.advance(std::time::Duration::from_secs(30));
-    let code = code_of(&house, &wrong);
-    let done = send(&mut browser, "/mfa", &used, &[("code", &code)]).await;
-    assert!(done.told("code").is_some(), "{}", done.text);
+        let mut browser = Browser::new(&house);
+        let asked = browser.sign_in(&query(), "ann", PASSWORD).await;
+        assert!(asked.text.contains("Enter the code that your authenticator app shows."), "{}", asked.text);
+        let used = send(&mut browser, "/mfa", &asked, &[("code", &code)]).await;
+        assert!(used.text.contains("That code is not right"), "{}", used.text);
+        house.app.clock.advance(std::time::Duration::from_secs(30));
+        let code = code_of(&house, &wrong);
+        let done = send(&mut browser, "/mfa", &used, &[("code", &code)]).await;
+        assert!(done.told("code").is_some(), "{}", done.text);
+    }
 }

@@ -13,32 +13,34 @@ use poolhouse::{
 };
 
 use super::query;
-use crate::app::{Browser, CALLBACK, House, PASSWORD, POOL, encode};
+use crate::app::{Browser, CALLBACK, House, PASSWORD, POOL, encode, houses};
 
 #[tokio::test]
 async fn signing_in_leads_back_to_the_application() {
-    let house = House::new().await;
-    let reply = Browser::new(&house).sign_in(&query(), "ann", PASSWORD).await;
-    assert_eq!(reply.status, StatusCode::FOUND);
-    assert!(reply.location().starts_with(&format!("{CALLBACK}?code=")), "{}", reply.location());
-    assert!(reply.location().ends_with("&state=s%201"), "{}", reply.location());
+    for house in houses().await {
+        let reply = Browser::new(&house).sign_in(&query(), "ann", PASSWORD).await;
+        assert_eq!(reply.status, StatusCode::FOUND);
+        assert!(reply.location().starts_with(&format!("{CALLBACK}?code=")), "{}", reply.location());
+        assert!(reply.location().ends_with("&state=s%201"), "{}", reply.location());
+    }
 }
 
 #[tokio::test]
 async fn nobody_learns_who_exists() {
-    let house = House::new().await;
-    let mut disabled = house.user("stopped", PASSWORD, Status::Confirmed).await;
-    disabled.enabled = false;
-    house.update(&disabled).await;
-    let mut texts = Vec::new();
-    for (name, password) in [("ann", "Wrong-1234"), ("nobody", PASSWORD), ("stopped", PASSWORD)] {
-        let page = Browser::new(&house).sign_in(&query(), name, password).await;
-        assert_eq!(page.status, StatusCode::OK);
-        assert!(page.text.contains("Incorrect username or password."));
-        assert_eq!(page.input("username"), name);
-        texts.push(page.text.replace(name, "NAME").replace(&page.input("_csrf"), "TOKEN"));
+    for house in houses().await {
+        let mut disabled = house.user("stopped", PASSWORD, Status::Confirmed).await;
+        disabled.enabled = false;
+        house.update(&disabled).await;
+        let mut texts = Vec::new();
+        for (name, password) in [("ann", "Wrong-1234"), ("nobody", PASSWORD), ("stopped", PASSWORD)] {
+            let page = Browser::new(&house).sign_in(&query(), name, password).await;
+            assert_eq!(page.status, StatusCode::OK);
+            assert!(page.text.contains("Incorrect username or password."));
+            assert_eq!(page.input("username"), name);
+            texts.push(page.text.replace(name, "NAME").replace(&page.input("_csrf"), "TOKEN"));
+        }
+        assert!(texts.iter().all(|text| *text == texts[0]));
     }
-    assert!(texts.iter().all(|text| *text == texts[0]));
 }
 
 #[tokio::test]
@@ -68,60 +70,63 @@ async fn the_session_is_renewed_and_its_cookie_protected() {
 
 #[tokio::test]
 async fn a_session_lasts_an_hour_from_the_sign_in() {
-    let house = House::new().await;
-    let mut browser = Browser::new(&house);
-    browser.sign_in(&query(), "ann", PASSWORD).await;
-    let path = format!("/oauth2/authorize?{}", query());
-    house.app.clock.advance(Duration::from_secs(3_599));
-    assert!(browser.get(&path).await.told("code").is_some());
-    assert!(browser.get(&format!("{path}&max_age=60")).await.location().starts_with("/login?"));
-    house.app.clock.advance(Duration::from_secs(1));
-    assert!(browser.get(&path).await.location().starts_with("/login?"));
+    for house in houses().await {
+        let mut browser = Browser::new(&house);
+        browser.sign_in(&query(), "ann", PASSWORD).await;
+        let path = format!("/oauth2/authorize?{}", query());
+        house.app.clock.advance(Duration::from_secs(3_599));
+        assert!(browser.get(&path).await.told("code").is_some());
+        assert!(browser.get(&format!("{path}&max_age=60")).await.location().starts_with("/login?"));
+        house.app.clock.advance(Duration::from_secs(1));
+        assert!(browser.get(&path).await.location().starts_with("/login?"));
+    }
 }
 
 #[tokio::test]
 async fn a_disabled_user_is_not_let_in_by_a_session() {
-    let house = House::new().await;
-    let mut browser = Browser::new(&house);
-    browser.sign_in(&query(), "ann", PASSWORD).await;
-    let mut ann = house.find("ann").await;
-    ann.enabled = false;
-    house.update(&ann).await;
-    assert!(browser.get(&format!("/oauth2/authorize?{}", query())).await.location().starts_with("/login?"));
+    for house in houses().await {
+        let mut browser = Browser::new(&house);
+        browser.sign_in(&query(), "ann", PASSWORD).await;
+        let mut ann = house.find("ann").await;
+        ann.enabled = false;
+        house.update(&ann).await;
+        assert!(browser.get(&format!("/oauth2/authorize?{}", query())).await.location().starts_with("/login?"));
+    }
 }
 
 #[tokio::test]
 async fn forms_that_are_not_ours_are_refused() {
-    let house = House::new().await;
-    let path = format!("/login?{}", query());
-    let mut browser = Browser::new(&house);
-    let token = browser.get(&path).await.input("_csrf");
-    let cookie = browser.cookie.clone().unwrap();
-    let other = Browser::new(&house).get(&path).await.input("_csrf");
-    let send = async |path: &str, token: Option<&str>, headers: &[(&str, &str)]| {
-        let mut form = vec![("username", "ann"), ("password", PASSWORD)];
-        form.extend(token.map(|token| ("_csrf", token)));
-        house.post(path, &form, headers).await
-    };
-    let changed = format!("/login?{}&nonce=x", query());
-    for (path, token, headers) in [
-        (&path, None, &[("cookie", &*cookie)][..]),
-        (&path, Some(""), &[("cookie", &cookie)]),
-        (&path, Some(&*other), &[("cookie", &cookie)]),
-        (&path, Some(&token), &[]),
-        (&changed, Some(&token), &[("cookie", &cookie)]),
-        (&path, Some(&token), &[("cookie", &cookie), ("origin", "https://evil.example")]),
-        (&path, Some(&token), &[("cookie", &cookie), ("sec-fetch-site", "cross-site")]),
-        (&path, Some(&token), &[("cookie", &cookie), ("sec-fetch-site", "same-site")]),
-    ] {
-        let reply = send(path, token, headers).await;
-        assert_eq!(reply.status, StatusCode::FORBIDDEN);
-        assert!(!reply.headers.contains_key("set-cookie"));
+    for house in houses().await {
+        let path = format!("/login?{}", query());
+        let mut browser = Browser::new(&house);
+        let token = browser.get(&path).await.input("_csrf");
+        let cookie = browser.cookie.clone().unwrap();
+        let other = Browser::new(&house).get(&path).await.input("_csrf");
+        let send = async |path: &str, token: Option<&str>, headers: &[(&str, &str)]| {
+            let mut form = vec![("username", "ann"), ("password", PASSWORD)];
+            form.extend(token.map(|token| ("_csrf", token)));
+            house.post(path, &form, headers).await
+        };
+        let changed = format!("/login?{}&nonce=x", query());
+        for (path, token, headers) in [
+            (&path, None, &[("cookie", &*cookie)][..]),
+            (&path, Some(""), &[("cookie", &cookie)]),
+            (&path, Some(&*other), &[("cookie", &cookie)]),
+            (&path, Some(&token), &[]),
+            (&changed, Some(&token), &[("cookie", &cookie)]),
+            (&path, Some(&token), &[("cookie", &cookie), ("origin", "https://evil.example")]),
+            (&path, Some(&token), &[("cookie", &cookie), ("sec-fetch-site", "cross-site")]),
+            (&path, Some(&token), &[("cookie", &cookie), ("sec-fetch-site", "same-site")]),
+        ] {
+            let reply = send(path, token, headers).await;
+            assert_eq!(reply.status, StatusCode::FORBIDDEN);
+            assert!(!reply.headers.contains_key("set-cookie"));
+        }
+        let own = [("cookie", &*cookie), ("origin", "null"), ("sec-fetch-site", "same-origin")];
+        assert_eq!(send(&path, Some(&token), &own).await.status, StatusCode::FOUND);
+        // The form was used: the session that it belonged to is gone.
+        assert_eq!(send(&path, Some(&token), &own).await.status, StatusCode::FORBIDDEN);
     }
-    let own = [("cookie", &*cookie), ("origin", "null"), ("sec-fetch-site", "same-origin")];
-    assert_eq!(send(&path, Some(&token), &own).await.status, StatusCode::FOUND);
-    // The form was used: the session that it belonged to is gone.
-    assert_eq!(send(&path, Some(&token), &own).await.status, StatusCode::FORBIDDEN);
 }
 
 #[tokio::test]
@@ -151,77 +156,83 @@ async fn what_comes_from_outside_is_escaped_and_framed_by_a_policy() {
 
 #[tokio::test]
 async fn the_style_sheet_can_be_kept_for_ever() {
-    let house = House::new().await;
-    let page = Browser::new(&house).get(&format!("/login?{}", query())).await;
-    let address = page.text.split_once("rel=\"stylesheet\" href=\"").unwrap().1.split_once('"').unwrap().0;
-    let style = house.get(address).await;
-    assert_eq!((style.status, style.header("content-type")), (StatusCode::OK, "text/css"));
-    assert!(style.header("cache-control").contains("immutable"));
-    assert_eq!(house.get("/static/0/pages.css").await.status, StatusCode::NOT_FOUND);
+    for house in houses().await {
+        let page = Browser::new(&house).get(&format!("/login?{}", query())).await;
+        let address = page.text.split_once("rel=\"stylesheet\" href=\"").unwrap().1.split_once('"').unwrap().0;
+        let style = house.get(address).await;
+        assert_eq!((style.status, style.header("content-type")), (StatusCode::OK, "text/css"));
+        assert!(style.header("cache-control").contains("immutable"));
+        assert_eq!(house.get("/static/0/pages.css").await.status, StatusCode::NOT_FOUND);
+    }
 }
 
 #[tokio::test]
 async fn many_wrong_passwords_bring_a_pause() {
-    let house = House::new().await;
-    for _ in 0..5 {
-        Browser::new(&house).sign_in(&query(), "ann", "Wrong-1234").await;
+    for house in houses().await {
+        for _ in 0..5 {
+            Browser::new(&house).sign_in(&query(), "ann", "Wrong-1234").await;
+        }
+        let page = Browser::new(&house).sign_in(&query(), "ann", PASSWORD).await;
+        assert!(page.text.contains("Too many wrong passwords"), "{}", page.text);
+        house.app.clock.advance(Duration::from_secs(60));
+        assert_eq!(Browser::new(&house).sign_in(&query(), "ann", PASSWORD).await.status, StatusCode::FOUND);
     }
-    let page = Browser::new(&house).sign_in(&query(), "ann", PASSWORD).await;
-    assert!(page.text.contains("Too many wrong passwords"), "{}", page.text);
-    house.app.clock.advance(Duration::from_secs(60));
-    assert_eq!(Browser::new(&house).sign_in(&query(), "ann", PASSWORD).await.status, StatusCode::FOUND);
 }
 
 #[tokio::test]
 async fn two_tabs_keep_their_own_requests() {
-    let house = House::new().await;
-    let mut browser = Browser::new(&house);
-    let (one, two) = (format!("{}1", query()), format!("{}2", query()));
-    let first = browser.get(&format!("/login?{one}")).await.input("_csrf");
-    browser.get(&format!("/login?{two}")).await;
-    let form = [("_csrf", &*first), ("username", "ann"), ("password", PASSWORD)];
-    let reply = browser.post(&format!("/login?{one}"), &form).await;
-    assert_eq!(reply.told("state").as_deref(), Some("s 11"));
+    for house in houses().await {
+        let mut browser = Browser::new(&house);
+        let (one, two) = (format!("{}1", query()), format!("{}2", query()));
+        let first = browser.get(&format!("/login?{one}")).await.input("_csrf");
+        browser.get(&format!("/login?{two}")).await;
+        let form = [("_csrf", &*first), ("username", "ann"), ("password", PASSWORD)];
+        let reply = browser.post(&format!("/login?{one}"), &form).await;
+        assert_eq!(reply.told("state").as_deref(), Some("s 11"));
+    }
 }
 
 #[tokio::test]
 async fn a_user_from_another_provider_does_not_sign_in_here() {
-    let house = House::new().await;
-    house.user("Okta_1", PASSWORD, Status::ExternalProvider).await;
-    let page = Browser::new(&house).sign_in(&query(), "Okta_1", PASSWORD).await;
-    assert!(page.text.contains("Incorrect username or password."), "{}", page.text);
+    for house in houses().await {
+        house.user("Okta_1", PASSWORD, Status::ExternalProvider).await;
+        let page = Browser::new(&house).sign_in(&query(), "Okta_1", PASSWORD).await;
+        assert!(page.text.contains("Incorrect username or password."), "{}", page.text);
+    }
 }
 
 #[tokio::test]
 async fn a_blocked_address_is_refused_and_what_happened_recorded() {
-    let house = House::new().await;
-    let mut pool = house.pool().await;
-    pool.settings.kept.insert("UserPoolAddOns".into(), serde_json::json!({"AdvancedSecurityMode": "ENFORCED"}));
-    let mut tx = house.app.store.begin().await.unwrap();
-    poolhouse::store::pools::update(&mut tx, &pool).await.unwrap();
-    tx.commit().await.unwrap();
-    let exceptions = RiskExceptions { blocked: Some(vec!["203.0.113.0/24".into()]), skipped: None };
-    let settings = RiskSettings { risk_exception_configuration: Some(exceptions), ..RiskSettings::default() };
-    risk::set(&house.cx(), POOL, None, settings).await.unwrap();
-    let sign_in = async |ip: &str| {
-        let path = format!("/login?{}", query());
-        let mut browser = Browser::new(&house);
-        let token = browser.get(&path).await.input("_csrf");
-        let form = encode(&[("_csrf", &*token), ("username", "ann"), ("password", PASSWORD)]);
-        let mut request = http::Request::post(&path)
-            .header("content-type", "application/x-www-form-urlencoded")
-            .header("cookie", browser.cookie.unwrap())
-            .body(axum::body::Body::from(form))
-            .unwrap();
-        request.extensions_mut().insert(ClientAddress(ip.parse().unwrap()));
-        house.send(request).await
-    };
-    let refused = sign_in("203.0.113.9").await;
-    assert!(refused.text.contains("Signing in is not possible from where you are."), "{}", refused.text);
-    assert_eq!(sign_in("198.51.100.7").await.status, StatusCode::FOUND);
-    let events = auth_events::list(&house.cx(), POOL, "ann", (10, None)).await.unwrap().items;
-    let seen: Vec<_> = events.iter().map(|event| (event.response.name(), event.detail.address.as_deref())).collect();
-    let mut expected = [("Fail", Some("203.0.113.9")), ("Pass", Some("198.51.100.7"))];
-    expected.sort_by_key(|(response, _)| seen.iter().position(|(own, _)| own == response));
-    assert_eq!(seen, expected);
+    for house in houses().await {
+        let mut pool = house.pool().await;
+        pool.settings.kept.insert("UserPoolAddOns".into(), serde_json::json!({"AdvancedSecurityMode": "ENFORCED"}));
+        let mut tx = house.app.store.begin().await.unwrap();
+        poolhouse::store::pools::update(&mut tx, &pool).await.unwrap();
+        tx.commit().await.unwrap();
+        let exceptions = RiskExceptions { blocked: Some(vec!["203.0.113.0/24".into()]), skipped: None };
+        let settings = RiskSettings { risk_exception_configuration: Some(exceptions), ..RiskSettings::default() };
+        risk::set(&house.cx(), POOL, None, settings).await.unwrap();
+        let sign_in = async |ip: &str| {
+            let path = format!("/login?{}", query());
+            let mut browser = Browser::new(&house);
+            let token = browser.get(&path).await.input("_csrf");
+            let form = encode(&[("_csrf", &*token), ("username", "ann"), ("password", PASSWORD)]);
+            let mut request = http::Request::post(&path)
+                .header("content-type", "application/x-www-form-urlencoded")
+                .header("cookie", browser.cookie.unwrap())
+                .body(axum::body::Body::from(form))
+                .unwrap();
+            request.extensions_mut().insert(ClientAddress(ip.parse().unwrap()));
+            house.send(request).await
+        };
+        let refused = sign_in("203.0.113.9").await;
+        assert!(refused.text.contains("Signing in is not possible from where you are."), "{}", refused.text);
+        assert_eq!(sign_in("198.51.100.7").await.status, StatusCode::FOUND);
+        let events = auth_events::list(&house.cx(), POOL, "ann", (10, None)).await.unwrap().items;
+        let seen: Vec<_> =
+            events.iter().map(|event| (event.response.name(), event.detail.address.as_deref())).collect();
+        let mut expected = [("Fail", Some("203.0.113.9")), ("Pass", Some("198.51.100.7"))];
+        expected.sort_by_key(|(response, _)| seen.iter().position(|(own, _)| own == response));
+        assert_eq!(seen, expected);
+    }
 }
