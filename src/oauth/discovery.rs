@@ -21,7 +21,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 use crate::{
-    domain::{Error, Pool, Result},
+    domain::{Error, Pool, Result, attribute::standard_schema},
     flows::{
         App, Setup, directory,
         key_ring::{self, PoolKeys},
@@ -163,7 +163,7 @@ struct Further {
     authorization_response_iss_parameter_supported: bool,
     claim_types_supported: [&'static str; 1],
     claims_parameter_supported: bool,
-    claims_supported: Vec<&'static str>,
+    claims_supported: Vec<String>,
     code_challenge_methods_supported: [&'static str; 1],
     grant_types_supported: [&'static str; 4],
     introspection_endpoint: String,
@@ -178,8 +178,9 @@ struct Further {
 
 impl Further {
     fn new(setup: &Setup) -> Self {
-        let mut claims = vec!["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash"];
-        claims.extend(CLAIMS);
+        let own = ["iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash"].map(str::to_owned);
+        // The service's standard attributes are the standard claims (OpenID Connect Core, section 5.1).
+        let claims = own.into_iter().chain(standard_schema().into_iter().map(|attribute| attribute.name)).collect();
         Self {
             authorization_response_iss_parameter_supported: true,
             claim_types_supported: ["normal"],
@@ -197,29 +198,6 @@ impl Further {
         }
     }
 }
-
-/// The standard claims that attributes can be (OpenID Connect Core, section 5.1).
-const CLAIMS: [&str; 19] = [
-    "name",
-    "given_name",
-    "family_name",
-    "middle_name",
-    "nickname",
-    "preferred_username",
-    "profile",
-    "picture",
-    "website",
-    "email",
-    "email_verified",
-    "gender",
-    "birthdate",
-    "zoneinfo",
-    "locale",
-    "phone_number",
-    "phone_number_verified",
-    "address",
-    "updated_at",
-];
 
 #[derive(Serialize)]
 struct Configuration<'a> {

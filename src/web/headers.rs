@@ -43,11 +43,11 @@ fn complete(headers: &mut HeaderMap, is_https: bool) {
     }
 }
 
-/// The policy of a page whose one script, of this SHA-256 in base64, posts a form to `target` and nowhere else.
+/// The policy of a page whose one script, of this SHA-256 in base64, posts a form to `target`.
 pub fn posting_policy(target: &RedirectUri, script: &str) -> HeaderValue {
-    let address = target.as_str().split(['?', ';', ',']).next().unwrap_or_default();
+    let schemes = schemes(Some(target));
     let policy = format!(
-        "default-src 'none'; script-src 'sha256-{script}'; frame-ancestors 'none'; base-uri 'none'; form-action {address}"
+        "default-src 'none'; script-src 'sha256-{script}'; frame-ancestors 'none'; base-uri 'none'; form-action{schemes}"
     );
     HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"))
 }
@@ -65,18 +65,23 @@ pub enum Script {
 /// its code; the policy therefore names the scheme of the application's address rather than its host. What it is there for
 /// stays: no `javascript:` target, and no plain `http:` one where the application itself is on https.
 pub fn page_policy(target: Option<&RedirectUri>, script: Script) -> HeaderValue {
-    let scheme = target.and_then(|uri| uri.as_str().split_once(':')).map(|(scheme, _)| scheme);
-    let target = match scheme {
-        None => String::new(),
-        Some("https") => " https:".to_owned(),
-        Some("http") => " http: https:".to_owned(),
-        Some(own) => format!(" {own}:"),
-    };
+    let schemes = schemes(target);
     let script = match script {
         Script::None => "",
         Script::Own => "; script-src 'self'",
     };
-    let policy = format!("{PAGE_POLICY}{script}; form-action 'self'{target}");
+    let policy = format!("{PAGE_POLICY}{script}; form-action 'self'{schemes}");
     // A registered address that is no header text cannot be redirected to either.
     HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"))
+}
+
+/// What a form may end at besides this site, each behind a space.
+fn schemes(target: Option<&RedirectUri>) -> String {
+    let scheme = target.and_then(|uri| uri.as_str().split_once(':')).map(|(scheme, _)| scheme);
+    match scheme {
+        None => String::new(),
+        Some("https") => " https:".to_owned(),
+        Some("http") => " http: https:".to_owned(),
+        Some(own) => format!(" {own}:"),
+    }
 }
