@@ -11,6 +11,8 @@ pub struct Limits {
     pub failed_sign_ins: u32,
     /// Calls that may have a code sent. Zero is no limit.
     pub codes: u32,
+    /// Clients that register themselves without a token. Zero is no limit.
+    pub registrations: u32,
     /// Whoever calls from here is not limited: servers that sign others in.
     pub exempt: Vec<Block>,
 }
@@ -18,6 +20,7 @@ pub struct Limits {
 impl Limits {
     /// An office behind one address stays below it, a list of stolen names does not get far.
     const PRODUCTION: u32 = 100;
+    const REGISTRATIONS: u32 = 10;
 
     /// Development has no limits, so that test suites may fail on purpose as often as they like.
     pub(super) fn read(mut section: Reader, standards: &Standards) -> Self {
@@ -34,6 +37,7 @@ impl Limits {
         let limits = Self {
             failed_sign_ins: section.integer("failed_sign_ins", 0..=1_000_000).unwrap_or(default),
             codes: section.integer("codes", 0..=1_000_000).unwrap_or(default),
+            registrations: section.integer("registrations", 0..=1_000_000).unwrap_or(default.min(Self::REGISTRATIONS)),
             exempt,
         };
         section.finish();

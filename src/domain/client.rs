@@ -1,5 +1,6 @@
 //! An app client: what an application may do in a pool, and how it proves who it is.
 
+pub mod registration;
 mod request;
 mod urls;
 
@@ -44,6 +45,11 @@ pub struct ClientSecret {
 impl Client {
     pub fn is_public(&self) -> bool {
         self.secrets.is_empty()
+    }
+
+    /// Whether the client has registered itself.
+    pub fn is_registered(&self) -> bool {
+        self.settings.client_type == Some(ClientType::Dcr)
     }
 
     /// Whether sign-in by `flow` is switched on. Without explicit flows the service allows SRP, custom and refresh.
@@ -199,9 +205,20 @@ pub struct ClientSettings {
     /// of its own.
     #[serde(rename = "SSOMinutes", skip_serializing_if = "Option::is_none")]
     pub sso_minutes: Option<u32>,
+    /// Of a client that has registered itself; no call sets it. The service shows clients of an administrator without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_type: Option<ClientType>,
     /// Every other member of the service's model, kept and returned as it came.
     #[serde(flatten)]
     pub kept: BTreeMap<String, Value>,
+}
+
+/// Who has made a client: an administrator, or the client itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum ClientType {
+    Regular,
+    Dcr,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

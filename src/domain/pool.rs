@@ -3,6 +3,7 @@
 //! Settings keep the service's own names in their serialised form, because that is how people write them, in a call and in
 //! `poolhouse.toml` alike. What this server decides on is typed; what it only keeps is carried along as it came.
 
+mod dcr;
 mod mfa_config;
 mod request;
 mod triggers;
@@ -23,6 +24,7 @@ use super::{
 };
 use crate::kit::clock::Time;
 
+pub use dcr::DcrConfiguration;
 pub use mfa_config::MfaConfig;
 pub use request::{Members, check_tags, named_attributes, not_built, read};
 pub use triggers::Triggers;
@@ -130,6 +132,8 @@ pub struct PoolSettings {
     pub user_attribute_update_settings: UserAttributeUpdateSettings,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device_configuration: Option<DeviceConfiguration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dcr_configuration: Option<DcrConfiguration>,
     /// Not a member of the calls above; it has operations of its own.
     #[serde(rename = "SessionConfiguration", skip_serializing_if = "Option::is_none")]
     pub sessions: Option<PoolSessions>,

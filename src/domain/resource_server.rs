@@ -20,6 +20,10 @@ pub const STANDARD_SCOPES: [&str; 5] = ["openid", "email", "phone", "profile", A
 /// What an access token needs for the self-service operations of the API.
 pub const ADMIN_SCOPE: &str = "aws.cognito.signin.user.admin";
 
+/// What a machine's token needs to register other clients. The service keeps it for itself: no resource server makes it.
+/// <https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-dynamic-client-registration.html>
+pub const REGISTER_SCOPE: &str = "aws.cognito/dcr/register";
+
 impl ResourceServer {
     pub fn has_scope(&self, full: &str) -> bool {
         full.rsplit_once('/')

@@ -20,7 +20,7 @@ use crate::{
         challenge::salt_of,
         client::is_safe_url,
         grant::{GrantSource, Seen},
-        resource_server::ADMIN_SCOPE,
+        resource_server::{ADMIN_SCOPE, REGISTER_SCOPE},
         session::SsoSession,
         token::Tokens,
         user::Status,
@@ -147,7 +147,9 @@ pub enum Given {
 /// resource server must still know it; `email`, `phone` and `profile` mean something only together with `openid`.
 pub async fn scopes(cx: &Cx, pool: &Pool, client: &Client, asked: Option<&str>) -> Result<Vec<String>> {
     let servers = directory::resource_servers(cx, &client.pool_id).await?;
-    let exists = |scope: &str| pool.knows_scope(scope) || servers.iter().any(|one| one.has_scope(scope));
+    let exists = |scope: &str| {
+        pool.knows_scope(scope) || scope == REGISTER_SCOPE || servers.iter().any(|one| one.has_scope(scope))
+    };
     let allowed = &client.settings.allowed_oauth_scopes;
     let Some(asked) = asked.filter(|asked| !asked.trim().is_empty()) else {
         return Ok(allowed.iter().filter(|scope| exists(scope)).cloned().collect());

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     domain::{
         Client, ClientId, Error, Pool, Result,
-        client::{ClientSecret, ClientSettings, MOST_SECRETS},
+        client::{ClientSecret, ClientSettings, ClientType, MOST_SECRETS, registration::Wanted},
         pool::Members,
     },
     kit::{ids, secret::Secret},
@@ -25,6 +25,8 @@ use crate::{
 
 const SHAPE: &str = "CreateUserPoolClientRequest";
 pub const MOST_CLIENTS: usize = 1_000;
+/// Of those, clients that may register themselves without a token: strangers do not use up what administrators need.
+pub const MOST_OPEN_CLIENTS: i64 = 500;
 
 fn invalid<T>(text: &str) -> Result<T> {
     Err(Error::InvalidParameter(text.into()))
@@ -88,9 +90,35 @@ fn push_secret(cx: &Cx, client: &mut Client, value: Secret) {
     client.secrets.push(secret);
 }
 
+/// Makes a client that registers itself. Without an administrator's token only so many do.
+pub(super) async fn register(cx: &Cx, pool_id: &str, wanted: Wanted, is_open: bool) -> Result<Client> {
+    let violations = MODEL.violations(SHAPE, &Value::Object(wanted.named(pool_id)));
+    if !violations.is_empty() {
+        return invalid(&model::summary(&violations));
+    }
+    let id = ids::client_id(cx.random());
+    let name = wanted.name.unwrap_or_else(|| id.clone());
+    let given = Given { secret: None, generates: wanted.has_secret };
+    let mut client = new(cx, pool_id, id, name, given, wanted.members)?;
+    client.settings.client_type = Some(ClientType::Dcr);
+    insert_among(cx, client, is_open.then_some(MOST_OPEN_CLIENTS)).await
+}
+
 async fn insert(cx: &Cx, client: Client) -> Result<Client> {
+    insert_among(cx, client, None).await
+}
+
+/// Inserts a client unless as many as `most` have registered themselves in its pool.
+async fn insert_among(cx: &Cx, client: Client, most: Option<i64>) -> Result<Client> {
     let mut tx = cx.begin().await?;
     let pool = held(&mut tx, &client.pool_id).await?;
+    if let Some(most) = most
+        && store::clients::count_registered(&mut tx, &pool.id).await? >= most
+    {
+        return Err(Error::LimitExceeded(format!(
+            "No more than {most} app clients register themselves in a user pool."
+        )));
+    }
     check(&mut tx, &pool, &client).await?;
     if store::clients::ids(&mut tx, &pool.id).await?.len() >= MOST_CLIENTS {
         return Err(Error::LimitExceeded(format!("A user pool holds at most {MOST_CLIENTS} app clients.")));
@@ -171,12 +199,24 @@ pub async fn delete(cx: &Cx, pool_id: &str, client_id: &str) -> Result<()> {
     if is_deleted { Ok(()) } else { Err(Error::NoSuchClient(client_id.to_owned())) }
 }
 
-pub async fn list(cx: &Cx, pool_id: &str, limit: usize, cursor: Option<&str>) -> Result<Page<Client>> {
+/// By id; of one type where one is asked for.
+pub async fn list(
+    cx: &Cx,
+    pool_id: &str,
+    kind: Option<ClientType>,
+    limit: usize,
+    cursor: Option<&str>,
+) -> Result<Page<Client>> {
     directory::pool(cx, pool_id).await?;
-    let list = format!("clients:{pool_id}");
+    let list = match kind {
+        None => format!("clients:{pool_id}"),
+        Some(kind) => format!("clients:{kind:?}:{pool_id}"),
+    };
     let after = cursor::open(cx, &list, cursor)?;
     let wanted = i64::try_from(limit + 1).unwrap_or(i64::MAX);
-    let clients = store::clients::page(&mut cx.read().await?, pool_id, &after, wanted).await?;
+    let clients =
+        store::clients::page(&mut cx.read().await?, pool_id, kind.map(|kind| kind == ClientType::Dcr), &after, wanted)
+            .await?;
     cursor::page(cx, &list, clients, limit, |client| client.id.clone())
 }
 

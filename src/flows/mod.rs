@@ -37,6 +37,7 @@ pub mod providers;
 pub mod provisioned_limits;
 pub mod recover;
 pub mod refresh;
+pub mod register;
 pub mod replicas;
 pub mod resource_servers;
 pub mod revoke;

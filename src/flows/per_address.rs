@@ -45,6 +45,13 @@ pub async fn count_code(cx: &Cx, client: Option<&Client>) -> Result<()> {
     Attempt::count(cx, format!("codes:{}", whole(address)), cx.app.setup.limits.codes).await.map(drop)
 }
 
+/// Counts a client that registers itself without a token.
+pub async fn count_registration(cx: &Cx) -> Result<()> {
+    let Some(address) = limited(cx, None) else { return Ok(()) };
+    let most = cx.app.setup.limits.registrations;
+    Attempt::count(cx, format!("registrations:{}", whole(address)), most).await.map(drop)
+}
+
 /// What is counted as a guess: a proof that was wrong, or a name that nobody has.
 fn is_failure(error: &Error) -> bool {
     matches!(

@@ -49,6 +49,7 @@ struct Published {
     /// What it was rendered for: a pool may get another one, and become strict.
     issuer: String,
     is_complete: bool,
+    registers: bool,
     document: Document,
 }
 
@@ -109,13 +110,14 @@ impl Documents {
     async fn configuration(&self, app: &Arc<App>, pool_id: &str) -> Result<Option<Arc<Published>>> {
         let Some(pool) = find(app, pool_id).await? else { return Ok(None) };
         let (issuer, is_complete) = (app.setup.issuer_of(&pool), pool.publishes_everything());
+        let registers = pool.registration().is_some();
         if let Some(known) = known(&self.configurations, pool_id)
-            .filter(|known| known.issuer == issuer && known.is_complete == is_complete)
+            .filter(|known| known.issuer == issuer && known.is_complete == is_complete && known.registers == registers)
         {
             return Ok(Some(known));
         }
         let document = Document::of(&Configuration::new(&app.setup, &pool))?;
-        let published = Arc::new(Published { issuer, is_complete, document });
+        let published = Arc::new(Published { issuer, is_complete, registers, document });
         keep(&self.configurations, pool_id, Arc::clone(&published));
         Ok(Some(published))
     }
@@ -206,6 +208,8 @@ struct Configuration<'a> {
     id_token_signing_alg_values_supported: [&'a str; 1],
     issuer: String,
     jwks_uri: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    registration_endpoint: Option<String>,
     response_types_supported: [&'a str; 2],
     revocation_endpoint: String,
     scopes_supported: Vec<&'a str>,
@@ -229,6 +233,7 @@ impl Configuration<'_> {
             id_token_signing_alg_values_supported: ["RS256"],
             issuer: setup.issuer_of(pool),
             jwks_uri: format!("{}/.well-known/jwks.json", setup.local_issuer_of(&pool.id)),
+            registration_endpoint: pool.registration().map(|_| paths::of_pool(setup, &pool.id, Place::Register)),
             response_types_supported: ["code", "token"],
             revocation_endpoint: paths::full(setup, Place::Revoke),
             scopes_supported: pool.published_scopes(),

@@ -8,6 +8,7 @@ mod error;
 mod grants;
 mod introspect;
 mod logout;
+mod register;
 mod reply;
 mod revoke;
 mod token;
@@ -35,6 +36,11 @@ pub fn router(app: Arc<App>) -> Router {
         .route(Place::Token.path(), post(token::token).options(reply::preflight).fallback(reply::post_only))
         .route(Place::Revoke.path(), post(revoke::revoke).options(reply::preflight).fallback(reply::post_only))
         .route(Place::Introspect.path(), post(introspect::introspect).fallback(reply::post_only))
+        .route(Place::Register.path(), post(register::register).options(reply::preflight).fallback(reply::post_only))
+        .route(
+            &format!("/{{pool}}{}", Place::Register.path()),
+            post(register::at_pool).options(reply::preflight).fallback(reply::post_only),
+        )
         .route(
             Place::UserInfo.path(),
             get(userinfo::user_info).post(userinfo::user_info).options(reply::preflight).fallback(reply::get_only),

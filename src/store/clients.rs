@@ -49,8 +49,8 @@ pub async fn insert(tx: &mut Tx, client: &Client) -> Result<bool> {
     let secrets = sealed_secrets(tx, client)?;
     let inserted = tx
         .sql(
-            "INSERT INTO client (id, pool_id, name, secrets, settings, created_at, modified_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)
+            "INSERT INTO client (id, pool_id, name, secrets, settings, created_at, modified_at, is_dcr)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
              ON CONFLICT DO NOTHING",
         )
         .bind(&*client.id)
@@ -60,6 +60,7 @@ pub async fn insert(tx: &mut Tx, client: &Client) -> Result<bool> {
         .bind(Doc(&client.settings))
         .bind(client.created_at.millis())
         .bind(client.modified_at.millis())
+        .bind(client.is_registered())
         .run()
         .await?;
     Ok(inserted == 1)
@@ -80,19 +81,28 @@ pub async fn find_for_update(tx: &mut Tx, id: &str) -> Result<Option<Client>> {
     find(tx, id).await
 }
 
-/// By id, from after `cursor`.
-pub async fn page(tx: &mut Tx, pool_id: &str, cursor: &str, limit: i64) -> Result<Vec<Client>> {
+/// By id, from after `cursor`. `is_registered` chooses those that have registered themselves, or the others.
+pub async fn page(
+    tx: &mut Tx,
+    pool_id: &str,
+    is_registered: Option<bool>,
+    cursor: &str,
+    limit: i64,
+) -> Result<Vec<Client>> {
+    let (either, or) = (is_registered.unwrap_or(true), is_registered.unwrap_or(false));
     let rows = tx
         .sql(
             "SELECT id, pool_id, name, secrets, settings, created_at, modified_at
              FROM client
-             WHERE pool_id = $1 AND id > $2
+             WHERE pool_id = $1 AND id > $2 AND is_dcr IN ($4, $5)
              ORDER BY id
              LIMIT $3",
         )
         .bind(pool_id)
         .bind(cursor)
         .bind(limit)
+        .bind(either)
+        .bind(or)
         .all::<ClientRow>()
         .await?;
     rows.into_iter().map(|row| row.open(tx)).collect()
@@ -102,6 +112,12 @@ pub async fn page(tx: &mut Tx, pool_id: &str, cursor: &str, limit: i64) -> Resul
 pub async fn ids(tx: &mut Tx, pool_id: &str) -> Result<Vec<String>> {
     let rows = tx.sql("SELECT id FROM client WHERE pool_id = $1 ORDER BY id").bind(pool_id).all::<(String,)>().await?;
     Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+/// How many clients of the pool have registered themselves.
+pub async fn count_registered(tx: &mut Tx, pool_id: &str) -> Result<i64> {
+    let sql = "SELECT COUNT(*) FROM client WHERE pool_id = $1 AND is_dcr = TRUE";
+    Ok(tx.sql(sql).bind(pool_id).one::<(i64,)>().await?.0)
 }
 
 /// False when there is no such client.

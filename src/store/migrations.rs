@@ -33,6 +33,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (15, "branding", include_str!("../../migrations/0015_branding.sql")),
     (16, "import", include_str!("../../migrations/0016_import.sql")),
     (17, "audience", include_str!("../../migrations/0017_audience.sql")),
+    (20, "registration", include_str!("../../migrations/0020_registration.sql")),
 ];
 
 /// Brings the database behind `connection` up to date. Several instances may do so at once on PostgreSQL: an advisory lock

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use axum::{body, extract::Request};
+use axum::extract::Request;
+use bytes::Bytes;
 use http::{HeaderMap, header};
 
 use super::parameters::Parameters;
@@ -28,6 +29,16 @@ pub enum FormFault {
 
 /// Reads a form of at most [`MOST_BODY_BYTES`].
 pub async fn form(request: Request) -> Result<Parameters, FormFault> {
+    let body = body(request, "application/x-www-form-urlencoded").await?;
+    Parameters::parse(&body).ok_or(FormFault::Malformed)
+}
+
+/// Reads a document of at most [`MOST_BODY_BYTES`] that says it is JSON.
+pub async fn json(request: Request) -> Result<Bytes, FormFault> {
+    body(request, "application/json").await
+}
+
+async fn body(request: Request, kind: &str) -> Result<Bytes, FormFault> {
     let headers = request.headers();
     if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
         return Err(FormFault::Encoded);
@@ -36,26 +47,25 @@ pub async fn form(request: Request) -> Result<Parameters, FormFault> {
     if length.is_some_and(|length| length > MOST_BODY_BYTES as u64) {
         return Err(FormFault::TooLarge);
     }
-    if !is_form(headers) {
+    if !is_of(headers, kind) {
         return Err(FormFault::Malformed);
     }
-    let whole = tokio::time::timeout(BODY_TIMEOUT, body::to_bytes(request.into_body(), MOST_BODY_BYTES)).await;
-    let body = whole.map_err(|_| FormFault::Slow)?.map_err(|error| {
+    let whole = tokio::time::timeout(BODY_TIMEOUT, axum::body::to_bytes(request.into_body(), MOST_BODY_BYTES)).await;
+    whole.map_err(|_| FormFault::Slow)?.map_err(|error| {
         let source = std::error::Error::source(&error);
         let too_large = source.is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>);
         if too_large { FormFault::TooLarge } else { FormFault::Malformed }
-    })?;
-    Parameters::parse(&body).ok_or(FormFault::Malformed)
+    })
 }
 
-/// Whether the one content type is that of forms, in UTF-8 where it names a character set.
-fn is_form(headers: &HeaderMap) -> bool {
+/// Whether the one content type is this one, in UTF-8 where it names a character set.
+fn is_of(headers: &HeaderMap, wanted: &str) -> bool {
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
     let (Some(only), None) = (types.next(), types.next()) else { return false };
     let Ok(text) = only.to_str() else { return false };
     let mut parts = text.split(';').map(str::trim);
-    let is_form = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/x-www-form-urlencoded"));
-    is_form
+    let is_wanted = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case(wanted));
+    is_wanted
         && parts.all(|parameter| match parameter.split_once('=') {
             Some((name, set)) if name.eq_ignore_ascii_case("charset") => {
                 set.trim_matches('"').eq_ignore_ascii_case("utf-8")

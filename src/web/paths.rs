@@ -12,6 +12,7 @@ pub enum Place {
     UserInfo,
     Revoke,
     Introspect,
+    Register,
     Login,
     SignUp,
     ForgotPassword,
@@ -48,6 +49,7 @@ impl Place {
             Self::UserInfo => "/oauth2/userInfo",
             Self::Revoke => "/oauth2/revoke",
             Self::Introspect => "/oauth2/introspect",
+            Self::Register => "/oauth2/register",
             Self::Login => "/login",
             Self::SignUp => "/signup",
             Self::ForgotPassword => "/forgotPassword",
@@ -85,6 +87,11 @@ pub fn local(setup: &Setup, place: Place) -> String {
 /// The same, with a query as it came.
 pub fn local_with(setup: &Setup, place: Place, query: &str) -> String {
     if query.is_empty() { local(setup, place) } else { format!("{}?{query}", local(setup, place)) }
+}
+
+/// The full address of a place that has nothing but its address to tell of the pool.
+pub fn of_pool(setup: &Setup, pool_id: &str, place: Place) -> String {
+    format!("{}/{pool_id}{}", setup.public_url, place.path())
 }
 
 /// The full address of an image that was uploaded for `subject`: a client, or `ALL` of the pool.

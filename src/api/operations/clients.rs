@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     api::{Operation, shapes::Timestamp},
-    domain::{Client, Error, Result, pool::Members},
+    domain::{Client, Error, Result, client::ClientType, pool::Members},
     flows::{Cx, clients, directory},
 };
 
@@ -101,7 +101,7 @@ pub struct ListUserPoolClients {
     user_pool_id: String,
     max_results: Option<usize>,
     next_token: Option<String>,
-    client_type: Option<String>,
+    client_type: Option<ClientType>,
 }
 
 #[derive(Serialize)]
@@ -125,11 +125,7 @@ impl Operation for ListUserPoolClients {
 
     async fn run(self, cx: Cx) -> Result<ListUserPoolClientsOutput> {
         let limit = self.max_results.unwrap_or(MOST_CLIENTS);
-        let page = clients::list(&cx, &self.user_pool_id, limit, self.next_token.as_deref()).await?;
-        // No client registers itself here, so there is none of that type.
-        if self.client_type.as_deref() == Some("DCR") {
-            return Ok(ListUserPoolClientsOutput { user_pool_clients: Vec::new(), next_token: None });
-        }
+        let page = clients::list(&cx, &self.user_pool_id, self.client_type, limit, self.next_token.as_deref()).await?;
         let shown = |client: Client| ClientDescription {
             client_id: client.id,
             user_pool_id: client.pool_id,

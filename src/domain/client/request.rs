@@ -12,7 +12,7 @@ use crate::domain::{
     error::{Error, Result},
     pool::{Members, Pool, beyond_lite, read},
     provider,
-    resource_server::ResourceServer,
+    resource_server::{REGISTER_SCOPE, ResourceServer},
 };
 
 /// Members of the calls that are no settings.
@@ -46,7 +46,7 @@ impl ClientSettings {
     /// The settings in place of `former` ones, less what a call that replaces them does not touch.
     #[must_use]
     pub fn replacing(self, former: &Self) -> Self {
-        Self { sso_minutes: former.sso_minutes, ..self }
+        Self { sso_minutes: former.sso_minutes, client_type: former.client_type, ..self }
     }
 }
 
@@ -155,8 +155,11 @@ impl Client {
         if is_on && is_interactive && settings.callback_urls.is_empty() {
             return invalid("At least one CallbackURL is required for the code flow and the implicit flow.");
         }
-        let is_known =
-            |scope: &String| pool.knows_scope(scope) || resource_servers.iter().any(|server| server.has_scope(scope));
+        let is_known = |scope: &String| {
+            pool.knows_scope(scope)
+                || scope == REGISTER_SCOPE
+                || resource_servers.iter().any(|server| server.has_scope(scope))
+        };
         match scopes.iter().find(|scope| !is_known(scope)) {
             Some(unknown) => Err(Error::NoSuchScope(unknown.clone())),
             None => Ok(()),

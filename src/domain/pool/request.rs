@@ -98,8 +98,9 @@ impl PoolSettings {
         if !named[1] {
             settings.user_pool_tags.clone_from(&self.user_pool_tags);
         }
-        if let (false, Some(kept)) = (named[2], self.kept.get(KEPT_BY_UPDATES[2])) {
-            settings.kept.insert(KEPT_BY_UPDATES[2].to_owned(), kept.clone());
+        if !named[2] {
+            settings.dcr_configuration.clone_from(&self.dcr_configuration);
+            settings.check_tier()?;
         }
         Ok(settings)
     }
@@ -202,6 +203,9 @@ impl PoolSettings {
         if self.policies.password_policy.password_history_size.is_some() {
             return beyond_lite("PasswordHistorySize");
         }
+        if self.dcr_configuration.as_ref().is_some_and(super::DcrConfiguration::is_enabled) {
+            return beyond_lite("DcrConfiguration");
+        }
         Ok(())
     }
 
@@ -284,13 +288,6 @@ fn unify_lifetimes(members: &mut Members) -> Result<()> {
 }
 
 fn refuse_what_is_not_built(members: &Members) -> Result<()> {
-    let text = |path: &[&str]| {
-        let value = path[1..].iter().try_fold(members.get(path[0])?, |value, name| value.get(name))?;
-        value.as_str()
-    };
-    if text(&["DcrConfiguration", "EnableStatus"]) == Some("Enabled") {
-        return not_built("DcrConfiguration Enabled");
-    }
     let is_filled = |value: Option<&Value>| match value {
         Some(Value::Object(fields)) => !fields.is_empty(),
         Some(Value::Array(items)) => !items.is_empty(),

@@ -175,6 +175,8 @@ async fn clients_are_listed_page_by_page() {
         let other = town.pool().await;
         let moved = with(&rest, json!({"UserPoolId": other}));
         assert!(town.refused("ListUserPoolClients", moved).await.starts_with("InvalidParameterException"));
+        let regular = town.call("ListUserPoolClients", json!({"UserPoolId": pool, "ClientType": "REGULAR"})).await;
+        assert_eq!(regular, all);
         let registered = json!({"UserPoolId": pool, "ClientType": "DCR"});
         assert_eq!(town.call("ListUserPoolClients", registered).await, json!({"UserPoolClients": []}));
         assert_eq!(town.refused("ListUserPoolClients", json!({"UserPoolId": NOWHERE})).await, NO_POOL);

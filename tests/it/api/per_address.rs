@@ -27,7 +27,7 @@ const THERE: &str = "198.51.100.7";
 /// Sites where an address may fail and ask for codes so many times.
 pub(super) async fn limited(failed_sign_ins: u32, codes: u32, pool: Value) -> Vec<Site> {
     let exempt = vec![Block::parse("192.0.2.0/24").unwrap()];
-    let limits = Limits { failed_sign_ins, codes, exempt };
+    let limits = Limits { failed_sign_ins, codes, exempt, ..Limits::default() };
     let flows = json!([
         "ALLOW_USER_PASSWORD_AUTH",
         "ALLOW_USER_SRP_AUTH",

@@ -163,9 +163,16 @@ async fn an_update_resets_what_it_does_not_name() {
         assert_eq!((&pool["AutoVerifiedAttributes"], &pool["AliasAttributes"]), (&Value::Null, &json!(["email"])));
         assert_eq!(pool["UserPoolTags"], json!({"team": "a"}));
         assert_eq!(town.refused("UpdateUserPool", json!({"UserPoolId": NOWHERE})).await, NO_POOL);
-        let updated = json!({"UserPoolId": id, "DcrConfiguration": {"EnableStatus": "Enabled"}});
-        let refusal = town.refused("UpdateUserPool", updated).await;
-        assert_eq!(refusal, "InvalidParameterException: DcrConfiguration Enabled is not built yet in Poolhouse.");
+        let dcr = json!({"EnableStatus": "Enabled", "OpenDcrEnabled": false, "AllowedScopes": ["email"]});
+        town.call("UpdateUserPool", json!({"UserPoolId": id, "DcrConfiguration": dcr})).await;
+        town.call("UpdateUserPool", json!({"UserPoolId": id})).await;
+        let pool = town.call("DescribeUserPool", json!({"UserPoolId": id})).await["UserPool"].clone();
+        assert_eq!(pool["DcrConfiguration"], dcr, "an update that does not name it leaves it alone");
+        let lite = town.refused("UpdateUserPool", json!({"UserPoolId": id, "UserPoolTier": "LITE"})).await;
+        assert!(lite.starts_with("FeatureUnavailableInTierException"), "{lite}");
+        town.call("UpdateUserPool", json!({"UserPoolId": id, "DcrConfiguration": {}})).await;
+        let pool = town.call("DescribeUserPool", json!({"UserPoolId": id})).await["UserPool"].clone();
+        assert_eq!(pool["DcrConfiguration"], json!({}), "one that is named is replaced");
     }
 }
 

@@ -5,6 +5,7 @@ mod discovery;
 mod domains;
 mod logout;
 mod per_address;
+mod registration;
 mod resource;
 mod sessions_end;
 mod strict;

@@ -64,7 +64,6 @@ fn what_is_not_built_is_refused_by_name() {
             json!({"Policies": {"SignInPolicy": {"AllowedFirstAuthFactors": ["PASSWORD", "SOFTWARE_TOKEN"]}}}),
             "SignInPolicy.AllowedFirstAuthFactors SOFTWARE_TOKEN",
         ),
-        (json!({"DcrConfiguration": {"EnableStatus": "Enabled"}}), "DcrConfiguration Enabled"),
         (json!({"AcrConfiguration": {"Level1": {}}}), "AcrConfiguration"),
     ];
     for (members, member) in cases {
