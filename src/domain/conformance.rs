@@ -55,6 +55,11 @@ impl Pool {
         self.strict_oidc
     }
 
+    /// A new password ends what was signed in with the old one (OWASP ASVS 5, 7.4.3).
+    pub fn ends_sessions_with_password(&self) -> bool {
+        self.strict_oidc
+    }
+
     /// A client that failed to prove itself reads 401 and how it could (RFC 6749, section 5.2).
     pub fn challenges_clients(&self) -> bool {
         self.strict_oidc

@@ -6,7 +6,7 @@ use super::{
     auth_events::{self, Happened},
     codes, factors,
     messages::{self, About},
-    passwords,
+    passwords, revoke,
     sign_up::{Named, claim_verified},
     triggers, veil,
 };
@@ -122,6 +122,7 @@ async fn redeem(cx: &Cx, named: &Named<'_>, code: &str, password: &Secret) -> Re
     claim_verified(&mut tx, &named.pool, &user, code.attribute(), false, now).await?;
     store::users::update(&mut tx, &named.pool, &user).await?;
     store::users::set_credential(&mut tx, &user).await?;
+    revoke::with_password(&mut tx, &named.pool, &user, None, now).await?;
     tx.commit().await?;
     auth_events::record(cx, named.happened(&user, Kind::ForgotPassword)).await;
     triggers::after_confirmation(cx, &named.confirmed(&user, ConfirmationSource::ConfirmForgotPassword)).await
@@ -145,6 +146,7 @@ pub async fn reset(cx: &Cx, pool: &Pool, user: &User, metadata: Option<&ClientMe
     user.status = Status::ResetRequired;
     user.modified_at = now;
     store::users::update(&mut tx, pool, &user).await?;
+    revoke::with_password(&mut tx, pool, &user, None, now).await?;
     code.put(&mut tx).await?;
     Ok(tx.commit().await?)
 }

@@ -5,7 +5,8 @@ use super::{Cx, bearer, issue::RefreshClaims, refresh};
 use crate::{
     domain::{Client, Error, Pool, Result, User, error::RefreshTokenFault, token::AccessClaims},
     keys::jwt::Token,
-    store,
+    kit::clock::Time,
+    store::{self, Tx},
 };
 
 /// Revokes the grant of a token. In a strict pool it may be an access token; one that names no grant ends by itself.
@@ -57,4 +58,13 @@ pub async fn everything_of(cx: &Cx, user: &User) -> Result<()> {
     let mut tx = cx.begin().await?;
     store::grants::revoke_all(&mut tx, &user.pool_id, &user.sub, cx.now()).await?;
     Ok(tx.commit().await?)
+}
+
+/// What a new password takes along, in pools where it takes anything: every session of the user but `own`, the grant of whoever
+/// changes the password. Whoever knew the old one is out.
+pub async fn with_password(tx: &mut Tx, pool: &Pool, user: &User, own: Option<&str>, now: Time) -> Result<()> {
+    if pool.ends_sessions_with_password() {
+        store::grants::revoke_others(tx, &user.pool_id, &user.sub, own, now).await?;
+    }
+    Ok(())
 }

@@ -5,11 +5,12 @@ use std::{sync::Arc, time::Duration};
 use super::{
     Cx, attributes,
     auth_events::{self, Happened},
+    bearer::Bearer,
     codes,
     cursor::{self, Page},
     directory,
     messages::{self, About, Carried, Envelope},
-    passwords,
+    passwords, revoke,
     sign_up::{self, Names},
     triggers::{self, Confirmed, Newcomer},
 };
@@ -209,17 +210,14 @@ pub async fn set_password(cx: &Cx, pool: &Pool, user: &User, password: &Secret, 
     user.status = if is_permanent { Status::Confirmed } else { Status::ForceChangePassword };
     user.modified_at = cx.now();
     store::users::set_credential(&mut tx, &user).await?;
+    revoke::with_password(&mut tx, pool, &user, None, user.modified_at).await?;
     Ok(tx.commit().await?)
 }
 
-/// Changes a signed-in user's password. Failures count like those of signing in; existing tokens stay valid.
-pub async fn change_password(
-    cx: &Cx,
-    pool: &Pool,
-    user: &User,
-    previous: Option<&Secret>,
-    proposed: &Secret,
-) -> Result<()> {
+/// Changes the password of whoever bears a token. Failures count like those of signing in. The token and those of its grant stay
+/// valid; a strict pool ends every other session.
+pub async fn change_password(cx: &Cx, bearer: &Bearer, previous: Option<&Secret>, proposed: &Secret) -> Result<()> {
+    let Bearer { pool, user, claims, .. } = bearer;
     let happened = Happened::new(pool, None, &user.sub, Kind::PasswordChange);
     let proven = match previous {
         Some(previous) => match prove(cx, user, previous).await {
@@ -244,6 +242,7 @@ pub async fn change_password(
     current.credential = credential;
     current.modified_at = cx.now();
     store::users::set_credential(&mut tx, &current).await?;
+    revoke::with_password(&mut tx, pool, &current, claims.origin_jti.as_deref(), current.modified_at).await?;
     tx.commit().await?;
     auth_events::record(cx, Happened { challenges: vec![(Factor::Password, true)], ..happened }).await;
     Ok(())

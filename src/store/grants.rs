@@ -216,12 +216,22 @@ pub async fn revoke_of_sso(tx: &mut Tx, sso_id: &str, now: Time) -> Result<()> {
 
 /// Revokes every grant of a user and every token of theirs that carries no grant, and ends their sessions on the hosted pages.
 pub async fn revoke_all(tx: &mut Tx, pool_id: &str, sub: &str, now: Time) -> Result<()> {
-    tx.sql("UPDATE user_grant SET revoked_at = $3 WHERE pool_id = $1 AND sub = $2 AND revoked_at IS NULL")
-        .bind(pool_id)
-        .bind(sub)
-        .bind(now.millis())
-        .run()
-        .await?;
+    revoke_others(tx, pool_id, sub, None, now).await
+}
+
+/// The same, but for one grant that goes on.
+pub async fn revoke_others(tx: &mut Tx, pool_id: &str, sub: &str, own: Option<&str>, now: Time) -> Result<()> {
+    tx.sql(
+        "UPDATE user_grant SET revoked_at = $3
+         WHERE pool_id = $1 AND sub = $2 AND revoked_at IS NULL AND id <> $4",
+    )
+    .bind(pool_id)
+    .bind(sub)
+    .bind(now.millis())
+    // No grant has an empty id.
+    .bind(own.unwrap_or_default())
+    .run()
+    .await?;
     tx.sql("UPDATE pool_user SET signed_out_at = $3 WHERE pool_id = $1 AND sub = $2")
         .bind(pool_id)
         .bind(sub)

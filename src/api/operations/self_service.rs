@@ -157,7 +157,7 @@ impl Operation for ChangePassword {
     async fn run(self, cx: Cx) -> Result<Empty> {
         let bearer = bearer::self_service(&cx, &self.access_token).await?;
         let previous = self.previous_password.as_ref();
-        users::change_password(&cx, &bearer.pool, &bearer.user, previous, &self.proposed_password).await?;
+        users::change_password(&cx, &bearer, previous, &self.proposed_password).await?;
         Ok(Empty {})
     }
 }

@@ -11,11 +11,11 @@ use poolhouse::{
         user::Status,
     },
     flows::{
+        bearer,
         sign_in::{self, Door, Goal, Start},
         users,
     },
     keys::hashing::Hasher,
-    kit::secret::Secret,
     store,
 };
 use serde_json::{Value, json};
@@ -56,9 +56,16 @@ async fn a_password_changes_also_when_its_hash_is_renewed_on_the_way() {
     let mut tx = house.app.store.begin().await.unwrap();
     store::users::set_credential(&mut tx, &ann).await.unwrap();
     tx.commit().await.unwrap();
-    let (cx, pool, ann) = (house.cx(), house.pool().await, house.find("ann").await);
-    let (old, new) = (Secret::from(PASSWORD), Secret::from("Other-5678"));
-    users::change_password(&cx, &pool, &ann, Some(&old), &new).await.unwrap();
+    let form = [("grant_type", "password"), ("client_id", WEB), ("username", "ann"), ("password", PASSWORD)];
+    let token = house.token(&form).await.json();
+    // The sign-in has renewed the hash.
+    let mut tx = house.app.store.begin().await.unwrap();
+    store::users::set_credential(&mut tx, &ann).await.unwrap();
+    tx.commit().await.unwrap();
+    let cx = house.cx();
+    let bearer = bearer::bearer(&cx, token["access_token"].as_str().unwrap()).await.unwrap();
+    let (old, new) = (PASSWORD.into(), "Other-5678".into());
+    users::change_password(&cx, &bearer, Some(&old), &new).await.unwrap();
 }
 
 #[tokio::test]

@@ -1,14 +1,17 @@
 //! A browser's session is worth nothing once its user may not come in any more, or is to prove themselves anew.
 
 use poolhouse::{
-    domain::user::Status,
-    flows::{recover, revoke, users},
+    domain::{Error, error::AccessTokenFault, user::Status},
+    flows::{bearer, directory, recover, revoke, sign_up::Named, users},
     kit::secret::Secret,
     store,
 };
 
-use super::ORDINARY;
-use crate::app::{Browser, CALLBACK, House, PASSWORD, POOL, WEB, encode};
+use super::{
+    ORDINARY,
+    token::{CHALLENGE, VERIFIER, redeeming},
+};
+use crate::app::{Browser, CALLBACK, House, PASSWORD, POOL, WEB, encode, houses};
 
 /// A house where ann is signed in, with her browser's cookie and a code that nobody has redeemed.
 async fn visited() -> (House, String, String) {
@@ -80,4 +83,68 @@ async fn it_ends_with_the_password() {
     assert_over(&house, &cookie, &code).await;
     users::set_password(&cx, &pool, &house.find("ann").await, &other, true).await.unwrap();
     assert_over(&house, &cookie, &code).await;
+}
+
+/// The tokens of one more sign-in of ann: access and refresh.
+async fn signed_in(house: &House) -> (String, String) {
+    let code = house.code(&[&ORDINARY[..], &CHALLENGE[..]].concat()).await;
+    let form = [&redeeming(&code)[..], &[("code_verifier", VERIFIER)]].concat();
+    let tokens = house.token(&form).await.json();
+    (tokens["access_token"].as_str().unwrap().to_owned(), tokens["refresh_token"].as_str().unwrap().to_owned())
+}
+
+/// Whether both tokens still work, or neither.
+async fn lives(house: &House, (access, refresh): &(String, String)) -> bool {
+    let bearer = bearer::bearer(&house.cx(), access).await;
+    let is_alive = match bearer {
+        Ok(_) => true,
+        Err(Error::AccessToken(AccessTokenFault::Revoked)) => false,
+        Err(other) => panic!("{other}"),
+    };
+    let form = [("grant_type", "refresh_token"), ("client_id", WEB), ("refresh_token", refresh)];
+    let reply = house.token(&form).await;
+    assert_eq!(reply.status == 200, is_alive, "{}", reply.text);
+    is_alive
+}
+
+/// Houses whose pool is faithful to the service, and such as are strict.
+async fn both() -> Vec<(House, bool)> {
+    let mut both = Vec::new();
+    for is_strict in [false, true] {
+        for house in houses().await {
+            house.change_pool(|pool| pool.strict_oidc = is_strict).await;
+            both.push((house, is_strict));
+        }
+    }
+    both
+}
+
+#[tokio::test]
+async fn a_changed_password_leaves_only_the_session_that_changed_it_where_the_pool_is_strict() {
+    for (house, is_strict) in both().await {
+        let (own, other) = (signed_in(&house).await, signed_in(&house).await);
+        let bearer = bearer::bearer(&house.cx(), &own.0).await.unwrap();
+        let password = Secret::from(PASSWORD);
+        users::change_password(&house.cx(), &bearer, Some(&password), &password).await.unwrap();
+        assert!(lives(&house, &own).await, "strict: {is_strict}");
+        assert_eq!(lives(&house, &other).await, !is_strict);
+    }
+}
+
+#[tokio::test]
+async fn a_password_that_is_set_or_forgotten_leaves_none_where_the_pool_is_strict() {
+    for (house, is_strict) in both().await {
+        let (cx, password) = (house.cx(), Secret::from(PASSWORD));
+        let session = signed_in(&house).await;
+        let (pool, client) = directory::client(&cx, WEB).await.unwrap();
+        let named =
+            || Named { pool: pool.clone(), client: client.clone(), username: "ann", secret_hash: None, metadata: None };
+        recover::forgot(&cx, named()).await.unwrap();
+        recover::confirm(&cx, named(), &house.newest_code().await, &password).await.unwrap();
+        assert_eq!(lives(&house, &session).await, !is_strict);
+
+        let session = signed_in(&house).await;
+        users::set_password(&cx, &pool, &house.find("ann").await, &password, true).await.unwrap();
+        assert_eq!(lives(&house, &session).await, !is_strict);
+    }
 }
