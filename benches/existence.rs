@@ -27,7 +27,7 @@ use poolhouse::{
     flows::{App, Cx, Parts, Setup, passwords},
     functions::Functions,
     hooks::Hooks,
-    keys::{hashing::Hasher, seal::Sealer},
+    keys::{compromised::Compromised, hashing::Hasher, seal::Sealer},
     kit::{
         clock::{Clock, Time},
         random::Random,
@@ -321,6 +321,7 @@ async fn app(folder: &tempfile::TempDir) -> App {
         random,
         sealer,
         hasher: Hasher::new(Hashing::DEVELOPMENT, 2).unwrap(),
+        compromised: Compromised::default(),
         hooks: Hooks::new(Arc::new(Functions::default())),
         post: Post::inbox(),
         setup: Setup {

@@ -23,7 +23,7 @@ use poolhouse::{
     flows::{App, Cx, Parts, Setup, directory, passwords},
     functions::Functions,
     hooks::Hooks,
-    keys::{hashing::Hasher, seal::Sealer},
+    keys::{compromised::Compromised, hashing::Hasher, seal::Sealer},
     kit::{clock::Clock, random::Random},
     post::Post,
     store::{self, Store},
@@ -117,6 +117,7 @@ async fn app(folder: &tempfile::TempDir, workers: usize) -> App {
         random,
         sealer,
         hasher: Hasher::new(Hashing::OWASP, workers).unwrap(),
+        compromised: Compromised::default(),
         hooks: Hooks::new(Arc::new(Functions::default())),
         post: Post::inbox(),
         setup: Setup {

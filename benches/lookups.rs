@@ -30,7 +30,7 @@ use poolhouse::{
     flows::{App, Parts, Setup},
     functions::Functions,
     hooks::Hooks,
-    keys::{hashing::Hasher, seal::Sealer},
+    keys::{compromised::Compromised, hashing::Hasher, seal::Sealer},
     kit::{
         clock::{Clock, Time},
         random::Random,
@@ -176,6 +176,7 @@ async fn app(path: &Path) -> App {
         random: Random::seeded(7),
         sealer,
         hasher: Hasher::new(Hashing::DEVELOPMENT, 2).unwrap(),
+        compromised: Compromised::default(),
         hooks: Hooks::new(Arc::new(Functions::default())),
         post: Post::inbox(),
         setup: Setup {

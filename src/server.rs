@@ -26,7 +26,7 @@ use crate::{
     gateway::{Gateway, Surroundings},
     hooks::{GROUPS_TO_SCOPES, Hook, Hooks, PreTokenGeneration, Trigger},
     import,
-    keys::{hashing::Hasher, seal::Sealer},
+    keys::{compromised::Compromised, hashing::Hasher, seal::Sealer},
     kit::{clock::Clock, random::Random},
     oauth, pages,
     post::Post,
@@ -199,6 +199,10 @@ async fn open(
     let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     Ok(App::new(Parts {
         hasher: Hasher::new(config.hashing, workers)?,
+        compromised: match &config.passwords.compromised {
+            Some(path) => Compromised::open(path).context("[passwords] compromised")?,
+            None => Compromised::default(),
+        },
         hooks: registry,
         post: Post::new(config.mode == Mode::Development, config.mail.as_ref(), config.sms.as_ref())?,
         setup: Setup {

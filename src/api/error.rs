@@ -68,6 +68,12 @@ pub fn exception(error: &Error) -> Exception {
         Error::PasswordResetRequired => {
             ("PasswordResetRequiredException", "Password reset required for the user".into())
         }
+        Error::CompromisedSignIn => {
+            ("PasswordResetRequiredException", "Password reset required for user due to security reasons".into())
+        }
+        Error::CompromisedPassword => {
+            ("InvalidPasswordException", "Provided password cannot be used for security reasons.".into())
+        }
         Error::PasswordAttemptsExceeded => (NOT_AUTHORIZED, "Password attempts exceeded".into()),
         Error::TemporaryPasswordExpired => {
             (NOT_AUTHORIZED, "Temporary password has expired and must be reset by an administrator.".into())

@@ -13,7 +13,7 @@ use crate::{
     flows::{Parts, Setup},
     functions::Functions,
     hooks::Hooks,
-    keys::{hashing::Hasher, seal::Sealer},
+    keys::{compromised::Compromised, hashing::Hasher, seal::Sealer},
     kit::{
         clock::{Clock, Time},
         random::Random,
@@ -105,6 +105,7 @@ impl House {
             random,
             sealer,
             hasher: Hasher::new(Hashing::DEVELOPMENT, 1).unwrap(),
+            compromised: Compromised::default(),
             hooks: Hooks::new(Arc::new(Functions::load(&[] as &[config::function::Function]).unwrap())),
             post: Post::inbox(),
             setup: Setup {
@@ -320,6 +321,8 @@ fn every_error() -> Vec<Error> {
         Error::TooManyRequests,
         Error::LimitExceeded(text()),
         Error::DeliveryFailed(text()),
+        Error::CompromisedSignIn,
+        Error::CompromisedPassword,
         Error::PasswordUsedBefore,
         Error::InvalidParameter(text()),
         Error::InvalidOAuthFlow(text()),

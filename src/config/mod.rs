@@ -14,6 +14,7 @@ pub mod keys;
 pub mod limits;
 pub mod mail;
 mod mistake;
+pub mod passwords;
 pub mod place;
 pub mod pool;
 mod reader;
@@ -60,6 +61,7 @@ pub struct Config {
     pub keys: keys::Keys,
     /// What one client address may do.
     pub limits: limits::Limits,
+    pub passwords: passwords::Passwords,
     /// What takes e-mail from us.
     pub mail: Option<mail::Mail>,
     /// What takes text messages from us.
@@ -130,6 +132,7 @@ impl Config {
         let hashing = hashing::Hashing::read(top.table("hashing"), &standards);
         let keys = keys::Keys::read(top.table("keys"), &standards);
         let limits = limits::Limits::read(top.table("limits"), &standards);
+        let passwords = passwords::Passwords::read(top.table("passwords"));
         let mail = top.has("mail").then(|| mail::Mail::read(top.table("mail"), &standards));
         let sms = top.has("sms").then(|| sms::Sms::read(top.table("sms"), &standards));
         ["mail", "sms"].iter().for_each(|section| top.know(section));
@@ -154,6 +157,7 @@ impl Config {
             hashing,
             keys,
             limits,
+            passwords,
             mail,
             sms,
             pools,

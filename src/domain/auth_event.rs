@@ -48,6 +48,9 @@ pub struct Detail {
     /// What it was judged to be; none for no risk, and where nobody judged.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub risk: Option<Level>,
+    /// The password is known to be stolen.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub is_compromised: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

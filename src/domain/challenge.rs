@@ -300,6 +300,9 @@ pub struct Progress {
     /// What threat protection has found, once it has looked.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub risk: Option<Verdict>,
+    /// The password is known to be stolen, and the pool lets it be used.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub is_compromised: bool,
     /// Where the loop of a custom sign-in is remembered.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub custom: Option<String>,
@@ -317,6 +320,7 @@ impl Progress {
             answered: None,
             event_id: None,
             risk: None,
+            is_compromised: false,
             custom: None,
         }
     }

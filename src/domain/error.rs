@@ -65,6 +65,12 @@ pub enum Error {
     UserNotConfirmed,
     #[error("password must be reset")]
     PasswordResetRequired,
+    /// The right one, and the pool signs nobody in with a stolen one.
+    #[error("password is known to be stolen, and must be reset")]
+    CompromisedSignIn,
+    /// One that somebody has chosen.
+    #[error("password is known to be stolen")]
+    CompromisedPassword,
     #[error("too many wrong passwords")]
     PasswordAttemptsExceeded,
     #[error("temporary password has expired")]

@@ -1,7 +1,7 @@
 //! Threat protection: what a pool does about risks.
 //!
-//! Sign-ins are judged by their user's own past, see [`judgement`], and the actions against account takeover are taken. Nobody here
-//! knows stolen passwords: the actions against those are kept. The exceptions need nothing but an address.
+//! Sign-ins are judged by their user's own past, see [`judgement`], and the actions against account takeover are taken. The actions
+//! against stolen passwords are taken where a list of them is at hand. The exceptions need nothing but an address.
 //! <https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pool-settings-threat-protection.html>
 
 pub mod judgement;
@@ -72,6 +72,16 @@ impl RiskSettings {
         }
     }
 
+    /// Whether a stolen password is refused there: everywhere, unless `EventFilter` names where.
+    pub fn refuses_compromised(&self, usage: PasswordUsage) -> bool {
+        let Some(configuration) = &self.compromised_credentials_risk_configuration else { return false };
+        let is_meant = match configuration["EventFilter"].as_array() {
+            Some(filter) => filter.iter().any(|name| name == usage.name()),
+            None => true,
+        };
+        is_meant && configuration["Actions"]["EventAction"] == "BLOCK"
+    }
+
     /// Whether sign-ins from `address` are refused. The other list spares a judgement and nothing else: to be on both does not
     /// help.
     pub fn blocks(&self, address: IpAddr) -> bool {
@@ -85,6 +95,24 @@ impl RiskSettings {
         self.risk_exception_configuration
             .as_ref()
             .is_some_and(|exceptions| hold(exceptions.skipped.as_deref(), address))
+    }
+}
+
+/// What somebody does with a password, as `EventFilter` names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PasswordUsage {
+    SignIn,
+    SignUp,
+    Change,
+}
+
+impl PasswordUsage {
+    fn name(self) -> &'static str {
+        match self {
+            Self::SignIn => "SIGN_IN",
+            Self::SignUp => "SIGN_UP",
+            Self::Change => "PASSWORD_CHANGE",
+        }
     }
 }
 

@@ -47,12 +47,24 @@ pub struct Happened<'a> {
     /// A sign-in may be a risk, and refused for that or for its address.
     pub risk: Option<Level>,
     pub is_blocked: bool,
+    pub is_compromised: bool,
 }
 
 impl<'a> Happened<'a> {
     pub fn new(pool: &'a Pool, client: Option<&'a Client>, sub: &'a str, kind: Kind) -> Self {
         let (response, challenges) = (Response::Pass, Vec::new());
-        Self { pool, client, sub, kind, response, challenges, id: None, risk: None, is_blocked: false }
+        Self {
+            pool,
+            client,
+            sub,
+            kind,
+            response,
+            challenges,
+            id: None,
+            risk: None,
+            is_blocked: false,
+            is_compromised: false,
+        }
     }
 }
 
@@ -68,7 +80,7 @@ pub async fn record(cx: &Cx, happened: Happened<'_>) {
 
 /// Writes it down, whatever the pool wants, and gives the event that became of it.
 pub async fn write(cx: &Cx, happened: Happened<'_>) -> Result<AuthEvent> {
-    let Happened { pool, client, sub, kind, response, challenges, id, risk, is_blocked } = happened;
+    let Happened { pool, client, sub, kind, response, challenges, id, risk, is_blocked, is_compromised } = happened;
     let event = AuthEvent {
         id: id.unwrap_or_else(|| cx.random().uuid()),
         pool_id: pool.id.clone(),
@@ -81,6 +93,7 @@ pub async fn write(cx: &Cx, happened: Happened<'_>) -> Result<AuthEvent> {
             device_name: cx.origin.device_name(),
             is_blocked,
             risk,
+            is_compromised,
         },
         feedback: None,
         created_at: cx.now(),

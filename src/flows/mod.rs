@@ -61,7 +61,7 @@ use crate::{
     config::{Mode, admin::AccessKey, limits::Limits, server::Issuer},
     domain::{Error, Pool, Result, origin::Origin},
     hooks::{CallerContext, Event, Hooks, Trigger},
-    keys::{KeyError, hashing::Hasher, seal::Sealer},
+    keys::{KeyError, compromised::Compromised, hashing::Hasher, seal::Sealer},
     kit::{
         clock::{Clock, Time},
         ids,
@@ -78,6 +78,7 @@ pub struct App {
     pub random: Random,
     pub sealer: Sealer,
     pub hasher: Hasher,
+    pub compromised: Compromised,
     pub turns: passwords::Turns,
     pub hooks: Hooks,
     pub post: Post,
@@ -94,6 +95,7 @@ pub struct Parts {
     pub random: Random,
     pub sealer: Sealer,
     pub hasher: Hasher,
+    pub compromised: Compromised,
     pub hooks: Hooks,
     pub post: Post,
     pub setup: Setup,
@@ -101,10 +103,24 @@ pub struct Parts {
 
 impl App {
     pub fn new(parts: Parts) -> Self {
-        let Parts { store, clock, random, sealer, hasher, hooks, post, setup } = parts;
+        let Parts { store, clock, random, sealer, hasher, compromised, hooks, post, setup } = parts;
         let (directory, key_ring) = (directory::Directory::new(&store), key_ring::KeyRing::new(&store));
         let (turns, population) = (passwords::Turns::new(), population::Population::default());
-        Self { store, clock, random, sealer, hasher, turns, hooks, post, directory, key_ring, population, setup }
+        Self {
+            store,
+            clock,
+            random,
+            sealer,
+            hasher,
+            compromised,
+            turns,
+            hooks,
+            post,
+            directory,
+            key_ring,
+            population,
+            setup,
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use super::{
     auth_events::{self, Happened},
     codes, factors,
     messages::{self, About},
-    passwords, revoke,
+    passwords, revoke, risk,
     sign_up::{Named, claim_verified},
     triggers, veil,
 };
@@ -18,6 +18,7 @@ use crate::{
         message::Occasion,
         mfa::Factor,
         pool::{RecoveryMechanism, RecoveryName},
+        risk::PasswordUsage,
         user::Status,
     },
     hooks::{ClientMetadata, ConfirmationSource},
@@ -109,6 +110,8 @@ async fn redeem(cx: &Cx, named: &Named<'_>, code: &str, password: &Secret) -> Re
     }
     let code = checked?;
     // Only who has the code learns what the history says of a password: without it that would be a way to guess.
+    let usage = (PasswordUsage::Change, password);
+    let is_compromised = risk::is_compromised(cx, &named.pool, &named.client, usage).await?;
     let credential = passwords::credential(cx, &named.pool, &user, password, false, Asker::User).await?;
     let now = cx.now();
     let mut tx = cx.begin().await?;
@@ -124,7 +127,8 @@ async fn redeem(cx: &Cx, named: &Named<'_>, code: &str, password: &Secret) -> Re
     store::users::set_credential(&mut tx, &user).await?;
     revoke::with_password(&mut tx, &named.pool, &user, None, now).await?;
     tx.commit().await?;
-    auth_events::record(cx, named.happened(&user, Kind::ForgotPassword)).await;
+    let happened = named.happened(&user, Kind::ForgotPassword);
+    auth_events::record(cx, Happened { is_compromised, ..happened }).await;
     triggers::after_confirmation(cx, &named.confirmed(&user, ConfirmationSource::ConfirmForgotPassword)).await
 }
 

@@ -9,10 +9,11 @@ use crate::{
         Client, Error, Pool, Result, User,
         error::PoolFault,
         risk::{
-            Protection, RiskConfiguration, RiskSettings,
+            PasswordUsage, Protection, RiskConfiguration, RiskSettings,
             judgement::{Past, Place, RECENT, Verdict},
         },
     },
+    kit::secret::Secret,
     store,
 };
 
@@ -92,6 +93,26 @@ pub async fn settings_for(cx: &Cx, client: &Client) -> Result<RiskSettings> {
     let of = |client_id: Option<&str>| all.iter().find(|configuration| configuration.client_id.as_deref() == client_id);
     let configuration = of(Some(&client.id)).or_else(|| of(None));
     Ok(configuration.map(|configuration| configuration.settings.clone()).unwrap_or_default())
+}
+
+/// Whether a password that was proven or chosen is a stolen one. Where the pool refuses such, that is an error.
+pub async fn is_compromised(
+    cx: &Cx,
+    pool: &Pool,
+    client: &Client,
+    (usage, password): (PasswordUsage, &Secret),
+) -> Result<bool> {
+    let protection = Protection::of(pool);
+    if protection == Protection::Off || !cx.app.compromised.knows(password).await? {
+        return Ok(false);
+    }
+    if protection == Protection::Audit || !settings_for(cx, client).await?.refuses_compromised(usage) {
+        return Ok(true);
+    }
+    Err(match usage {
+        PasswordUsage::SignIn => Error::CompromisedSignIn,
+        PasswordUsage::SignUp | PasswordUsage::Change => Error::CompromisedPassword,
+    })
 }
 
 /// Judges a sign-in through `client` of whoever has just proven to be `user`.

@@ -9,7 +9,7 @@ use super::{
     client_proof, codes,
     messages::{self, About},
     migrate::{self, Stranger},
-    passwords, per_address,
+    passwords, per_address, risk,
     triggers::{self, Confirmed, Newcomer},
     veil,
 };
@@ -20,6 +20,7 @@ use crate::{
         auth_event::Kind,
         code::{CodeKind, Delivery, Medium},
         message::Occasion,
+        risk::PasswordUsage,
         user::{Attempts, Attributes, Credential, Status},
     },
     hooks::{ClientMetadata, ConfirmationSource, PreSignUpResponse, SignUpSource},
@@ -74,6 +75,10 @@ pub async fn sign_up(cx: &Cx, given: SignUp) -> Result<SignedUp> {
         None if pool.needs_no_password(&user.attributes) => {}
         None => return Err(Error::InvalidParameter(NO_PASSWORD.into())),
     }
+    let is_compromised = match &password {
+        Some(password) => risk::is_compromised(cx, &pool, &client, (PasswordUsage::SignUp, password)).await?,
+        None => false,
+    };
     refuse_taken(cx, &pool, &user, Asker::SignUp).await?;
     let newcomer = Newcomer {
         pool: &pool,
@@ -110,7 +115,8 @@ pub async fn sign_up(cx: &Cx, given: SignUp) -> Result<SignedUp> {
         None => None,
     };
     tx.commit().await?;
-    auth_events::record(cx, Happened::new(&pool, Some(&client), &user.sub, Kind::SignUp)).await;
+    let happened = Happened::new(&pool, Some(&client), &user.sub, Kind::SignUp);
+    auth_events::record(cx, Happened { is_compromised, ..happened }).await;
     if is_confirmed {
         let confirmed = Confirmed {
             pool: &pool,

@@ -10,7 +10,7 @@ use super::{
     cursor::{self, Page},
     directory,
     messages::{self, About, Carried, Envelope},
-    passwords, revoke,
+    passwords, revoke, risk,
     sign_up::{self, Names},
     triggers::{self, Confirmed, Newcomer},
 };
@@ -21,6 +21,7 @@ use crate::{
         auth_event::{Factor, Kind, Response},
         code::Medium,
         message::Occasion,
+        risk::PasswordUsage,
         user::{Attributes, Status},
     },
     hooks::{ClientMetadata, ConfirmationSource, SignUpSource},
@@ -217,7 +218,7 @@ pub async fn set_password(cx: &Cx, pool: &Pool, user: &User, password: &Secret, 
 /// Changes the password of whoever bears a token. Failures count like those of signing in. The token and those of its grant stay
 /// valid; a strict pool ends every other session.
 pub async fn change_password(cx: &Cx, bearer: &Bearer, previous: Option<&Secret>, proposed: &Secret) -> Result<()> {
-    let Bearer { pool, user, claims, .. } = bearer;
+    let Bearer { pool, client, user, claims } = bearer;
     let happened = Happened::new(pool, None, &user.sub, Kind::PasswordChange);
     let proven = match previous {
         Some(previous) => match prove(cx, user, previous).await {
@@ -232,6 +233,7 @@ pub async fn change_password(cx: &Cx, bearer: &Bearer, previous: Option<&Secret>
         None if user.credential.password_hash.is_none() => None,
         None => return Err(Error::WrongCredentials),
     };
+    let is_compromised = risk::is_compromised(cx, pool, client, (PasswordUsage::Change, proposed)).await?;
     let credential = passwords::credential(cx, pool, user, proposed, false, Asker::User).await?;
     let mut tx = cx.begin().await?;
     let mut current = store::users::by_sub_for_update(&mut tx, &pool.id, &user.sub).await?.ok_or(Error::NoSuchUser)?;
@@ -244,7 +246,8 @@ pub async fn change_password(cx: &Cx, bearer: &Bearer, previous: Option<&Secret>
     store::users::set_credential(&mut tx, &current).await?;
     revoke::with_password(&mut tx, pool, &current, claims.origin_jti.as_deref(), current.modified_at).await?;
     tx.commit().await?;
-    auth_events::record(cx, Happened { challenges: vec![(Factor::Password, true)], ..happened }).await;
+    let challenges = vec![(Factor::Password, true)];
+    auth_events::record(cx, Happened { challenges, is_compromised, ..happened }).await;
     Ok(())
 }
 

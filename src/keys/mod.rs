@@ -5,6 +5,7 @@
 //! longer than a millisecond says so, so that callers keep it off the executor.
 
 pub mod certificate;
+pub mod compromised;
 pub mod hashing;
 pub mod jwt;
 pub mod seal;
@@ -43,6 +44,8 @@ pub enum KeyError {
     Worker(#[from] tokio::task::JoinError),
     #[error("an authenticator could not be asked: {0}")]
     WebAuthn(#[from] webauthn_rs_core::error::WebauthnError),
+    #[error("the list of stolen passwords {}: {source}", path.display())]
+    Compromised { path: PathBuf, source: std::io::Error },
     #[error("the key file {path}: {source}")]
     File { path: PathBuf, source: std::io::Error },
     #[error("the key file {path} can be read by others (mode {mode:03o}); run: chmod 600 {path}", path = .path.display())]

@@ -114,6 +114,7 @@ fn words(error: &Error) -> (&'static str, Option<String>) {
         | Error::Blocked(_)
         | Error::UserNotConfirmed
         | Error::PasswordResetRequired
+        | Error::CompromisedSignIn
         | Error::TemporaryPasswordExpired
         | Error::CannotConfirm(_)
         | Error::CannotResetPassword
@@ -166,6 +167,7 @@ fn words(error: &Error) -> (&'static str, Option<String>) {
         | Error::AttributeProvided(_)
         | Error::CannotResendInvitation(_)
         | Error::DeliveryFailed(_)
+        | Error::CompromisedPassword
         | Error::PasswordUsedBefore => "invalid_request",
         Error::Internal(_) => "server_error",
     };

@@ -105,6 +105,8 @@ pub fn words(language: Language, error: &Error) -> Option<String> {
             PasswordRule::Numbers => &words.numbers,
             PasswordRule::Symbols => &words.symbols,
         },
+        Error::CompromisedSignIn => &words.compromised_sign_in,
+        Error::CompromisedPassword => &words.compromised,
         Error::PasswordUsedBefore => &words.password_used,
         Error::Session(_) => &words.session,
         Error::AliasExists(_) | Error::AliasConfirmed(_) | Error::AccountExists(_) => &words.address_taken,

@@ -75,7 +75,7 @@ texts! {
     sign_out: SignOut { title, lead, button, done, close }
     error: Errors {
         title, redirect_mismatch, client_id, redirect_uri, logout_uri, server, invalid, forged, forged_link,
-        incorrect, locked, blocked, too_many, temporary_expired, code, password_used, session, address_taken, name_taken,
+        incorrect, locked, blocked, too_many, temporary_expired, code, compromised, compromised_sign_in, password_used, session, address_taken, name_taken,
         undelivered, hook, passkey, name_form, too_long, not_possible, not_allowed, passwords_differ, sign_up_closed,
         length, edges, uppercase, lowercase, numbers, symbols,
         email_format, phone_format, need_email, need_phone, need_address, no_email, no_phone, attributes, missing_password,

@@ -19,7 +19,7 @@ use poolhouse::{
     flows::{App, Cx, Parts, Setup, passwords},
     functions::Functions,
     hooks::Hooks,
-    keys::{hashing::Hasher, signing::SigningKey},
+    keys::{compromised::Compromised, hashing::Hasher, signing::SigningKey},
     kit::{
         clock::{Clock, Time},
         random::Random,
@@ -89,6 +89,7 @@ impl House {
             random: Random::system(),
             sealer: sealer(),
             hasher: Hasher::new(Hashing::DEVELOPMENT, 2).unwrap(),
+            compromised: Compromised::default(),
             hooks: Hooks::new(Arc::new(Functions::default())),
             post: Post::inbox(),
             setup: Setup {

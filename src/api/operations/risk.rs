@@ -146,7 +146,7 @@ impl From<AuthEvent> for WireEvent {
                     None => "NoRisk",
                 },
                 risk_level: detail.risk.map(Level::name),
-                compromised_credentials_detected: false,
+                compromised_credentials_detected: detail.is_compromised,
             },
             challenge_responses: detail.challenges.into_iter().map(challenge).collect(),
             event_context_data: WireContext { ip_address: detail.address, device_name: detail.device_name },

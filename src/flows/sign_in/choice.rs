@@ -126,8 +126,8 @@ async fn go(cx: &Cx, door: &Door, choosing: Choosing, (factor, bundle): (FirstFa
     match (factor, bundle) {
         (FirstFactor::Password, Bundle { password: Some(password), .. }) => {
             let Choosing { subject, user, progress, .. } = choosing;
-            let user = password::verify(cx, door, user, (&subject.login, &password)).await?;
-            proceed(cx, door, progress.proven(FirstProof::Password), user).await
+            let (user, progress) = password::prove(cx, door, progress, user, (&subject.login, &password)).await?;
+            proceed(cx, door, progress, user).await
         }
         (FirstFactor::PasswordSrp, Bundle { srp_a: Some(srp_a), .. }) => choosing.open_srp(cx, door, srp_a).await,
         (FirstFactor::PasswordSrp, _) => {

@@ -9,10 +9,11 @@ use crate::{
         Asker, Error, Result, User,
         attribute::{self, Write},
         challenge::{Awaits, Challenge, Progress, Prompt, Subject},
+        risk::PasswordUsage,
         token,
         user::{Attributes, Status},
     },
-    flows::passwords,
+    flows::{passwords, risk},
     kit::secret::Secret,
     store,
 };
@@ -35,6 +36,7 @@ pub(super) async fn answer(cx: &Cx, door: &Door, opened: Opened, given: (Secret,
     let (password, attributes) = given;
     let user = user.filter(|user| user.status == Status::ForceChangePassword).ok_or_else(session::invalid)?;
     let attributes = new_attributes(door, &user, attributes)?;
+    risk::is_compromised(cx, &door.pool, &door.client, (PasswordUsage::Change, &password)).await?;
     let credential = passwords::credential(cx, &door.pool, &user, &password, false, Asker::User).await?;
 
     let now = cx.now();

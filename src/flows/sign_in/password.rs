@@ -2,8 +2,12 @@
 
 use super::{Cx, Door, Outcome, Start, check_state_by_password, meet, missing, proceed, session, session::Opened};
 use crate::{
-    domain::{Error, Result, User, challenge::FirstProof},
-    flows::passwords,
+    domain::{
+        Error, Result, User,
+        challenge::{FirstProof, Progress},
+        risk::PasswordUsage,
+    },
+    flows::{passwords, risk},
     kit::secret::Secret,
 };
 
@@ -14,8 +18,8 @@ pub(super) async fn begin(cx: &Cx, door: &Door, start: Start) -> Result<Outcome>
     if let Some(user) = &user {
         check_state_by_password(door, user)?;
     }
-    let user = verify(cx, door, user, (&start.username, password)).await?;
-    proceed(cx, door, start.progress().proven(FirstProof::Password), user).await
+    let (user, progress) = prove(cx, door, start.progress(), user, (&start.username, password)).await?;
+    proceed(cx, door, progress, user).await
 }
 
 /// PASSWORD, and the password that came with the choice of it. A wrong one leaves the session as it is: the lock of passwords
@@ -25,22 +29,25 @@ pub(super) async fn answer(cx: &Cx, door: &Door, opened: Opened, password: &Secr
     if password.expose().is_empty() {
         return Err(missing("PASSWORD"));
     }
-    let user = verify(cx, door, user, (&session.subject.login, password)).await?;
+    let progress = session.progress.clone();
+    let (user, progress) = prove(cx, door, progress, user, (&session.subject.login, password)).await?;
     session::spend_now(cx, &session).await?;
-    proceed(cx, door, session.progress.proven(FirstProof::Password), user).await
+    proceed(cx, door, progress, user).await
 }
 
-/// A password for the name of nobody is looked at for as long.
-pub(super) async fn verify(
+/// Whose password it is, and how far that takes them. A password for the name of nobody is looked at for as long.
+pub(super) async fn prove(
     cx: &Cx,
     door: &Door,
+    progress: Progress,
     user: Option<User>,
     (username, password): (&str, &Secret),
-) -> Result<User> {
+) -> Result<(User, Progress)> {
     let Some(user) = user else {
         passwords::verify_nobody(cx, &door.pool, username, password).await?;
         return Err(Error::WrongCredentials);
     };
     passwords::verify(cx, &user, password).await?;
-    Ok(user)
+    let is_compromised = risk::is_compromised(cx, &door.pool, &door.client, (PasswordUsage::SignIn, password)).await?;
+    Ok((user, Progress { is_compromised, ..progress.proven(FirstProof::Password) }))
 }

@@ -62,6 +62,7 @@ struct Step {
     challenges: Vec<(Factor, bool)>,
     event_id: Option<String>,
     risk: Option<Level>,
+    is_compromised: bool,
     /// What the user is told, if it was this step that found a risk.
     notice: Option<notice::Outcome>,
 }
@@ -87,6 +88,7 @@ impl Watch {
             challenges: proofs(progress),
             event_id: progress.event_id.clone(),
             risk: progress.risk.and_then(|risk| risk.level),
+            is_compromised: progress.is_compromised,
             notice: self.is_found_now(progress).then_some(notice),
         };
         match outcome {
@@ -101,7 +103,9 @@ impl Watch {
                 let blocked = if let Error::Blocked(risk) = error { *risk } else { None };
                 let risk = blocked.or_else(|| self.before.as_ref()?.risk?.level);
                 let notice = blocked.is_some().then_some(notice::Outcome::Blocked);
-                Some(Step { response: Response::Fail, challenges, event_id: None, risk, notice })
+                let is_compromised = matches!(error, Error::CompromisedSignIn)
+                    || self.before.as_ref().is_some_and(|before| before.is_compromised);
+                Some(Step { response: Response::Fail, challenges, event_id: None, risk, is_compromised, notice })
             }
         }
     }
@@ -124,6 +128,7 @@ impl Watch {
             }
             // Another first factor than the password has no name in an event.
             Error::SecondFactor(_) | Error::CodeMismatch | Error::CodeExpired | Error::WebAuthn(_) => {}
+            Error::CompromisedSignIn => challenges.push((Factor::Password, true)),
             Error::Blocked(_)
             | Error::UserDisabled
             | Error::UserNotConfirmed
@@ -142,10 +147,10 @@ impl Watch {
         let Some(user) = user else {
             return auth_events::spend_as_for_somebody(cx, &door.pool, &self.username).await;
         };
-        let Step { response, challenges, event_id: id, risk, notice } = step;
-        let is_blocked = matches!(outcome, Err(Error::Blocked(_)));
+        let Step { response, challenges, event_id: id, risk, is_compromised, notice } = step;
+        let is_blocked = matches!(outcome, Err(Error::Blocked(_) | Error::CompromisedSignIn));
         let happened = Happened::new(&door.pool, Some(&door.client), &user.sub, Kind::SignIn);
-        let happened = Happened { response, challenges, id, risk, is_blocked, ..happened };
+        let happened = Happened { response, challenges, id, risk, is_blocked, is_compromised, ..happened };
         let event = auth_events::write(cx, happened).await?;
         let Some(outcome) = notice else { return Ok(()) };
         let found = Found { pool: &door.pool, client: &door.client, user: &user, event: &event, outcome };

@@ -7,6 +7,7 @@ mod branding;
 mod client_token;
 mod clients;
 mod code_triggers;
+mod compromised;
 mod custom_auth;
 mod custom_factors;
 mod custom_senders;

@@ -13,7 +13,7 @@ use poolhouse::{
     flows::{App, Cx, Parts, Setup},
     functions::Functions,
     hooks::Hooks,
-    keys::hashing::Hasher,
+    keys::{compromised::Compromised, hashing::Hasher},
     kit::{
         clock::{Clock, Time},
         random::Random,
@@ -85,6 +85,7 @@ impl Town {
             random: Random::seeded(7),
             sealer: sealer(),
             hasher: Hasher::new(Hashing::DEVELOPMENT, 2).unwrap(),
+            compromised: Compromised::default(),
             hooks: Hooks::new(Arc::new(Functions::default())),
             post: Post::inbox(),
             setup: Setup {
