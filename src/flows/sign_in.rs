@@ -237,7 +237,8 @@ pub async fn identify(cx: &Cx, door: &Door, start: Start) -> Result<Outcome> {
     if start.username.is_empty() {
         return Err(missing("USERNAME"));
     }
-    veil::hide_step(cx, door, per_address::sign_in(cx, &door.client, watch_first(cx, door, start))).await
+    // A step knows every way to sign in, and what surrounds it holds it three times: on the heap there is one of it.
+    veil::hide_step(cx, door, per_address::sign_in(cx, &door.client, Box::pin(watch_first(cx, door, start)))).await
 }
 
 async fn watch_first(cx: &Cx, door: &Door, mut start: Start) -> Result<Outcome> {
@@ -264,7 +265,7 @@ async fn take_first(cx: &Cx, door: &Door, start: Start) -> Result<Outcome> {
 
 /// An answer, up to knowing who it is. It must be to what its session awaits.
 pub async fn identify_by(cx: &Cx, door: &Door, reply: Reply) -> Result<Outcome> {
-    veil::hide_step(cx, door, per_address::sign_in(cx, &door.client, watch_next(cx, door, reply))).await
+    veil::hide_step(cx, door, per_address::sign_in(cx, &door.client, Box::pin(watch_next(cx, door, reply)))).await
 }
 
 async fn watch_next(cx: &Cx, door: &Door, reply: Reply) -> Result<Outcome> {

@@ -1,10 +1,9 @@
 //! Password hashes: argon2id in PHC text, a bounded number at a time, off the executor.
 //!
 //! A hash costs about 16 ms and 19 MiB. The bound keeps a flood of sign-ins from taking all memory and all threads; waiting
-//! is fair, so nobody starves. A user who does not exist costs the same as one who does: see [`Permit::decoy`]. Buffers are
-//! not kept between hashes: that saves 2 % of the time and would hold derived secrets in idle memory. The hashes have threads of
-//! their own, because the allocator keeps what a thread gave back: spread over the runtime's many, a flood left half a
-//! gigabyte behind.
+//! is fair, so nobody starves. A user who does not exist costs the same as one who does: see [`Permit::decoy`]. The hashes have
+//! threads of their own, each with the memory of one hash, because the allocator keeps what a thread gave back: spread over the
+//! runtime's many, a flood left half a gigabyte behind, and two threads that asked for memory each time still a fifth of one.
 //! <https://www.rfc-editor.org/rfc/rfc9106>
 //! <https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html>
 
@@ -16,9 +15,10 @@ use std::{
 };
 
 use argon2::{
-    Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version,
-    password_hash::{self, phc::PasswordHash},
+    Algorithm, Argon2, Block, Params, Version,
+    password_hash::phc::{Output, PasswordHash, Salt},
 };
+use aws_lc_rs::constant_time;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::KeyError;
@@ -67,13 +67,14 @@ impl Hasher {
             "A".repeat(22),
             "A".repeat(43)
         );
+        let kept = params.block_count();
         let settings = Settings { params, decoy, random: Random::system() };
         let workers = workers.clamp(1, Semaphore::MAX_PERMITS);
         Ok(Self {
             settings: Arc::new(settings),
             workers: Arc::new(Semaphore::new(workers)),
             queue: Arc::new(Semaphore::new(workers.saturating_mul(1 + MOST_WAITING).min(Semaphore::MAX_PERMITS))),
-            crew: Crew::of(workers)?,
+            crew: Crew::of(workers, kept)?,
         })
     }
 
@@ -129,35 +130,27 @@ pub struct Permit {
 impl Permit {
     /// The PHC text of a new hash, with its own salt.
     pub async fn hash(self, password: Secret) -> Result<String, KeyError> {
-        self.work(move |settings| {
-            let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, settings.params.clone());
-            let salt: [u8; 16] = settings.random.bytes();
-            argon2
-                .hash_password_with_salt(password.expose().as_bytes(), &salt)
-                .map(|hash| hash.to_string())
-                .map_err(|error| KeyError::Hash(error.to_string()))
-        })
-        .await
+        self.work(move |settings, memory| memory.hash(&settings.params, &settings.random.bytes(), &password)).await
     }
 
     /// Whether the password is the one of the hash. A hash that cannot be read is an error, not a wrong password.
     pub async fn verify(self, password: Secret, phc: String) -> Result<bool, KeyError> {
-        self.work(move |_| verify(&password, &phc)).await
+        self.work(move |_, memory| memory.verify(&password, &phc)).await
     }
 
     /// Spends the time of a verification with today's parameters. There is no answer: nobody has this password.
     pub async fn decoy(self, password: Secret) -> Result<(), KeyError> {
-        self.work(move |settings| verify(&password, &settings.decoy).map(|_| ())).await
+        self.work(move |settings, memory| memory.verify(&password, &settings.decoy).map(|_| ())).await
     }
 
     async fn work<T: Send + 'static>(
         self,
-        job: impl FnOnce(&Settings) -> Result<T, KeyError> + Send + 'static,
+        job: impl FnOnce(&Settings, &mut Memory) -> Result<T, KeyError> + Send + 'static,
     ) -> Result<T, KeyError> {
         let Self { settings, crew, turn, place } = self;
         let (done, result) = oneshot::channel();
-        crew.give(Box::new(move || {
-            let outcome = job(&settings);
+        crew.give(Box::new(move |memory| {
+            let outcome = job(&settings, memory);
             drop((turn, place));
             // Who does not wait any more misses nothing.
             let _ = done.send(outcome);
@@ -166,22 +159,24 @@ impl Permit {
     }
 }
 
-type Job = Box<dyn FnOnce() + Send>;
+type Job = Box<dyn FnOnce(&mut Memory) + Send>;
 
 /// Threads that hash, one for each turn. They end with the last clone.
 #[derive(Clone)]
 struct Crew(mpsc::Sender<Job>);
 
 impl Crew {
-    fn of(size: usize) -> Result<Self, KeyError> {
+    /// `size` threads, each of which keeps `blocks` of memory once it has needed them.
+    fn of(size: usize, blocks: usize) -> Result<Self, KeyError> {
         let (jobs, queue) = mpsc::channel::<Job>();
         let queue = Arc::new(Mutex::new(queue));
         for _ in 0..size {
             let queue = Arc::clone(&queue);
             let work = move || {
+                let mut memory = Memory { blocks: Vec::new(), kept: blocks };
                 while let Some(job) = next(&queue) {
                     // Whoever waits for it learns of it; the thread has others to serve.
-                    let _ = catch_unwind(AssertUnwindSafe(job));
+                    let _ = catch_unwind(AssertUnwindSafe(|| job(&mut memory)));
                 }
             };
             let thread = thread::Builder::new().name("hash".to_owned());
@@ -201,19 +196,61 @@ fn next(queue: &Mutex<mpsc::Receiver<Job>>) -> Option<Job> {
     queue.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
 }
 
-fn verify(password: &Secret, phc: &str) -> Result<bool, KeyError> {
-    let unreadable = |reason: String| KeyError::PasswordHash(reason);
-    let hash = PasswordHash::new(phc).map_err(|error| unreadable(error.to_string()))?;
-    // The library takes a hash that was cut off for one that no password fits.
-    if hash.salt.is_none() || hash.hash.is_none() {
-        return Err(unreadable("it has no salt or no output".to_owned()));
+/// What one thread hashes in. Argon2 writes every block before it reads it, so nothing of an earlier password has a say.
+struct Memory {
+    blocks: Vec<Block>,
+    /// As many as today's parameters need. What a hash with greater ones took is given back.
+    kept: usize,
+}
+
+impl Memory {
+    fn hash(&mut self, params: &Params, salt: &[u8; 16], password: &Secret) -> Result<String, KeyError> {
+        let failed = |error: &dyn fmt::Display| KeyError::Hash(error.to_string());
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone());
+        let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
+        self.fill(&argon2, password, salt, &mut output).map_err(|error| failed(&error))?;
+        let hash = PasswordHash {
+            algorithm: Algorithm::Argon2id.ident(),
+            version: Some(Version::V0x13.into()),
+            params: params.try_into().map_err(|error| failed(&error))?,
+            salt: Some(Salt::new(salt).map_err(|error| failed(&error))?),
+            hash: Some(Output::new(&output).map_err(|error| failed(&error))?),
+        };
+        Ok(hash.to_string())
     }
-    let params = Params::try_from(&hash).map_err(|error| unreadable(error.to_string()))?;
-    within_bounds(params.m_cost(), params.t_cost(), params.p_cost()).map_err(|reason| unreadable(reason.to_owned()))?;
-    match Argon2::default().verify_password(password.expose().as_bytes(), &hash) {
-        Ok(()) => Ok(true),
-        Err(password_hash::Error::PasswordInvalid) => Ok(false),
-        Err(error) => Err(unreadable(error.to_string())),
+
+    fn verify(&mut self, password: &Secret, phc: &str) -> Result<bool, KeyError> {
+        let unreadable = |reason: String| KeyError::PasswordHash(reason);
+        let hash = PasswordHash::new(phc).map_err(|error| unreadable(error.to_string()))?;
+        let (Some(salt), Some(expected)) = (hash.salt, hash.hash) else {
+            return Err(unreadable("it has no salt or no output".to_owned()));
+        };
+        let algorithm = Algorithm::try_from(hash.algorithm.as_str()).map_err(|error| unreadable(error.to_string()))?;
+        // A hash without a version is of the first one.
+        let version = Version::try_from(hash.version.unwrap_or(Version::V0x10.into()));
+        let version = version.map_err(|error| unreadable(error.to_string()))?;
+        let params = Params::try_from(&hash).map_err(|error| unreadable(error.to_string()))?;
+        within_bounds(params.m_cost(), params.t_cost(), params.p_cost())
+            .map_err(|reason| unreadable(reason.to_owned()))?;
+        let mut output = vec![0; expected.as_bytes().len()];
+        let argon2 = Argon2::new(algorithm, version, params);
+        self.fill(&argon2, password, &salt, &mut output).map_err(|error| KeyError::Hash(error.to_string()))?;
+        Ok(constant_time::verify_slices_are_equal(&output, expected.as_bytes()).is_ok())
+    }
+
+    fn fill(&mut self, argon2: &Argon2, password: &Secret, salt: &[u8], output: &mut [u8]) -> argon2::Result<()> {
+        let needed = argon2.params().block_count();
+        if self.blocks.len() < needed {
+            // Not resized: what stands in the old ones need not be copied.
+            self.blocks = Vec::new();
+            self.blocks = vec![Block::default(); needed];
+        }
+        let memory = &mut self.blocks[..needed];
+        let outcome = argon2.hash_password_into_with_memory(password.expose().as_bytes(), salt, output, memory);
+        if needed > self.kept {
+            self.blocks = Vec::new();
+        }
+        outcome
     }
 }
 
@@ -253,6 +290,29 @@ mod tests {
         assert!(hasher.verify("password".into(), phc.to_owned()).await.unwrap());
         assert!(!hasher.verify("passwore".into(), phc.to_owned()).await.unwrap());
         assert!(hasher.needs_rehash(phc));
+    }
+
+    #[tokio::test]
+    async fn what_stands_in_the_memory_from_before_changes_no_hash() {
+        let phc = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+        let dear = Hashing { memory_kib: 65_536, iterations: 1, parallelism: 1 };
+        let hasher = Hasher::new(dear, 1).unwrap();
+        for _ in 0..2 {
+            let hash = hasher.hash("another".into()).await.unwrap();
+            assert!(hasher.verify("password".into(), phc.to_owned()).await.unwrap());
+            assert!(!hasher.verify("another".into(), phc.to_owned()).await.unwrap());
+            assert!(hasher.verify("another".into(), hash).await.unwrap());
+        }
+    }
+
+    #[test]
+    fn memory_beyond_todays_parameters_is_given_back() {
+        let params = |blocks| Params::new(blocks, 1, 1, None).unwrap();
+        let mut memory = Memory { blocks: Vec::new(), kept: params(64).block_count() };
+        for (blocks, left) in [(64, 64), (128, 0), (8, 8), (64, 64), (8, 64)] {
+            memory.hash(&params(blocks), &[1; 16], &"x".into()).unwrap();
+            assert_eq!(memory.blocks.len(), left, "after {blocks}");
+        }
     }
 
     #[tokio::test]
