@@ -117,8 +117,9 @@ impl Builder {
             clock: app.clock.clone(),
             random: app.random.clone(),
             account_id: config.account_id.clone(),
+            region: config.region.clone(),
         };
-        let gateway = Gateway::new(&config.apis, &config.gateway, around)?;
+        let gateway = Gateway::new(&config.apis, &config.domains, &config.gateway, around)?;
         let proxies = TrustedProxies::parse(&config.server.trusted_proxies).context("[server] trusted_proxies")?;
         let router = router(&app, metrics, proxies);
         Ok(Poolhouse { app, gateway: Arc::new(gateway), main, gate, tls, router })

@@ -6,6 +6,7 @@
 pub mod admin;
 pub mod api;
 pub mod database;
+pub mod domain;
 mod form;
 pub mod function;
 pub mod gateway;
@@ -69,6 +70,8 @@ pub struct Config {
     pub pools: Vec<pool::Pool>,
     pub functions: Vec<function::Function>,
     pub apis: Vec<api::Api>,
+    /// Custom domains of the gateway.
+    pub domains: Vec<domain::Domain>,
 }
 
 /// What the server is used for. Production refuses to start on a weak setting.
@@ -141,6 +144,7 @@ impl Config {
         let functions = functions.into_iter().map(|(name, entry)| function::Function::read(name, entry)).collect();
         let exposed = gateway.allow_insecure_issuer;
         let apis = top.tables("api").into_iter().map(|api| api::Api::read(api, exposed)).collect();
+        let domains = top.tables("domain").into_iter().map(domain::Domain::read).collect();
         top.finish();
         Self {
             mode,
@@ -163,6 +167,7 @@ impl Config {
             pools,
             functions,
             apis,
+            domains,
         }
     }
 }

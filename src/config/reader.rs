@@ -189,6 +189,27 @@ impl<'a> Reader<'a> {
         None
     }
 
+    /// A number in `range`, whole or not.
+    pub fn number(&mut self, key: &str, range: RangeInclusive<f64>) -> Option<f64> {
+        let node = self.take(key)?;
+        #[expect(clippy::cast_precision_loss, reason = "numbers past the range are refused whatever their last digits")]
+        let value = match &node.value {
+            Value::Float(value) => *value,
+            Value::Integer(value) => *value as f64,
+            Value::Word(word) => match word.parse() {
+                Ok(value) => value,
+                Err(_) => return self.expected(key, &node.at, "a number", &node.value),
+            },
+            other => return self.expected(key, &node.at, "a number", other),
+        };
+        if range.contains(&value) {
+            return Some(value);
+        }
+        let (from, to) = (range.start(), range.end());
+        self.reading.refuse(&node.at, format!("`{}` must be between {from} and {to}, found {value}", self.path(key)));
+        None
+    }
+
     /// An address and a port.
     pub fn address(&mut self, key: &str, default: SocketAddr) -> Placed<SocketAddr> {
         let absent = Placed { value: default, at: self.at.clone() };
@@ -300,16 +321,19 @@ impl<'a> Reader<'a> {
 
     /// A table of strings under names that the user chose.
     pub fn string_map(&mut self, key: &str) -> BTreeMap<String, Placed<String>> {
-        let table = self.table(key);
-        let path = table.name.clone();
+        self.table(key).all_strings()
+    }
+
+    /// The rest of this table, as strings under names that the user chose.
+    pub fn all_strings(&mut self) -> BTreeMap<String, Placed<String>> {
         let mut strings = BTreeMap::new();
-        for (name, node) in table.into_names() {
+        for (name, node) in std::mem::take(&mut self.left) {
             match node.value {
                 Value::String(value) | Value::Word(value) => {
                     strings.insert(name, Placed { value, at: node.at });
                 }
                 other => {
-                    let message = format!("`{path}.{name}` must be a string, found {}", other.kind());
+                    let message = format!("`{}` must be a string, found {}", self.path(&name), other.kind());
                     self.reading.refuse(&node.at, message);
                 }
             }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     Config, Mistake, Place, Placed,
     api::{Api, Integration, Issuer},
+    domain::Domain,
     form,
     pool::Pool,
     reader::Reading,
@@ -27,6 +28,24 @@ pub(super) fn check(reading: &Reading, config: &Config) {
     for api in &config.apis {
         check_api(reading, api, &config.pools, &functions);
     }
+    unique(reading, "domain", config.domains.iter().map(|domain| (&domain.at, domain.name.clone())));
+    for domain in &config.domains {
+        check_domain(reading, domain, &config.apis);
+    }
+}
+
+fn check_domain(reading: &Reading, domain: &Domain, apis: &[Api]) {
+    let names: Vec<&str> = apis.iter().map(|api| api.name.as_str()).collect();
+    for mapping in &domain.mappings {
+        exists(reading, &mapping.api, &names, || format!("there is no API {:?}", mapping.api.value));
+        let Some(api) = apis.iter().find(|api| api.name == mapping.api.value) else { continue };
+        let stages: Vec<&str> = api.stages.keys().map(String::as_str).collect();
+        let what = || format!("there is no stage {:?} of the API {}", mapping.stage.value, api.name);
+        exists(reading, &mapping.stage, &stages, what);
+    }
+    // A slash in front lets the empty key be one of them.
+    let keys = domain.mappings.iter().map(|mapping| (&mapping.at, format!("/{}", mapping.key)));
+    unique(reading, "API mapping key", keys);
 }
 
 fn check_pool(reading: &Reading, pool: &Pool, functions: &[&str]) {
@@ -71,7 +90,9 @@ fn check_api(reading: &Reading, api: &Api, pools: &[Pool], functions: &[&str]) {
             let what = || format!("there is no authorizer {:?} in the API {}", name.value, api.name);
             exists(reading, name, &authorizers, what);
         }
-        if let Integration::Function { name, .. } = &route.integration {
+        if let Integration::Function { name, .. } = &route.integration
+            && !name.value.contains("${")
+        {
             exists(reading, name, functions, || format!("there is no function {:?}", name.value));
         }
     }

@@ -8,12 +8,16 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
 use http::{HeaderMap, header};
 use http_body::{Frame, SizeHint};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
+
+use super::refusal::Refusal;
 
 /// API Gateway's limit for a request body.
 pub const BODY_LIMIT: u64 = 10 * 1024 * 1024;
@@ -85,11 +89,62 @@ impl http_body::Body for Body {
     }
 }
 
+/// The client's body: still on its way, or read because something in it was asked for.
+#[derive(Debug)]
+pub(super) enum Inbound {
+    Stream(Incoming),
+    Read(Bytes),
+}
+
+impl Inbound {
+    /// The whole body, within the limits of size and `time`.
+    pub(super) async fn read(self, time: Duration) -> Result<Bytes, Refusal> {
+        let stream = match self {
+            Self::Read(bytes) => return Ok(bytes),
+            Self::Stream(stream) => stream,
+        };
+        let limit = usize::try_from(BODY_LIMIT).unwrap_or(usize::MAX);
+        match tokio::time::timeout(time, Limited::new(stream, limit).collect()).await {
+            Err(_) => Err(Refusal::SlowBody),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::TooLarge),
+            Ok(Err(error)) => Err(Refusal::BadRequest(error.to_string())),
+            Ok(Ok(body)) => Ok(body.to_bytes()),
+        }
+    }
+}
+
+impl http_body::Body for Inbound {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match self.get_mut() {
+            Self::Stream(stream) => Pin::new(stream).poll_frame(cx),
+            Self::Read(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Self::Read(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Stream(stream) => stream.is_end_stream(),
+            Self::Read(bytes) => bytes.is_empty(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Stream(stream) => stream.size_hint(),
+            Self::Read(bytes) => SizeHint::with_exact(bytes.len() as u64),
+        }
+    }
+}
+
 /// The client's body on its way to a backend. Its length is held against the limit up front when it was announced, and while
 /// it streams when it was not.
 #[derive(Debug)]
 pub(super) struct RequestBody {
-    source: Option<Incoming>,
+    source: Option<Inbound>,
     left: u64,
     overflow: Option<Overflow>,
 }
@@ -109,7 +164,7 @@ impl Overflow {
 pub(super) struct TooLarge;
 
 impl RequestBody {
-    pub(super) fn new(body: Incoming) -> Result<Self, TooLarge> {
+    pub(super) fn new(body: Inbound) -> Result<Self, TooLarge> {
         use http_body::Body as _;
         let (source, overflow) = match body.size_hint().exact() {
             Some(0) => (None, None),

@@ -1,11 +1,16 @@
 //! One request on its way through the phases, with what each phase found.
 
-use std::{net::SocketAddr, ops::Range, time::Instant};
+use std::{
+    net::SocketAddr,
+    ops::Range,
+    time::{Duration, Instant},
+};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE};
 use http::{HeaderValue, header, request::Parts};
+use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
 
-use super::{Api, Route, authorizer::Principal};
+use super::{Api, Route, authorizer::Principal, integration::Changes, stage::Stage};
 use crate::kit::{clock::Time, random::Random};
 
 #[derive(Debug)]
@@ -17,12 +22,47 @@ pub(super) struct Exchange<'g> {
     pub(super) at: Time,
     pub(super) began: Instant,
     pub(super) api: Option<&'g Api>,
-    /// How many bytes of the path led to the API: those of `/_apis/<name>`.
+    /// How many bytes of the path led to the API: those of `/_apis/<name>`. Nobody behind us sees them.
     pub(super) base: usize,
+    /// How many bytes after those named the stage, or the API's place below a custom domain.
+    pub(super) prefix: usize,
+    /// The key of the custom domain's mapping.
+    pub(super) mapped: Option<&'g str>,
+    pub(super) stage: Option<&'g Stage>,
     pub(super) route: Option<&'g Route>,
     /// Where in the API's path the route's parameters stand.
     pub(super) captures: Vec<Range<usize>>,
     pub(super) principal: Option<Principal>,
+    pub(super) authorizer_error: Option<String>,
+    /// What the integration gets instead of the client's own words.
+    pub(super) changes: Option<Changes>,
+    pub(super) report: Report,
+    pub(super) refused: Option<Refused>,
+    pub(super) answer: Option<Answered>,
+}
+
+/// How the integration did.
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    pub(super) status: Option<u16>,
+    pub(super) latency: Option<Duration>,
+    pub(super) error: Option<String>,
+}
+
+/// What the gateway said itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Refused {
+    pub(super) message: &'static str,
+    /// `$context.error.responseType`
+    pub(super) kind: &'static str,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Answered {
+    pub(super) status: u16,
+    /// Unknown for a stream without a length.
+    pub(super) length: Option<u64>,
+    pub(super) latency: Duration,
 }
 
 impl<'g> Exchange<'g> {
@@ -37,22 +77,48 @@ impl<'g> Exchange<'g> {
             began: Instant::now(),
             api: None,
             base: 0,
+            prefix: 0,
+            mapped: None,
+            stage: None,
             route: None,
             captures: Vec::new(),
             principal: None,
+            authorizer_error: None,
+            changes: None,
+            report: Report::default(),
+            refused: None,
+            answer: None,
         }
     }
 
-    /// The path as the API sees it, undecoded.
+    /// The path as the API sees it, undecoded: what routes are looked up by.
     pub(super) fn path(&self) -> &str {
-        match &self.head.uri.path()[self.base..] {
-            "" => "/",
-            path => path,
+        self.path_from(self.base + self.prefix)
+    }
+
+    /// The path as events have it, with the stage in front where its URL has one.
+    pub(super) fn raw_path(&self) -> &str {
+        self.path_from(self.base)
+    }
+
+    fn path_from(&self, at: usize) -> &str {
+        match self.head.uri.path().get(at..) {
+            None | Some("") => "/",
+            Some(path) => path,
         }
     }
 
     pub(super) fn query(&self) -> Option<&str> {
         self.head.uri.query()
+    }
+
+    /// The query that the integration gets.
+    pub(super) fn sent_query(&self) -> Option<&str> {
+        match self.changes.as_ref().and_then(|changes| changes.query.as_deref()) {
+            Some("") => None,
+            Some(changed) => Some(changed),
+            None => self.query(),
+        }
     }
 
     /// The undecoded values of the route's parameters in their order.
@@ -83,5 +149,24 @@ pub(super) fn without_port(host: &str) -> &str {
     match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) && !name.ends_with(':') => name,
         _ => host,
+    }
+}
+
+const COMMON_LOG: &[BorrowedFormatItem<'_>] =
+    format_description!("[day]/[month repr:short]/[year]:[hour]:[minute]:[second] +0000");
+
+/// `12/Mar/2020:19:03:58 +0000`
+pub(super) fn written_time(at: Time) -> String {
+    let moment = OffsetDateTime::from_unix_timestamp(at.seconds()).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    moment.format(COMMON_LOG).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_as_in_access_logs() {
+        assert_eq!(written_time(Time::from_seconds(1_584_039_838)), "12/Mar/2020:19:03:58 +0000");
     }
 }

@@ -8,16 +8,20 @@ use std::{
 
 use super::{
     Api, Gateway, Route,
-    access_log::Meters,
+    access_log::{AccessLog, AccessLogError, Meters},
     authorizer::{Fetcher, ForeignIssuer, JwtAuthorizer, LocalIssuers, Source, UrlError, check_url},
+    cors::Cors,
     integration::{
-        FixedResponse, FunctionIntegration, HttpIntegration, Integration, Place as EventPlace, ProxyClient,
-        RespondError, Target, TargetError, connector, proxy_client,
+        FixedResponse, FunctionIntegration, HttpIntegration, Integration, Mapping, MappingError, Place as EventPlace,
+        ProxyClient, RespondError, Target, TargetError, connector, proxy_client,
     },
     routes::{Key, RouteError, Routes},
+    selection::with_stage_variables,
+    stage::{Domain, Domains, Mapping as ApiMapping, Stage},
+    throttle::Bucket,
 };
 use crate::{
-    config::{Place, api as config, gateway as section},
+    config::{Place, Placed, api as config, domain, gateway as section},
     functions::Functions,
     kit::{clock::Clock, random::Random, text::nearest},
 };
@@ -47,6 +51,12 @@ pub enum GatewayError {
     Target { at: Place, source: TargetError },
     #[error("{at}: {source}")]
     Respond { at: Place, source: RespondError },
+    #[error("{at}: {source}")]
+    Mapping { at: Place, source: MappingError },
+    #[error("{at}: {source}")]
+    AccessLog { at: Place, source: AccessLogError },
+    #[error("{at}: the stage `{stage}` has no variable `{name}`")]
+    StageVariable { at: Place, stage: String, name: String },
     #[error("TLS towards backends cannot be set up: {0}")]
     Tls(#[from] rustls::Error),
 }
@@ -60,10 +70,17 @@ pub struct Surroundings {
     pub random: Random,
     /// Told to functions.
     pub account_id: String,
+    pub region: String,
 }
 
 impl Gateway {
-    pub fn new(apis: &[config::Api], section: &section::Gateway, around: Surroundings) -> Result<Self, GatewayError> {
+    /// `domains` name APIs of `apis` and their stages.
+    pub fn new(
+        apis: &[config::Api],
+        domains: &[domain::Domain],
+        section: &section::Gateway,
+        around: Surroundings,
+    ) -> Result<Self, GatewayError> {
         let connector = connector()?;
         let fetcher = Arc::new(Fetcher::new(connector.clone(), section.allow_insecure_issuer));
         let mut loader =
@@ -82,8 +99,32 @@ impl Gateway {
         }
         let unrouted = Meters::new("-", "-");
         let Surroundings { clock, random, .. } = loader.around;
-        Ok(Self { apis: loaded, by_name, by_id, clock, random, unrouted })
+        let domains = load_domains(domains, &loaded)?;
+        Ok(Self { apis: loaded, by_name, by_id, domains, clock, random, unrouted })
     }
+}
+
+fn load_domains(domains: &[domain::Domain], apis: &[Api]) -> Result<Domains, GatewayError> {
+    let mut loaded = Domains::new();
+    for domain in domains {
+        let mut mappings = Vec::with_capacity(domain.mappings.len());
+        for mapping in &domain.mappings {
+            let unknown = |what, name: &Placed<String>| GatewayError::Unknown {
+                at: name.at.clone(),
+                what,
+                name: name.value.clone(),
+                near: None,
+            };
+            let api = apis.iter().position(|api| api.name == mapping.api.value);
+            let api = api.ok_or_else(|| unknown("API", &mapping.api))?;
+            let stage = apis[api].stages.iter().position(|stage| stage.name == mapping.stage.value);
+            let stage = stage.ok_or_else(|| unknown("stage", &mapping.stage))?;
+            let key = if mapping.key.is_empty() { String::new() } else { format!("/{}", mapping.key) };
+            mappings.push(ApiMapping { key, api, stage });
+        }
+        loaded.insert(domain.name.clone(), Domain::new(mappings));
+    }
+    Ok(loaded)
 }
 
 struct Loader<'c> {
@@ -101,10 +142,6 @@ impl Loader<'_> {
         for (name, authorizer) in &api.authorizers {
             authorizers.insert(name.as_str(), Arc::new(self.authorizer(name, authorizer)?));
         }
-        let mut routes = Vec::with_capacity(api.routes.len());
-        for route in &api.routes {
-            routes.push(self.route(api, route, &authorizers)?);
-        }
         let matcher = Routes::build(api.routes.iter().map(|route| route.key.as_str())).map_err(|source| {
             let key = match &source {
                 RouteError::Conflict { key, .. } => key.as_str(),
@@ -114,7 +151,40 @@ impl Loader<'_> {
             let at = api.routes.iter().rfind(|route| route.key == key).map_or(&api.at, |route| &route.at);
             GatewayError::Route { at: at.clone(), source }
         })?;
-        Ok(Api { name: api.name.clone(), routes, matcher })
+        let mut stages = Vec::with_capacity(api.stages.len());
+        for (name, stage) in &api.stages {
+            stages.push(self.stage(api, name, stage, &authorizers)?);
+        }
+        Ok(Api {
+            name: api.name.clone(),
+            place: EventPlace { account_id: self.around.account_id.clone(), api_id: api.id.clone() },
+            disabled: api.disable_execute_api_endpoint,
+            cors: api.cors.as_ref().map(Cors::new),
+            stages,
+            matcher,
+        })
+    }
+
+    fn stage(
+        &self,
+        api: &config::Api,
+        name: &str,
+        stage: &config::Stage,
+        authorizers: &BTreeMap<&str, Arc<JwtAuthorizer>>,
+    ) -> Result<Stage, GatewayError> {
+        let mut routes = Vec::with_capacity(api.routes.len());
+        for route in &api.routes {
+            let mut route = StageRoute { api, stage: name, settings: stage, route }.load(self, authorizers)?;
+            let throttle = stage.route_settings.get(&route.key).map(|(_, throttle)| *throttle);
+            route.bucket = Bucket::new(throttle.unwrap_or(stage.default_route_settings), self.around.clock.now());
+            routes.push(route);
+        }
+        let log = stage.access_log_settings.as_ref().map(|settings| {
+            AccessLog::new(settings)
+                .map(Arc::new)
+                .map_err(|source| GatewayError::AccessLog { at: settings.format.at.clone(), source })
+        });
+        Ok(Stage { name: name.to_owned(), variables: stage.stage_variables.clone(), routes, log: log.transpose()? })
     }
 
     fn authorizer(&mut self, name: &str, config: &config::JwtAuthorizer) -> Result<JwtAuthorizer, GatewayError> {
@@ -146,13 +216,23 @@ impl Loader<'_> {
         let make = || Arc::new(ForeignIssuer::new(issuer, Arc::clone(fetcher)));
         Ok(Arc::clone(self.foreign.entry(issuer.to_owned()).or_insert_with(make)))
     }
+}
 
-    fn route(
+/// A route as one stage has it.
+struct StageRoute<'c> {
+    api: &'c config::Api,
+    stage: &'c str,
+    settings: &'c config::Stage,
+    route: &'c config::Route,
+}
+
+impl StageRoute<'_> {
+    fn load(
         &self,
-        api: &config::Api,
-        route: &config::Route,
+        loader: &Loader<'_>,
         authorizers: &BTreeMap<&str, Arc<JwtAuthorizer>>,
     ) -> Result<Route, GatewayError> {
+        let route = self.route;
         let parsed = Key::parse(&route.key).map_err(|source| GatewayError::Route { at: route.at.clone(), source })?;
         let authorizer = match &route.authorizer {
             None if !route.scopes.is_empty() => {
@@ -166,37 +246,59 @@ impl Loader<'_> {
                 near: nearest(&name.value, authorizers.keys().copied()).map(str::to_owned),
             })?),
         };
+        let mapping = |rules: &BTreeMap<String, Placed<String>>, response| {
+            Mapping::parse(rules, response).map_err(|(at, source)| GatewayError::Mapping { at, source })
+        };
+        let mut responses = BTreeMap::new();
+        for (code, rules) in &route.response_parameters {
+            responses.insert(*code, mapping(rules, true)?);
+        }
         Ok(Route {
-            integration: self.integration(api, route, &parsed)?,
+            integration: self.integration(loader, &parsed)?,
             key: route.key.clone(),
             parsed,
             authorizer,
             scopes: route.scopes.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect(),
-            meters: Meters::new(&api.name, &route.key),
+            bucket: None,
+            timeout: Duration::from_millis(route.timeout_in_millis.into()),
+            request: mapping(&route.request_parameters, false)?,
+            responses,
+            meters: Meters::new(&self.api.name, &route.key),
         })
     }
 
-    fn integration(&self, api: &config::Api, route: &config::Route, key: &Key) -> Result<Integration, GatewayError> {
-        Ok(match &route.integration {
+    fn integration(&self, loader: &Loader<'_>, key: &Key) -> Result<Integration, GatewayError> {
+        Ok(match &self.route.integration {
             config::Integration::Function { name, format } => {
-                let function = self.around.functions.get(&name.value).ok_or_else(|| GatewayError::Unknown {
+                let filled = self.filled(name)?;
+                let functions = &loader.around.functions;
+                let function = functions.get(&filled).ok_or_else(|| GatewayError::Unknown {
                     at: name.at.clone(),
                     what: "function",
-                    name: name.value.clone(),
-                    near: nearest(&name.value, self.around.functions.names()).map(str::to_owned),
+                    near: nearest(&filled, functions.names()).map(str::to_owned),
+                    name: filled,
                 })?;
-                let place = EventPlace { account_id: self.around.account_id.clone(), api_id: api.id.clone() };
-                Integration::Function(FunctionIntegration { function, format: *format, place })
+                Integration::Function(FunctionIntegration { function, format: *format })
             }
-            config::Integration::Http(url) => {
-                let target = Target::parse(&url.value, key, self.section.allow_insecure_issuer)
+            config::Integration::Http { url, method } => {
+                let target = Target::parse(&self.filled(url)?, key, loader.section.allow_insecure_issuer)
                     .map_err(|source| GatewayError::Target { at: url.at.clone(), source })?;
-                Integration::Http(HttpIntegration::new(Arc::clone(&self.proxy), target))
+                let method = method.as_ref().and_then(|method| method.parse().ok());
+                Integration::Http(HttpIntegration::new(Arc::clone(&loader.proxy), target, method))
             }
             config::Integration::Respond { status, headers, body } => Integration::Respond(
                 FixedResponse::new(*status, headers, body)
-                    .map_err(|source| GatewayError::Respond { at: route.at.clone(), source })?,
+                    .map_err(|source| GatewayError::Respond { at: self.route.at.clone(), source })?,
             ),
+        })
+    }
+
+    /// With the stage's variables in their places.
+    fn filled(&self, text: &Placed<String>) -> Result<String, GatewayError> {
+        with_stage_variables(&text.value, &self.settings.stage_variables).map_err(|name| GatewayError::StageVariable {
+            at: text.at.clone(),
+            stage: self.stage.to_owned(),
+            name,
         })
     }
 }

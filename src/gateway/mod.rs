@@ -8,35 +8,52 @@
 mod access_log;
 mod authorizer;
 mod body;
+mod context;
+mod cors;
 mod exchange;
 mod integration;
 mod load;
 mod path;
 mod refusal;
 mod routes;
+mod selection;
 mod serve;
+mod stage;
+mod throttle;
 
-use std::{collections::HashMap, net::SocketAddr, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
 
 use http::{HeaderName, Method, Request, Response, Version, header};
 use hyper::body::Incoming;
 
-use self::{
-    access_log::Meters,
-    authorizer::JwtAuthorizer,
-    exchange::Exchange,
-    integration::Integration,
-    refusal::Refusal,
-    routes::{Key, Routes},
-};
 pub use self::{
-    authorizer::{Denial, KeySet, LocalIssuers, Principal, UrlError},
+    access_log::AccessLogError,
+    authorizer::{Bearer, Denial, KeySet, LocalIssuers, UrlError},
     body::{BODY_LIMIT, Body},
-    integration::{RespondError, TargetError},
+    integration::{MappingError, RespondError, TargetError},
     load::{GatewayError, Surroundings},
     path::PathError,
     routes::RouteError,
+    selection::SelectionError,
     serve::HEAD_LIMIT,
+};
+use self::{
+    access_log::Meters,
+    authorizer::{JwtAuthorizer, Principal},
+    body::Inbound,
+    cors::Cors,
+    exchange::Exchange,
+    integration::{Integration, Mapping, Place},
+    refusal::Refusal,
+    routes::{Key, Routes},
+    selection::View,
+    stage::{Domains, Stage},
+    throttle::Bucket,
 };
 use crate::kit::{clock::Clock, random::Random};
 
@@ -54,6 +71,7 @@ pub struct Gateway {
     apis: Vec<Api>,
     by_name: HashMap<String, usize>,
     by_id: HashMap<String, usize>,
+    domains: Domains,
     clock: Clock,
     random: Random,
     /// Counts requests that found no route.
@@ -62,7 +80,11 @@ pub struct Gateway {
 
 struct Api {
     name: String,
-    routes: Vec<Route>,
+    place: Place,
+    /// Only custom domains lead here.
+    disabled: bool,
+    cors: Option<Cors>,
+    stages: Vec<Stage>,
     matcher: Routes,
 }
 
@@ -71,6 +93,11 @@ struct Route {
     parsed: Key,
     authorizer: Option<Arc<JwtAuthorizer>>,
     scopes: Vec<String>,
+    bucket: Option<Bucket>,
+    timeout: Duration,
+    request: Mapping,
+    /// By status code.
+    responses: BTreeMap<u16, Mapping>,
     integration: Integration,
     meters: Meters,
 }
@@ -80,27 +107,58 @@ impl Gateway {
     pub async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
         let (head, body) = request.into_parts();
         let mut exchange = Exchange::begin(head, peer, self.clock.now(), &self.random);
+        // Read now: the headers move on to the backend.
+        let asked = exchange.head.headers.get_all(header::ORIGIN).iter().cloned().collect::<Vec<_>>();
+        let is_preflight = cors::is_preflight(&exchange.head);
         let outcome = self.answer(&mut exchange, body).await;
         let (mut response, refusal) = match outcome {
             Ok(response) => (response, None),
-            Err(refusal) => (refusal.response(), Some(refusal)),
+            Err(refusal) => {
+                exchange.refused = Some(refusal.refused());
+                (refusal.response(), Some(refusal))
+            }
         };
+        if let Some(cors) = exchange.api.and_then(|api| api.cors.as_ref())
+            && (!is_preflight || refusal.is_some())
+        {
+            let allowed = cors.allowed(&asked);
+            cors.dress(response.headers_mut(), allowed);
+        }
         response.headers_mut().insert(REQUEST_ID, exchange.id_header());
-        access_log::record(&exchange, &response, refusal.as_ref(), &self.unrouted);
+        access_log::record(&mut exchange, &response, refusal.as_ref(), &self.unrouted);
         response
     }
 
     async fn answer<'g>(&'g self, exchange: &mut Exchange<'g>, body: Incoming) -> Result<Response<Body>, Refusal> {
         check_request(exchange)?;
-        let api = self.match_api(exchange)?;
-        let route = match_route(exchange, api)?;
+        let (api, stage) = self.match_api(exchange)?;
+        if let Some(preflight) = answer_preflight(exchange, api, stage) {
+            return Ok(preflight);
+        }
+        let route = match_route(exchange, api, stage)?;
+        if route.bucket.as_ref().is_some_and(|bucket| !bucket.take(exchange.at)) {
+            return Err(Refusal::Throttled);
+        }
         authorize(exchange, route).await?;
-        route.integration.answer(exchange, body).await
+        integrate(exchange, route, Inbound::Stream(body)).await
     }
 
-    /// By host, by path, else the first. A name that is not known is not found: it does not fall back to the first.
-    fn match_api<'g>(&'g self, exchange: &mut Exchange<'g>) -> Result<&'g Api, Refusal> {
-        let index = if let Some(id) = api_id(exchange.domain()) {
+    /// By custom domain, by host, by path, else the first; then the stage. A name that is not known is not found: it does not
+    /// fall back to the first.
+    fn match_api<'g>(&'g self, exchange: &mut Exchange<'g>) -> Result<(&'g Api, &'g Stage), Refusal> {
+        let domain = exchange.domain();
+        let domain = domain.strip_suffix('.').unwrap_or(domain).to_ascii_lowercase();
+        if let Some(own) = self.domains.get(&domain) {
+            let mapping = own.find(exchange.head.uri.path()).ok_or(Refusal::NotFound)?;
+            let api = self.apis.get(mapping.api).ok_or(Refusal::NotFound)?;
+            let stage = api.stages.get(mapping.stage).ok_or(Refusal::NotFound)?;
+            exchange.prefix = mapping.key.len();
+            exchange.mapped = Some(mapping.key.strip_prefix('/').unwrap_or("(none)"));
+            exchange.api = Some(api);
+            exchange.stage = Some(stage);
+            return Ok((api, stage));
+        }
+        let index = if let Some(id) = api_id(&domain) {
             self.by_id.get(&id).copied()
         } else if let Some(rest) = exchange.head.uri.path().strip_prefix(NAMED) {
             let name = rest.split('/').next().unwrap_or_default();
@@ -113,7 +171,13 @@ impl Gateway {
         };
         let api = index.and_then(|index| self.apis.get(index)).ok_or(Refusal::NotFound)?;
         exchange.api = Some(api);
-        Ok(api)
+        if api.disabled {
+            return Err(Refusal::DisabledEndpoint);
+        }
+        let (stage, prefix) = stage::find(api, exchange.path()).ok_or(Refusal::NotFound)?;
+        exchange.prefix = prefix;
+        exchange.stage = Some(stage);
+        Ok((api, stage))
     }
 }
 
@@ -141,21 +205,57 @@ fn check_request(exchange: &Exchange<'_>) -> Result<(), Refusal> {
     path::check(head.uri.path()).map_err(|reason| Refusal::BadRequest(reason.to_string()))
 }
 
-fn match_route<'g>(exchange: &mut Exchange<'g>, api: &'g Api) -> Result<&'g Route, Refusal> {
+/// The gateway's own answer to a browser that asks if it may ask. No authorizer is asked: a browser sends no token then.
+fn answer_preflight<'g>(exchange: &mut Exchange<'g>, api: &'g Api, stage: &'g Stage) -> Option<Response<Body>> {
+    let cors = api.cors.as_ref().filter(|_| cors::is_preflight(&exchange.head))?;
+    if cors.default_route_quirk {
+        let found = api.matcher.find(&exchange.head.method, exchange.path());
+        let route = found.and_then(|found| stage.routes.get(found.route));
+        if route.is_some_and(|route| route.parsed.is_default() && route.authorizer.is_some()) {
+            return None;
+        }
+    }
+    let asked: Vec<_> = exchange.head.headers.get_all(header::ORIGIN).iter().cloned().collect();
+    Some(cors.preflight(cors.allowed(&asked)))
+}
+
+fn match_route<'g>(exchange: &mut Exchange<'g>, api: &'g Api, stage: &'g Stage) -> Result<&'g Route, Refusal> {
     let found = api.matcher.find(&exchange.head.method, exchange.path()).ok_or(Refusal::NotFound)?;
-    let route = api.routes.get(found.route).ok_or(Refusal::NotFound)?;
+    let route = stage.routes.get(found.route).ok_or(Refusal::NotFound)?;
     exchange.route = Some(route);
     exchange.captures = found.captures;
     Ok(route)
 }
 
 async fn authorize(exchange: &mut Exchange<'_>, route: &Route) -> Result<(), Refusal> {
-    if let Some(authorizer) = &route.authorizer {
-        let head = &exchange.head;
-        let principal = authorizer.authorize(&head.headers, &head.uri, &route.scopes, exchange.at).await?;
-        exchange.principal = Some(principal);
+    let Some(authorizer) = &route.authorizer else { return Ok(()) };
+    let head = &exchange.head;
+    match authorizer.authorize(&head.headers, &head.uri, &route.scopes, exchange.at).await {
+        Ok(bearer) => exchange.principal = Some(Principal::Token(bearer)),
+        Err(denial) => {
+            exchange.authorizer_error = Some(denial.to_string());
+            return Err(denial.into());
+        }
     }
     Ok(())
+}
+
+async fn integrate(exchange: &mut Exchange<'_>, route: &Route, mut body: Inbound) -> Result<Response<Body>, Refusal> {
+    if !route.request.is_empty() {
+        let mut read = None;
+        if route.request.reads_body() {
+            let bytes = body.read(integration::TIMEOUT).await?;
+            body = Inbound::Read(bytes.clone());
+            read = Some(bytes);
+        }
+        let view = View { exchange, body: read.as_deref(), response: None };
+        exchange.changes = Some(route.request.changes(&view)?);
+    }
+    let response = route.integration.answer(exchange, body, route.timeout).await?;
+    if route.responses.is_empty() {
+        return Ok(response);
+    }
+    integration::map_response(exchange, route, response).await
 }
 
 /// The id that a host names. Hosts have no case, and a dot at the end changes nothing.

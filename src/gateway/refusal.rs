@@ -3,7 +3,7 @@
 
 use http::{HeaderValue, Response, StatusCode, header};
 
-use super::{authorizer::Denial, body::Body};
+use super::{authorizer::Denial, body::Body, exchange::Refused};
 
 /// Why a request is not answered by its integration. The reason goes to the log; the client sees status and body only.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +15,10 @@ pub enum Refusal {
     Framing(&'static str),
     #[error("no route")]
     NotFound,
+    #[error("the API answers at its custom domains only")]
+    DisabledEndpoint,
+    #[error("too many requests")]
+    Throttled,
     #[error("{0}")]
     Denied(#[from] Denial),
     #[error("the request body is too large")]
@@ -34,6 +38,8 @@ impl Refusal {
         match self {
             Self::BadRequest(_) | Self::Framing(_) => StatusCode::BAD_REQUEST,
             Self::NotFound => StatusCode::NOT_FOUND,
+            Self::DisabledEndpoint => StatusCode::FORBIDDEN,
+            Self::Throttled => StatusCode::TOO_MANY_REQUESTS,
             Self::Denied(denial) => denial.status(),
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
@@ -42,21 +48,41 @@ impl Refusal {
         }
     }
 
-    fn body(&self) -> &'static str {
+    /// The word of the body and of `$context.error.message`.
+    fn message(&self) -> &'static str {
         match self.status() {
-            StatusCode::BAD_REQUEST => r#"{"message":"Bad Request"}"#,
-            StatusCode::UNAUTHORIZED => r#"{"message":"Unauthorized"}"#,
-            StatusCode::FORBIDDEN => r#"{"message":"Forbidden"}"#,
-            StatusCode::NOT_FOUND => r#"{"message":"Not Found"}"#,
-            StatusCode::REQUEST_TIMEOUT => r#"{"message":"Request Timeout"}"#,
-            StatusCode::PAYLOAD_TOO_LARGE => r#"{"message":"Request Entity Too Large"}"#,
-            StatusCode::SERVICE_UNAVAILABLE => r#"{"message":"Service Unavailable"}"#,
-            _ => r#"{"message":"Internal Server Error"}"#,
+            StatusCode::BAD_REQUEST => "Bad Request",
+            StatusCode::UNAUTHORIZED => "Unauthorized",
+            StatusCode::FORBIDDEN => "Forbidden",
+            StatusCode::NOT_FOUND => "Not Found",
+            StatusCode::REQUEST_TIMEOUT => "Request Timeout",
+            StatusCode::PAYLOAD_TOO_LARGE => "Request Entity Too Large",
+            StatusCode::TOO_MANY_REQUESTS => "Too Many Requests",
+            StatusCode::SERVICE_UNAVAILABLE => "Service Unavailable",
+            _ => "Internal Server Error",
         }
     }
 
+    /// The service's word for the kind of failure.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::BadRequest(_) | Self::Framing(_) | Self::SlowBody => "BAD_REQUEST",
+            Self::NotFound => "RESOURCE_NOT_FOUND",
+            Self::DisabledEndpoint => "ACCESS_DENIED",
+            Self::Throttled => "THROTTLED",
+            Self::Denied(denial) if denial.status() == StatusCode::FORBIDDEN => "ACCESS_DENIED",
+            Self::Denied(_) => "UNAUTHORIZED",
+            Self::TooLarge => "REQUEST_TOO_LARGE",
+            Self::Function(_) | Self::Unavailable(_) => "INTEGRATION_FAILURE",
+        }
+    }
+
+    pub(super) fn refused(&self) -> Refused {
+        Refused { message: self.message(), kind: self.kind() }
+    }
+
     pub fn response(&self) -> Response<Body> {
-        let mut response = Response::new(Body::from(self.body()));
+        let mut response = Response::new(Body::from(format!(r#"{{"message":"{}"}}"#, self.message())));
         *response.status_mut() = self.status();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -16,7 +16,7 @@ use http::{
 };
 use serde_json::{Map, Value};
 
-use super::{Denial, ForeignIssuer, KeySet, LocalIssuers, Principal, verdicts::Verdicts};
+use super::{Bearer, Denial, ForeignIssuer, KeySet, LocalIssuers, verdicts::Verdicts};
 use crate::{
     config::api::{IdentitySource, Issuer},
     keys::jwt::{JwtError, Token, check_times},
@@ -97,13 +97,13 @@ impl JwtAuthorizer {
         uri: &Uri,
         scopes: &[String],
         now: Time,
-    ) -> Result<Principal, Denial> {
+    ) -> Result<Bearer, Denial> {
         let token = self.source.token(headers, uri)?;
         let verified = self.verify(&token, now).await?;
         if !scopes.is_empty() && !verified.scopes.iter().any(|scope| scopes.contains(scope)) {
             return Err(Denial::InsufficientScope { required: scopes.join(" ") });
         }
-        Ok(Principal { token: verified })
+        Ok(Bearer { token: verified })
     }
 
     async fn verify(&self, token: &str, now: Time) -> Result<Arc<Verified>, Denial> {
@@ -253,15 +253,15 @@ fn without_scheme(text: &str) -> Result<&str, Denial> {
     if token.is_empty() { Err(Denial::Missing) } else { Ok(token) }
 }
 
-/// `scope` when it says anything, else `scp`; each as words in a string or as a list.
+/// `scp` when it says anything, else `scope`, as was measured on the service; each as words in a string or as a list.
 fn scopes(claims: &Map<String, Value>) -> Vec<String> {
     let words = |name| match claims.get(name) {
         Some(Value::String(text)) => text.split_whitespace().map(str::to_owned).collect(),
         Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
         _ => Vec::new(),
     };
-    let scopes: Vec<String> = words("scope");
-    if scopes.is_empty() { words("scp") } else { scopes }
+    let scopes: Vec<String> = words("scp");
+    if scopes.is_empty() { words("scope") } else { scopes }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "a float becomes the nearest integer there is")]
@@ -285,12 +285,13 @@ mod tests {
     }
 
     #[test]
-    fn scopes_are_words_or_lists_and_scope_goes_first() {
+    fn scopes_are_words_or_lists_and_scp_goes_first() {
         for (token, expected) in [
             (json!({"scope": "a  b "}), vec!["a", "b"]),
             (json!({"scope": ["a", "b c"]}), vec!["a", "b c"]),
-            (json!({"scope": "a", "scp": "b"}), vec!["a"]),
-            (json!({"scope": "", "scp": "b c"}), vec!["b", "c"]),
+            (json!({"scope": "a", "scp": "b c"}), vec!["b", "c"]),
+            (json!({"scope": "a", "scp": ""}), vec!["a"]),
+            (json!({"scope": "a", "scp": []}), vec!["a"]),
             (json!({"scp": ["b"]}), vec!["b"]),
             (json!({"scope": 7}), vec![]),
             (json!({}), vec![]),

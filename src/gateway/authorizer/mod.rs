@@ -64,13 +64,19 @@ impl KeySet {
     }
 }
 
+/// Whom an authorizer let pass.
+#[derive(Clone, Debug)]
+pub enum Principal {
+    Token(Bearer),
+}
+
 /// Who a valid token speaks for.
 #[derive(Clone, Debug)]
-pub struct Principal {
+pub struct Bearer {
     pub(super) token: Arc<jwt::Verified>,
 }
 
-impl Principal {
+impl Bearer {
     /// The claims as they were signed.
     pub fn claims(&self) -> Map<String, Value> {
         self.token.claims()

@@ -3,16 +3,20 @@
 //! Format 2.0 leaves out what is empty, format 1.0 says `null`. Header names are lower case, as they arrive.
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
 
+use std::borrow::Cow;
+
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::{HeaderMap, header};
 use serde_json::{Map, Value, json};
-use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
 
 use super::claims;
-use crate::{
-    gateway::{Route, authorizer::Principal, exchange::Exchange, routes},
-    kit::clock::Time,
+use crate::gateway::{
+    Route,
+    authorizer::{Bearer, Principal},
+    exchange::{Exchange, written_time},
+    routes,
+    stage::Stage,
 };
 
 /// What an event says about the API that no request says.
@@ -22,20 +26,17 @@ pub(in crate::gateway) struct Place {
     pub(in crate::gateway) api_id: String,
 }
 
-/// The only stage there is.
-const STAGE: &str = "$default";
-
-const COMMON_LOG: &[BorrowedFormatItem<'_>] =
-    format_description!("[day]/[month repr:short]/[year]:[hour]:[minute]:[second] +0000");
-
 /// Payload format 2.0.
-pub(super) fn version_2(exchange: &Exchange<'_>, route: &Route, place: &Place, body: &Bytes) -> Value {
-    let headers = &exchange.head.headers;
+pub(super) fn version_2(exchange: &Exchange<'_>, body: &Bytes) -> Option<Value> {
+    let (api, stage, route) = (exchange.api?, exchange.stage?, exchange.route?);
+    let place = &api.place;
+    let headers = &sent_headers(exchange);
+    let query_string = exchange.sent_query().unwrap_or_default();
     let mut event = json!({
         "version": "2.0",
         "routeKey": route.key,
-        "rawPath": exchange.path(),
-        "rawQueryString": exchange.query().unwrap_or_default(),
+        "rawPath": sent_path(exchange),
+        "rawQueryString": query_string,
         "headers": joined_headers(headers),
         "requestContext": {
             "accountId": place.account_id,
@@ -45,21 +46,21 @@ pub(super) fn version_2(exchange: &Exchange<'_>, route: &Route, place: &Place, b
             "domainPrefix": domain_prefix(exchange),
             "http": {
                 "method": exchange.head.method.as_str(),
-                "path": exchange.path(),
+                "path": exchange.raw_path(),
                 "protocol": format!("{:?}", exchange.head.version),
                 "sourceIp": exchange.peer.ip().to_canonical().to_string(),
                 "userAgent": exchange.header(&header::USER_AGENT).unwrap_or_default(),
             },
             "requestId": exchange.id,
             "routeKey": route.key,
-            "stage": STAGE,
-            "time": written(exchange.at),
+            "stage": stage.name,
+            "time": written_time(exchange.at),
             "timeEpoch": exchange.at.millis(),
         },
         "isBase64Encoded": false,
     });
-    if let Some(principal) = &exchange.principal {
-        let (claims, scopes) = authorizer(route, principal);
+    if let Some(Principal::Token(bearer)) = &exchange.principal {
+        let (claims, scopes) = token(route, bearer);
         event["requestContext"]["authorizer"] = json!({"jwt": {"claims": claims, "scopes": scopes}});
     }
     let cookies = cookies(headers);
@@ -79,25 +80,50 @@ pub(super) fn version_2(exchange: &Exchange<'_>, route: &Route, place: &Place, b
         event["body"] = text.into();
         event["isBase64Encoded"] = encoded.into();
     }
-    event
+    if !stage.variables.is_empty() {
+        event["stageVariables"] = variables(stage);
+    }
+    Some(event)
+}
+
+fn variables(stage: &Stage) -> Value {
+    stage.variables.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect()
+}
+
+/// The client's headers with what the configuration makes of them.
+fn sent_headers<'e>(exchange: &'e Exchange<'_>) -> Cow<'e, HeaderMap> {
+    let headers = &exchange.head.headers;
+    let Some(changes) = &exchange.changes else { return Cow::Borrowed(headers) };
+    let mut headers = headers.clone();
+    changes.headers.apply(&mut headers);
+    Cow::Owned(headers)
+}
+
+fn sent_path<'e>(exchange: &'e Exchange<'_>) -> &'e str {
+    let changed = exchange.changes.as_ref().and_then(|changes| changes.path.as_deref());
+    changed.unwrap_or_else(|| exchange.raw_path())
 }
 
 /// Payload format 1.0.
-pub(super) fn version_1(exchange: &Exchange<'_>, route: &Route, place: &Place, body: &Bytes) -> Value {
-    let headers = &exchange.head.headers;
+pub(super) fn version_1(exchange: &Exchange<'_>, body: &Bytes) -> Option<Value> {
+    let (api, stage, route) = (exchange.api?, exchange.stage?, exchange.route?);
+    let place = &api.place;
+    let headers = &sent_headers(exchange);
     let resource = route.key.split_once(' ').map_or(route.key.as_str(), |(_, path)| path);
-    let (claims, scopes) =
-        exchange.principal.as_ref().map_or((Value::Null, Value::Null), |principal| authorizer(route, principal));
+    let (claims, scopes) = match &exchange.principal {
+        Some(Principal::Token(bearer)) => token(route, bearer),
+        None => (Value::Null, Value::Null),
+    };
     let query = query(exchange);
     let several = grouped(&query);
     let last: Map<String, Value> = query.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
     let (text, encoded) = body_text(headers, body);
     let (single_headers, multi_headers) = separate_headers(headers);
     let parameters = path_parameters(exchange, route);
-    json!({
+    Some(json!({
         "version": "1.0",
         "resource": resource,
-        "path": exchange.path(),
+        "path": sent_path(exchange),
         "httpMethod": exchange.head.method.as_str(),
         "headers": single_headers,
         "multiValueHeaders": multi_headers,
@@ -126,36 +152,30 @@ pub(super) fn version_1(exchange: &Exchange<'_>, route: &Route, place: &Place, b
                 "userAgent": exchange.header(&header::USER_AGENT).unwrap_or_default(),
                 "userArn": null,
             },
-            "path": exchange.path(),
+            "path": exchange.raw_path(),
             "protocol": format!("{:?}", exchange.head.version),
             "requestId": exchange.id,
-            "requestTime": written(exchange.at),
+            "requestTime": written_time(exchange.at),
             "requestTimeEpoch": exchange.at.millis(),
             "resourceId": route.key,
             "resourcePath": resource,
-            "stage": STAGE,
+            "stage": stage.name,
         },
         "pathParameters": or_null(parameters),
-        "stageVariables": null,
+        "stageVariables": if stage.variables.is_empty() { Value::Null } else { variables(stage) },
         "body": if body.is_empty() { Value::Null } else { text.into() },
         "isBase64Encoded": encoded && !body.is_empty(),
-    })
+    }))
 }
 
 /// Claims as strings, and the token's scopes where the route asks for any.
-fn authorizer(route: &Route, principal: &Principal) -> (Value, Value) {
-    let scopes = if route.scopes.is_empty() { Value::Null } else { principal.scopes().into() };
-    (claims::rendered(&principal.claims()).into(), scopes)
+fn token(route: &Route, bearer: &Bearer) -> (Value, Value) {
+    let scopes = if route.scopes.is_empty() { Value::Null } else { bearer.scopes().into() };
+    (claims::rendered(&bearer.claims()).into(), scopes)
 }
 
 fn domain_prefix<'e>(exchange: &'e Exchange<'_>) -> &'e str {
     exchange.domain().split('.').next().unwrap_or_default()
-}
-
-/// `12/Mar/2020:19:03:58 +0000`
-fn written(at: Time) -> String {
-    let moment = OffsetDateTime::from_unix_timestamp(at.seconds()).unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    moment.format(COMMON_LOG).unwrap_or_default()
 }
 
 fn text(value: &http::HeaderValue) -> String {
@@ -188,7 +208,7 @@ fn cookies(headers: &HeaderMap) -> Vec<String> {
 }
 
 fn query(exchange: &Exchange<'_>) -> Vec<(String, String)> {
-    url::form_urlencoded::parse(exchange.query().unwrap_or_default().as_bytes()).into_owned().collect()
+    url::form_urlencoded::parse(exchange.sent_query().unwrap_or_default().as_bytes()).into_owned().collect()
 }
 
 fn grouped(query: &[(String, String)]) -> Vec<(String, Vec<String>)> {
@@ -234,11 +254,6 @@ fn is_text(headers: &HeaderMap) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_are_written_as_in_access_logs() {
-        assert_eq!(written(Time::from_seconds(1_584_039_838)), "12/Mar/2020:19:03:58 +0000");
-    }
 
     #[test]
     fn bodies_that_are_not_known_as_text_are_base64() {

@@ -1,21 +1,19 @@
 //! A function behind a route: the request becomes an event, and what the function returns becomes the answer.
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Incoming;
 use serde_json::{Map, Value};
 
-use super::{Place, TIMEOUT, event, is_hop_by_hop};
+use super::{TIMEOUT, event, is_hop_by_hop};
 use crate::{
     config::api::PayloadFormat,
     functions::{Call, Function, FunctionError},
     gateway::{
-        body::{BODY_LIMIT, Body},
+        body::{Body, Inbound},
         exchange::Exchange,
         refusal::Refusal,
     },
@@ -24,37 +22,30 @@ use crate::{
 pub(in crate::gateway) struct FunctionIntegration {
     pub(in crate::gateway) function: Arc<dyn Function>,
     pub(in crate::gateway) format: PayloadFormat,
-    pub(in crate::gateway) place: Place,
 }
 
 impl FunctionIntegration {
-    pub(super) async fn answer(&self, exchange: &Exchange<'_>, body: Incoming) -> Result<Response<Body>, Refusal> {
-        let Some(route) = exchange.route else { return Err(Refusal::NotFound) };
-        let body = read(body).await?;
+    pub(super) async fn answer(
+        &self,
+        exchange: &mut Exchange<'_>,
+        body: Inbound,
+        timeout: Duration,
+    ) -> Result<Response<Body>, Refusal> {
+        let body = body.read(TIMEOUT).await?;
         let event = match self.format {
-            PayloadFormat::V1 => event::version_1(exchange, route, &self.place, &body),
-            PayloadFormat::V2 => event::version_2(exchange, route, &self.place, &body),
+            PayloadFormat::V1 => event::version_1(exchange, &body),
+            PayloadFormat::V2 => event::version_2(exchange, &body),
         };
-        let call = Call { event, deadline: TIMEOUT, request_id: exchange.id.clone() };
+        let event = event.ok_or(Refusal::NotFound)?;
+        let call = Call { event, deadline: timeout, request_id: exchange.id.clone() };
         let returned = match self.function.invoke(call).await {
             Ok(returned) => returned,
-            Err(FunctionError::TimedOut { after }) if after >= TIMEOUT => {
+            Err(FunctionError::TimedOut { after }) if after >= timeout => {
                 return Err(Refusal::Unavailable("the function did not answer in time".to_owned()));
             }
             Err(error) => return Err(Refusal::Function(error.to_string())),
         };
         answer(returned, self.format).map_err(|reason| Refusal::Function(reason.to_owned()))
-    }
-}
-
-/// The whole body, within the limits of size and time.
-async fn read(body: Incoming) -> Result<Bytes, Refusal> {
-    let limit = usize::try_from(BODY_LIMIT).unwrap_or(usize::MAX);
-    match tokio::time::timeout(TIMEOUT, Limited::new(body, limit).collect()).await {
-        Err(_) => Err(Refusal::SlowBody),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::TooLarge),
-        Ok(Err(error)) => Err(Refusal::BadRequest(error.to_string())),
-        Ok(Ok(body)) => Ok(body.to_bytes()),
     }
 }
 
@@ -165,6 +156,7 @@ fn list<'v>(value: Option<&'v Value>, otherwise: &'static str) -> Result<&'v [Va
 
 #[cfg(test)]
 mod tests {
+    use http_body_util::BodyExt;
     use serde_json::json;
 
     use super::*;

@@ -5,8 +5,7 @@
 
 use std::{fmt::Write as _, sync::Arc, time::Duration};
 
-use http::{HeaderValue, Request, Response, StatusCode, Version};
-use hyper::body::Incoming;
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use hyper_rustls::HttpsConnector;
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
@@ -14,11 +13,11 @@ use hyper_util::{
 };
 
 use super::{
-    TIMEOUT, Target,
+    Target,
     forwarding::{Origin, prepare_request, prepare_response},
 };
 use crate::gateway::{
-    body::{Body, RequestBody},
+    body::{Body, Inbound, RequestBody},
     exchange::Exchange,
     refusal::Refusal,
 };
@@ -50,19 +49,26 @@ pub(in crate::gateway) struct HttpIntegration {
     client: Arc<ProxyClient>,
     target: Target,
     host: HeaderValue,
+    /// Instead of the client's.
+    method: Option<Method>,
 }
 
 impl HttpIntegration {
-    pub(in crate::gateway) fn new(client: Arc<ProxyClient>, target: Target) -> Self {
+    pub(in crate::gateway) fn new(client: Arc<ProxyClient>, target: Target, method: Option<Method>) -> Self {
         let host = HeaderValue::from_str(target.authority().as_str()).unwrap_or(HeaderValue::from_static("localhost"));
-        Self { client, target, host }
+        Self { client, target, host, method }
     }
 
-    pub(super) async fn answer(&self, exchange: &mut Exchange<'_>, body: Incoming) -> Result<Response<Body>, Refusal> {
+    pub(super) async fn answer(
+        &self,
+        exchange: &mut Exchange<'_>,
+        body: Inbound,
+        timeout: Duration,
+    ) -> Result<Response<Body>, Refusal> {
         let body = RequestBody::new(body).map_err(|_| Refusal::TooLarge)?;
         let overflow = body.overflow();
         let request = self.request(exchange, body)?;
-        let Ok(answer) = tokio::time::timeout(TIMEOUT, self.client.request(request)).await else {
+        let Ok(answer) = tokio::time::timeout(timeout, self.client.request(request)).await else {
             return Err(Refusal::Unavailable("no answer in time".to_owned()));
         };
         let answer = match answer {
@@ -82,15 +88,26 @@ impl HttpIntegration {
 
     fn request(&self, exchange: &mut Exchange<'_>, body: RequestBody) -> Result<Request<RequestBody>, Refusal> {
         let captured: Vec<&str> = exchange.captured().collect();
-        let uri = self.target.uri(&captured, exchange.path(), exchange.query());
+        let uri = match exchange.changes.as_ref().and_then(|changes| changes.path.as_deref()) {
+            Some(path) => self.target.uri_at(path, &captured, exchange.sent_query()),
+            None => self.target.uri(&captured, exchange.path(), exchange.sent_query()),
+        };
         let uri = uri.ok_or_else(|| Refusal::BadRequest("the path does not fit into the backend's URL".to_owned()))?;
         let trace_id = trace_id(exchange);
         let mut request = Request::new(body);
-        *request.method_mut() = exchange.head.method.clone();
+        *request.method_mut() = self.method.clone().unwrap_or_else(|| exchange.head.method.clone());
         *request.uri_mut() = uri;
-        let mut headers = std::mem::take(&mut exchange.head.headers);
+        // Taken as they are, unless somebody wants to read them afterwards.
+        let kept = exchange.stage.is_some_and(|stage| stage.log.is_some())
+            || exchange.route.is_some_and(|route| !route.responses.is_empty());
+        let mut headers = if kept { exchange.head.headers.clone() } else { std::mem::take(&mut exchange.head.headers) };
         let origin = Origin { peer: exchange.peer, host: headers.remove(http::header::HOST), trace_id: &trace_id };
         prepare_request(&mut headers, &self.host, &origin);
+        if let Some(changes) = &exchange.changes {
+            changes.headers.apply(&mut headers);
+            // A request without a host is none.
+            headers.entry(header::HOST).or_insert_with(|| self.host.clone());
+        }
         *request.headers_mut() = headers;
         Ok(request)
     }

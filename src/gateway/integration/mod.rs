@@ -6,24 +6,33 @@ mod event;
 mod forwarding;
 mod function;
 mod http;
+mod mapping;
 mod respond;
 mod target;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ::http::Response;
-use hyper::body::Incoming;
+use http_body_util::{BodyExt, Limited};
+use serde_json::Value;
 
 pub(super) use self::{
     event::Place,
     forwarding::is_hop_by_hop,
     function::FunctionIntegration,
     http::{HttpIntegration, ProxyClient, connector, proxy_client},
+    mapping::{Changes, Mapping},
     respond::FixedResponse,
     target::Target,
 };
-pub use self::{respond::RespondError, target::TargetError};
-use super::{body::Body, exchange::Exchange, refusal::Refusal};
+pub use self::{mapping::MappingError, respond::RespondError, target::TargetError};
+use super::{
+    Route,
+    body::{Body, Inbound},
+    exchange::Exchange,
+    refusal::Refusal,
+    selection::View,
+};
 
 /// API Gateway gives every integration this long.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(30);
@@ -35,11 +44,53 @@ pub(super) enum Integration {
 }
 
 impl Integration {
-    pub(super) async fn answer(&self, exchange: &mut Exchange<'_>, body: Incoming) -> Result<Response<Body>, Refusal> {
-        match self {
-            Self::Function(function) => function.answer(exchange, body).await,
-            Self::Http(backend) => backend.answer(exchange, body).await,
+    pub(super) async fn answer(
+        &self,
+        exchange: &mut Exchange<'_>,
+        body: Inbound,
+        timeout: Duration,
+    ) -> Result<Response<Body>, Refusal> {
+        let began = Instant::now();
+        let outcome = match self {
+            Self::Function(function) => function.answer(exchange, body, timeout).await,
+            Self::Http(backend) => backend.answer(exchange, body, timeout).await,
             Self::Respond(fixed) => Ok(fixed.answer()),
+        };
+        exchange.report.latency = Some(began.elapsed());
+        match &outcome {
+            Ok(response) => exchange.report.status = Some(response.status().as_u16()),
+            Err(refusal) => exchange.report.error = Some(refusal.to_string()),
         }
+        outcome
     }
+}
+
+/// Answers with the mapping of the answer's status. What is read of a body is read whole, within the limit of a function's.
+pub(super) async fn map_response(
+    exchange: &Exchange<'_>,
+    route: &Route,
+    response: Response<Body>,
+) -> Result<Response<Body>, Refusal> {
+    let Some(mapping) = route.responses.get(&response.status().as_u16()) else { return Ok(response) };
+    let (mut head, mut body) = response.into_parts();
+    let mut read = None;
+    if mapping.reads_response_body() {
+        let failed = |error: Box<dyn std::error::Error + Send + Sync>| Refusal::Unavailable(error.to_string());
+        let bytes = Limited::new(body, RESPONSE_LIMIT).collect().await.map_err(failed)?.to_bytes();
+        body = Body::from(bytes.clone());
+        read = Some(bytes);
+    }
+    let view = View { exchange, body: None, response: Some((&head.headers, read.as_deref())) };
+    let (changes, status) = mapping.apply(&view);
+    changes.apply(&mut head.headers);
+    head.status = status.unwrap_or(head.status);
+    Ok(Response::from_parts(head, body))
+}
+
+/// Of a backend's body that a mapping reads.
+const RESPONSE_LIMIT: usize = 10 * 1024 * 1024;
+
+/// A claim as functions and logs see it.
+pub(super) fn rendered_claim(claim: &Value) -> String {
+    claims::render(claim)
 }

@@ -79,6 +79,11 @@ impl Target {
         &self.authority
     }
 
+    /// The backend's URL with another path than the configured one.
+    pub(super) fn uri_at(&self, path: &str, captured: &[&str], query: Option<&str>) -> Option<Uri> {
+        self.with_query(path.to_owned(), captured, query)
+    }
+
     /// The backend's URL for a request. `None` only for a path that no request could have had.
     pub(super) fn uri(&self, captured: &[&str], path: &str, query: Option<&str>) -> Option<Uri> {
         let mut text = String::with_capacity(128);
@@ -90,6 +95,10 @@ impl Target {
         if text.is_empty() {
             text.push('/');
         }
+        self.with_query(text, captured, query)
+    }
+
+    fn with_query(&self, mut text: String, captured: &[&str], query: Option<&str>) -> Option<Uri> {
         let mut mark = '?';
         if let Some(own) = &self.query {
             text.push(mark);

@@ -1,8 +1,13 @@
 //! The gateway on a loopback port, in front of backends and functions of the test.
 
+mod cors;
 mod events;
 mod foreign;
+mod logs;
+mod mapping;
 mod proxy;
+mod stages;
+mod throttling;
 mod tokens;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
@@ -10,8 +15,9 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time
 use async_trait::async_trait;
 use poolhouse::{
     config::{
-        Place, Placed,
+        self, Config, Place, Placed, Sources,
         api::{Api, IdentitySource, Integration, Issuer, JwtAuthorizer, PayloadFormat, Route},
+        domain::Domain,
         gateway as section,
     },
     functions::Functions,
@@ -95,11 +101,9 @@ fn authorizer(issuer: Issuer) -> JwtAuthorizer {
 
 fn route(key: &str, protected: bool, scopes: &[&str], integration: Integration) -> Route {
     Route {
-        at: place(),
-        key: key.to_owned(),
         authorizer: protected.then(|| placed("JWTAuth")),
         scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
-        integration,
+        ..Route::new(place(), key, integration)
     }
 }
 
@@ -109,14 +113,29 @@ fn fixed(body: &str) -> Integration {
 
 fn api(issuer: Issuer, routes: Vec<Route>) -> Api {
     let authorizers = BTreeMap::from([("JWTAuth".to_owned(), authorizer(issuer))]);
-    Api { at: place(), name: "example".into(), id: "abcdefghij".into(), authorizers, routes }
+    Api { id: "abcdefghij".into(), authorizers, routes, ..Api::new(place(), "example") }
 }
 
 fn local(routes: Vec<Route>) -> Vec<Api> {
     vec![api(Issuer::Pool(POOL.into()), routes)]
 }
 
+/// An HTTP proxy integration.
+fn backend(url: &str) -> Integration {
+    Integration::Http { url: placed(url), method: None }
+}
+
 fn load(apis: &[Api], functions: Functions, key: &SigningKey, clock: Clock) -> Result<Gateway, GatewayError> {
+    load_with(apis, &[], functions, key, clock)
+}
+
+fn load_with(
+    apis: &[Api],
+    domains: &[Domain],
+    functions: Functions,
+    key: &SigningKey,
+    clock: Clock,
+) -> Result<Gateway, GatewayError> {
     let keys = KeySet::new([VerifyingKey::from_public(&key.public()).unwrap()], 1);
     let around = Surroundings {
         functions: Arc::new(functions),
@@ -124,18 +143,43 @@ fn load(apis: &[Api], functions: Functions, key: &SigningKey, clock: Clock) -> R
         clock,
         random: Random::seeded(1),
         account_id: "123456789012".into(),
+        region: "us-east-1".into(),
     };
     let section = section::Gateway {
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         clock_skew_seconds: 0,
         allow_insecure_issuer: false,
     };
-    Gateway::new(apis, &section, around)
+    Gateway::new(apis, domains, &section, around)
 }
 
 async fn town(apis: Vec<Api>, functions: Functions) -> Town {
+    town_with(apis, Vec::new(), functions).await
+}
+
+/// A gateway of a configuration as users write it. Around it stand a pool with one client, and the names of `functions`.
+async fn written(text: &str, functions: Functions) -> Town {
+    let config = read(text, &functions).unwrap();
+    town_with(config.apis, config.domains, functions).await
+}
+
+/// The configuration, or its mistakes without the file's name.
+fn read(text: &str, functions: &Functions) -> Result<Config, Vec<String>> {
+    let folder = tempfile::TempDir::new().unwrap();
+    std::fs::write(folder.path().join("stub.js"), "exports.handler = async () => ({});").unwrap();
+    let file = folder.path().join("poolhouse.toml");
+    let stubs: String = functions.names().map(|name| format!("[function.{name}]\nscript = 'stub.js'\n")).collect();
+    let pool = format!("[[pool]]\nid = '{POOL}'\n[[pool.client]]\nid = '{CLIENT}'\n");
+    std::fs::write(&file, format!("{text}\n{stubs}{pool}")).unwrap();
+    config::load(&Sources { file: Some(file.clone()), ..Sources::default() }).map_err(|mistakes| {
+        let shown = |mistake: &config::Mistake| mistake.to_string().replace(&format!("{}:", file.display()), "");
+        mistakes.iter().map(shown).collect()
+    })
+}
+
+async fn town_with(apis: Vec<Api>, domains: Vec<Domain>, functions: Functions) -> Town {
     let (key, clock) = (SigningKey::generate().unwrap(), Clock::frozen(Time::from_seconds(NOW)));
-    let gateway = Arc::new(load(&apis, functions, &key, clock.clone()).unwrap());
+    let gateway = Arc::new(load_with(&apis, &domains, functions, &key, clock.clone()).unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
     tokio::spawn(gateway.serve(listener, stop.clone()));
@@ -146,6 +190,13 @@ impl Town {
     /// Claims of a good ID token with `changes`; a `null` takes the claim away.
     fn token(&self, changes: Value) -> String {
         self.key.sign(&claims(changes)).unwrap()
+    }
+
+    /// A request with header lines of its own, and no body.
+    async fn ask(&self, method: &str, path: &str, lines: &[(&str, &str)]) -> Answer {
+        let host = if lines.iter().any(|(name, _)| *name == "host") { "" } else { "host: localhost\r\n" };
+        let lines: String = lines.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        self.raw(&format!("{method} {path} HTTP/1.1\r\n{host}connection: close\r\n{lines}\r\n")).await
     }
 
     async fn get(&self, path: &str, authorization: &str) -> Answer {

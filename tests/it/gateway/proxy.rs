@@ -34,8 +34,7 @@ async fn behind(key: &str, path: &str, protected: bool) -> (Town, Arc<AtomicUsiz
     let hits = Arc::new(AtomicUsize::new(0));
     let router = Router::new().fallback(echo).with_state(Arc::clone(&hits));
     tokio::spawn(async move { axum::serve(listener, router).await });
-    let town =
-        town(local(vec![route(key, protected, &[], Integration::Http(placed(&url)))]), Functions::default()).await;
+    let town = town(local(vec![route(key, protected, &[], backend(&url))]), Functions::default()).await;
     (town, hits)
 }
 
@@ -126,7 +125,7 @@ async fn long_heads_are_refused_and_missing_backends_unavailable() {
     let (town, _) = behind("$default", "", false).await;
     let long = format!("GET /a HTTP/1.1\r\nhost: a\r\nconnection: close\r\nx: {}\r\n\r\n", "x".repeat(10_240));
     assert_eq!(town.raw(&long).await.status, 431);
-    let nobody = Integration::Http(placed("http://127.0.0.1:1/"));
+    let nobody = backend("http://127.0.0.1:1/");
     let town = super::town(local(vec![route("GET /", false, &[], nobody)]), Functions::default()).await;
     let answer = town.get("/", "").await;
     assert_eq!((answer.status, answer.body.as_str()), (503, r#"{"message":"Service Unavailable"}"#));

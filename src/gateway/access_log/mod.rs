@@ -1,6 +1,8 @@
 //! One event for each request, also for every refusal, and the counters. No token, no query and no header gets in: a query may
 //! hold a token. Labels of metrics come from the configuration only, so that clients cannot make new ones.
 
+mod lines;
+
 use std::{
     collections::BTreeMap,
     sync::{OnceLock, PoisonError, RwLock},
@@ -10,7 +12,13 @@ use http::{Response, StatusCode};
 use http_body::Body as _;
 use metrics::{Counter, Histogram};
 
-use super::{body::Body, exchange::Exchange, refusal::Refusal};
+pub(super) use self::lines::AccessLog;
+pub use self::lines::AccessLogError;
+use super::{
+    body::Body,
+    exchange::{Answered, Exchange},
+    refusal::Refusal,
+};
 
 /// The counters of one route, made when first needed: the recorder must be installed before the gateway serves.
 pub(super) struct Meters {
@@ -60,9 +68,16 @@ impl Meters {
 }
 
 /// Writes down how a request was answered. `unrouted` counts what found no route.
-pub(super) fn record(exchange: &Exchange<'_>, response: &Response<Body>, refusal: Option<&Refusal>, unrouted: &Meters) {
+pub(super) fn record(
+    exchange: &mut Exchange<'_>,
+    response: &Response<Body>,
+    refusal: Option<&Refusal>,
+    unrouted: &Meters,
+) {
     let elapsed = exchange.began.elapsed();
     let status = response.status();
+    let length = response.body().size_hint().exact();
+    exchange.answer = Some(Answered { status: status.as_u16(), length, latency: elapsed });
     exchange.route.map_or(unrouted, |route| &route.meters).count(status, elapsed.as_secs_f64());
     if let Some(Refusal::Function(reason) | Refusal::Unavailable(reason)) = refusal {
         tracing::warn!(request_id = exchange.id, reason, "integration failed");
@@ -71,14 +86,18 @@ pub(super) fn record(exchange: &Exchange<'_>, response: &Response<Body>, refusal
         target: "poolhouse::gateway::access",
         request_id = exchange.id,
         api = exchange.api.map(|api| api.name.as_str()),
+        stage = exchange.stage.map(|stage| stage.name.as_str()),
         route = exchange.route.map(|route| route.key.as_str()),
         method = exchange.head.method.as_str(),
         path = exchange.head.uri.path(),
         status = status.as_u16(),
-        length = response.body().size_hint().exact(),
+        length,
         source_ip = %exchange.peer.ip(),
         latency_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
         error = refusal.map(tracing::field::display),
         "request"
     );
+    if let Some(log) = exchange.stage.and_then(|stage| stage.log.as_ref()) {
+        log.write(exchange);
+    }
 }

@@ -1,0 +1,113 @@
+//! `[[api]]`: an HTTP API of the gateway in API Gateway's own words. Keys are the members of the service's own objects, written
+//! with underscores. <https://docs.aws.amazon.com/apigatewayv2/latest/api-reference/apis-apiid.html>
+
+mod authorizer;
+mod cors;
+mod route;
+mod stage;
+
+use std::collections::BTreeMap;
+
+use aws_lc_rs::digest;
+
+pub use self::{
+    authorizer::{IdentitySource, Issuer, JwtAuthorizer},
+    cors::Cors,
+    route::{Integration, PayloadFormat, Route},
+    stage::{AccessLog, Stage, Throttle},
+};
+use super::{Place, Placed, form, reader::Reader};
+
+/// The stage without a name in its URL.
+pub const DEFAULT_STAGE: &str = "$default";
+
+#[derive(Clone, Debug)]
+pub struct Api {
+    pub at: Place,
+    pub name: String,
+    /// Ten lower-case alphanumerics. Without one it is derived from the name, so that it stays the same.
+    pub id: String,
+    /// Closes every address of the API but its custom domains.
+    pub disable_execute_api_endpoint: bool,
+    pub cors: Option<Cors>,
+    /// By name. An API that names no stage has `$default`.
+    pub stages: BTreeMap<String, Stage>,
+    pub authorizers: BTreeMap<String, JwtAuthorizer>,
+    pub routes: Vec<Route>,
+}
+
+impl Api {
+    /// An API without routes, in the stage `$default`.
+    pub fn new(at: Place, name: &str) -> Self {
+        Self {
+            stages: BTreeMap::from([(DEFAULT_STAGE.to_owned(), Stage::new(at.clone()))]),
+            at,
+            name: name.to_owned(),
+            id: derived_id(name),
+            disable_execute_api_endpoint: false,
+            cors: None,
+            authorizers: BTreeMap::new(),
+            routes: Vec::new(),
+        }
+    }
+
+    /// Reads an API. `exposed` allows plain http to addresses that are not loopback.
+    pub(super) fn read(mut section: Reader, exposed: bool) -> Self {
+        let reading = section.reading;
+        let at = section.at.clone();
+        let name = section.required("name");
+        if let Some(name) = name.as_ref().filter(|name| name.value.contains('/') || name.value.chars().count() > 128) {
+            reading
+                .refuse(&name.at, format!("`api.name` must be 1 to 128 characters without /, found {:?}", name.value));
+        }
+        let mut api = Self::new(at, &name.map(|name| name.value).unwrap_or_default());
+        if let Some(id) = section.string("id") {
+            let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+            if id.value.len() != 10 || !id.value.bytes().all(fits) {
+                let message = format!("`api.id` must be ten lower-case letters or digits, found {:?}", id.value);
+                reading.refuse(&id.at, message);
+            }
+            api.id = id.value;
+        }
+        let disabled = section.boolean("disable_execute_api_endpoint");
+        api.disable_execute_api_endpoint = disabled.is_some_and(|said| said.value);
+        api.cors = section.has("cors_configuration").then(|| Cors::read(section.table("cors_configuration")));
+        section.know("cors_configuration");
+        let stages = section.named_tables("stage");
+        if !stages.is_empty() {
+            api.stages = stages.into_iter().map(|(name, table)| (name.clone(), Stage::read(&name, table))).collect();
+        }
+        api.authorizers = section
+            .named_tables("authorizer")
+            .into_iter()
+            .map(|(name, table)| (name, JwtAuthorizer::read(table, exposed)))
+            .collect();
+        api.routes = section.tables("route").into_iter().map(|table| Route::read(table, exposed)).collect();
+        section.finish();
+        let keys: Vec<&str> = api.routes.iter().map(|route| route.key.as_str()).collect();
+        for stage in api.stages.values() {
+            stage.check_routes(reading, &keys);
+        }
+        api
+    }
+}
+
+/// Ten characters that always are the same for the same name.
+fn derived_id(name: &str) -> String {
+    const DIGITS: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+    let hash = digest::digest(&digest::SHA256, name.as_bytes());
+    hash.as_ref().iter().take(10).map(|byte| char::from(DIGITS[usize::from(*byte) % DIGITS.len()])).collect()
+}
+
+/// Refuses what is no URL, and plain http that leaves this machine unless `exposed`.
+fn check_url(section: &Reader, key: &str, text: &Placed<String>, exposed: bool) {
+    let (path, value) = (section.path(key), &text.value);
+    match form::web_url(value) {
+        Err(why) => section.reading.refuse(&text.at, format!("`{path}` {why}: {value:?}")),
+        Ok(url) if form::is_exposed(&url) && !exposed => {
+            let message = format!("`{path}` must be https, or set `gateway.allow_insecure_issuer = true`: {value:?}");
+            section.reading.refuse(&text.at, message);
+        }
+        Ok(_) => {}
+    }
+}

@@ -1,0 +1,190 @@
+//! `[[api.route]]`: a route key, what it asks for, and what answers.
+
+use std::collections::BTreeMap;
+
+use super::{Place, Placed, Reader, check_url, form};
+
+#[derive(Clone, Debug)]
+pub struct Route {
+    pub at: Place,
+    /// `GET /path`, `ANY /path/{proxy+}` or `$default`.
+    pub key: String,
+    /// The name of one of the API's authorizers; without one the route is open.
+    pub authorizer: Option<Placed<String>>,
+    /// A token needs any one of these. Empty: any valid token will do.
+    pub scopes: Vec<String>,
+    pub integration: Integration,
+    /// How long the integration may take, in milliseconds.
+    pub timeout_in_millis: u32,
+    /// Parameter mappings of the request: `append:header.x`, `overwrite:path`, … and their values.
+    pub request_parameters: BTreeMap<String, Placed<String>>,
+    /// Parameter mappings of the answer, by its status code.
+    pub response_parameters: BTreeMap<u16, BTreeMap<String, Placed<String>>>,
+}
+
+/// What answers an authorised request.
+#[derive(Clone, Debug)]
+pub enum Integration {
+    /// A function of the configuration, called with payload `format`.
+    Function {
+        name: Placed<String>,
+        format: PayloadFormat,
+    },
+    /// A streaming reverse proxy to this URL.
+    Http {
+        url: Placed<String>,
+        /// Instead of the request's own.
+        method: Option<String>,
+    },
+    Respond {
+        status: u16,
+        headers: BTreeMap<String, String>,
+        body: String,
+    },
+}
+
+/// The shape of the event that a function integration receives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PayloadFormat {
+    V1,
+    V2,
+}
+
+impl Route {
+    /// The service's limit, and its default.
+    const TIMEOUT: u32 = 30_000;
+
+    /// An open route.
+    pub fn new(at: Place, key: &str, integration: Integration) -> Self {
+        Self {
+            at,
+            key: key.to_owned(),
+            authorizer: None,
+            scopes: Vec::new(),
+            integration,
+            timeout_in_millis: Self::TIMEOUT,
+            request_parameters: BTreeMap::new(),
+            response_parameters: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn read(mut section: Reader, exposed: bool) -> Self {
+        let reading = section.reading;
+        let at = section.at.clone();
+        let key = section.required("key");
+        if let Some(key) = &key
+            && let Err(why) = form::route_key(&key.value)
+        {
+            reading.refuse(&key.at, format!("the route key {:?} {why}", key.value));
+        }
+        let authorizer = section.string("authorizer");
+        let scopes_at = section.place_of("scopes");
+        let scopes = section.strings("scopes");
+        if authorizer.is_none() && !scopes.is_empty() && !section.said("authorizer") {
+            reading.refuse(&scopes_at, "`api.route.scopes` needs an `authorizer`: without one the route is open");
+        }
+        for scope in &scopes {
+            if scope.value.is_empty() || scope.value.contains(char::is_whitespace) {
+                reading.refuse(
+                    &scope.at,
+                    format!("`api.route.scopes` must hold one scope per string, found {:?}", scope.value),
+                );
+            }
+        }
+        if !section.has("integration") {
+            section.missing("integration");
+        }
+        let said = section.is_table("integration");
+        let mut table = section.table("integration");
+        let timeout_in_millis = table.integer("timeout_in_millis", 50..=30_000).unwrap_or(Self::TIMEOUT);
+        let request_parameters = table.string_map("request_parameters");
+        let mut response_parameters = BTreeMap::new();
+        for (status, mut table) in table.named_tables("response_parameters") {
+            match status.parse() {
+                Ok(code @ 200..=599) => drop(response_parameters.insert(code, table.all_strings())),
+                _ => {
+                    let message = format!(
+                        "`api.route.integration.response_parameters` goes by status codes from 200 to 599, found {status:?}"
+                    );
+                    reading.refuse(&table.at, message);
+                    table.all_strings();
+                }
+            }
+        }
+        let integration = Integration::read(table, said, exposed);
+        section.finish();
+        Self {
+            timeout_in_millis,
+            request_parameters,
+            response_parameters,
+            at,
+            key: key.map(|key| key.value).unwrap_or_default(),
+            authorizer,
+            scopes: scopes.into_iter().map(|scope| scope.value).collect(),
+            integration,
+        }
+    }
+}
+
+impl Integration {
+    /// Reads the table; `said` is false when there is none, which is a mistake that is noted already.
+    fn read(mut section: Reader, said: bool, exposed: bool) -> Self {
+        let reading = section.reading;
+        let ways = ["function", "http", "respond"];
+        let given = ways.iter().filter(|way| section.has(way)).count();
+        if said && given != 1 {
+            reading.refuse(&section.at, "`api.route.integration` must hold one of `function`, `http` and `respond`");
+        }
+        let with_function = section.has("function");
+        let format_at = section.place_of("payload_format");
+        let formats = [("1.0", PayloadFormat::V1), ("2.0", PayloadFormat::V2)];
+        let format = section.choice("payload_format", &formats);
+        if section.said("payload_format") && !with_function {
+            reading.refuse(&format_at, "`api.route.integration.payload_format` belongs to `function`");
+        }
+        let function = section.string("function");
+        let http = section.string("http");
+        // What a stage variable stands in is checked when it is known. A query is sent along.
+        if let Some(url) = http.as_ref().filter(|url| !url.value.contains("${")) {
+            let before_query = url.value.split('?').next().unwrap_or_default().to_owned();
+            check_url(&section, "http", &Placed { value: before_query, at: url.at.clone() }, exposed);
+        }
+        let methods = form::METHODS.map(|method| (method, method));
+        let method = section.choice("method", &methods);
+        if let (Some(method), None) = (&method, &http) {
+            reading.refuse(&method.at, "`api.route.integration.method` belongs to `http`");
+        }
+        let method = method.map(|method| method.value.to_owned()).filter(|method| method != "ANY");
+        let respond = if section.has("respond") {
+            Some(read_response(section.table("respond")))
+        } else {
+            section.know("respond");
+            None
+        };
+        section.finish();
+        match (function, http, respond) {
+            (Some(name), ..) => {
+                let format = format.map_or(PayloadFormat::V2, |format| format.value);
+                Self::Function { name, format }
+            }
+            (_, Some(url), _) => Self::Http { url, method },
+            (.., response) => {
+                response.unwrap_or(Self::Respond { status: 200, headers: BTreeMap::new(), body: String::new() })
+            }
+        }
+    }
+}
+
+fn read_response(mut section: Reader) -> Integration {
+    let status = section.integer("status", 200..=599).unwrap_or(200);
+    let body = section.string("body").map(|text| text.value).unwrap_or_default();
+    let mut headers = BTreeMap::new();
+    for (name, text) in section.string_map("headers") {
+        if http::HeaderName::try_from(name.as_str()).is_err() || http::HeaderValue::try_from(&text.value).is_err() {
+            section.reading.refuse(&text.at, format!("`{}` is no valid header: {name:?}", section.path("headers")));
+        }
+        headers.insert(name, text.value);
+    }
+    section.finish();
+    Integration::Respond { status, headers, body }
+}

@@ -1,0 +1,67 @@
+//! `[[domain]]`: a custom domain of the gateway, and which API answers below which of its paths.
+//! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-mappings.html>
+
+use super::{Place, Placed, api::DEFAULT_STAGE, reader::Reader};
+
+#[derive(Clone, Debug)]
+pub struct Domain {
+    pub at: Place,
+    /// A host in lower case, without a port.
+    pub name: String,
+    pub mappings: Vec<Mapping>,
+}
+
+/// Which API answers.
+#[derive(Clone, Debug)]
+pub struct Mapping {
+    pub at: Place,
+    pub api: Placed<String>,
+    pub stage: Placed<String>,
+    /// Path segments without a slash at either end. The empty one takes what no other does.
+    pub key: String,
+}
+
+impl Domain {
+    pub(super) fn read(mut section: Reader) -> Self {
+        let reading = section.reading;
+        let at = section.at.clone();
+        let name = section.required("name");
+        if let Some(name) = name.as_ref().filter(|name| !is_host(&name.value)) {
+            reading.refuse(
+                &name.at,
+                format!("`domain.name` must be a host such as api.example.com, found {:?}", name.value),
+            );
+        }
+        let mappings = section.tables("mapping").into_iter().map(Mapping::read).collect();
+        section.finish();
+        Self { at, name: name.map(|name| name.value.to_ascii_lowercase()).unwrap_or_default(), mappings }
+    }
+}
+
+impl Mapping {
+    fn read(mut section: Reader) -> Self {
+        let at = section.at.clone();
+        let absent = |value: &str| Placed { value: value.to_owned(), at: at.clone() };
+        let api = section.required("api").unwrap_or_else(|| absent(""));
+        let stage = section.string("stage").unwrap_or_else(|| absent(DEFAULT_STAGE));
+        let key = section.string("api_mapping_key").unwrap_or_else(|| absent(""));
+        let fits = |b: u8| b.is_ascii_alphanumeric() || b"$-_.+!*'()/".contains(&b);
+        let parts = key.value.split('/').all(|part| !part.is_empty() && part != "." && part != "..");
+        if key.value.len() > 300 || !key.value.bytes().all(fits) || !(parts || key.value.is_empty()) {
+            let message = format!(
+                "`domain.mapping.api_mapping_key` must be path segments of letters, digits and $-_.+!*'(), found {:?}",
+                key.value
+            );
+            section.reading.refuse(&key.at, message);
+        }
+        section.finish();
+        Self { at, api, stage, key: key.value }
+    }
+}
+
+fn is_host(name: &str) -> bool {
+    let label = |label: &str| {
+        !label.is_empty() && label.len() <= 63 && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
+    name.len() <= 253 && name.split('.').all(label)
+}

@@ -1,0 +1,74 @@
+//! The lines of access logs.
+
+use super::*;
+
+/// A town that writes to a file of a folder.
+async fn logged(format: &str) -> (Town, tempfile::TempDir) {
+    let folder = tempfile::TempDir::new().unwrap();
+    let text = format!(
+        r#"
+[[api]]
+name = "x"
+[api.stage."$default".access_log_settings]
+format = '{format}'
+file = "{}"
+[api.authorizer.A]
+type = "JWT"
+issuer = "pool:{POOL}"
+audience = ["{CLIENT}"]
+[[api.route]]
+key = "GET /in/{{id}}"
+authorizer = "A"
+integration = {{ http = "http://127.0.0.1:1" }}
+[[api.route]]
+key = "GET /open"
+integration = {{ respond = {{ body = "12345" }} }}
+"#,
+        folder.path().join("access.log").display()
+    );
+    (written(&text, Functions::default()).await, folder)
+}
+
+async fn lines(folder: &tempfile::TempDir, count: usize) -> Vec<String> {
+    for _ in 0..500 {
+        let text = std::fs::read_to_string(folder.path().join("access.log")).unwrap_or_default();
+        if text.lines().count() >= count {
+            return text.lines().map(str::to_owned).collect();
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("no {count} lines in time");
+}
+
+#[tokio::test]
+async fn lines_name_who_was_let_in_and_why_others_were_not() {
+    let format = "$context.requestId $context.httpMethod $context.routeKey $context.status $context.responseLength|$context.authorizer.error|$context.authorizer.claims.sub|$context.authorizer.claims.cognito:groups|$context.error.responseType|$context.integrationStatus|$context.identity.userAgent|$context.requestTime";
+    let (town, folder) = logged(format).await;
+    let open = town.ask("GET", "/open", &[("user-agent", "me/1")]).await;
+    town.get("/in/1", "garbage").await;
+    town.get("/in/1", &town.token(json!({"cognito:groups": ["a", "b"]}))).await;
+    town.get("/nope", "").await;
+    let lines = lines(&folder, 4).await;
+    let id = open.header("apigw-requestid").unwrap();
+    let time = "15/Jan/2027:08:00:00 +0000";
+    assert_eq!(lines[0], format!("{id} GET GET /open 200 5|-|-|-|-|200|me/1|{time}"));
+    let rest = |line: &str| line.split_once(' ').unwrap().1.to_owned();
+    assert_eq!(
+        rest(&lines[1]),
+        format!(
+            "GET GET /in/{{id}} 401 26|invalid_token: token contains an invalid number of segments|-|-|UNAUTHORIZED|-|-|{time}"
+        )
+    );
+    assert_eq!(rest(&lines[2]), format!("GET GET /in/{{id}} 503 33|-|u|[a b]|INTEGRATION_FAILURE|-|-|{time}"));
+    assert_eq!(rest(&lines[3]), format!("GET - 404 23|-|-|-|RESOURCE_NOT_FOUND|-|-|{time}"));
+    // No token gets into a line that does not ask for one.
+    assert!(lines.iter().all(|line| !line.contains("eyJ")));
+}
+
+#[tokio::test]
+async fn a_misspelt_variable_is_refused_at_the_start() {
+    let text = "[[api]]\nname = 'x'\n[api.stage.'$default']\naccess_log_settings = { format = '$context.requestId $context.statuss' }\n";
+    let config = read(text, &Functions::default()).unwrap();
+    let error = load(&config.apis, Functions::default(), &SigningKey::generate().unwrap(), Clock::system());
+    assert!(error.err().unwrap().to_string().contains("`$context.statuss` names no $context variable"));
+}

@@ -1,0 +1,75 @@
+//! How often a route may be called, and how long its integration may take.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use poolhouse::functions::native::native;
+
+use super::*;
+
+#[tokio::test]
+async fn a_route_has_a_bucket_of_its_own_that_refills() {
+    let text = r#"
+[[api]]
+name = "x"
+[api.stage."$default"]
+default_route_settings = { throttling_rate_limit = 1.0, throttling_burst_limit = 2 }
+route_settings."GET /often" = { throttling_rate_limit = 100, throttling_burst_limit = 100 }
+route_settings."GET /never" = { throttling_rate_limit = 0, throttling_burst_limit = 0 }
+[api.authorizer.A]
+type = "JWT"
+issuer = "pool:us-east-1_Example01"
+audience = ["1example23456789abcdefghij"]
+[[api.route]]
+key = "GET /a"
+integration = { respond = {} }
+[[api.route]]
+key = "GET /b"
+authorizer = "A"
+integration = { respond = {} }
+[[api.route]]
+key = "GET /often"
+integration = { respond = {} }
+[[api.route]]
+key = "GET /never"
+integration = { respond = {} }
+"#;
+    let town = written(text, Functions::default()).await;
+    let status = async |path: &str| town.get(path, "").await.status;
+    assert_eq!((status("/a").await, status("/a").await), (200, 200));
+    let answer = town.get("/a", "").await;
+    assert_eq!((answer.status, answer.body.as_str()), (429, r#"{"message":"Too Many Requests"}"#));
+    // Refused tokens count as well, and one route does not count for another.
+    assert_eq!((status("/b").await, status("/b").await, status("/b").await), (401, 401, 429));
+    for _ in 0..5 {
+        assert_eq!((status("/often").await, status("/never").await), (200, 429));
+    }
+    town.clock.advance(Duration::from_secs(1));
+    assert_eq!((status("/a").await, status("/a").await), (200, 429));
+}
+
+#[tokio::test]
+async fn an_integration_that_takes_too_long_is_unavailable() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let mut functions = Functions::default();
+    let count = Arc::clone(&calls);
+    functions.insert(
+        "slow",
+        native(move |_| {
+            count.fetch_add(1, Ordering::SeqCst);
+            std::future::pending()
+        }),
+    );
+    // A backend that takes the connection and never says anything.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let text = format!(
+        "[[api]]\nname = 'x'\n[[api.route]]\nkey = 'GET /f'\nintegration = {{ function = 'slow', timeout_in_millis = 100 }}\n\
+         [[api.route]]\nkey = 'GET /h'\nintegration = {{ http = 'http://{}', timeout_in_millis = 100 }}\n",
+        listener.local_addr().unwrap()
+    );
+    let town = written(&text, functions).await;
+    for path in ["/f", "/h"] {
+        let answer = town.get(path, "").await;
+        assert_eq!((answer.status, answer.body.as_str()), (503, r#"{"message":"Service Unavailable"}"#), "{path}");
+    }
+    assert_eq!(calls.load(Ordering::SeqCst), 1);
+}
