@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use super::{Placed, reader::Reader, standards::Standards};
+use super::{Placed, form, reader::Reader, standards::Standards};
 
 #[derive(Clone, Debug)]
 pub struct Gateway {
@@ -11,6 +11,48 @@ pub struct Gateway {
     pub clock_skew_seconds: u32,
     /// Lets foreign issuers and HTTP integrations use plain http on addresses that are not loopback.
     pub allow_insecure_issuer: bool,
+    /// Whether and whom `/authz` answers.
+    pub decisions: Option<Decisions>,
+}
+
+/// `[gateway.decisions]`: other proxies ask who may pass.
+#[derive(Clone, Debug)]
+pub struct Decisions {
+    pub target: Target,
+    /// Addresses and blocks that may ask.
+    pub trusted: Vec<String>,
+}
+
+/// How a proxy says which request it asks about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// `X-Forwarded-Method` and `X-Forwarded-Uri`: Traefik and Caddy.
+    Forwarded,
+    /// `X-Original-Method` and `X-Original-URI`, which nginx is told to send.
+    Original,
+    /// Its own method, and its path below `/authz`: Envoy.
+    Path,
+}
+
+impl Decisions {
+    fn read(mut section: Reader) -> Self {
+        let targets = [("x-forwarded", Target::Forwarded), ("x-original", Target::Original), ("path", Target::Path)];
+        if !section.has("target") {
+            section.missing("target");
+        }
+        let target = section.choice("target", &targets).map_or(Target::Forwarded, |target| target.value);
+        let said = section.has("trusted");
+        let trusted = section.strings("trusted");
+        for network in trusted.iter().filter(|network| !form::is_network(&network.value)) {
+            let path = section.path("trusted");
+            section
+                .reading
+                .refuse(&network.at, format!("`{path}` must hold addresses or blocks, found {:?}", network.value));
+        }
+        section.finish();
+        let loopback = || vec!["127.0.0.0/8".to_owned(), "::1".to_owned()];
+        Self { target, trusted: if said { trusted.into_iter().map(|one| one.value).collect() } else { loopback() } }
+    }
 }
 
 impl Gateway {
@@ -27,8 +69,10 @@ impl Gateway {
         let gateway = Self {
             listen: listen.value,
             clock_skew_seconds: section.integer("clock_skew_seconds", 0..=300).unwrap_or(0),
+            decisions: section.has("decisions").then(|| Decisions::read(section.table("decisions"))),
             allow_insecure_issuer: section.boolean("allow_insecure_issuer").is_some_and(|said| said.value),
         };
+        section.know("decisions");
         section.finish();
         gateway
     }

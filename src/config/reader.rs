@@ -250,6 +250,14 @@ impl<'a> Reader<'a> {
         strings
     }
 
+    /// One string, or a list of them.
+    pub fn string_or_strings(&mut self, key: &str) -> Vec<Placed<String>> {
+        match self.left.get(key).map(|node| &node.value) {
+            Some(Value::String(_)) => self.string(key).into_iter().collect(),
+            _ => self.strings(key),
+        }
+    }
+
     fn list(&mut self, key: &str, what: &str) -> Vec<Node> {
         let Some(node) = self.take(key) else { return Vec::new() };
         let value = match node.value {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Config, Mistake, Place, Placed,
-    api::{Api, Integration, Issuer},
+    api::{Api, Authorizer, Integration, Issuer},
     domain::Domain,
     form,
     pool::Pool,
@@ -69,6 +69,22 @@ fn check_pool(reading: &Reading, pool: &Pool, functions: &[&str]) {
 fn check_api(reading: &Reading, api: &Api, pools: &[Pool], functions: &[&str]) {
     let ids: Vec<&str> = pools.iter().map(|pool| pool.id.as_str()).collect();
     for authorizer in api.authorizers.values() {
+        let authorizer = match authorizer {
+            Authorizer::Jwt(authorizer) => authorizer,
+            Authorizer::Lambda(authorizer) => {
+                let name = &authorizer.function;
+                if !name.value.is_empty() {
+                    exists(reading, name, functions, || format!("there is no function {:?}", name.value));
+                }
+                continue;
+            }
+            Authorizer::Pools(authorizer) => {
+                for pool in &authorizer.pools {
+                    exists(reading, pool, &ids, || format!("there is no pool {:?}", pool.value));
+                }
+                continue;
+            }
+        };
         let id = match &authorizer.issuer {
             Issuer::Pool(id) => {
                 let issuer = Placed { value: id.clone(), at: authorizer.issuer_at.clone() };
@@ -86,6 +102,14 @@ fn check_api(reading: &Reading, api: &Api, pools: &[Pool], functions: &[&str]) {
     }
     let authorizers: Vec<&str> = api.authorizers.keys().map(String::as_str).collect();
     for route in &api.routes {
+        // A function has no scopes: a route that asks it for some would let everybody through who has none.
+        let decides = route.authorizer.as_ref().and_then(|name| api.authorizers.get(&name.value));
+        if let (Some(Authorizer::Lambda(_)), false) = (decides, route.scopes.is_empty()) {
+            reading.refuse(
+                &route.at,
+                format!("the route {:?} asks for scopes, which a function does not check", route.key),
+            );
+        }
         if let Some(name) = &route.authorizer {
             let what = || format!("there is no authorizer {:?} in the API {}", name.value, api.name);
             exists(reading, name, &authorizers, what);

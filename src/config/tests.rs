@@ -212,7 +212,7 @@ fn functions_are_scripts_that_exist() {
 fn routes_and_integrations_are_checked() {
     let text = "[[api]]\nname = 'x'\n[[api.route]]\nkey = 'get /'\nscopes = ['a']\nintegration = { respond = {}, http = 'http://10.0.0.1' }\n\
                 [[api.route]]\nkey = 'GET /'\n[[api.route]]\nkey = 'PUT /'\nintegration = { http = 'http://127.0.0.1:1', payload_format = '3.0' }\n\
-                [api.authorizer.A]\ntype = 'REQUEST'\nissuer = 'http://id.example.com'\nidentity_source = '$context.x'\n";
+                [api.authorizer.A]\ntype = 'JWT'\nissuer = 'http://id.example.com'\nidentity_source = '$context.x'\n";
     assert_eq!(
         mistakes(text),
         [
@@ -224,7 +224,6 @@ fn routes_and_integrations_are_checked() {
             "11: `api.route.integration.payload_format` belongs to `function`",
             "11: `api.route.integration.payload_format` must be \"1.0\" or \"2.0\", found \"3.0\" (did you mean `1.0`?)",
             "12: missing key `api.authorizer.A.audience`",
-            "13: `REQUEST` authorizers are not built yet",
             "14: `api.authorizer.A.issuer` must be https, or set `gateway.allow_insecure_issuer = true`: \"http://id.example.com\"",
             "15: `api.authorizer.A.identity_source` must be $request.header.NAME or $request.querystring.NAME, found \"$context.x\"",
         ]

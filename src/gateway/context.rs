@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{
     authorizer::Principal,
     exchange::{Exchange, written_time},
-    integration::rendered_claim,
+    integration::{rendered_claim, rendered_pool_claim},
 };
 
 /// Names without members of the user's choice.
@@ -78,7 +78,8 @@ pub(super) fn value(exchange: &Exchange<'_>, name: &str) -> Option<String> {
     Some(match name {
         "accountId" => exchange.api?.place.account_id.clone(),
         "apiId" => exchange.api?.place.api_id.clone(),
-        "requestId" | "extendedRequestId" => exchange.id.clone(),
+        "requestId" => exchange.id.clone(),
+        "extendedRequestId" => exchange.extended_id().to_owned(),
         "domainName" => exchange.domain().to_owned(),
         "domainPrefix" => exchange.domain().split('.').next()?.to_owned(),
         "customDomain.basePathMatched" => exchange.mapped?.to_owned(),
@@ -110,6 +111,15 @@ fn authorizer(exchange: &Exchange<'_>, member: &str) -> Option<String> {
     }
     match exchange.principal.as_ref()? {
         Principal::Token(token) => token.claims().get(member.strip_prefix("claims.")?).map(rendered_claim),
+        Principal::Pool(token) => {
+            let name = member.strip_prefix("claims.")?;
+            token.claims().get(name).map(|claim| rendered_pool_claim(name, claim))
+        }
+        Principal::Lambda(lambda) if member == "principalId" => lambda.principal_id.clone(),
+        Principal::Lambda(lambda) => match lambda.context.as_ref()?.get(member)? {
+            Value::String(text) => Some(text.clone()),
+            other => Some(other.to_string()),
+        },
     }
 }
 

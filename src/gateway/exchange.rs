@@ -19,6 +19,8 @@ pub(super) struct Exchange<'g> {
     pub(super) peer: SocketAddr,
     /// The same in the header `apigw-requestid`, the event and the log.
     pub(super) id: String,
+    /// Of a REST API, whose ids are UUIDs: the id of the form that HTTP APIs have.
+    pub(super) apigw_id: Option<String>,
     pub(super) at: Time,
     pub(super) began: Instant,
     pub(super) api: Option<&'g Api>,
@@ -73,6 +75,7 @@ impl<'g> Exchange<'g> {
             head,
             peer,
             id,
+            apigw_id: None,
             at,
             began: Instant::now(),
             api: None,
@@ -89,6 +92,10 @@ impl<'g> Exchange<'g> {
             refused: None,
             answer: None,
         }
+    }
+
+    pub(super) fn extended_id(&self) -> &str {
+        self.apigw_id.as_deref().unwrap_or(&self.id)
     }
 
     /// The path as the API sees it, undecoded: what routes are looked up by.

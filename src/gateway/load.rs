@@ -6,17 +6,24 @@ use std::{
     time::Duration,
 };
 
+use http::HeaderName;
+use regex::Regex;
+
 use super::{
     Api, Gateway, Route,
     access_log::{AccessLog, AccessLogError, Meters},
-    authorizer::{Fetcher, ForeignIssuer, JwtAuthorizer, LocalIssuers, Source, UrlError, check_url},
+    authorizer::{
+        Authorizer, Fetcher, ForeignIssuer, JwtAuthorizer, LambdaAuthorizer, LambdaKind, LocalIssuers, PoolsAuthorizer,
+        Source, UrlError, check_url,
+    },
     cors::Cors,
+    decisions::Decisions,
     integration::{
         FixedResponse, FunctionIntegration, HttpIntegration, Integration, Mapping, MappingError, Place as EventPlace,
         ProxyClient, RespondError, Target, TargetError, connector, proxy_client,
     },
     routes::{Key, RouteError, Routes},
-    selection::with_stage_variables,
+    selection::{SelectionError, Variable, with_stage_variables},
     stage::{Domain, Domains, Mapping as ApiMapping, Stage},
     throttle::Bucket,
 };
@@ -57,6 +64,10 @@ pub enum GatewayError {
     AccessLog { at: Place, source: AccessLogError },
     #[error("{at}: the stage `{stage}` has no variable `{name}`")]
     StageVariable { at: Place, stage: String, name: String },
+    #[error("{at}: {source}")]
+    Selection { at: Place, source: SelectionError },
+    #[error("{at}: {source}")]
+    Expression { at: Place, source: Box<regex::Error> },
     #[error("TLS towards backends cannot be set up: {0}")]
     Tls(#[from] rustls::Error),
 }
@@ -100,7 +111,8 @@ impl Gateway {
         let unrouted = Meters::new("-", "-");
         let Surroundings { clock, random, .. } = loader.around;
         let domains = load_domains(domains, &loaded)?;
-        Ok(Self { apis: loaded, by_name, by_id, domains, clock, random, unrouted })
+        let decisions = section.decisions.as_ref().map(Decisions::new);
+        Ok(Self { apis: loaded, by_name, by_id, domains, decisions, clock, random, unrouted })
     }
 }
 
@@ -142,22 +154,28 @@ impl Loader<'_> {
         for (name, authorizer) in &api.authorizers {
             authorizers.insert(name.as_str(), Arc::new(self.authorizer(name, authorizer)?));
         }
-        let matcher = Routes::build(api.routes.iter().map(|route| route.key.as_str())).map_err(|source| {
-            let key = match &source {
-                RouteError::Conflict { key, .. } => key.as_str(),
-                _ => "",
-            };
-            // The later one of two routes that conflict.
-            let at = api.routes.iter().rfind(|route| route.key == key).map_or(&api.at, |route| &route.at);
-            GatewayError::Route { at: at.clone(), source }
-        })?;
+        let matcher =
+            Routes::build_for(api.protocol, api.routes.iter().map(|route| route.key.as_str())).map_err(|source| {
+                let key = match &source {
+                    RouteError::Conflict { key, .. } => key.as_str(),
+                    _ => "",
+                };
+                // The later one of two routes that conflict.
+                let at = api.routes.iter().rfind(|route| route.key == key).map_or(&api.at, |route| &route.at);
+                GatewayError::Route { at: at.clone(), source }
+            })?;
         let mut stages = Vec::with_capacity(api.stages.len());
         for (name, stage) in &api.stages {
             stages.push(self.stage(api, name, stage, &authorizers)?);
         }
         Ok(Api {
             name: api.name.clone(),
-            place: EventPlace { account_id: self.around.account_id.clone(), api_id: api.id.clone() },
+            rest: api.protocol == config::Protocol::Rest,
+            place: EventPlace {
+                account_id: self.around.account_id.clone(),
+                api_id: api.id.clone(),
+                region: self.around.region.clone(),
+            },
             disabled: api.disable_execute_api_endpoint,
             cors: api.cors.as_ref().map(Cors::new),
             stages,
@@ -170,7 +188,7 @@ impl Loader<'_> {
         api: &config::Api,
         name: &str,
         stage: &config::Stage,
-        authorizers: &BTreeMap<&str, Arc<JwtAuthorizer>>,
+        authorizers: &BTreeMap<&str, Arc<Authorizer>>,
     ) -> Result<Stage, GatewayError> {
         let mut routes = Vec::with_capacity(api.routes.len());
         for route in &api.routes {
@@ -187,7 +205,56 @@ impl Loader<'_> {
         Ok(Stage { name: name.to_owned(), variables: stage.stage_variables.clone(), routes, log: log.transpose()? })
     }
 
-    fn authorizer(&mut self, name: &str, config: &config::JwtAuthorizer) -> Result<JwtAuthorizer, GatewayError> {
+    fn authorizer(&mut self, name: &str, config: &config::Authorizer) -> Result<Authorizer, GatewayError> {
+        Ok(match config {
+            config::Authorizer::Jwt(config) => Authorizer::Jwt(self.jwt(name, config)?),
+            config::Authorizer::Lambda(config) => Authorizer::Lambda(self.lambda(config)?),
+            config::Authorizer::Pools(config) => Authorizer::Pools(self.pools(config)?),
+        })
+    }
+
+    fn pools(&self, config: &config::PoolsAuthorizer) -> Result<PoolsAuthorizer, GatewayError> {
+        let wrong = |_| GatewayError::Header { at: config.at.clone(), name: config.header.clone() };
+        Ok(PoolsAuthorizer {
+            pools: config.pools.iter().map(|pool| pool.value.clone()).collect(),
+            header: HeaderName::from_bytes(config.header.as_bytes()).map_err(wrong)?,
+            validation: config.validation.as_ref().map(expression).transpose()?,
+            issuers: Arc::clone(&self.around.issuers),
+            skew: self.skew(),
+        })
+    }
+
+    fn skew(&self) -> Duration {
+        Duration::from_secs(self.section.clock_skew_seconds.into())
+    }
+
+    fn lambda(&self, config: &config::LambdaAuthorizer) -> Result<LambdaAuthorizer, GatewayError> {
+        let functions = &self.around.functions;
+        let function = functions.get(&config.function.value).ok_or_else(|| GatewayError::Unknown {
+            at: config.function.at.clone(),
+            what: "function",
+            name: config.function.value.clone(),
+            near: nearest(&config.function.value, functions.names()).map(str::to_owned),
+        })?;
+        let kind = match &config.kind {
+            config::LambdaKind::Http { format, simple_responses } => {
+                LambdaKind::Http { format: *format, simple: *simple_responses }
+            }
+            config::LambdaKind::RestToken { validation } => {
+                LambdaKind::RestToken { validation: validation.as_ref().map(expression).transpose()? }
+            }
+            config::LambdaKind::RestRequest => LambdaKind::RestRequest,
+        };
+        let source = |text: &Placed<String>| {
+            let wrong = |source| GatewayError::Selection { at: text.at.clone(), source };
+            Variable::parse(&text.value, false).map_err(wrong)
+        };
+        let sources = config.identity_source.iter().map(source).collect::<Result<Vec<_>, _>>()?;
+        let ttl = Duration::from_secs(config.result_ttl_in_seconds.into());
+        Ok(LambdaAuthorizer::new(function, kind, sources, ttl))
+    }
+
+    fn jwt(&mut self, name: &str, config: &config::JwtAuthorizer) -> Result<JwtAuthorizer, GatewayError> {
         if config.audience.is_empty() {
             return Err(GatewayError::NoAudience { at: config.at.clone(), name: name.to_owned() });
         }
@@ -198,7 +265,7 @@ impl Loader<'_> {
             let (config::IdentitySource::Header(name) | config::IdentitySource::Query(name)) = &config.identity_source;
             GatewayError::Header { at: config.at.clone(), name: name.clone() }
         })?;
-        let skew = Duration::from_secs(self.section.clock_skew_seconds.into());
+        let skew = self.skew();
         let issuers = Arc::clone(&self.around.issuers);
         JwtAuthorizer::new(config, source, issuers, skew, |issuer| self.foreign_issuer(issuer, &config.issuer_at))
     }
@@ -227,11 +294,7 @@ struct StageRoute<'c> {
 }
 
 impl StageRoute<'_> {
-    fn load(
-        &self,
-        loader: &Loader<'_>,
-        authorizers: &BTreeMap<&str, Arc<JwtAuthorizer>>,
-    ) -> Result<Route, GatewayError> {
+    fn load(&self, loader: &Loader<'_>, authorizers: &BTreeMap<&str, Arc<Authorizer>>) -> Result<Route, GatewayError> {
         let route = self.route;
         let parsed = Key::parse(&route.key).map_err(|source| GatewayError::Route { at: route.at.clone(), source })?;
         let authorizer = match &route.authorizer {
@@ -278,7 +341,11 @@ impl StageRoute<'_> {
                     near: nearest(&filled, functions.names()).map(str::to_owned),
                     name: filled,
                 })?;
-                Integration::Function(FunctionIntegration { function, format: *format })
+                Integration::Function(FunctionIntegration {
+                    function,
+                    format: *format,
+                    rest: self.api.protocol == config::Protocol::Rest,
+                })
             }
             config::Integration::Http { url, method } => {
                 let target = Target::parse(&self.filled(url)?, key, loader.section.allow_insecure_issuer)
@@ -301,6 +368,12 @@ impl StageRoute<'_> {
             name,
         })
     }
+}
+
+/// A validation expression must match the whole text.
+fn expression(text: &Placed<String>) -> Result<Regex, GatewayError> {
+    Regex::new(&format!("^(?:{})$", text.value))
+        .map_err(|source| GatewayError::Expression { at: text.at.clone(), source: Box::new(source) })
 }
 
 fn hint(near: Option<&str>) -> String {

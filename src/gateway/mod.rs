@@ -10,11 +10,13 @@ mod authorizer;
 mod body;
 mod context;
 mod cors;
+mod decisions;
 mod exchange;
 mod integration;
 mod load;
 mod path;
 mod refusal;
+mod rest_refusal;
 mod routes;
 mod selection;
 mod serve;
@@ -28,12 +30,12 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderName, Method, Request, Response, Version, header};
+use http::{HeaderName, HeaderValue, Method, Request, Response, Version, header};
 use hyper::body::Incoming;
 
 pub use self::{
     access_log::AccessLogError,
-    authorizer::{Bearer, Denial, KeySet, LocalIssuers, UrlError},
+    authorizer::{Bearer, Denial, KeySet, LambdaPrincipal, LocalIssuers, Principal, UrlError},
     body::{BODY_LIMIT, Body},
     integration::{MappingError, RespondError, TargetError},
     load::{GatewayError, Surroundings},
@@ -44,9 +46,10 @@ pub use self::{
 };
 use self::{
     access_log::Meters,
-    authorizer::{JwtAuthorizer, Principal},
+    authorizer::Authorizer,
     body::Inbound,
     cors::Cors,
+    decisions::Decisions,
     exchange::Exchange,
     integration::{Integration, Mapping, Place},
     refusal::Refusal,
@@ -58,6 +61,10 @@ use self::{
 use crate::kit::{clock::Clock, random::Random};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("apigw-requestid");
+
+/// The ids of REST APIs.
+const REST_REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+const REST_APIGW_ID: HeaderName = HeaderName::from_static("x-amz-apigw-id");
 
 /// Hosts of this form belong to an API by its id.
 const HOST_SUFFIX: &str = ".execute-api.localhost";
@@ -72,6 +79,7 @@ pub struct Gateway {
     by_name: HashMap<String, usize>,
     by_id: HashMap<String, usize>,
     domains: Domains,
+    decisions: Option<Decisions>,
     clock: Clock,
     random: Random,
     /// Counts requests that found no route.
@@ -80,6 +88,8 @@ pub struct Gateway {
 
 struct Api {
     name: String,
+    /// One of the older kind: other errors, events, ids and order of routes.
+    rest: bool,
     place: Place,
     /// Only custom domains lead here.
     disabled: bool,
@@ -91,7 +101,7 @@ struct Api {
 struct Route {
     key: String,
     parsed: Key,
-    authorizer: Option<Arc<JwtAuthorizer>>,
+    authorizer: Option<Arc<Authorizer>>,
     scopes: Vec<String>,
     bucket: Option<Bucket>,
     timeout: Duration,
@@ -106,32 +116,45 @@ impl Gateway {
     /// Answers one request. A refusal is an answer too: this never fails.
     pub async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
         let (head, body) = request.into_parts();
+        if let Some(decisions) = self.decisions.as_ref().filter(|decisions| decisions.are_asked(head.uri.path())) {
+            return self.decide(decisions, head, peer).await;
+        }
         let mut exchange = Exchange::begin(head, peer, self.clock.now(), &self.random);
         // Read now: the headers move on to the backend.
         let asked = exchange.head.headers.get_all(header::ORIGIN).iter().cloned().collect::<Vec<_>>();
         let is_preflight = cors::is_preflight(&exchange.head);
         let outcome = self.answer(&mut exchange, body).await;
-        let (mut response, refusal) = match outcome {
-            Ok(response) => (response, None),
-            Err(refusal) => {
-                exchange.refused = Some(refusal.refused());
-                (refusal.response(), Some(refusal))
-            }
-        };
+        let (mut response, refusal) = rendered(&mut exchange, outcome);
         if let Some(cors) = exchange.api.and_then(|api| api.cors.as_ref())
             && (!is_preflight || refusal.is_some())
         {
             let allowed = cors.allowed(&asked);
             cors.dress(response.headers_mut(), allowed);
         }
-        response.headers_mut().insert(REQUEST_ID, exchange.id_header());
-        access_log::record(&mut exchange, &response, refusal.as_ref(), &self.unrouted);
+        self.sign(&mut exchange, &mut response, refusal.as_ref());
         response
+    }
+
+    /// Puts the request's id on an answer, and writes it down.
+    fn sign(&self, exchange: &mut Exchange<'_>, response: &mut Response<Body>, refusal: Option<&Refusal>) {
+        let headers = response.headers_mut();
+        if exchange.apigw_id.is_some() {
+            headers.insert(REST_REQUEST_ID, exchange.id_header());
+            let extended = HeaderValue::from_str(exchange.extended_id());
+            headers.insert(REST_APIGW_ID, extended.unwrap_or(HeaderValue::from_static("-")));
+        } else {
+            headers.insert(REQUEST_ID, exchange.id_header());
+        }
+        access_log::record(exchange, response, refusal, &self.unrouted);
     }
 
     async fn answer<'g>(&'g self, exchange: &mut Exchange<'g>, body: Incoming) -> Result<Response<Body>, Refusal> {
         check_request(exchange)?;
-        let (api, stage) = self.match_api(exchange)?;
+        let found = self.match_api(exchange);
+        if exchange.api.is_some_and(|api| api.rest) {
+            exchange.apigw_id = Some(std::mem::replace(&mut exchange.id, self.random.uuid()));
+        }
+        let (api, stage) = found?;
         if let Some(preflight) = answer_preflight(exchange, api, stage) {
             return Ok(preflight);
         }
@@ -178,6 +201,22 @@ impl Gateway {
         exchange.prefix = prefix;
         exchange.stage = Some(stage);
         Ok((api, stage))
+    }
+}
+
+/// A refusal in the words of its API.
+fn rendered(
+    exchange: &mut Exchange<'_>,
+    outcome: Result<Response<Body>, Refusal>,
+) -> (Response<Body>, Option<Refusal>) {
+    match outcome {
+        Ok(response) => (response, None),
+        Err(refusal) => {
+            exchange.refused = Some(refusal.refused());
+            let rest = exchange.api.is_some_and(|api| api.rest);
+            let response = if rest { rest_refusal::response(&refusal) } else { refusal.response() };
+            (response, Some(refusal))
+        }
     }
 }
 
@@ -229,12 +268,11 @@ fn match_route<'g>(exchange: &mut Exchange<'g>, api: &'g Api, stage: &'g Stage) 
 
 async fn authorize(exchange: &mut Exchange<'_>, route: &Route) -> Result<(), Refusal> {
     let Some(authorizer) = &route.authorizer else { return Ok(()) };
-    let head = &exchange.head;
-    match authorizer.authorize(&head.headers, &head.uri, &route.scopes, exchange.at).await {
-        Ok(bearer) => exchange.principal = Some(Principal::Token(bearer)),
-        Err(denial) => {
-            exchange.authorizer_error = Some(denial.to_string());
-            return Err(denial.into());
+    match authorizer.authorize(exchange, &route.scopes).await {
+        Ok(principal) => exchange.principal = Some(principal),
+        Err(refusal) => {
+            exchange.authorizer_error = Some(refusal.to_string());
+            return Err(refusal);
         }
     }
     Ok(())

@@ -21,6 +21,18 @@ pub enum Refusal {
     Throttled,
     #[error("{0}")]
     Denied(#[from] Denial),
+    /// A function's authorizer, or what it needs, has no name to give.
+    #[error("unauthorized: {0}")]
+    Unauthorized(&'static str),
+    /// A genuine token whose time is over, where REST APIs have a word of their own for it.
+    #[error("the token has expired")]
+    Expired,
+    /// An authorizer's answer that denies.
+    #[error("{}", if *.explicit { "denied by a policy" } else { "not allowed by the authorizer" })]
+    Forbidden { explicit: bool },
+    /// An authorizer that failed or answered out of shape.
+    #[error("authorizer failed: {0}")]
+    Authorizer(String),
     #[error("the request body is too large")]
     TooLarge,
     #[error("the request body did not arrive in time")]
@@ -38,12 +50,13 @@ impl Refusal {
         match self {
             Self::BadRequest(_) | Self::Framing(_) => StatusCode::BAD_REQUEST,
             Self::NotFound => StatusCode::NOT_FOUND,
-            Self::DisabledEndpoint => StatusCode::FORBIDDEN,
+            Self::Unauthorized(_) | Self::Expired => StatusCode::UNAUTHORIZED,
+            Self::DisabledEndpoint | Self::Forbidden { .. } => StatusCode::FORBIDDEN,
             Self::Throttled => StatusCode::TOO_MANY_REQUESTS,
             Self::Denied(denial) => denial.status(),
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
-            Self::Function(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Function(_) | Self::Authorizer(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -68,13 +81,20 @@ impl Refusal {
         match self {
             Self::BadRequest(_) | Self::Framing(_) | Self::SlowBody => "BAD_REQUEST",
             Self::NotFound => "RESOURCE_NOT_FOUND",
-            Self::DisabledEndpoint => "ACCESS_DENIED",
+            Self::DisabledEndpoint | Self::Forbidden { .. } => "ACCESS_DENIED",
+            Self::Unauthorized(_) | Self::Expired => "UNAUTHORIZED",
+            Self::Authorizer(_) => "AUTHORIZER_FAILURE",
             Self::Throttled => "THROTTLED",
             Self::Denied(denial) if denial.status() == StatusCode::FORBIDDEN => "ACCESS_DENIED",
             Self::Denied(_) => "UNAUTHORIZED",
             Self::TooLarge => "REQUEST_TOO_LARGE",
             Self::Function(_) | Self::Unavailable(_) => "INTEGRATION_FAILURE",
         }
+    }
+
+    /// What is left of such a request must not be read as the next one.
+    pub(super) fn ends_connection(&self) -> bool {
+        matches!(self, Self::Framing(_) | Self::TooLarge | Self::SlowBody)
     }
 
     pub(super) fn refused(&self) -> Refused {
@@ -89,8 +109,7 @@ impl Refusal {
         if let Self::Denied(denial) = self {
             headers.insert(header::WWW_AUTHENTICATE, denial.challenge());
         }
-        // What is left of such a request must not be read as the next one.
-        if matches!(self, Self::Framing(_) | Self::TooLarge | Self::SlowBody) {
+        if self.ends_connection() {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         response

@@ -15,6 +15,7 @@ use std::{
 use http::Method;
 
 use super::path;
+use crate::config::api::Protocol;
 
 /// Why a route key cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,6 +43,8 @@ pub struct Routes {
     by_rank: Vec<(usize, Key)>,
     /// Routes without parameters by path and method: no other route can beat an exact match.
     exact: HashMap<String, Vec<(Method, usize)>>,
+    /// REST APIs find the path first, whatever methods it has, and then the method.
+    path_first: bool,
 }
 
 /// A route that was found, with the stretches of the path that its parameters stand for, in the order of the key.
@@ -52,7 +55,14 @@ pub struct Match {
 }
 
 impl Routes {
+    /// The routes of an HTTP API.
+    #[cfg(test)]
     pub fn build<'a>(keys: impl IntoIterator<Item = &'a str>) -> Result<Self, RouteError> {
+        Self::build_for(Protocol::Http, keys)
+    }
+
+    pub fn build_for<'a>(protocol: Protocol, keys: impl IntoIterator<Item = &'a str>) -> Result<Self, RouteError> {
+        let path_first = protocol == Protocol::Rest;
         let mut by_rank = Vec::new();
         let mut seen = BTreeMap::new();
         let mut exact: HashMap<String, Vec<(Method, usize)>> = HashMap::new();
@@ -66,8 +76,8 @@ impl Routes {
             }
             by_rank.push((index, key));
         }
-        by_rank.sort_by(|(_, a), (_, b)| a.rank(b));
-        Ok(Self { by_rank, exact })
+        by_rank.sort_by(|(_, a), (_, b)| if path_first { a.rank_by_path(b) } else { a.rank(b) });
+        Ok(Self { by_rank, exact, path_first })
     }
 
     /// The route of a request. `path` must have passed [`path::check`].
@@ -80,10 +90,31 @@ impl Routes {
             return Some(Match { route: *route, captures: Vec::new() });
         }
         let segments = segments(path)?;
+        if self.path_first {
+            return self.find_by_path(method, path, &segments);
+        }
         self.by_rank.iter().find_map(|(route, key)| {
             let captures = key.captures(method, path.len(), &segments)?;
             Some(Match { route: *route, captures })
         })
+    }
+}
+
+impl Routes {
+    /// The first path that fits is the one: where it lacks the method, no weaker path is asked.
+    fn find_by_path(&self, method: &Method, path: &str, segments: &[(usize, Cow<'_, str>)]) -> Option<Match> {
+        let mut best: Option<&Key> = None;
+        for (route, key) in &self.by_rank {
+            if best.is_some_and(|best| best.weights() != key.weights()) {
+                return None;
+            }
+            let Some(captures) = key.captures_of_path(path.len(), segments) else { continue };
+            if key.verb.takes(method) {
+                return Some(Match { route: *route, captures });
+            }
+            best = Some(key);
+        }
+        None
     }
 }
 
@@ -99,6 +130,15 @@ pub struct Key {
 enum Verb {
     One(Method),
     Any,
+}
+
+impl Verb {
+    fn takes(&self, method: &Method) -> bool {
+        match self {
+            Self::One(own) => own == method,
+            Self::Any => true,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -149,11 +189,10 @@ impl Key {
     }
 
     fn captures(&self, method: &Method, end: usize, path: &[(usize, Cow<'_, str>)]) -> Option<Vec<Range<usize>>> {
-        if let Verb::One(own) = &self.verb
-            && own != method
-        {
-            return None;
-        }
+        if self.verb.takes(method) { self.captures_of_path(end, path) } else { None }
+    }
+
+    fn captures_of_path(&self, end: usize, path: &[(usize, Cow<'_, str>)]) -> Option<Vec<Range<usize>>> {
         let Some(segments) = &self.segments else { return Some(Vec::new()) };
         let greedy = matches!(segments.last(), Some(Segment::Greedy(_)));
         if if greedy { path.len() < segments.len() } else { path.len() != segments.len() } {
@@ -179,11 +218,19 @@ impl Key {
             Some([.., Segment::Greedy(_)]) => 1,
             Some(_) => 0,
         };
-        let weights = |key: &Self| key.segments.iter().flatten().map(Segment::weight).collect::<Vec<_>>();
         class(self)
             .cmp(&class(other))
             .then_with(|| (self.verb == Verb::Any).cmp(&(other.verb == Verb::Any)))
-            .then_with(|| weights(self).cmp(&weights(other)))
+            .then_with(|| self.weights().cmp(&other.weights()))
+    }
+
+    fn rank_by_path(&self, other: &Self) -> Ordering {
+        let any = |key: &Self| key.verb == Verb::Any;
+        self.weights().cmp(&other.weights()).then_with(|| any(self).cmp(&any(other)))
+    }
+
+    fn weights(&self) -> Vec<u8> {
+        self.segments.iter().flatten().map(Segment::weight).collect()
     }
 
     /// Two keys of one identity match the same requests: names of parameters do not count.
@@ -292,6 +339,25 @@ mod tests {
         let keys = ["ANY /a/b", "GET /a/{x}"];
         assert_eq!(found(&keys, "GET", "/a/b").unwrap().0, "GET /a/{x}");
         assert_eq!(found(&keys, "POST", "/a/b").unwrap().0, "ANY /a/b");
+    }
+
+    #[test]
+    fn rest_apis_find_the_path_first_and_then_the_method() {
+        let keys = ["POST /a/{x}", "GET /a/b", "ANY /a/b/c", "GET /a/{rest+}", "GET /{p}/b"];
+        let routes = Routes::build_for(Protocol::Rest, keys).unwrap();
+        for (method, path, key) in [
+            (Method::GET, "/a/b", Some("GET /a/b")),
+            // The path `/a/b` is there and has no POST: the weaker path is not asked.
+            (Method::POST, "/a/b", None),
+            (Method::POST, "/a/z", Some("POST /a/{x}")),
+            (Method::GET, "/a/z", None),
+            (Method::PUT, "/a/b/c", Some("ANY /a/b/c")),
+            (Method::GET, "/a/b/d", Some("GET /a/{rest+}")),
+            (Method::GET, "/z/b", Some("GET /{p}/b")),
+        ] {
+            let found = routes.find(&method, path).map(|found| keys[found.route]);
+            assert_eq!(found, key, "{method} {path}");
+        }
     }
 
     #[test]

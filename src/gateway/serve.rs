@@ -1,14 +1,11 @@
 //! The listener. HTTP/1.1 only: on a port without TLS no client speaks anything else unasked, and an upgrade to HTTP/2 is not
-//! offered. Heads must come in ten seconds and within API Gateway's limit; at the end, requests in flight are finished.
+//! offered; WebSockets are, where a backend takes them. Heads must come in ten seconds and within API Gateway's limit; at the end, requests in flight are finished.
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use hyper::{server::conn::http1, service::service_fn};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
-};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
@@ -26,7 +23,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long requests in flight may take after the signal to stop.
 const DRAIN: Duration = Duration::from_secs(30);
 /// More connections wait in the listener's queue.
-const CONNECTIONS: usize = 8192;
+const CONNECTIONS: usize = PLACES as usize;
+const PLACES: u32 = 8192;
 
 impl Gateway {
     /// Serves until `shutdown` is cancelled, and then as long as requests are in flight, but at most thirty seconds.
@@ -36,7 +34,6 @@ impl Gateway {
             .header_read_timeout(HEAD_TIMEOUT)
             .max_header_size(HEAD_LIMIT)
             .max_buf_size(READ_BUFFER);
-        let graceful = GracefulShutdown::new();
         let hang_up = CancellationToken::new();
         let room = Arc::new(Semaphore::new(CONNECTIONS));
         while let Some((stream, peer)) = next(&listener, &shutdown, &room).await {
@@ -46,12 +43,22 @@ impl Gateway {
                 let gateway = Arc::clone(&gateway);
                 async move { Ok::<_, Infallible>(gateway.handle(request, peer).await) }
             });
-            let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
-            let hang_up = hang_up.clone();
+            let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
+            let (shutdown, hang_up) = (shutdown.clone(), hang_up.clone());
             tokio::spawn(async move {
                 let _permit = permit;
+                let mut connection = pin!(connection);
+                let served = async {
+                    tokio::select! {
+                        outcome = connection.as_mut() => return outcome,
+                        () = shutdown.cancelled() => {}
+                    }
+                    // The request in flight is answered, and no other is read.
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                };
                 tokio::select! {
-                    outcome = connection => if let Err(error) = outcome {
+                    outcome = served => if let Err(error) = outcome {
                         tracing::debug!(%peer, %error, "connection ended");
                     },
                     () = hang_up.cancelled() => {}
@@ -59,7 +66,8 @@ impl Gateway {
             });
         }
         drop(listener);
-        if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
+        // Every connection holds one place: when all are free, all have ended.
+        if tokio::time::timeout(DRAIN, room.acquire_many(PLACES)).await.is_err() {
             tracing::warn!("requests that did not end in time are broken off");
         }
         hang_up.cancel();

@@ -1,6 +1,13 @@
 //! `[api.authorizer.NAME]`: who may pass.
 
-use super::{Place, Placed, Reader, check_url};
+use super::{Place, Placed, Protocol, Reader, check_url, route::PayloadFormat};
+
+#[derive(Clone, Debug)]
+pub enum Authorizer {
+    Jwt(JwtAuthorizer),
+    Lambda(LambdaAuthorizer),
+    Pools(PoolsAuthorizer),
+}
 
 /// An authorizer of type `JWT`.
 #[derive(Clone, Debug)]
@@ -11,6 +18,37 @@ pub struct JwtAuthorizer {
     pub issuer_at: Place,
     /// Accepted values of `aud`, or of `client_id` when a token has no `aud`.
     pub audience: Vec<Placed<String>>,
+}
+
+/// An authorizer of type `REQUEST`, or of a REST API's type `TOKEN`: a function decides.
+#[derive(Clone, Debug)]
+pub struct LambdaAuthorizer {
+    pub at: Place,
+    pub function: Placed<String>,
+    pub kind: LambdaKind,
+    /// Expressions as the gateway's selection expressions are written.
+    pub identity_source: Vec<Placed<String>>,
+    /// How long an answer counts for the same identity. Zero asks each time.
+    pub result_ttl_in_seconds: u32,
+}
+
+#[derive(Clone, Debug)]
+pub enum LambdaKind {
+    Http { format: PayloadFormat, simple_responses: bool },
+    RestToken { validation: Option<Placed<String>> },
+    RestRequest,
+}
+
+/// A REST API's authorizer of type `COGNITO_USER_POOLS`.
+#[derive(Clone, Debug)]
+pub struct PoolsAuthorizer {
+    pub at: Place,
+    /// Ids of pools of this server.
+    pub pools: Vec<Placed<String>>,
+    /// The name of a header, lower-cased.
+    pub header: String,
+    /// Tested against `aud`.
+    pub validation: Option<Placed<String>>,
 }
 
 /// Where the token stands in a request.
@@ -31,20 +69,150 @@ pub enum Issuer {
     Url(String),
 }
 
+const HTTP_TYPES: [(&str, Kind); 2] = [("JWT", Kind::Jwt), ("REQUEST", Kind::Request)];
+const REST_TYPES: [(&str, Kind); 3] =
+    [("TOKEN", Kind::Token), ("REQUEST", Kind::Request), ("COGNITO_USER_POOLS", Kind::Pools)];
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Jwt,
+    Request,
+    Token,
+    Pools,
+}
+
+impl Authorizer {
+    pub(super) fn read(mut section: Reader, protocol: Protocol, exposed: bool) -> Self {
+        if !section.has("type") {
+            section.missing("type");
+        }
+        let kind = match protocol {
+            Protocol::Http => section.choice("type", &HTTP_TYPES),
+            Protocol::Rest => section.choice("type", &REST_TYPES),
+        };
+        match (kind.map(|kind| kind.value), protocol) {
+            (Some(Kind::Jwt) | None, _) => Self::Jwt(JwtAuthorizer::read(section, exposed)),
+            (Some(Kind::Request), Protocol::Http) => Self::Lambda(LambdaAuthorizer::read_http(section)),
+            (Some(Kind::Request), Protocol::Rest) => Self::Lambda(LambdaAuthorizer::read_rest_request(section)),
+            (Some(Kind::Token), _) => Self::Lambda(LambdaAuthorizer::read_rest_token(section)),
+            (Some(Kind::Pools), _) => Self::Pools(PoolsAuthorizer::read(section)),
+        }
+    }
+}
+
+impl LambdaAuthorizer {
+    fn read_http(mut section: Reader) -> Self {
+        let formats = [("1.0", PayloadFormat::V1), ("2.0", PayloadFormat::V2)];
+        if !section.has("payload_format") {
+            let path = section.path("payload_format");
+            // The service's own rule for AuthorizerPayloadFormatVersion.
+            section.reading.refuse(&section.at, format!("`{path}` is required for REQUEST authorizers"));
+        }
+        let format = section.choice("payload_format", &formats).map_or(PayloadFormat::V2, |format| format.value);
+        let simple = section.boolean("enable_simple_responses");
+        if let (Some(said), PayloadFormat::V1) = (&simple, format)
+            && said.value
+        {
+            let path = section.path("enable_simple_responses");
+            section.reading.refuse(&said.at, format!("`{path}` goes with payload_format 2.0 only"));
+        }
+        let kind = LambdaKind::Http { format, simple_responses: simple.is_some_and(|said| said.value) };
+        let allowed = ["$request.header.", "$request.querystring.", "$context.", "$stageVariables."];
+        let sources = sources(&mut section, &allowed, str::to_owned);
+        Self::read(section, kind, sources)
+    }
+
+    fn read_rest_request(mut section: Reader) -> Self {
+        let allowed = ["method.request.header.", "method.request.querystring.", "stageVariables.", "context."];
+        let sources = sources(&mut section, &allowed, from_rest);
+        Self::read(section, LambdaKind::RestRequest, sources)
+    }
+
+    fn read_rest_token(mut section: Reader) -> Self {
+        let at = section.place_of("identity_source");
+        let sources = sources(&mut section, &["method.request.header."], from_rest);
+        if sources.len() != 1 {
+            let message = format!("`{}` of a TOKEN authorizer must name one header", section.path("identity_source"));
+            section.reading.refuse(&at, message);
+        }
+        let validation = regex(&mut section, "identity_validation_expression");
+        Self::read(section, LambdaKind::RestToken { validation }, sources)
+    }
+
+    /// The service remembers for five minutes where it can tell callers apart, and not at all where it cannot.
+    fn read(mut section: Reader, kind: LambdaKind, identity_source: Vec<Placed<String>>) -> Self {
+        let at = section.at.clone();
+        let function = section.required("function").unwrap_or_else(|| Placed { value: String::new(), at: at.clone() });
+        let ttl_at = section.place_of("result_ttl_in_seconds");
+        let ttl = section.integer("result_ttl_in_seconds", 0..=3600);
+        if identity_source.is_empty() && ttl.is_some_and(|ttl: u32| ttl > 0) {
+            let message = format!("`{}` needs an `identity_source`", section.path("result_ttl_in_seconds"));
+            section.reading.refuse(&ttl_at, message);
+        }
+        let result_ttl_in_seconds = ttl.unwrap_or(if identity_source.is_empty() { 0 } else { 300 });
+        section.finish();
+        Self { at, function, kind, identity_source, result_ttl_in_seconds }
+    }
+}
+
+impl PoolsAuthorizer {
+    fn read(mut section: Reader) -> Self {
+        let at = section.at.clone();
+        let said = section.has("pools");
+        let pools = section.strings("pools");
+        if !said {
+            section.missing("pools");
+        } else if pools.is_empty() {
+            section.reading.refuse(&at, format!("`{}` must name a pool", section.path("pools")));
+        }
+        let sources = sources(&mut section, &["method.request.header."], from_rest);
+        let named = sources.first().and_then(|source| source.value.strip_prefix("$request.header."));
+        let header = named.unwrap_or("authorization").to_ascii_lowercase();
+        let validation = regex(&mut section, "identity_validation_expression");
+        section.finish();
+        Self { at, pools, header, validation }
+    }
+}
+
+/// `identity_source`: one expression or a list of them, or with commas between them as REST APIs write it.
+fn sources(section: &mut Reader, allowed: &[&str], rewrite: fn(&str) -> String) -> Vec<Placed<String>> {
+    let path = section.path("identity_source");
+    let mut sources = Vec::new();
+    for text in section.string_or_strings("identity_source") {
+        for one in text.value.split(',').map(str::trim) {
+            if !allowed.iter().any(|start| one.strip_prefix(start).is_some_and(|name| !name.is_empty())) {
+                let forms = allowed.iter().map(|start| format!("{start}NAME")).collect::<Vec<_>>().join(", ");
+                section.reading.refuse(&text.at, format!("`{path}` must be one of {forms}, found {one:?}"));
+                continue;
+            }
+            sources.push(Placed { value: rewrite(one), at: text.at.clone() });
+        }
+    }
+    sources
+}
+
+/// REST APIs name the same parts of a request in other words.
+fn from_rest(text: &str) -> String {
+    match text.strip_prefix("method.") {
+        Some(request) => format!("${request}"),
+        None => format!("${text}"),
+    }
+}
+
+fn regex(section: &mut Reader, key: &str) -> Option<Placed<String>> {
+    let text = section.string(key)?;
+    if let Err(error) = regex::Regex::new(&text.value) {
+        let why = error.to_string().lines().last().unwrap_or_default().to_owned();
+        section.reading.refuse(&text.at, format!("`{}` is no regular expression: {why}", section.path(key)));
+        return None;
+    }
+    Some(text)
+}
+
 impl JwtAuthorizer {
-    pub(super) fn read(mut section: Reader, exposed: bool) -> Self {
+    fn read(mut section: Reader, exposed: bool) -> Self {
         let reading = section.reading;
         let at = section.at.clone();
-        if let Some(kind) = section.required("type") {
-            match kind.value.as_str() {
-                "JWT" => {}
-                "REQUEST" => reading.refuse(&kind.at, "`REQUEST` authorizers are not built yet"),
-                other => {
-                    let message = format!("`{}` must be \"JWT\", found {other:?}", section.path("type"));
-                    reading.refuse(&kind.at, message);
-                }
-            }
-        }
         let mut identity_source = IdentitySource::Header("authorization".to_owned());
         if let Some(text) = section.string("identity_source") {
             match read_identity_source(&text.value) {

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use aws_lc_rs::digest;
 
 pub use self::{
-    authorizer::{IdentitySource, Issuer, JwtAuthorizer},
+    authorizer::{Authorizer, IdentitySource, Issuer, JwtAuthorizer, LambdaAuthorizer, LambdaKind, PoolsAuthorizer},
     cors::Cors,
     route::{Integration, PayloadFormat, Route},
     stage::{AccessLog, Stage, Throttle},
@@ -21,18 +21,26 @@ use super::{Place, Placed, form, reader::Reader};
 /// The stage without a name in its URL.
 pub const DEFAULT_STAGE: &str = "$default";
 
+/// Which of the service's two kinds of API this is. They differ in authorizers, events, errors and the order of routes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    Http,
+    Rest,
+}
+
 #[derive(Clone, Debug)]
 pub struct Api {
     pub at: Place,
     pub name: String,
     /// Ten lower-case alphanumerics. Without one it is derived from the name, so that it stays the same.
     pub id: String,
+    pub protocol: Protocol,
     /// Closes every address of the API but its custom domains.
     pub disable_execute_api_endpoint: bool,
     pub cors: Option<Cors>,
     /// By name. An API that names no stage has `$default`.
     pub stages: BTreeMap<String, Stage>,
-    pub authorizers: BTreeMap<String, JwtAuthorizer>,
+    pub authorizers: BTreeMap<String, Authorizer>,
     pub routes: Vec<Route>,
 }
 
@@ -44,6 +52,7 @@ impl Api {
             at,
             name: name.to_owned(),
             id: derived_id(name),
+            protocol: Protocol::Http,
             disable_execute_api_endpoint: false,
             cors: None,
             authorizers: BTreeMap::new(),
@@ -69,10 +78,17 @@ impl Api {
             }
             api.id = id.value;
         }
+        let protocols = [("HTTP", Protocol::Http), ("REST", Protocol::Rest)];
+        let protocol = section.choice("protocol_type", &protocols).map_or(Protocol::Http, |said| said.value);
+        api.protocol = protocol;
         let disabled = section.boolean("disable_execute_api_endpoint");
         api.disable_execute_api_endpoint = disabled.is_some_and(|said| said.value);
         api.cors = section.has("cors_configuration").then(|| Cors::read(section.table("cors_configuration")));
         section.know("cors_configuration");
+        if let (Protocol::Rest, Some(_)) = (protocol, &api.cors) {
+            reading
+                .refuse(&api.at, "`api.cors_configuration` belongs to HTTP APIs: give a REST API routes for OPTIONS");
+        }
         let stages = section.named_tables("stage");
         if !stages.is_empty() {
             api.stages = stages.into_iter().map(|(name, table)| (name.clone(), Stage::read(&name, table))).collect();
@@ -80,9 +96,9 @@ impl Api {
         api.authorizers = section
             .named_tables("authorizer")
             .into_iter()
-            .map(|(name, table)| (name, JwtAuthorizer::read(table, exposed)))
+            .map(|(name, table)| (name, Authorizer::read(table, protocol, exposed)))
             .collect();
-        api.routes = section.tables("route").into_iter().map(|table| Route::read(table, exposed)).collect();
+        api.routes = section.tables("route").into_iter().map(|table| Route::read(table, protocol, exposed)).collect();
         section.finish();
         let keys: Vec<&str> = api.routes.iter().map(|route| route.key.as_str()).collect();
         for stage in api.stages.values() {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Place, Placed, Reader, check_url, form};
+use super::{Place, Placed, Protocol, Reader, check_url, form};
 
 #[derive(Clone, Debug)]
 pub struct Route {
@@ -53,6 +53,7 @@ pub enum PayloadFormat {
 impl Route {
     /// The service's limit, and its default.
     const TIMEOUT: u32 = 30_000;
+    const REST_TIMEOUT: u32 = 29_000;
 
     /// An open route.
     pub fn new(at: Place, key: &str, integration: Integration) -> Self {
@@ -68,7 +69,7 @@ impl Route {
         }
     }
 
-    pub(super) fn read(mut section: Reader, exposed: bool) -> Self {
+    pub(super) fn read(mut section: Reader, protocol: Protocol, exposed: bool) -> Self {
         let reading = section.reading;
         let at = section.at.clone();
         let key = section.required("key");
@@ -76,6 +77,11 @@ impl Route {
             && let Err(why) = form::route_key(&key.value)
         {
             reading.refuse(&key.at, format!("the route key {:?} {why}", key.value));
+        }
+        if let (Some(key), Protocol::Rest) = (&key, protocol)
+            && key.value == "$default"
+        {
+            reading.refuse(&key.at, "a REST API has no route `$default`: write `ANY /{proxy+}`");
         }
         let authorizer = section.string("authorizer");
         let scopes_at = section.place_of("scopes");
@@ -96,7 +102,17 @@ impl Route {
         }
         let said = section.is_table("integration");
         let mut table = section.table("integration");
-        let timeout_in_millis = table.integer("timeout_in_millis", 50..=30_000).unwrap_or(Self::TIMEOUT);
+        let longest = match protocol {
+            Protocol::Http => Self::TIMEOUT,
+            Protocol::Rest => Self::REST_TIMEOUT,
+        };
+        for key in ["request_parameters", "response_parameters", "payload_format"] {
+            if protocol == Protocol::Rest && table.has(key) {
+                let message = format!("`{}` belongs to HTTP APIs", table.path(key));
+                reading.refuse(&table.place_of(key), message);
+            }
+        }
+        let timeout_in_millis = table.integer("timeout_in_millis", 50..=longest.into()).unwrap_or(longest);
         let request_parameters = table.string_map("request_parameters");
         let mut response_parameters = BTreeMap::new();
         for (status, mut table) in table.named_tables("response_parameters") {
@@ -111,7 +127,7 @@ impl Route {
                 }
             }
         }
-        let integration = Integration::read(table, said, exposed);
+        let integration = Integration::read(table, said, protocol, exposed);
         section.finish();
         Self {
             timeout_in_millis,
@@ -128,7 +144,7 @@ impl Route {
 
 impl Integration {
     /// Reads the table; `said` is false when there is none, which is a mistake that is noted already.
-    fn read(mut section: Reader, said: bool, exposed: bool) -> Self {
+    fn read(mut section: Reader, said: bool, protocol: Protocol, exposed: bool) -> Self {
         let reading = section.reading;
         let ways = ["function", "http", "respond"];
         let given = ways.iter().filter(|way| section.has(way)).count();
@@ -164,7 +180,8 @@ impl Integration {
         section.finish();
         match (function, http, respond) {
             (Some(name), ..) => {
-                let format = format.map_or(PayloadFormat::V2, |format| format.value);
+                let usual = if protocol == Protocol::Rest { PayloadFormat::V1 } else { PayloadFormat::V2 };
+                let format = format.map_or(usual, |format| format.value);
                 Self::Function { name, format }
             }
             (_, Some(url), _) => Self::Http { url, method },

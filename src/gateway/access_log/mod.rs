@@ -82,6 +82,9 @@ pub(super) fn record(
     if let Some(Refusal::Function(reason) | Refusal::Unavailable(reason)) = refusal {
         tracing::warn!(request_id = exchange.id, reason, "integration failed");
     }
+    if let Some(Refusal::Authorizer(reason)) = refusal {
+        tracing::warn!(request_id = exchange.id, reason, "authorizer failed");
+    }
     tracing::info!(
         target: "poolhouse::gateway::access",
         request_id = exchange.id,

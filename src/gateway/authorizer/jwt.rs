@@ -63,6 +63,17 @@ pub(in crate::gateway) struct Verified {
 }
 
 impl Verified {
+    /// `version` is that of the keys that the signature was checked with.
+    pub(super) fn of(claims: Map<String, Value>, version: u64) -> Self {
+        Self {
+            scopes: scopes(&claims),
+            expires: moment(&claims, "exp", f64::floor).unwrap_or_default(),
+            begins: moment(&claims, "nbf", f64::ceil).max(moment(&claims, "iat", f64::ceil)).unwrap_or_default(),
+            claims: Value::Object(claims).to_string().into_boxed_str(),
+            version,
+        }
+    }
+
     pub(super) fn claims(&self) -> Map<String, Value> {
         serde_json::from_str(&self.claims).unwrap_or_default()
     }
@@ -131,14 +142,7 @@ impl JwtAuthorizer {
         self.check_issuer(token.claims())?;
         self.check_audience(token.claims())?;
         check_times(token.claims(), now, self.skew, true).map_err(|error| Denial::invalid(error.to_string()))?;
-        let claims = token.into_claims();
-        Ok(Verified {
-            scopes: scopes(&claims),
-            expires: moment(&claims, "exp", f64::floor).unwrap_or_default(),
-            begins: moment(&claims, "nbf", f64::ceil).max(moment(&claims, "iat", f64::ceil)).unwrap_or_default(),
-            claims: Value::Object(claims).to_string().into_boxed_str(),
-            version: keys.version(),
-        })
+        Ok(Verified::of(token.into_claims(), keys.version()))
     }
 
     /// The pool of this server that the issuer is, if it is one.
@@ -219,7 +223,7 @@ impl Source {
     }
 
     /// The token, with or without the word `Bearer` before it. Two of them are none: nobody can say which one would count.
-    fn token<'r>(&self, headers: &'r HeaderMap, uri: &'r Uri) -> Result<Cow<'r, str>, Denial> {
+    pub(super) fn token<'r>(&self, headers: &'r HeaderMap, uri: &'r Uri) -> Result<Cow<'r, str>, Denial> {
         let (text, more) = match self {
             Self::Header(name) => {
                 let mut values = headers.get_all(name).iter();

@@ -4,6 +4,9 @@
 mod fetch;
 mod jwks;
 mod jwt;
+mod lambda;
+mod policy;
+mod pools;
 mod verdicts;
 
 use std::{borrow::Cow, sync::Arc};
@@ -12,12 +15,15 @@ use async_trait::async_trait;
 use http::{HeaderValue, StatusCode};
 use serde_json::{Map, Value};
 
-pub use self::fetch::UrlError;
+pub use self::{fetch::UrlError, lambda::LambdaPrincipal};
 pub(super) use self::{
     fetch::{Fetcher, check_url},
     jwks::ForeignIssuer,
     jwt::{JwtAuthorizer, Source},
+    lambda::{Kind as LambdaKind, LambdaAuthorizer, method_arn},
+    pools::PoolsAuthorizer,
 };
+use super::{exchange::Exchange, refusal::Refusal};
 use crate::keys::jwt::VerifyingKey;
 
 /// The issuers that live in this server. Their keys are never fetched over HTTP.
@@ -68,6 +74,30 @@ impl KeySet {
 #[derive(Clone, Debug)]
 pub enum Principal {
     Token(Bearer),
+    Lambda(LambdaPrincipal),
+    /// Of a REST API, which writes claims in another way.
+    Pool(Bearer),
+}
+
+/// The one that a route names.
+pub(super) enum Authorizer {
+    Jwt(JwtAuthorizer),
+    Lambda(LambdaAuthorizer),
+    Pools(PoolsAuthorizer),
+}
+
+impl Authorizer {
+    /// `scopes` are the route's.
+    pub(super) async fn authorize(&self, exchange: &Exchange<'_>, scopes: &[String]) -> Result<Principal, Refusal> {
+        let head = &exchange.head;
+        match self {
+            Self::Jwt(jwt) => Ok(Principal::Token(jwt.authorize(&head.headers, &head.uri, scopes, exchange.at).await?)),
+            Self::Lambda(lambda) => Ok(Principal::Lambda(lambda.authorize(exchange).await?)),
+            Self::Pools(pools) => {
+                Ok(Principal::Pool(pools.authorize(&head.headers, &head.uri, scopes, exchange.at).await?))
+            }
+        }
+    }
 }
 
 /// Who a valid token speaks for.

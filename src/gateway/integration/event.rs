@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use super::claims;
 use crate::gateway::{
     Route,
-    authorizer::{Bearer, Principal},
+    authorizer::{Bearer, LambdaPrincipal, Principal},
     exchange::{Exchange, written_time},
     routes,
     stage::Stage,
@@ -24,6 +24,7 @@ use crate::gateway::{
 pub(in crate::gateway) struct Place {
     pub(in crate::gateway) account_id: String,
     pub(in crate::gateway) api_id: String,
+    pub(in crate::gateway) region: String,
 }
 
 /// Payload format 2.0.
@@ -62,6 +63,9 @@ pub(super) fn version_2(exchange: &Exchange<'_>, body: &Bytes) -> Option<Value> 
     if let Some(Principal::Token(bearer)) = &exchange.principal {
         let (claims, scopes) = token(route, bearer);
         event["requestContext"]["authorizer"] = json!({"jwt": {"claims": claims, "scopes": scopes}});
+    }
+    if let Some(Principal::Lambda(lambda)) = &exchange.principal {
+        event["requestContext"]["authorizer"] = json!({"lambda": lambda.context});
     }
     let cookies = cookies(headers);
     if !cookies.is_empty() {
@@ -110,9 +114,13 @@ pub(super) fn version_1(exchange: &Exchange<'_>, body: &Bytes) -> Option<Value> 
     let place = &api.place;
     let headers = &sent_headers(exchange);
     let resource = route.key.split_once(' ').map_or(route.key.as_str(), |(_, path)| path);
-    let (claims, scopes) = match &exchange.principal {
-        Some(Principal::Token(bearer)) => token(route, bearer),
-        None => (Value::Null, Value::Null),
+    let authorizer = match &exchange.principal {
+        Some(Principal::Token(bearer)) => {
+            let (claims, scopes) = token(route, bearer);
+            json!({"claims": claims, "scopes": scopes})
+        }
+        Some(Principal::Lambda(lambda)) => flat(lambda),
+        Some(Principal::Pool(_)) | None => json!({"claims": null, "scopes": null}),
     };
     let query = query(exchange);
     let several = grouped(&query);
@@ -132,10 +140,10 @@ pub(super) fn version_1(exchange: &Exchange<'_>, body: &Bytes) -> Option<Value> 
         "requestContext": {
             "accountId": place.account_id,
             "apiId": place.api_id,
-            "authorizer": {"claims": claims, "scopes": scopes},
+            "authorizer": authorizer,
             "domainName": exchange.domain(),
             "domainPrefix": domain_prefix(exchange),
-            "extendedRequestId": exchange.id,
+            "extendedRequestId": exchange.extended_id(),
             "httpMethod": exchange.head.method.as_str(),
             "identity": {
                 "accessKey": null,
@@ -172,6 +180,20 @@ pub(super) fn version_1(exchange: &Exchange<'_>, body: &Bytes) -> Option<Value> 
 fn token(route: &Route, bearer: &Bearer) -> (Value, Value) {
     let scopes = if route.scopes.is_empty() { Value::Null } else { bearer.scopes().into() };
     (claims::rendered(&bearer.claims()).into(), scopes)
+}
+
+/// What a function said of its caller, as format 1.0 has it: texts beside each other.
+fn flat(lambda: &LambdaPrincipal) -> Value {
+    let mut members = lambda.context.clone().unwrap_or_default();
+    for value in members.values_mut().filter(|value| !value.is_string()) {
+        *value = value.to_string().into();
+    }
+    if let Some(id) = &lambda.principal_id {
+        members.insert("principalId".to_owned(), id.as_str().into());
+    }
+    let millis = u64::try_from(lambda.latency.as_millis()).unwrap_or(u64::MAX);
+    members.insert("integrationLatency".to_owned(), millis.into());
+    members.into()
 }
 
 fn domain_prefix<'e>(exchange: &'e Exchange<'_>) -> &'e str {

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use serde_json::{Map, Value};
 
-use super::{TIMEOUT, event, is_hop_by_hop};
+use super::{TIMEOUT, event, is_hop_by_hop, rest_event};
 use crate::{
     config::api::PayloadFormat,
     functions::{Call, Function, FunctionError},
@@ -19,9 +19,15 @@ use crate::{
     },
 };
 
+/// What a function's answer is where it does not say so.
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain;charset=UTF-8");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
 pub(in crate::gateway) struct FunctionIntegration {
     pub(in crate::gateway) function: Arc<dyn Function>,
     pub(in crate::gateway) format: PayloadFormat,
+    /// Of a REST API, whose events and defaults are older.
+    pub(in crate::gateway) rest: bool,
 }
 
 impl FunctionIntegration {
@@ -33,6 +39,7 @@ impl FunctionIntegration {
     ) -> Result<Response<Body>, Refusal> {
         let body = body.read(TIMEOUT).await?;
         let event = match self.format {
+            _ if self.rest => rest_event::rest(exchange, &body),
             PayloadFormat::V1 => event::version_1(exchange, &body),
             PayloadFormat::V2 => event::version_2(exchange, &body),
         };
@@ -45,15 +52,16 @@ impl FunctionIntegration {
             }
             Err(error) => return Err(Refusal::Function(error.to_string())),
         };
-        answer(returned, self.format).map_err(|reason| Refusal::Function(reason.to_owned()))
+        let default_type = if self.rest { JSON } else { TEXT };
+        answer(returned, self.format, default_type).map_err(|reason| Refusal::Function(reason.to_owned()))
     }
 }
 
 /// Format 1.0 must have a `statusCode`. In format 2.0 anything without one is the body itself: a string as it is, other values
 /// as JSON.
-fn answer(returned: Value, format: PayloadFormat) -> Result<Response<Body>, &'static str> {
+fn answer(returned: Value, format: PayloadFormat, default_type: HeaderValue) -> Result<Response<Body>, &'static str> {
     match (returned, format) {
-        (Value::Object(members), _) if members.contains_key("statusCode") => structured(&members, format),
+        (Value::Object(members), _) if members.contains_key("statusCode") => structured(&members, format, default_type),
         (_, PayloadFormat::V1) => Err("the function returned no statusCode"),
         (returned, PayloadFormat::V2) => {
             let body = match returned {
@@ -61,13 +69,17 @@ fn answer(returned: Value, format: PayloadFormat) -> Result<Response<Body>, &'st
                 other => other.to_string(),
             };
             let mut response = Response::new(Body::from(body));
-            response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            response.headers_mut().insert(header::CONTENT_TYPE, JSON);
             Ok(response)
         }
     }
 }
 
-fn structured(members: &Map<String, Value>, format: PayloadFormat) -> Result<Response<Body>, &'static str> {
+fn structured(
+    members: &Map<String, Value>,
+    format: PayloadFormat,
+    default_type: HeaderValue,
+) -> Result<Response<Body>, &'static str> {
     let status = match members.get("statusCode") {
         Some(Value::Number(number)) => number.as_u64().and_then(|code| u16::try_from(code).ok()),
         Some(Value::String(text)) => text.parse().ok(),
@@ -95,7 +107,7 @@ fn structured(members: &Map<String, Value>, format: PayloadFormat) -> Result<Res
         }
     }
     if !headers.contains_key(header::CONTENT_TYPE) {
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain;charset=UTF-8"));
+        headers.insert(header::CONTENT_TYPE, default_type);
     }
     let encoded = members.get("isBase64Encoded").and_then(Value::as_bool).unwrap_or(false);
     let mut response = Response::new(Body::from(body(members.get("body"), encoded)?));
@@ -162,7 +174,7 @@ mod tests {
     use super::*;
 
     async fn parts(returned: Value, format: PayloadFormat) -> (u16, HeaderMap, String) {
-        let (head, body) = answer(returned, format).unwrap().into_parts();
+        let (head, body) = answer(returned, format, TEXT).unwrap().into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         (head.status.as_u16(), head.headers, String::from_utf8(body.to_vec()).unwrap())
     }
@@ -179,8 +191,8 @@ mod tests {
             assert_eq!((status, text.as_str()), (200, body));
             assert_eq!(headers[header::CONTENT_TYPE], "application/json");
         }
-        assert!(answer(json!("Hello"), PayloadFormat::V1).is_err());
-        assert!(answer(json!({"body": "hi"}), PayloadFormat::V1).is_err());
+        assert!(answer(json!("Hello"), PayloadFormat::V1, TEXT).is_err());
+        assert!(answer(json!({"body": "hi"}), PayloadFormat::V1, TEXT).is_err());
     }
 
     #[tokio::test]
@@ -219,7 +231,7 @@ mod tests {
             json!({"statusCode": 200, "cookies": "a"}),
             json!({"statusCode": 200, "body": "?", "isBase64Encoded": true}),
         ] {
-            assert!(answer(returned.clone(), PayloadFormat::V2).is_err(), "{returned}");
+            assert!(answer(returned.clone(), PayloadFormat::V2, TEXT).is_err(), "{returned}");
         }
     }
 }

@@ -15,6 +15,7 @@ use hyper_util::{
 use super::{
     Target,
     forwarding::{Origin, prepare_request, prepare_response},
+    upgrade,
 };
 use crate::gateway::{
     body::{Body, Inbound, RequestBody},
@@ -67,7 +68,11 @@ impl HttpIntegration {
     ) -> Result<Response<Body>, Refusal> {
         let body = RequestBody::new(body).map_err(|_| Refusal::TooLarge)?;
         let overflow = body.overflow();
-        let request = self.request(exchange, body)?;
+        let wanted = upgrade::wanted(&mut exchange.head);
+        let mut request = self.request(exchange, body)?;
+        if wanted.is_some() {
+            upgrade::ask(request.headers_mut());
+        }
         let Ok(answer) = tokio::time::timeout(timeout, self.client.request(request)).await else {
             return Err(Refusal::Unavailable("no answer in time".to_owned()));
         };
@@ -76,6 +81,9 @@ impl HttpIntegration {
             Err(_) if overflow.is_some_and(|overflow| overflow.happened()) => return Err(Refusal::TooLarge),
             Err(error) => return Err(Refusal::Unavailable(chain(&error))),
         };
+        if let (StatusCode::SWITCHING_PROTOCOLS, Some(wanted)) = (answer.status(), wanted) {
+            return upgrade::join(wanted, answer);
+        }
         let (mut head, body) = answer.into_parts();
         // We asked for no upgrade; hyper does not use the connection again.
         if head.status == StatusCode::SWITCHING_PROTOCOLS {

@@ -1,6 +1,7 @@
 //! What answers an authorised request: a function, a backend, or a fixed text.
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations.html>
 
+mod authorizer_event;
 mod claims;
 mod event;
 mod forwarding;
@@ -8,7 +9,9 @@ mod function;
 mod http;
 mod mapping;
 mod respond;
+mod rest_event;
 mod target;
+mod upgrade;
 
 use std::time::{Duration, Instant};
 
@@ -17,12 +20,14 @@ use http_body_util::{BodyExt, Limited};
 use serde_json::Value;
 
 pub(super) use self::{
+    authorizer_event::authorizer_event,
     event::Place,
     forwarding::is_hop_by_hop,
     function::FunctionIntegration,
     http::{HttpIntegration, ProxyClient, connector, proxy_client},
     mapping::{Changes, Mapping},
     respond::FixedResponse,
+    rest_event::render as rendered_pool_claim,
     target::Target,
 };
 pub use self::{mapping::MappingError, respond::RespondError, target::TargetError};

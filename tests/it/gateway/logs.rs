@@ -72,3 +72,12 @@ async fn a_misspelt_variable_is_refused_at_the_start() {
     let error = load(&config.apis, Functions::default(), &SigningKey::generate().unwrap(), Clock::system());
     assert!(error.err().unwrap().to_string().contains("`$context.statuss` names no $context variable"));
 }
+
+#[tokio::test]
+async fn one_request_is_one_line() {
+    let (town, folder) = logged("$context.requestId $context.authorizer.claims.name").await;
+    town.get("/in/1", &town.token(json!({"name": "a\nforged line\r\u{1b}[31m\u{85}"}))).await;
+    let lines = lines(&folder, 1).await;
+    assert_eq!(lines.len(), 1);
+    assert!(lines[0].ends_with(r" a\nforged line\r\u{1b}[31m\u{85}"), "{}", lines[0]);
+}

@@ -1,14 +1,19 @@
 //! The gateway on a loopback port, in front of backends and functions of the test.
 
+mod authorizers;
 mod cors;
+mod decisions;
 mod events;
 mod foreign;
 mod logs;
 mod mapping;
 mod proxy;
+mod rest;
 mod stages;
 mod throttling;
 mod tokens;
+mod vectors;
+mod websockets;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
@@ -16,7 +21,7 @@ use async_trait::async_trait;
 use poolhouse::{
     config::{
         self, Config, Place, Placed, Sources,
-        api::{Api, IdentitySource, Integration, Issuer, JwtAuthorizer, PayloadFormat, Route},
+        api::{Api, Authorizer, IdentitySource, Integration, Issuer, JwtAuthorizer, PayloadFormat, Route},
         domain::Domain,
         gateway as section,
     },
@@ -112,7 +117,7 @@ fn fixed(body: &str) -> Integration {
 }
 
 fn api(issuer: Issuer, routes: Vec<Route>) -> Api {
-    let authorizers = BTreeMap::from([("JWTAuth".to_owned(), authorizer(issuer))]);
+    let authorizers = BTreeMap::from([("JWTAuth".to_owned(), Authorizer::Jwt(authorizer(issuer)))]);
     Api { id: "abcdefghij".into(), authorizers, routes, ..Api::new(place(), "example") }
 }
 
@@ -126,12 +131,22 @@ fn backend(url: &str) -> Integration {
 }
 
 fn load(apis: &[Api], functions: Functions, key: &SigningKey, clock: Clock) -> Result<Gateway, GatewayError> {
-    load_with(apis, &[], functions, key, clock)
+    load_with(apis, &[], &own_section(), functions, key, clock)
+}
+
+fn own_section() -> section::Gateway {
+    section::Gateway {
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        clock_skew_seconds: 0,
+        allow_insecure_issuer: false,
+        decisions: None,
+    }
 }
 
 fn load_with(
     apis: &[Api],
     domains: &[Domain],
+    section: &section::Gateway,
     functions: Functions,
     key: &SigningKey,
     clock: Clock,
@@ -145,22 +160,20 @@ fn load_with(
         account_id: "123456789012".into(),
         region: "us-east-1".into(),
     };
-    let section = section::Gateway {
-        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-        clock_skew_seconds: 0,
-        allow_insecure_issuer: false,
-    };
-    Gateway::new(apis, domains, &section, around)
+    Gateway::new(apis, domains, section, around)
 }
 
 async fn town(apis: Vec<Api>, functions: Functions) -> Town {
-    town_with(apis, Vec::new(), functions).await
+    town_with(&apis, &[], &own_section(), functions).await
+}
+
+async fn town_of(config: Config, functions: Functions) -> Town {
+    town_with(&config.apis, &config.domains, &config.gateway, functions).await
 }
 
 /// A gateway of a configuration as users write it. Around it stand a pool with one client, and the names of `functions`.
 async fn written(text: &str, functions: Functions) -> Town {
-    let config = read(text, &functions).unwrap();
-    town_with(config.apis, config.domains, functions).await
+    town_of(read(text, &functions).unwrap(), functions).await
 }
 
 /// The configuration, or its mistakes without the file's name.
@@ -177,9 +190,9 @@ fn read(text: &str, functions: &Functions) -> Result<Config, Vec<String>> {
     })
 }
 
-async fn town_with(apis: Vec<Api>, domains: Vec<Domain>, functions: Functions) -> Town {
+async fn town_with(apis: &[Api], domains: &[Domain], section: &section::Gateway, functions: Functions) -> Town {
     let (key, clock) = (SigningKey::generate().unwrap(), Clock::frozen(Time::from_seconds(NOW)));
-    let gateway = Arc::new(load_with(&apis, &domains, functions, &key, clock.clone()).unwrap());
+    let gateway = Arc::new(load_with(apis, domains, section, functions, &key, clock.clone()).unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
     tokio::spawn(gateway.serve(listener, stop.clone()));

@@ -1,0 +1,336 @@
+//! Policy documents that authorizers return, and what they say about one method.
+//!
+//! A statement that denies goes before any that allow; what no statement names is denied. Resources are compared with the
+//! method's ARN as it was called: `*` stands for any text, also across slashes, and `?` for one character. A document that cannot
+//! be understood to its last word is an error and no answer.
+//! <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-lambda-authorizer-output.html>
+
+use std::net::IpAddr;
+
+use serde_json::{Map, Value};
+
+use crate::kit::{clock::Time, network::Block};
+
+/// The one action there is.
+const ACTION: &str = "execute-api:invoke";
+
+/// Why a document says nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(in crate::gateway) enum PolicyError {
+    #[error("the policy has no {0}")]
+    Missing(&'static str),
+    #[error("the policy's {0} is malformed")]
+    Malformed(&'static str),
+    #[error("the policy has the unknown condition `{0}`")]
+    Condition(String),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::gateway) enum Decision {
+    Allow,
+    /// No statement allows it.
+    ImplicitDeny,
+    /// A statement denies it.
+    ExplicitDeny,
+}
+
+#[derive(Clone, Debug)]
+pub(in crate::gateway) struct Policy(Vec<Statement>);
+
+#[derive(Clone, Debug)]
+struct Statement {
+    denies: bool,
+    actions: Words,
+    resources: Words,
+    conditions: Vec<Condition>,
+}
+
+/// Patterns, or with `not` everything that none of them matches.
+#[derive(Clone, Debug)]
+struct Words {
+    not: bool,
+    patterns: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+struct Condition {
+    test: Test,
+    values: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Test {
+    IpAddress { not: bool },
+    SecureTransport,
+    CurrentTime { before: bool },
+}
+
+/// What conditions ask about.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::gateway) struct Circumstances {
+    pub(in crate::gateway) source_ip: IpAddr,
+    pub(in crate::gateway) now: Time,
+}
+
+impl Policy {
+    pub(in crate::gateway) fn parse(document: &Value) -> Result<Self, PolicyError> {
+        let document = document.as_object().ok_or(PolicyError::Missing("document"))?;
+        let statements = match document.get("Statement").ok_or(PolicyError::Missing("Statement"))? {
+            Value::Array(list) => list.iter().map(Statement::parse).collect::<Result<Vec<_>, _>>()?,
+            one => vec![Statement::parse(one)?],
+        };
+        if statements.is_empty() {
+            return Err(PolicyError::Missing("Statement"));
+        }
+        Ok(Self(statements))
+    }
+
+    pub(in crate::gateway) fn decide(&self, arn: &str, around: &Circumstances) -> Decision {
+        let mut decision = Decision::ImplicitDeny;
+        for statement in self.0.iter().filter(|statement| statement.speaks_of(arn, around)) {
+            if statement.denies {
+                return Decision::ExplicitDeny;
+            }
+            decision = Decision::Allow;
+        }
+        decision
+    }
+}
+
+impl Statement {
+    fn parse(statement: &Value) -> Result<Self, PolicyError> {
+        let members = statement.as_object().ok_or(PolicyError::Malformed("Statement"))?;
+        let denies = match members.get("Effect").ok_or(PolicyError::Missing("Effect"))?.as_str() {
+            Some("Allow") => false,
+            Some("Deny") => true,
+            _ => return Err(PolicyError::Malformed("Effect")),
+        };
+        Ok(Self {
+            denies,
+            actions: Words::parse(members, "Action", "NotAction")?,
+            resources: Words::parse(members, "Resource", "NotResource")?,
+            conditions: conditions(members.get("Condition"))?,
+        })
+    }
+
+    fn speaks_of(&self, arn: &str, around: &Circumstances) -> bool {
+        self.actions.hold(|pattern| matches(&pattern.to_ascii_lowercase(), ACTION))
+            && self.resources.hold(|pattern| matches(pattern, arn))
+            && self.conditions.iter().all(|condition| condition.holds(around))
+    }
+}
+
+impl Words {
+    fn parse(members: &Map<String, Value>, name: &'static str, not_name: &'static str) -> Result<Self, PolicyError> {
+        let (not, given) = match (members.get(name), members.get(not_name)) {
+            (Some(given), None) => (false, given),
+            (None, Some(given)) => (true, given),
+            (None, None) => return Err(PolicyError::Missing(name)),
+            (Some(_), Some(_)) => return Err(PolicyError::Malformed(name)),
+        };
+        let patterns = strings(given).filter(|patterns| !patterns.is_empty()).ok_or(PolicyError::Malformed(name))?;
+        Ok(Self { not, patterns })
+    }
+
+    fn hold(&self, matches: impl Fn(&str) -> bool) -> bool {
+        self.patterns.iter().any(|pattern| matches(pattern)) != self.not
+    }
+}
+
+/// One string or a list of them.
+fn strings(value: &Value) -> Option<Vec<String>> {
+    match value {
+        Value::String(text) => Some(vec![text.clone()]),
+        Value::Bool(value) => Some(vec![value.to_string()]),
+        Value::Array(list) => list.iter().map(|one| one.as_str().map(str::to_owned)).collect(),
+        _ => None,
+    }
+}
+
+/// What is not understood is refused: passing over a condition could allow what it forbids.
+fn conditions(value: Option<&Value>) -> Result<Vec<Condition>, PolicyError> {
+    let Some(value) = value else { return Ok(Vec::new()) };
+    let operators = value.as_object().ok_or(PolicyError::Malformed("Condition"))?;
+    let mut conditions = Vec::new();
+    for (operator, keys) in operators {
+        for (key, values) in keys.as_object().ok_or(PolicyError::Malformed("Condition"))? {
+            let test = match (operator.as_str(), key.to_ascii_lowercase().as_str()) {
+                ("IpAddress", "aws:sourceip") => Test::IpAddress { not: false },
+                ("NotIpAddress", "aws:sourceip") => Test::IpAddress { not: true },
+                ("Bool", "aws:securetransport") => Test::SecureTransport,
+                ("DateLessThan", "aws:currenttime") => Test::CurrentTime { before: true },
+                ("DateGreaterThan", "aws:currenttime") => Test::CurrentTime { before: false },
+                _ => return Err(PolicyError::Condition(format!("{operator} {key}"))),
+            };
+            let values = strings(values).ok_or(PolicyError::Malformed("Condition"))?;
+            let readable = |value: &String| match test {
+                Test::IpAddress { .. } => Block::parse(value).is_some(),
+                Test::SecureTransport => matches!(value.as_str(), "true" | "false"),
+                Test::CurrentTime { .. } => moment(value).is_some(),
+            };
+            if values.is_empty() || !values.iter().all(readable) {
+                return Err(PolicyError::Malformed("Condition"));
+            }
+            conditions.push(Condition { test, values });
+        }
+    }
+    Ok(conditions)
+}
+
+impl Condition {
+    fn holds(&self, around: &Circumstances) -> bool {
+        let any = |test: &dyn Fn(&str) -> bool| self.values.iter().any(|value| test(value));
+        match self.test {
+            Test::IpAddress { not } => {
+                let source = around.source_ip.to_canonical();
+                any(&|value| Block::parse(value).is_some_and(|block| block.holds(source))) != not
+            }
+            // This listener speaks plain HTTP.
+            Test::SecureTransport => any(&|value| value == "false"),
+            Test::CurrentTime { before } => any(&|value| {
+                moment(value).is_some_and(|moment| if before { around.now < moment } else { around.now > moment })
+            }),
+        }
+    }
+}
+
+fn moment(text: &str) -> Option<Time> {
+    let parsed = time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).ok()?;
+    Some(Time::from_seconds(parsed.unix_timestamp()))
+}
+
+/// Glob matching of the whole text, in time that grows with the product of both lengths at most.
+pub(in crate::gateway) fn matches(pattern: &str, text: &str) -> bool {
+    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
+    let (mut p, mut t) = (0, 0);
+    // Where the last star stood, and how much of the text it has taken.
+    let mut star: Option<(usize, usize)> = None;
+    while t < text.len() {
+        match pattern.get(p) {
+            Some('*') => {
+                star = Some((p, t));
+                p += 1;
+            }
+            Some(c) if *c == '?' || *c == text[t] => {
+                p += 1;
+                t += 1;
+            }
+            _ => {
+                let Some((at, taken)) = star else { return false };
+                star = Some((at, taken + 1));
+                p = at + 1;
+                t = taken + 1;
+            }
+        }
+    }
+    pattern[p..].iter().all(|c| *c == '*')
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const ARN: &str = "arn:aws:execute-api:us-east-1:123456789012:abcdefghij/dev/GET/pets/1";
+
+    fn around() -> Circumstances {
+        Circumstances { source_ip: "192.0.2.7".parse().unwrap(), now: Time::from_seconds(1_800_000_000) }
+    }
+
+    fn statement(effect: &str, resource: Value) -> Value {
+        json!({"Effect": effect, "Action": "execute-api:Invoke", "Resource": resource})
+    }
+
+    fn decide(statements: Value) -> Decision {
+        Policy::parse(&json!({"Version": "2012-10-17", "Statement": statements})).unwrap().decide(ARN, &around())
+    }
+
+    #[test]
+    fn stars_cross_slashes_and_question_marks_are_one_character() {
+        for (pattern, fits) in [
+            ("*", true),
+            ("arn:aws:execute-api:*", true),
+            ("arn:aws:execute-api:us-east-1:123456789012:abcdefghij/*/GET/*", true),
+            ("arn:aws:execute-api:us-east-1:123456789012:abcdefghij/dev/GET/pets/?", true),
+            ("arn:aws:execute-api:*:*:*/dev/*/pets/1", true),
+            (ARN, true),
+            ("arn:aws:execute-api:us-east-1:123456789012:abcdefghij/dev/GET/pets", false),
+            ("arn:aws:execute-api:us-east-1:123456789012:abcdefghij/dev/GET/pets/??", false),
+            ("arn:aws:execute-api:us-east-1:123456789012:abcdefghij/dev/POST/*", false),
+            ("ARN:aws:execute-api:*", false),
+            ("GET/pets/1", false),
+            ("", false),
+        ] {
+            assert_eq!(matches(pattern, ARN), fits, "{pattern}");
+        }
+        // Many stars cost no more than their product.
+        assert!(!matches(&"*a".repeat(200), &"a".repeat(199)));
+    }
+
+    #[test]
+    fn a_denial_goes_before_any_permission_and_silence_denies() {
+        let (allow, deny) = (statement("Allow", json!("*")), statement("Deny", json!("*")));
+        assert_eq!(decide(json!([allow])), Decision::Allow);
+        assert_eq!(decide(allow.clone()), Decision::Allow);
+        assert_eq!(decide(json!([allow, deny])), Decision::ExplicitDeny);
+        assert_eq!(decide(json!([deny, allow])), Decision::ExplicitDeny);
+        assert_eq!(decide(json!([statement("Allow", json!(["a", "b"]))])), Decision::ImplicitDeny);
+        assert_eq!(decide(json!([statement("Allow", json!(["a", ARN]))])), Decision::Allow);
+        assert_eq!(decide(json!([allow, statement("Deny", json!("*/POST/*"))])), Decision::Allow);
+    }
+
+    #[test]
+    fn actions_have_no_case_and_can_be_turned_around() {
+        let with = |name: &str, action: Value| decide(json!({"Effect": "Allow", name: action, "Resource": "*"}));
+        for action in
+            [json!("execute-api:Invoke"), json!("EXECUTE-API:*"), json!("*"), json!(["s3:Get", "execute-api:invoke"])]
+        {
+            assert_eq!(with("Action", action.clone()), Decision::Allow, "{action}");
+        }
+        assert_eq!(with("Action", json!("execute-api:ManageConnections")), Decision::ImplicitDeny);
+        assert_eq!(with("NotAction", json!("s3:*")), Decision::Allow);
+        assert_eq!(with("NotAction", json!("execute-api:Invoke")), Decision::ImplicitDeny);
+        let turned = json!({"Effect": "Deny", "Action": "*", "NotResource": "*/GET/pets/1"});
+        assert_eq!(decide(json!([statement("Allow", json!("*")), turned])), Decision::Allow);
+    }
+
+    #[test]
+    fn conditions_ask_about_address_time_and_transport() {
+        let with = |condition: Value| {
+            decide(json!({"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": condition}))
+        };
+        for (condition, decision) in [
+            (json!({"IpAddress": {"aws:SourceIp": ["10.0.0.0/8", "192.0.2.0/24"]}}), Decision::Allow),
+            (json!({"IpAddress": {"aws:SourceIp": "192.0.2.8"}}), Decision::ImplicitDeny),
+            (json!({"IpAddress": {"aws:SourceIp": "0.0.0.0/0"}}), Decision::Allow),
+            (json!({"NotIpAddress": {"aws:SourceIp": "192.0.2.0/24"}}), Decision::ImplicitDeny),
+            (json!({"Bool": {"aws:SecureTransport": "true"}}), Decision::ImplicitDeny),
+            (json!({"DateLessThan": {"aws:CurrentTime": "2030-01-01T00:00:00Z"}}), Decision::Allow),
+            (json!({"DateGreaterThan": {"aws:CurrentTime": "2030-01-01T00:00:00Z"}}), Decision::ImplicitDeny),
+        ] {
+            assert_eq!(with(condition.clone()), decision, "{condition}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_understood_is_an_error() {
+        for document in [
+            json!(null),
+            json!({}),
+            json!({"Statement": []}),
+            json!({"Statement": "x"}),
+            json!({"Statement": {"Effect": "allow", "Action": "*", "Resource": "*"}}),
+            json!({"Statement": {"Action": "*", "Resource": "*"}}),
+            json!({"Statement": {"Effect": "Allow", "Resource": "*"}}),
+            json!({"Statement": {"Effect": "Allow", "Action": "*"}}),
+            json!({"Statement": {"Effect": "Allow", "Action": 1, "Resource": "*"}}),
+            json!({"Statement": {"Effect": "Allow", "Action": "*", "Resource": []}}),
+            json!({"Statement": {"Effect": "Allow", "Action": "*", "NotAction": "*", "Resource": "*"}}),
+            json!({"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"StringLike": {"a": "b"}}}}),
+            json!({"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"IpAddress": {"aws:SourceIp": "x"}}}}),
+        ] {
+            assert!(Policy::parse(&document).is_err(), "{document}");
+        }
+    }
+}

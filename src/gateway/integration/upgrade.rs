@@ -1,0 +1,67 @@
+//! WebSocket connections through an HTTP proxy integration: the request that opens one is authorised like any other, and once the
+//! backend agrees the two ends speak to each other. No other protocol is passed on.
+//! <https://www.rfc-editor.org/rfc/rfc6455#section-4>
+
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderValue, Method, Response, Version, header, request::Parts};
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+
+use crate::gateway::{body::Body, refusal::Refusal};
+
+/// The service's WebSocket connections last this long.
+const LONGEST: Duration = Duration::from_secs(2 * 60 * 60);
+
+const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
+const UPGRADE: HeaderValue = HeaderValue::from_static("upgrade");
+
+/// The client's side of a connection that it wants to be a WebSocket.
+pub(super) struct Wanted(OnUpgrade);
+
+/// What the client wants, if it asks for a WebSocket and for nothing else beside it.
+pub(super) fn wanted(head: &mut Parts) -> Option<Wanted> {
+    let connection = head.headers.get_all(header::CONNECTION).iter();
+    let mut options = connection.flat_map(|value| value.as_bytes().split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
+    let mut upgrades = head.headers.get_all(header::UPGRADE).iter();
+    let (Some(protocol), None) = (upgrades.next(), upgrades.next()) else { return None };
+    let asks = head.method == Method::GET
+        && head.version == Version::HTTP_11
+        && protocol.as_bytes().eq_ignore_ascii_case(b"websocket")
+        && options.any(|option| option.eq_ignore_ascii_case(b"upgrade"))
+        && head.headers.contains_key(header::SEC_WEBSOCKET_KEY);
+    if asks { head.extensions.remove::<OnUpgrade>().map(Wanted) } else { None }
+}
+
+/// Says to the other side what the headers of one connection said.
+pub(super) fn ask(headers: &mut HeaderMap) {
+    headers.insert(header::CONNECTION, UPGRADE);
+    headers.insert(header::UPGRADE, WEBSOCKET);
+}
+
+/// Joins both sides after the backend agreed. What it switched to must be what it was asked for.
+pub(super) fn join(wanted: Wanted, mut answer: Response<hyper::body::Incoming>) -> Result<Response<Body>, Refusal> {
+    let agreed = answer.headers().get(header::UPGRADE);
+    if !agreed.is_some_and(|protocol| protocol.as_bytes().eq_ignore_ascii_case(b"websocket")) {
+        return Err(Refusal::Unavailable("the backend switched to another protocol".to_owned()));
+    }
+    let backend = hyper::upgrade::on(&mut answer);
+    tokio::spawn(async move {
+        let (client, backend) = match tokio::try_join!(wanted.0, backend) {
+            Ok(sides) => sides,
+            Err(error) => {
+                tracing::debug!(%error, "a WebSocket did not come to be");
+                return;
+            }
+        };
+        let (mut client, mut backend) = (TokioIo::new(client), TokioIo::new(backend));
+        let copy = tokio::io::copy_bidirectional(&mut client, &mut backend);
+        if let Ok(Err(error)) = tokio::time::timeout(LONGEST, copy).await {
+            tracing::debug!(%error, "a WebSocket broke off");
+        }
+    });
+    let (mut head, _) = answer.into_parts();
+    super::forwarding::prepare_response(&mut head.headers);
+    ask(&mut head.headers);
+    Ok(Response::from_parts(head, Body::default()))
+}

@@ -1,0 +1,116 @@
+//! `/authz`: decisions for nginx, Traefik, Caddy and Envoy.
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+
+use super::*;
+
+async fn deciding(target: &str) -> Town {
+    let text = format!(
+        r#"
+[gateway.decisions]
+target = "{target}"
+[[api]]
+name = "first"
+[api.authorizer.A]
+type = "JWT"
+issuer = "pool:{POOL}"
+audience = ["{CLIENT}"]
+[[api.route]]
+key = "GET /in/{{id}}"
+authorizer = "A"
+scopes = ["read"]
+integration = {{ respond = {{ body = "never" }} }}
+[[api.route]]
+key = "GET /open"
+integration = {{ respond = {{ body = "never" }} }}
+[[api]]
+name = "second"
+[[api.route]]
+key = "POST /only"
+integration = {{ respond = {{ body = "never" }} }}
+"#
+    );
+    written(&text, Functions::default()).await
+}
+
+#[tokio::test]
+async fn forward_auth_is_answered_with_who_it_is() {
+    let town = deciding("x-forwarded").await;
+    let token = town.token(json!({"scope": "read write"}));
+    let asked = |uri: &'static str| {
+        vec![("x-forwarded-method", "GET"), ("x-forwarded-uri", uri), ("x-forwarded-host", "app.example")]
+    };
+    let mut lines = asked("/in/7?x=1");
+    lines.push(("authorization", &token));
+    let answer = town.ask("GET", "/authz", &lines).await;
+    assert_eq!((answer.status, answer.body.as_str()), (200, ""));
+    assert_eq!((answer.header("x-auth-subject"), answer.header("x-auth-scopes")), (Some("u"), Some("read write")));
+    let claims = BASE64_URL_SAFE_NO_PAD.decode(answer.header("x-auth-claims").unwrap()).unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&claims).unwrap()["sub"], "u");
+    // An open route passes with empty headers, which overwrite what a client sent.
+    let open = town.ask("GET", "/authz", &asked("/open")).await;
+    assert_eq!((open.status, open.header("x-auth-subject")), (200, Some("")));
+    let missing = town.ask("GET", "/authz", &asked("/in/7")).await;
+    assert_eq!((missing.status, missing.header("www-authenticate")), (401, Some("Bearer")));
+    let unscoped = town.token(json!({}));
+    let mut lines = asked("/in/7");
+    lines.push(("authorization", &unscoped));
+    assert_eq!(town.ask("GET", "/authz", &lines).await.status, 403);
+    assert_eq!(town.ask("GET", "/authz", &asked("/nope")).await.status, 403);
+    for ambiguous in ["/open/../in/7", "//open", "/%2e%2e/in", "/open#x", "http://app.example/open", "open", "/a b"] {
+        assert_eq!(town.ask("GET", "/authz", &asked(ambiguous)).await.status, 400, "{ambiguous}");
+    }
+    // A client chooses its host, and with it no API.
+    let mut lines =
+        vec![("x-forwarded-method", "POST"), ("x-forwarded-uri", "/only"), ("x-forwarded-host", "second.example")];
+    assert_eq!(town.ask("GET", "/authz", &lines).await.status, 403);
+    lines[1].1 = "/_apis/second/only";
+    assert_eq!(town.ask("GET", "/authz", &lines).await.status, 403);
+    let named = [("x-forwarded-method", "POST"), ("x-forwarded-uri", "/only"), ("x-forwarded-host", "app.example")];
+    assert_eq!(town.ask("GET", "/authz/second", &named).await.status, 200);
+    assert_eq!(town.ask("GET", "/authz/third", &named).await.status, 403);
+    assert_eq!(town.ask("GET", "/authz", &named).await.status, 403);
+}
+
+#[tokio::test]
+async fn only_the_configured_headers_are_believed() {
+    let forged = [("x-original-method", "GET"), ("x-original-uri", "/open"), ("x-original-url", "/open")];
+    let town = deciding("x-forwarded").await;
+    assert_eq!(town.ask("GET", "/authz", &forged).await.status, 400);
+    let mut lines =
+        vec![("x-forwarded-method", "GET"), ("x-forwarded-uri", "/in/7"), ("x-forwarded-host", "app.example")];
+    lines.extend(forged);
+    assert_eq!(town.ask("GET", "/authz", &lines).await.status, 401);
+    // Of two, one could be the client's.
+    lines.push(("x-forwarded-uri", "/open"));
+    assert_eq!(town.ask("GET", "/authz", &lines).await.status, 400);
+    let town = deciding("x-original").await;
+    assert_eq!(town.ask("GET", "/authz", &forged).await.status, 200);
+    let protected = [("x-original-method", "GET"), ("x-original-uri", "/in/7"), ("x-forwarded-uri", "/open")];
+    assert_eq!(town.ask("GET", "/authz", &protected).await.status, 401);
+}
+
+#[tokio::test]
+async fn envoy_asks_with_the_request_itself() {
+    let town = deciding("path").await;
+    let forged = [("x-forwarded-uri", "/open"), ("x-original-uri", "/open"), ("x-forwarded-method", "GET")];
+    assert_eq!(town.ask("GET", "/authz/open", &forged).await.status, 200);
+    assert_eq!(town.ask("POST", "/authz/open", &forged).await.status, 403);
+    assert_eq!(town.ask("GET", "/authz/in/7", &forged).await.status, 401);
+    assert_eq!(town.ask("GET", "/authz/../open", &[]).await.status, 400);
+    assert_eq!(town.ask("GET", "/authz", &[]).await.status, 400);
+}
+
+#[tokio::test]
+async fn strangers_may_not_ask_and_without_the_setting_nobody() {
+    let text = "[gateway.decisions]\ntarget = 'path'\ntrusted = ['192.0.2.0/24']\n\
+                [[api]]\nname = 'x'\n[[api.route]]\nkey = '$default'\nintegration = { respond = { body = 'api' } }\n";
+    let town = written(text, Functions::default()).await;
+    assert_eq!(town.get("/authz/a", "").await.status, 403);
+    let town = written(
+        &text.replace("[gateway.decisions]\ntarget = 'path'\ntrusted = ['192.0.2.0/24']\n", ""),
+        Functions::default(),
+    )
+    .await;
+    assert_eq!(town.get("/authz/a", "").await.body, "api");
+}

@@ -1,0 +1,270 @@
+//! REST APIs: their authorizers, errors, events and order of routes.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use poolhouse::functions::{FunctionError, native::native};
+
+use super::*;
+
+const UNAUTHORIZED: &str = r#"{"message":"Unauthorized"}"#;
+const EXPLICIT: &str =
+    r#"{"Message":"User is not authorized to access this resource with an explicit deny in an identity-based policy"}"#;
+const IMPLICIT: &str = r#"{"Message":"User is not authorized to access this resource because no identity-based policy allows the execute-api:Invoke action"}"#;
+
+async fn resting<F>(authorizer: &str, scopes: &str, answer: F) -> (Town, Arc<AtomicUsize>)
+where
+    F: Fn(&Value) -> Result<Value, FunctionError> + Send + Sync + 'static,
+{
+    let mut functions = Functions::default();
+    functions
+        .insert("echo", native(|call| async move { Ok(json!({"statusCode": 200, "body": call.event.to_string()})) }));
+    functions.insert("shapeless", native(|_| async { Ok(json!({"body": "x"})) }));
+    functions.insert("slow", native(|_| std::future::pending()));
+    let times = Arc::new(AtomicUsize::new(0));
+    let (count, answer) = (Arc::clone(&times), Arc::new(answer));
+    functions.insert(
+        "judge",
+        native(move |call| {
+            count.fetch_add(1, Ordering::SeqCst);
+            let answer = Arc::clone(&answer);
+            async move { answer(&call.event) }
+        }),
+    );
+    let text = format!(
+        r#"
+[[api]]
+name = "x"
+id = "abcdefghij"
+protocol_type = "REST"
+[api.stage.prod]
+[api.authorizer.A]
+{authorizer}
+[[api.route]]
+key = "GET /pets/{{id}}"
+authorizer = "A"
+scopes = [{scopes}]
+integration = {{ function = "echo" }}
+[[api.route]]
+key = "GET /open"
+integration = {{ function = "echo" }}
+[[api.route]]
+key = "GET /shapeless"
+integration = {{ function = "shapeless" }}
+[[api.route]]
+key = "GET /slow"
+integration = {{ function = "slow", timeout_in_millis = 50 }}
+"#
+    );
+    (written(&text, functions).await, times)
+}
+
+fn policy(effect: &str, resource: &str) -> Value {
+    json!({
+        "principalId": "me",
+        "policyDocument": {"Statement": {"Effect": effect, "Action": "execute-api:Invoke", "Resource": resource}},
+        "context": {"tenant": "t1", "level": 3},
+    })
+}
+
+fn thrown(message: &str) -> FunctionError {
+    FunctionError::Threw { kind: "Error".into(), message: message.into(), trace: Vec::new() }
+}
+
+const TOKEN: &str = "type = 'TOKEN'\nfunction = 'judge'\nidentity_source = 'method.request.header.Auth'\n";
+const REQUEST: &str = "type = 'REQUEST'\nfunction = 'judge'\n\
+                       identity_source = 'method.request.header.Auth, method.request.querystring.q'\n";
+
+#[tokio::test]
+async fn a_token_authorizer_is_told_the_token_and_the_method() {
+    let (town, _) = resting(TOKEN, "", |event| {
+        let expected = json!({
+            "type": "TOKEN",
+            "authorizationToken": "Bearer abc",
+            "methodArn": "arn:aws:execute-api:us-east-1:123456789012:abcdefghij/prod/GET/pets/1",
+        });
+        Ok(policy(if *event == expected { "Allow" } else { "Deny" }, "*"))
+    })
+    .await;
+    let answer = town.ask("GET", "/prod/pets/1", &[("auth", "Bearer abc")]).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let event: Value = serde_json::from_str(&answer.body).unwrap();
+    let context = &event["requestContext"];
+    assert_eq!((&context["authorizer"]["principalId"], &context["authorizer"]["level"]), (&json!("me"), &json!("3")));
+    assert_eq!((&event["path"], &context["path"]), (&json!("/pets/1"), &json!("/prod/pets/1")));
+    assert!(event.get("version").is_none());
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    assert_eq!(answer.header("x-amzn-requestid"), context["requestId"].as_str());
+    assert_eq!(answer.header("x-amz-apigw-id"), context["extendedRequestId"].as_str());
+    assert!(answer.header("apigw-requestid").is_none());
+    let open: Value = serde_json::from_str(&town.get("/prod/open", "").await.body).unwrap();
+    assert!(open["requestContext"].get("authorizer").is_none());
+}
+
+#[tokio::test]
+async fn a_token_that_does_not_fit_the_expression_asks_nobody() {
+    let authorizer = format!("{TOKEN}identity_validation_expression = 'a[0-9]+|b'\n");
+    let (town, times) = resting(&authorizer, "", |_| Ok(policy("Allow", "*"))).await;
+    for token in ["", "a", "a1x", "xb", "Bearer a1"] {
+        let answer = town.ask("GET", "/prod/pets/1", &[("auth", token)]).await;
+        assert_eq!((answer.status, answer.body.as_str()), (401, UNAUTHORIZED), "{token}");
+        assert_eq!(answer.header("x-amzn-errortype"), Some("UnauthorizedException"));
+    }
+    assert_eq!(times.load(Ordering::SeqCst), 0);
+    assert_eq!(town.ask("GET", "/prod/pets/1", &[("auth", "a12")]).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_request_authorizer_needs_every_source() {
+    let (town, times) = resting(REQUEST, "", |event| {
+        let whole = event["type"] == "REQUEST"
+            && event["methodArn"].as_str().is_some_and(|arn| arn.ends_with("/prod/GET/pets/1"))
+            && event["multiValueQueryStringParameters"]["q"] == json!(["1", "2"])
+            && event.get("version").is_none()
+            && event.get("authorizationToken").is_none();
+        Ok(policy(if whole { "Allow" } else { "Deny" }, "*"))
+    })
+    .await;
+    for (path, lines) in
+        [("/prod/pets/1?q=1", &[][..]), ("/prod/pets/1", &[("auth", "a")]), ("/prod/pets/1?q=", &[("auth", "a")])]
+    {
+        assert_eq!(town.ask("GET", path, lines).await.status, 401, "{path}");
+    }
+    assert_eq!(times.load(Ordering::SeqCst), 0);
+    assert_eq!(town.ask("GET", "/prod/pets/1?q=1&q=2", &[("auth", "a")]).await.status, 200);
+}
+
+#[tokio::test]
+async fn refusals_have_the_words_of_rest_apis() {
+    for (given, status, body, kind) in [
+        (Ok(policy("Deny", "*")), 403, EXPLICIT, "AccessDeniedException"),
+        (Ok(policy("Allow", "*/POST/*")), 403, IMPLICIT, "AccessDeniedException"),
+        (Err(thrown("Unauthorized")), 401, UNAUTHORIZED, "UnauthorizedException"),
+        (Err(thrown("Unauthorized.")), 500, r#"{"message":null}"#, "AuthorizerConfigurationException"),
+        (Ok(json!({"isAuthorized": true})), 500, r#"{"message":null}"#, "AuthorizerConfigurationException"),
+        (Ok(json!("Allow")), 500, r#"{"message":null}"#, "AuthorizerConfigurationException"),
+    ] {
+        let shown = format!("{given:?}");
+        let (town, _) = resting(TOKEN, "", move |_| given.clone()).await;
+        let answer = town.ask("GET", "/prod/pets/1", &[("auth", "a")]).await;
+        assert_eq!((answer.status, answer.body.as_str()), (status, body), "{shown}");
+        assert_eq!(answer.header("x-amzn-errortype"), Some(kind), "{shown}");
+    }
+    let (town, _) = resting(TOKEN, "", |_| Ok(policy("Allow", "*"))).await;
+    for (method, path, status, body) in [
+        ("GET", "/prod/nope", 403, r#"{"message":"Missing Authentication Token"}"#),
+        ("POST", "/prod/open", 403, r#"{"message":"Missing Authentication Token"}"#),
+        ("GET", "/prod/shapeless", 502, r#"{"message": "Internal server error"}"#),
+        ("GET", "/prod/slow", 504, r#"{"message": "Endpoint request timed out"}"#),
+    ] {
+        let answer = town.ask(method, path, &[]).await;
+        assert_eq!((answer.status, answer.body.as_str()), (status, body), "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn a_remembered_policy_is_judged_for_each_method() {
+    let (town, times) = resting(TOKEN, "", |_| Ok(policy("Allow", "*/GET/pets/1"))).await;
+    for (path, status) in [("/prod/pets/1", 200), ("/prod/pets/2", 403), ("/prod/pets/1", 200)] {
+        assert_eq!(town.ask("GET", path, &[("auth", "a")]).await.status, status, "{path}");
+    }
+    assert_eq!(times.load(Ordering::SeqCst), 1);
+}
+
+const POOLS: &str =
+    "type = 'COGNITO_USER_POOLS'\npools = ['us-east-1_Example01']\nidentity_source = 'method.request.header.Auth'\n";
+
+fn nobody(_: &Value) -> Result<Value, FunctionError> {
+    Ok(Value::Null)
+}
+
+#[tokio::test]
+async fn a_method_without_scopes_takes_id_tokens() {
+    let (town, _) = resting(POOLS, "", nobody).await;
+    let status = async |token: String| {
+        let answer = town.ask("GET", "/prod/pets/1", &[("auth", &token)]).await;
+        (answer.status, answer.body)
+    };
+    let refused = (401, UNAUTHORIZED.to_owned());
+    let good = json!({"cognito:groups": ["a", "b"], "exp": NOW + 60});
+    let (code, body) = status(format!("Bearer {}", town.token(good))).await;
+    assert_eq!(code, 200, "{body}");
+    let claims = &serde_json::from_str::<Value>(&body).unwrap()["requestContext"]["authorizer"]["claims"];
+    assert_eq!((&claims["cognito:groups"], &claims["exp"]), (&json!("a,b"), &json!("Fri Jan 15 08:01:00 UTC 2027")));
+    assert_eq!(status(town.token(json!({"iss": AWS_ISSUER}))).await.0, 200);
+    for wrong in [
+        json!({"token_use": "access"}),
+        json!({"token_use": null}),
+        json!({"iss": "http://localhost:9229/us-east-1_Example02"}),
+        json!({"iss": null}),
+        json!({"nbf": NOW + 60}),
+    ] {
+        assert_eq!(status(town.token(wrong.clone())).await, refused, "{wrong}");
+    }
+    assert_eq!(status(String::new()).await, refused);
+    assert_eq!(status("garbage".to_owned()).await, refused);
+    let forged = SigningKey::generate().unwrap().sign(&claims_of_today()).unwrap();
+    assert_eq!(status(forged).await, refused);
+    let expired = (401, r#"{"message":"The incoming token has expired"}"#.to_owned());
+    assert_eq!(status(town.token(json!({"exp": NOW}))).await, expired);
+}
+
+fn claims_of_today() -> Value {
+    claims(json!({}))
+}
+
+#[tokio::test]
+async fn a_method_with_scopes_takes_access_tokens_that_have_one() {
+    let (town, _) = resting(POOLS, "'pets/read', 'pets/all'", nobody).await;
+    for (changes, status) in [
+        (json!({"token_use": "access", "aud": null, "scope": "x pets/read"}), 200),
+        (json!({"token_use": "access", "aud": null, "scope": "pets/reader"}), 401),
+        (json!({"token_use": "access", "aud": null}), 401),
+        (json!({"token_use": "id", "scope": "pets/read"}), 401),
+    ] {
+        let answer = town.ask("GET", "/prod/pets/1", &[("auth", &town.token(changes.clone()))]).await;
+        assert_eq!(answer.status, status, "{changes}");
+    }
+}
+
+#[tokio::test]
+async fn a_validation_expression_looks_at_the_audience() {
+    let authorizer = format!("{POOLS}identity_validation_expression = '1example.*'\n");
+    let (town, _) = resting(&authorizer, "", nobody).await;
+    for (changes, status) in [(json!({}), 200), (json!({"aud": "other"}), 401), (json!({"aud": null}), 401)] {
+        let answer = town.ask("GET", "/prod/pets/1", &[("auth", &town.token(changes.clone()))]).await;
+        assert_eq!(answer.status, status, "{changes}");
+    }
+}
+
+#[test]
+fn what_belongs_to_the_other_kind_of_api_is_refused() {
+    let text = r#"
+[[api]]
+name = "x"
+protocol_type = "REST"
+cors_configuration = { allow_origins = ["*"] }
+[api.authorizer.A]
+type = "JWT"
+[api.authorizer.B]
+type = "TOKEN"
+function = "judge"
+identity_source = "$request.header.a"
+identity_validation_expression = "("
+[[api.route]]
+key = "$default"
+integration = { respond = {}, request_parameters = { "append:header.a" = "b" } }
+"#;
+    let mut functions = Functions::default();
+    functions.insert("judge", native(|_| async { Ok(json!(null)) }));
+    let mistakes = read(text, &functions).unwrap_err().join("\n");
+    for expected in [
+        "`api.cors_configuration` belongs to HTTP APIs",
+        "7: `api.authorizer.A.type` must be \"TOKEN\" or \"REQUEST\" or \"COGNITO_USER_POOLS\", found \"JWT\"",
+        "11: `api.authorizer.B.identity_source` must be one of method.request.header.NAME",
+        "12: `api.authorizer.B.identity_validation_expression` is no regular expression",
+        "14: a REST API has no route `$default`",
+        "15: `api.route.integration.request_parameters` belongs to HTTP APIs",
+    ] {
+        assert!(mistakes.contains(expected), "{expected}\n{mistakes}");
+    }
+}
