@@ -5,6 +5,7 @@
 mod background;
 mod carry;
 mod health;
+mod host;
 mod issuers;
 mod listener;
 mod observe;
@@ -243,5 +244,6 @@ fn router(app: &Arc<App>, metrics: Option<PrometheusHandle>, proxies: TrustedPro
     router
         .layer(tower_http::catch_panic::CatchPanicLayer::new())
         .layer(axum::middleware::from_fn_with_state(carry::room(), carry::through))
+        .layer(axum::middleware::from_fn(host::named_once))
         .layer(axum::middleware::from_fn_with_state(Arc::new(proxies), observe::observe))
 }

@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 
 import pytest
 import requests
@@ -181,3 +182,35 @@ def test_discovery_and_keys_are_plain_documents(town: Town, client: Client):
     assert keys and all((key["kty"], key["alg"], key["use"], key["e"]) == ("RSA", "RS256", "sig", "AQAB") for key in keys)
     assert all(not {"d", "p", "q"} & set(key) for key in keys)
     assert requests.get(f"{town.server.url}/us-east-1_Nothing00/.well-known/jwks.json", timeout=10).status_code in (400, 404)
+
+
+def spoken(town: Town, request: bytes) -> str:
+    """What the server answers to these bytes until it closes."""
+    with socket.create_connection(("127.0.0.1", town.server.port), timeout=10) as connection:
+        connection.sendall(request)
+        answer = b""
+        while piece := connection.recv(65536):
+            answer += piece
+    return answer.decode(errors="replace")
+
+
+def test_a_request_names_one_host(town: Town):
+    for path in ("/oauth2/authorize?client_id=x", "/us-east-1_Clients01/.well-known/jwks.json"):
+        for head in ("host: localhost\r\nhost: evil.example", "host: a b", "host: user@localhost", "host: ", "x-other: 1"):
+            answer = spoken(town, f"GET {path} HTTP/1.1\r\n{head}\r\nconnection: close\r\n\r\n".encode())
+            assert answer.startswith("HTTP/1.1 400 "), (head, answer)
+        answer = spoken(town, f"GET {path} HTTP/1.1\r\nhost: localhost:9229\r\nconnection: close\r\n\r\n".encode())
+        assert re.match("HTTP/1.1 (200|302) ", answer), answer
+
+
+def test_trailers_and_expectations_are_taken_as_http_has_them(town: Town):
+    head = b"POST /oauth2/token HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/x-www-form-urlencoded\r\n"
+    form = b"grant_type=password"
+    refusal = '{"error":"invalid_request","error_description":"client_id is missing"}'
+    chunks = b"%x\r\n%s\r\n0\r\ncontent-length: 1\r\nx-trailer: 1\r\n\r\n" % (len(form), form)
+    assert spoken(town, head + b"transfer-encoding: chunked\r\n\r\n" + chunks).endswith(refusal)
+    expecting = head + b"expect: 100-continue\r\n"
+    answer = spoken(town, expecting + b"content-length: %d\r\n\r\n" % len(form) + form)
+    assert answer.startswith("HTTP/1.1 100 ") and answer.endswith(refusal)
+    # What is too large by its own word is refused before it is asked for.
+    assert spoken(town, expecting + b"content-length: 19000000\r\n\r\n").startswith("HTTP/1.1 413 ")
