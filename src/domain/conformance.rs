@@ -107,6 +107,16 @@ impl Pool {
         }
     }
 
+    /// A response type that nobody knows has an error of its own (RFC 6749, section 4.1.2.1), which the service does not use.
+    pub fn names_unsupported_response_types(&self) -> bool {
+        self.strict_oidc
+    }
+
+    /// An age that is no number of seconds is a mistake; the service looks past it.
+    pub fn refuses_malformed_ages(&self) -> bool {
+        self.strict_oidc
+    }
+
     /// Whether every client of the pool may be allowed this scope.
     pub fn knows_scope(&self, scope: &str) -> bool {
         resource_server::is_standard(scope) || (self.strict_oidc && STRICT_SCOPES.contains(&scope))

@@ -163,7 +163,7 @@ impl Told<'_> {
         }
         self.check_forms(&pool)?;
         let Some(response_type) = self.response_type else {
-            return Err(self.fault("invalid_request", "response_type must be code or token".into()));
+            return Err(self.fault(self.unsupported_type(&pool), "response_type must be code or token".into()));
         };
         let grant = match response_type {
             ResponseType::Code => "code",
@@ -179,6 +179,7 @@ impl Told<'_> {
             return Err(self.fault("invalid_request", "code_challenge is missing".into()));
         }
         let prompt = self.prompt()?;
+        let max_age = self.max_age(&pool)?;
         let resource = self.resource(&pool)?;
         let scopes = match authorize::scopes(self.cx, &pool, &client, parameters.get("scope")).await {
             Ok(scopes) => scopes,
@@ -191,7 +192,7 @@ impl Told<'_> {
         }
         Ok(Asked {
             prompt,
-            max_age: parameters.get("max_age").and_then(|seconds| seconds.parse().ok()),
+            max_age,
             login_hint: parameters.filled("login_hint").map(str::to_owned),
             request: Request {
                 pool,
@@ -205,6 +206,25 @@ impl Told<'_> {
             },
             recipient: self.recipient,
         })
+    }
+
+    fn unsupported_type(&self, pool: &Pool) -> &'static str {
+        let is_named = self.parameters.filled("response_type").is_some();
+        if is_named && pool.names_unsupported_response_types() {
+            "unsupported_response_type"
+        } else {
+            "invalid_request"
+        }
+    }
+
+    fn max_age(&self, pool: &Pool) -> Result<Option<u64>, Refusal> {
+        let Some(text) = self.parameters.filled("max_age") else { return Ok(None) };
+        // A sign would be read as a part of the number.
+        let seconds = text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
+        if seconds.is_none() && pool.refuses_malformed_ages() {
+            return Err(self.fault("invalid_request", "max_age is no number of seconds".into()));
+        }
+        Ok(seconds)
     }
 
     /// How a request may come and its answer may go, in pools that look at it.

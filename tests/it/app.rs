@@ -58,6 +58,15 @@ pub async fn houses() -> Vec<House> {
     houses
 }
 
+/// A house on each engine at hand, whose pool keeps to OpenID Connect where the service does not.
+pub async fn strict_houses() -> Vec<House> {
+    let houses = houses().await;
+    for house in &houses {
+        house.change_pool(|pool| pool.strict_oidc = true).await;
+    }
+    houses
+}
+
 impl House {
     pub async fn new() -> Self {
         Self::at("http://localhost:9229").await

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 
 import pytest
+import requests
 from authenticators import totp
 from launch import Server
 from town import PASSWORD, Town, unique
@@ -66,3 +67,11 @@ def test_the_log_tells_of_refusals_without_what_was_refused(town: Town):
     with pytest.raises(town.idp.exceptions.UserNotFoundException):
         client.begin("stranger", secret)
     assert secret not in town.server.log.read_text(errors="replace")
+
+
+def test_a_token_in_a_query_is_refused_and_not_logged(town: Town):
+    client = town.make_client()
+    access = client.sign_in(town.make_user(client.pool))["AccessToken"]
+    answer = requests.get(f"{town.server.url}/oauth2/userInfo", params={"access_token": access}, timeout=30)
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+    assert access not in town.server.log.read_text(errors="replace")

@@ -5,8 +5,44 @@ use http::StatusCode;
 use super::ORDINARY;
 use crate::app::{API_ONLY, Browser, CALLBACK, House, PASSWORD, Reply, SERVER, WEB, encode};
 
+/// What looks like the registered address and is not.
+pub const STRANGE: [&str; 32] = [
+    "https://evil.example/cb",
+    "https://app.example/cb/x",
+    "https://app.example/cb/",
+    "https://app.example/c",
+    "https://app.example/cbx",
+    "https://app.example/cb?x=1",
+    "https://app.example/cb?b=2&a=1",
+    "https://app.example/cb?a=1",
+    "https://app.example/cb#f",
+    "https://app.example@evil.example/cb",
+    "https://evil.example#@app.example/cb",
+    "https://app.example.evil.example/cb",
+    "https://app.example/cb/../x",
+    "https://app.example/cb/..;/x",
+    "https://app.example/%2e%2e/cb",
+    "https://app.example/\\..\\cb",
+    "HTTPS://app.example/cb",
+    "https://APP.example/cb",
+    "https://app.example/CB",
+    "https://app.example./cb",
+    "https://app.example:443/cb",
+    "//app.example/cb",
+    "https:app.example/cb",
+    "https://app.example/cb\r\n",
+    " https://app.example/cb",
+    "https://app.example/cb\0",
+    "https://аpp.example/cb",
+    "https://xn--pp-eja.example/cb",
+    "https://app.example/%252e%252e/cb",
+    "https://app.example/c\tb",
+    "javascript:alert(1)",
+    "",
+];
+
 /// The ordinary request with one parameter replaced, or left out when the value is `None`.
-fn with(name: &str, value: Option<&str>) -> String {
+pub fn with(name: &str, value: Option<&str>) -> String {
     let mut pairs: Vec<_> = ORDINARY.into_iter().filter(|(own, _)| *own != name).collect();
     pairs.extend(value.map(|value| (name, value)));
     encode(&pairs)
@@ -17,7 +53,7 @@ async fn ask(house: &House, query: &str) -> Reply {
 }
 
 /// PAGE: our own error page, 400, nothing of the application's address.
-async fn assert_page(house: &House, query: &str) -> String {
+pub async fn assert_page(house: &House, query: &str) -> String {
     let reply = ask(house, query).await;
     assert_eq!(reply.status, StatusCode::FOUND, "{query}: {}", reply.text);
     assert!(reply.location().starts_with("/error?"), "{query}: {}", reply.location());
@@ -28,7 +64,7 @@ async fn assert_page(house: &House, query: &str) -> String {
 }
 
 /// RED(code): the client is told, with its state.
-fn assert_told(reply: &Reply, code: &str) {
+pub fn assert_told(reply: &Reply, code: &str) {
     assert_eq!(reply.status, StatusCode::FOUND);
     assert!(reply.location().starts_with(CALLBACK), "{}", reply.location());
     assert_eq!(reply.told("error").as_deref(), Some(code), "{}", reply.location());
@@ -38,37 +74,7 @@ fn assert_told(reply: &Reply, code: &str) {
 #[tokio::test]
 async fn an_unregistered_redirect_address_is_never_redirected_to() {
     let house = House::new().await;
-    for uri in [
-        "https://evil.example/cb",
-        "https://app.example/cb/x",
-        "https://app.example/cb/",
-        "https://app.example/c",
-        "https://app.example/cbx",
-        "https://app.example/cb?x=1",
-        "https://app.example/cb?b=2&a=1",
-        "https://app.example/cb?a=1",
-        "https://app.example/cb#f",
-        "https://app.example@evil.example/cb",
-        "https://evil.example#@app.example/cb",
-        "https://app.example.evil.example/cb",
-        "https://app.example/cb/../x",
-        "https://app.example/cb/..;/x",
-        "https://app.example/%2e%2e/cb",
-        "https://app.example/\\..\\cb",
-        "HTTPS://app.example/cb",
-        "https://APP.example/cb",
-        "https://app.example/CB",
-        "https://app.example./cb",
-        "https://app.example:443/cb",
-        "//app.example/cb",
-        "https:app.example/cb",
-        "https://app.example/cb\r\n",
-        " https://app.example/cb",
-        "https://app.example/cb\0",
-        "https://аpp.example/cb",
-        "javascript:alert(1)",
-        "",
-    ] {
+    for uri in STRANGE {
         assert_page(&house, &with("redirect_uri", Some(uri))).await;
     }
     assert_page(&house, &with("redirect_uri", None)).await;

@@ -3,7 +3,7 @@
 use http::StatusCode;
 
 use super::ORDINARY;
-use crate::app::{Browser, CALLBACK, House, PASSWORD, WEB, encode};
+use crate::app::{Browser, CALLBACK, House, PASSWORD, WEB, encode, houses};
 
 const BYE: &str = "https://app.example/bye";
 
@@ -19,41 +19,44 @@ async fn is_signed_in(browser: &mut Browser<'_>) -> bool {
 
 #[tokio::test]
 async fn logging_out_ends_the_session_for_good() {
-    let house = House::new().await;
-    let mut browser = signed_in(&house).await;
-    assert!(is_signed_in(&mut browser).await);
-    let cookie = browser.cookie.clone();
-    let reply = browser.get(&format!("/logout?{}", encode(&[("client_id", WEB), ("logout_uri", BYE)]))).await;
-    assert_eq!((reply.status, reply.location()), (StatusCode::FOUND, BYE));
-    browser.cookie = cookie;
-    assert!(!is_signed_in(&mut browser).await);
+    for house in houses().await {
+        let mut browser = signed_in(&house).await;
+        assert!(is_signed_in(&mut browser).await);
+        let cookie = browser.cookie.clone();
+        let reply = browser.get(&format!("/logout?{}", encode(&[("client_id", WEB), ("logout_uri", BYE)]))).await;
+        assert_eq!((reply.status, reply.location()), (StatusCode::FOUND, BYE));
+        browser.cookie = cookie;
+        assert!(!is_signed_in(&mut browser).await);
+    }
 }
 
 #[tokio::test]
 async fn with_a_callback_it_goes_on_to_the_sign_in_page() {
-    let house = House::new().await;
-    let mut browser = signed_in(&house).await;
-    let query = encode(&ORDINARY);
-    let reply = browser.get(&format!("/logout?{query}")).await;
-    assert_eq!(reply.location(), format!("/login?{query}"));
-    assert!(!is_signed_in(&mut browser).await);
+    for house in houses().await {
+        let mut browser = signed_in(&house).await;
+        let query = encode(&ORDINARY);
+        let reply = browser.get(&format!("/logout?{query}")).await;
+        assert_eq!(reply.location(), format!("/login?{query}"));
+        assert!(!is_signed_in(&mut browser).await);
+    }
 }
 
 #[tokio::test]
 async fn unregistered_addresses_end_on_our_page_and_nobody_is_logged_out() {
-    let house = House::new().await;
-    let mut browser = signed_in(&house).await;
-    for pairs in [
-        &[("client_id", WEB), ("logout_uri", "https://evil.example/")][..],
-        &[("client_id", WEB), ("logout_uri", "https://app.example/bye/")],
-        &[("client_id", WEB), ("logout_uri", CALLBACK)],
-        &[("client_id", WEB), ("redirect_uri", BYE)],
-        &[("client_id", WEB), ("logout_uri", BYE), ("logout_uri", BYE)],
-        &[("client_id", WEB)],
-        &[("logout_uri", BYE)],
-    ] {
-        let reply = browser.get(&format!("/logout?{}", encode(pairs))).await;
-        assert!(reply.location().starts_with("/error?"), "{pairs:?}: {}", reply.location());
+    for house in houses().await {
+        let mut browser = signed_in(&house).await;
+        for pairs in [
+            &[("client_id", WEB), ("logout_uri", "https://evil.example/")][..],
+            &[("client_id", WEB), ("logout_uri", "https://app.example/bye/")],
+            &[("client_id", WEB), ("logout_uri", CALLBACK)],
+            &[("client_id", WEB), ("redirect_uri", BYE)],
+            &[("client_id", WEB), ("logout_uri", BYE), ("logout_uri", BYE)],
+            &[("client_id", WEB)],
+            &[("logout_uri", BYE)],
+        ] {
+            let reply = browser.get(&format!("/logout?{}", encode(pairs))).await;
+            assert!(reply.location().starts_with("/error?"), "{pairs:?}: {}", reply.location());
+        }
+        assert!(is_signed_in(&mut browser).await);
     }
-    assert!(is_signed_in(&mut browser).await);
 }

@@ -3,6 +3,8 @@
 mod authorize;
 mod discovery;
 mod domains;
+mod hostile_requests;
+mod hostile_tokens;
 mod logout;
 mod per_address;
 mod registration;

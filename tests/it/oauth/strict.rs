@@ -7,7 +7,7 @@ use super::{
     ORDINARY,
     token::{CHALLENGE, VERIFIER, basic, claims, redeeming},
 };
-use crate::app::{Browser, CALLBACK, House, PASSWORD, Reply, SECRET, SERVER, WEB, encode};
+use crate::app::{Browser, CALLBACK, House, PASSWORD, Reply, SECRET, SERVER, WEB, encode, strict_houses};
 
 /// The ordinary request of a public client, with its challenge.
 fn proven() -> Vec<(&'static str, &'static str)> {
@@ -58,123 +58,129 @@ async fn a_public_client_proves_that_it_is_who_asked() {
 
 #[tokio::test]
 async fn answers_say_who_gives_them() {
-    let house = House::strict().await;
-    let mut browser = Browser::new(&house);
-    let issuer = "http://localhost:9229/us-east-1_Example01";
-    let reply = browser.sign_in(&encode(&proven()), "ann", PASSWORD).await;
-    assert_eq!(reply.told("iss").as_deref(), Some(issuer), "{}", reply.location());
-    let refused = ask(&house, &with(&proven(), "scope", "unknown")).await;
-    assert_eq!(
-        (refused.told("iss").as_deref(), refused.told("error").as_deref()),
-        (Some(issuer), Some("invalid_scope"))
-    );
+    for house in strict_houses().await {
+        let mut browser = Browser::new(&house);
+        let issuer = "http://localhost:9229/us-east-1_Example01";
+        let reply = browser.sign_in(&encode(&proven()), "ann", PASSWORD).await;
+        assert_eq!(reply.told("iss").as_deref(), Some(issuer), "{}", reply.location());
+        let refused = ask(&house, &with(&proven(), "scope", "unknown")).await;
+        assert_eq!(
+            (refused.told("iss").as_deref(), refused.told("error").as_deref()),
+            (Some(issuer), Some("invalid_scope"))
+        );
+    }
 }
 
 #[tokio::test]
 async fn request_objects_are_refused_by_name() {
-    let house = House::strict().await;
-    for (name, code) in [("request", "request_not_supported"), ("request_uri", "request_uri_not_supported")] {
-        let pairs = with(&proven(), name, "https://app.example/r");
-        assert_eq!(ask(&house, &pairs).await.told("error").as_deref(), Some(code));
-        let house = House::new().await;
-        assert!(ask(&house, &pairs).await.location().starts_with("/login?"), "the service does not look at it");
+    for house in strict_houses().await {
+        for (name, code) in [("request", "request_not_supported"), ("request_uri", "request_uri_not_supported")] {
+            let pairs = with(&proven(), name, "https://app.example/r");
+            assert_eq!(ask(&house, &pairs).await.told("error").as_deref(), Some(code));
+            let house = House::new().await;
+            assert!(ask(&house, &pairs).await.location().starts_with("/login?"), "the service does not look at it");
+        }
     }
 }
 
 #[tokio::test]
 async fn a_request_comes_as_a_form_and_keeps_the_browsers_session() {
-    let house = House::strict().await;
-    let reply = house.post("/oauth2/authorize", &proven(), &[]).await;
-    assert_eq!(reply.status, StatusCode::SEE_OTHER);
-    assert!(house.get(reply.location()).await.location().starts_with("/login?"));
-    let mut browser = Browser::new(&house);
-    browser.sign_in(&encode(&proven()), "ann", PASSWORD).await;
-    assert!(browser.get(reply.location()).await.told("code").is_some());
-    let twice = [proven(), vec![("scope", "openid")]].concat();
-    let reply = house.post("/oauth2/authorize", &twice, &[]).await;
-    assert_eq!(house.get(reply.location()).await.told("error").as_deref(), Some("invalid_request"));
-    let unknown = house.post("/oauth2/authorize", &with(&proven(), "client_id", "nobody"), &[]).await;
-    assert!(unknown.location().starts_with("/error?"));
-    let faithful = House::new().await.post("/oauth2/authorize", &proven(), &[]).await;
-    assert_eq!(faithful.status, StatusCode::METHOD_NOT_ALLOWED);
+    for house in strict_houses().await {
+        let reply = house.post("/oauth2/authorize", &proven(), &[]).await;
+        assert_eq!(reply.status, StatusCode::SEE_OTHER);
+        assert!(house.get(reply.location()).await.location().starts_with("/login?"));
+        let mut browser = Browser::new(&house);
+        browser.sign_in(&encode(&proven()), "ann", PASSWORD).await;
+        assert!(browser.get(reply.location()).await.told("code").is_some());
+        let twice = [proven(), vec![("scope", "openid")]].concat();
+        let reply = house.post("/oauth2/authorize", &twice, &[]).await;
+        assert_eq!(house.get(reply.location()).await.told("error").as_deref(), Some("invalid_request"));
+        let unknown = house.post("/oauth2/authorize", &with(&proven(), "client_id", "nobody"), &[]).await;
+        assert!(unknown.location().starts_with("/error?"));
+        let faithful = House::new().await.post("/oauth2/authorize", &proven(), &[]).await;
+        assert_eq!(faithful.status, StatusCode::METHOD_NOT_ALLOWED);
+    }
 }
 
 #[tokio::test]
 async fn an_answer_can_travel_as_a_form_whose_script_is_the_only_one() {
-    let house = House::strict().await;
-    let mut browser = Browser::new(&house);
-    let mut pairs = with(&proven(), "response_mode", "form_post");
-    pairs.push(("nonce", "n"));
-    let pairs = with(&pairs, "state", "\"><script>alert(1)</script>");
-    let reply = browser.sign_in(&encode(&pairs), "ann", PASSWORD).await;
-    assert_eq!((reply.status, reply.location()), (StatusCode::OK, ""));
-    assert!(reply.text.contains(&format!("action=\"{CALLBACK}\"")) && !reply.text.contains("alert(1)</script>"));
-    let policy = reply.header("content-security-policy");
-    assert!(policy.contains("script-src 'sha256-") && policy.ends_with("form-action https:"), "{policy}");
-    assert_eq!(reply.header("cache-control"), "no-store");
-    let code = reply.input("code");
-    let redeemed = house.token(&with(&redeeming(&code), "code_verifier", VERIFIER)).await;
-    assert_eq!(redeemed.status, StatusCode::OK, "{}", redeemed.text);
-    for (kind, mode) in [("code", "web_message"), ("token", "query")] {
-        let pairs = with(&with(&pairs, "response_type", kind), "response_mode", mode);
-        assert_eq!(ask(&house, &pairs).await.told("error").as_deref(), Some("invalid_request"), "{mode}");
+    for house in strict_houses().await {
+        let mut browser = Browser::new(&house);
+        let mut pairs = with(&proven(), "response_mode", "form_post");
+        pairs.push(("nonce", "n"));
+        let pairs = with(&pairs, "state", "\"><script>alert(1)</script>");
+        let reply = browser.sign_in(&encode(&pairs), "ann", PASSWORD).await;
+        assert_eq!((reply.status, reply.location()), (StatusCode::OK, ""));
+        assert!(reply.text.contains(&format!("action=\"{CALLBACK}\"")) && !reply.text.contains("alert(1)</script>"));
+        let policy = reply.header("content-security-policy");
+        assert!(policy.contains("script-src 'sha256-") && policy.ends_with("form-action https:"), "{policy}");
+        assert_eq!(reply.header("cache-control"), "no-store");
+        let code = reply.input("code");
+        let redeemed = house.token(&with(&redeeming(&code), "code_verifier", VERIFIER)).await;
+        assert_eq!(redeemed.status, StatusCode::OK, "{}", redeemed.text);
+        for (kind, mode) in [("code", "web_message"), ("token", "query")] {
+            let pairs = with(&with(&pairs, "response_type", kind), "response_mode", mode);
+            assert_eq!(ask(&house, &pairs).await.told("error").as_deref(), Some("invalid_request"), "{mode}");
+        }
+        let refused = ask(&house, &with(&pairs, "scope", "unknown")).await;
+        assert_eq!(refused.input("error"), "invalid_scope");
     }
-    let refused = ask(&house, &with(&pairs, "scope", "unknown")).await;
-    assert_eq!(refused.input("error"), "invalid_scope");
 }
 
 #[tokio::test]
 async fn an_id_token_in_the_fragment_answers_one_request() {
-    let house = House::strict().await;
-    let implicit = with(&ORDINARY, "response_type", "token");
-    assert_eq!(ask(&house, &implicit).await.told("error").as_deref(), Some("invalid_request"));
-    assert!(ask(&house, &with(&implicit, "nonce", "n")).await.location().starts_with("/login?"));
-    let without = with(&implicit, "scope", "https://api.example/read");
-    assert!(ask(&house, &without).await.location().starts_with("/login?"), "no ID token, no nonce");
+    for house in strict_houses().await {
+        let implicit = with(&ORDINARY, "response_type", "token");
+        assert_eq!(ask(&house, &implicit).await.told("error").as_deref(), Some("invalid_request"));
+        assert!(ask(&house, &with(&implicit, "nonce", "n")).await.location().starts_with("/login?"));
+        let without = with(&implicit, "scope", "https://api.example/read");
+        assert!(ask(&house, &without).await.location().starts_with("/login?"), "no ID token, no nonce");
+    }
 }
 
 #[tokio::test]
 async fn programs_on_this_machine_listen_where_they_can() {
-    let house = House::strict().await;
-    let callbacks = json!(["http://127.0.0.1/cb", "http://[::1]:1/cb?x=1", "http://localhost:3000/cb"]);
-    let native = "9example23456789abcdefghij";
-    house
-        .client(
-            native,
-            &[],
-            json!({
-                "CallbackURLs": callbacks, "AllowedOAuthFlows": ["code"], "AllowedOAuthFlowsUserPoolClient": true,
-                "AllowedOAuthScopes": ["openid", "email"],
-            }),
-        )
-        .await;
-    let request = |uri: &'static str| with(&with(&proven(), "client_id", native), "redirect_uri", uri);
-    for uri in ["http://127.0.0.1:51004/cb", "http://127.0.0.1/cb", "http://[::1]:65535/cb?x=1"] {
-        let mut browser = Browser::new(&house);
-        let reply = browser.sign_in(&encode(&request(uri)), "ann", PASSWORD).await;
-        assert!(reply.location().starts_with(uri), "{}", reply.location());
-        let code = reply.told("code").unwrap();
-        let form = [
-            ("grant_type", "authorization_code"),
-            ("client_id", native),
-            ("redirect_uri", uri),
-            ("code", &*code),
-            ("code_verifier", VERIFIER),
-        ];
-        assert_eq!(house.token(&form).await.status, StatusCode::OK);
-    }
-    for uri in [
-        "http://127.0.0.1:51004/other",
-        "http://127.0.0.1:99999/cb",
-        "http://127.0.0.1:/cb",
-        "http://127.0.0.1.evil.example/cb",
-        "http://127.0.0.1:1@evil.example/cb",
-        "https://127.0.0.1:51004/cb",
-        "http://127.0.0.2:51004/cb",
-        "http://localhost:3001/cb",
-        "http://[::1]:2/cb",
-    ] {
-        assert!(ask(&house, &request(uri)).await.location().starts_with("/error?"), "{uri}");
+    for house in strict_houses().await {
+        let callbacks = json!(["http://127.0.0.1/cb", "http://[::1]:1/cb?x=1", "http://localhost:3000/cb"]);
+        let native = "9example23456789abcdefghij";
+        house
+            .client(
+                native,
+                &[],
+                json!({
+                    "CallbackURLs": callbacks, "AllowedOAuthFlows": ["code"], "AllowedOAuthFlowsUserPoolClient": true,
+                    "AllowedOAuthScopes": ["openid", "email"],
+                }),
+            )
+            .await;
+        let request = |uri: &'static str| with(&with(&proven(), "client_id", native), "redirect_uri", uri);
+        for uri in ["http://127.0.0.1:51004/cb", "http://127.0.0.1/cb", "http://[::1]:65535/cb?x=1"] {
+            let mut browser = Browser::new(&house);
+            let reply = browser.sign_in(&encode(&request(uri)), "ann", PASSWORD).await;
+            assert!(reply.location().starts_with(uri), "{}", reply.location());
+            let code = reply.told("code").unwrap();
+            let form = [
+                ("grant_type", "authorization_code"),
+                ("client_id", native),
+                ("redirect_uri", uri),
+                ("code", &*code),
+                ("code_verifier", VERIFIER),
+            ];
+            assert_eq!(house.token(&form).await.status, StatusCode::OK);
+        }
+        for uri in [
+            "http://127.0.0.1:51004/other",
+            "http://127.0.0.1:99999/cb",
+            "http://127.0.0.1:/cb",
+            "http://127.0.0.1.evil.example/cb",
+            "http://127.0.0.1:1@evil.example/cb",
+            "https://127.0.0.1:51004/cb",
+            "http://127.0.0.2:51004/cb",
+            "http://localhost:3001/cb",
+            "http://[::1]:2/cb",
+        ] {
+            assert!(ask(&house, &request(uri)).await.location().starts_with("/error?"), "{uri}");
+        }
     }
 }
 
@@ -196,86 +202,92 @@ async fn a_code_that_comes_twice_takes_its_tokens_along() {
 
 #[tokio::test]
 async fn refresh_tokens_of_public_clients_are_replaced_and_a_copy_ends_them_all() {
-    let house = House::strict().await;
-    let first = tokens(&house, &proven()).await;
-    let refresh = |token: &Value| {
-        let token = text(token).to_owned();
-        let house = &house;
-        async move { house.token(&[("grant_type", "refresh_token"), ("client_id", WEB), ("refresh_token", &token)]).await }
-    };
-    let second = refresh(&first["refresh_token"]).await.json();
-    assert_ne!(second["refresh_token"], first["refresh_token"]);
-    refresh(&first["refresh_token"]).await.assert_refused("invalid_grant");
-    refresh(&second["refresh_token"]).await.assert_refused("invalid_grant");
-    assert_eq!(user_info(&house, text(&second["access_token"])).await.status, StatusCode::UNAUTHORIZED);
+    for house in strict_houses().await {
+        let first = tokens(&house, &proven()).await;
+        let refresh = |token: &Value| {
+            let token = text(token).to_owned();
+            let house = &house;
+            async move {
+                house.token(&[("grant_type", "refresh_token"), ("client_id", WEB), ("refresh_token", &token)]).await
+            }
+        };
+        let second = refresh(&first["refresh_token"]).await.json();
+        assert_ne!(second["refresh_token"], first["refresh_token"]);
+        refresh(&first["refresh_token"]).await.assert_refused("invalid_grant");
+        refresh(&second["refresh_token"]).await.assert_refused("invalid_grant");
+        assert_eq!(user_info(&house, text(&second["access_token"])).await.status, StatusCode::UNAUTHORIZED);
+    }
 }
 
 #[tokio::test]
 async fn an_access_token_says_what_it_is_and_for_whom() {
-    let house = House::strict().await;
-    let given = tokens(&house, &proven()).await;
-    let access = &given["access_token"];
-    assert_eq!((&header(access)["typ"], &header(access)["alg"]), (&json!("at+jwt"), &json!("RS256")));
-    assert_eq!(header(&given["id_token"])["typ"], Value::Null);
-    assert_eq!(claims(access)["aud"], WEB);
-    let machine = [("grant_type", "client_credentials"), ("resource", "https://files.example")];
-    let authorization = basic(SERVER, SECRET);
-    let machine = house.post("/oauth2/token", &machine, &[("authorization", &authorization)]).await.json();
-    assert_eq!(claims(&machine["access_token"])["aud"], "https://files.example");
-    assert_eq!(header(&machine["access_token"])["typ"], "at+jwt");
+    for house in strict_houses().await {
+        let given = tokens(&house, &proven()).await;
+        let access = &given["access_token"];
+        assert_eq!((&header(access)["typ"], &header(access)["alg"]), (&json!("at+jwt"), &json!("RS256")));
+        assert_eq!(header(&given["id_token"])["typ"], Value::Null);
+        assert_eq!(claims(access)["aud"], WEB);
+        let machine = [("grant_type", "client_credentials"), ("resource", "https://files.example")];
+        let authorization = basic(SERVER, SECRET);
+        let machine = house.post("/oauth2/token", &machine, &[("authorization", &authorization)]).await.json();
+        assert_eq!(claims(&machine["access_token"])["aud"], "https://files.example");
+        assert_eq!(header(&machine["access_token"])["typ"], "at+jwt");
+    }
 }
 
 #[tokio::test]
 async fn claims_have_their_types_and_come_with_their_scopes() {
-    let house = House::strict().await;
-    let mut ann = house.find("ann").await;
-    for (name, value) in [
-        ("address", "1 Main Street"),
-        ("updated_at", "1700000000"),
-        ("given_name", "Ann"),
-        ("phone_number", "+15550100"),
-    ] {
-        ann.attributes.insert(name.into(), value.into());
-    }
-    house.update(&ann).await;
-    let info = |scope: &'static str| {
-        let house = &house;
-        async move {
-            let given = tokens(house, &with(&proven(), "scope", scope)).await;
-            user_info(house, text(&given["access_token"])).await.json()
+    for house in strict_houses().await {
+        let mut ann = house.find("ann").await;
+        for (name, value) in [
+            ("address", "1 Main Street"),
+            ("updated_at", "1700000000"),
+            ("given_name", "Ann"),
+            ("phone_number", "+15550100"),
+        ] {
+            ann.attributes.insert(name.into(), value.into());
         }
-    };
-    let bare = info("openid").await;
-    assert_eq!(bare, json!({"sub": ann.sub, "username": "ann"}), "openid alone tells who it is");
-    let some = info("openid email profile").await;
-    assert_eq!((&some["email_verified"], &some["updated_at"]), (&json!(true), &json!(1_700_000_000)));
-    assert_eq!(
-        (&some["given_name"], &some["phone_number"], &some["address"]),
-        (&json!("Ann"), &Value::Null, &Value::Null)
-    );
-    let given = tokens(&house, &with(&proven(), "scope", "openid")).await;
-    assert_eq!(claims(&given["id_token"])["email"], Value::Null);
+        house.update(&ann).await;
+        let info = |scope: &'static str| {
+            let house = &house;
+            async move {
+                let given = tokens(house, &with(&proven(), "scope", scope)).await;
+                user_info(house, text(&given["access_token"])).await.json()
+            }
+        };
+        let bare = info("openid").await;
+        assert_eq!(bare, json!({"sub": ann.sub, "username": "ann"}), "openid alone tells who it is");
+        let some = info("openid email profile").await;
+        assert_eq!((&some["email_verified"], &some["updated_at"]), (&json!(true), &json!(1_700_000_000)));
+        assert_eq!(
+            (&some["given_name"], &some["phone_number"], &some["address"]),
+            (&json!("Ann"), &Value::Null, &Value::Null)
+        );
+        let given = tokens(&house, &with(&proven(), "scope", "openid")).await;
+        assert_eq!(claims(&given["id_token"])["email"], Value::Null);
+    }
 }
 
 #[tokio::test]
 async fn address_and_offline_access_are_scopes() {
-    let house = House::strict().await;
-    let client = "8example23456789abcdefghij";
-    let settings = json!({
-        "CallbackURLs": [CALLBACK], "AllowedOAuthFlows": ["code"], "AllowedOAuthFlowsUserPoolClient": true,
-        "AllowedOAuthScopes": ["openid", "address", "offline_access"],
-    });
-    house.client(client, &[], settings).await;
-    let mut ann = house.find("ann").await;
-    ann.attributes.insert("address".into(), "1 Main Street".into());
-    house.update(&ann).await;
-    let pairs = with(&with(&proven(), "client_id", client), "scope", "openid address offline_access");
-    let code = house.code(&pairs).await;
-    let form = with(&with(&redeeming(&code), "client_id", client), "code_verifier", VERIFIER);
-    let given = house.token(&form).await.json();
-    assert!(given["refresh_token"].is_string());
-    let info = user_info(&house, text(&given["access_token"])).await.json();
-    assert_eq!(info["address"], json!({"formatted": "1 Main Street"}));
+    for house in strict_houses().await {
+        let client = "8example23456789abcdefghij";
+        let settings = json!({
+            "CallbackURLs": [CALLBACK], "AllowedOAuthFlows": ["code"], "AllowedOAuthFlowsUserPoolClient": true,
+            "AllowedOAuthScopes": ["openid", "address", "offline_access"],
+        });
+        house.client(client, &[], settings).await;
+        let mut ann = house.find("ann").await;
+        ann.attributes.insert("address".into(), "1 Main Street".into());
+        house.update(&ann).await;
+        let pairs = with(&with(&proven(), "client_id", client), "scope", "openid address offline_access");
+        let code = house.code(&pairs).await;
+        let form = with(&with(&redeeming(&code), "client_id", client), "code_verifier", VERIFIER);
+        let given = house.token(&form).await.json();
+        assert!(given["refresh_token"].is_string());
+        let info = user_info(&house, text(&given["access_token"])).await.json();
+        assert_eq!(info["address"], json!({"formatted": "1 Main Street"}));
+    }
 }
 
 #[tokio::test]
@@ -294,12 +306,13 @@ async fn a_token_for_user_info_may_come_in_a_form() {
 
 #[tokio::test]
 async fn a_client_that_fails_to_prove_itself_reads_how_it_could() {
-    let house = House::strict().await;
-    let form = [("grant_type", "client_credentials")];
-    let wrong = basic(SERVER, "wrong");
-    let reply = house.post("/oauth2/token", &form, &[("authorization", &wrong)]).await;
-    assert_eq!((reply.status, &reply.json()["error"]), (StatusCode::UNAUTHORIZED, &json!("invalid_client")));
-    assert!(reply.header("www-authenticate").starts_with("Basic "));
+    for house in strict_houses().await {
+        let form = [("grant_type", "client_credentials")];
+        let wrong = basic(SERVER, "wrong");
+        let reply = house.post("/oauth2/token", &form, &[("authorization", &wrong)]).await;
+        assert_eq!((reply.status, &reply.json()["error"]), (StatusCode::UNAUTHORIZED, &json!("invalid_client")));
+        assert!(reply.header("www-authenticate").starts_with("Basic "));
+    }
 }
 
 #[tokio::test]
@@ -322,92 +335,98 @@ async fn careful_clients_encode_what_basic_carries() {
 
 #[tokio::test]
 async fn an_access_token_can_be_revoked_by_its_client() {
-    let house = House::strict().await;
-    let given = tokens(&house, &proven()).await;
-    let access = text(&given["access_token"]);
-    let foreign = basic(SERVER, SECRET);
-    let reply = house.post("/oauth2/revoke", &[("token", access)], &[("authorization", &foreign)]).await;
-    assert_eq!(reply.status, StatusCode::OK);
-    assert_eq!(user_info(&house, access).await.status, StatusCode::OK, "another client's word");
-    let reply = house.post("/oauth2/revoke", &[("token", access), ("client_id", WEB)], &[]).await;
-    assert_eq!(reply.status, StatusCode::OK);
-    assert_eq!(user_info(&house, access).await.status, StatusCode::UNAUTHORIZED);
-    let nonsense = format!("{access}x");
-    let reply = house.post("/oauth2/revoke", &[("token", &nonsense), ("client_id", WEB)], &[]).await;
-    assert_eq!(reply.status, StatusCode::OK);
+    for house in strict_houses().await {
+        let given = tokens(&house, &proven()).await;
+        let access = text(&given["access_token"]);
+        let foreign = basic(SERVER, SECRET);
+        let reply = house.post("/oauth2/revoke", &[("token", access)], &[("authorization", &foreign)]).await;
+        assert_eq!(reply.status, StatusCode::OK);
+        assert_eq!(user_info(&house, access).await.status, StatusCode::OK, "another client's word");
+        let reply = house.post("/oauth2/revoke", &[("token", access), ("client_id", WEB)], &[]).await;
+        assert_eq!(reply.status, StatusCode::OK);
+        assert_eq!(user_info(&house, access).await.status, StatusCode::UNAUTHORIZED);
+        let nonsense = format!("{access}x");
+        let reply = house.post("/oauth2/revoke", &[("token", &nonsense), ("client_id", WEB)], &[]).await;
+        assert_eq!(reply.status, StatusCode::OK);
+    }
 }
 
 #[tokio::test]
 async fn introspection_tells_clients_with_a_secret_what_still_counts() {
-    let house = House::strict().await;
-    let given = tokens(&house, &proven()).await;
-    let authorization = basic(SERVER, SECRET);
-    let look = |token: String| {
-        let (house, authorization) = (&house, &authorization);
-        async move {
-            house.post("/oauth2/introspect", &[("token", &token)], &[("authorization", authorization)]).await.json()
+    for house in strict_houses().await {
+        let given = tokens(&house, &proven()).await;
+        let authorization = basic(SERVER, SECRET);
+        let look = |token: String| {
+            let (house, authorization) = (&house, &authorization);
+            async move {
+                house.post("/oauth2/introspect", &[("token", &token)], &[("authorization", authorization)]).await.json()
+            }
+        };
+        let access = text(&given["access_token"]).to_owned();
+        let found = look(access.clone()).await;
+        assert_eq!(
+            (&found["active"], &found["client_id"], &found["token_type"]),
+            (&json!(true), &json!(WEB), &json!("Bearer"))
+        );
+        assert_eq!((&found["username"], &found["scope"]), (&json!("ann"), &json!("openid email")));
+        let form = [("grant_type", "client_credentials")];
+        let machine = house.post("/oauth2/token", &form, &[("authorization", &authorization)]).await.json();
+        let machine = text(&machine["access_token"]).to_owned();
+        assert_eq!(look(machine.clone()).await["active"], true);
+        // An ID token is for its client; a refresh token is nobody else's business.
+        for token in [text(&given["id_token"]), text(&given["refresh_token"]), "nonsense", &format!("{access}x")] {
+            assert_eq!(look(token.to_owned()).await, json!({"active": false}));
         }
-    };
-    let access = text(&given["access_token"]).to_owned();
-    let found = look(access.clone()).await;
-    assert_eq!(
-        (&found["active"], &found["client_id"], &found["token_type"]),
-        (&json!(true), &json!(WEB), &json!("Bearer"))
-    );
-    assert_eq!((&found["username"], &found["scope"]), (&json!("ann"), &json!("openid email")));
-    let form = [("grant_type", "client_credentials")];
-    let machine = house.post("/oauth2/token", &form, &[("authorization", &authorization)]).await.json();
-    let machine = text(&machine["access_token"]).to_owned();
-    assert_eq!(look(machine.clone()).await["active"], true);
-    // An ID token is for its client; a refresh token is nobody else's business.
-    for token in [text(&given["id_token"]), text(&given["refresh_token"]), "nonsense", &format!("{access}x")] {
-        assert_eq!(look(token.to_owned()).await, json!({"active": false}));
+        house.post("/oauth2/revoke", &[("token", &*access), ("client_id", WEB)], &[]).await;
+        assert_eq!(look(access).await, json!({"active": false}));
+        house.app.clock.advance(std::time::Duration::from_secs(3_600));
+        assert_eq!(look(machine).await, json!({"active": false}));
+        let public = house.post("/oauth2/introspect", &[("token", "x"), ("client_id", WEB)], &[]).await;
+        assert_eq!(public.status, StatusCode::UNAUTHORIZED);
+        let faithful = House::new().await;
+        let reply = faithful.post("/oauth2/introspect", &[("token", "x")], &[("authorization", &authorization)]).await;
+        reply.assert_refused("invalid_request");
     }
-    house.post("/oauth2/revoke", &[("token", &*access), ("client_id", WEB)], &[]).await;
-    assert_eq!(look(access).await, json!({"active": false}));
-    house.app.clock.advance(std::time::Duration::from_secs(3_600));
-    assert_eq!(look(machine).await, json!({"active": false}));
-    let public = house.post("/oauth2/introspect", &[("token", "x"), ("client_id", WEB)], &[]).await;
-    assert_eq!(public.status, StatusCode::UNAUTHORIZED);
-    let faithful = House::new().await;
-    let reply = faithful.post("/oauth2/introspect", &[("token", "x")], &[("authorization", &authorization)]).await;
-    reply.assert_refused("invalid_request");
 }
 
 #[tokio::test]
 async fn the_api_opens_only_what_the_client_names() {
-    let house = House::strict().await;
-    let pool = house.pool().await;
-    let silent = poolhouse::domain::Client {
-        settings: poolhouse::domain::client::ClientSettings::default(),
-        ..(*poolhouse::flows::directory::client(&house.cx(), WEB).await.unwrap().1).clone()
-    };
-    use poolhouse::domain::client::Flow;
-    assert!(silent.allows(Flow::Srp) && !pool.allows(&silent, Flow::Srp) && pool.allows(&silent, Flow::Refresh));
+    for house in strict_houses().await {
+        let pool = house.pool().await;
+        let silent = poolhouse::domain::Client {
+            settings: poolhouse::domain::client::ClientSettings::default(),
+            ..(*poolhouse::flows::directory::client(&house.cx(), WEB).await.unwrap().1).clone()
+        };
+        use poolhouse::domain::client::Flow;
+        assert!(silent.allows(Flow::Srp) && !pool.allows(&silent, Flow::Srp) && pool.allows(&silent, Flow::Refresh));
+    }
 }
 
 #[tokio::test]
 async fn discovery_tells_all_that_a_client_can_use() {
-    let house = House::strict().await;
-    let document = house.get("/us-east-1_Example01/.well-known/openid-configuration").await.json();
-    assert_eq!(document["code_challenge_methods_supported"], json!(["S256"]));
-    assert_eq!(document["authorization_response_iss_parameter_supported"], true);
-    assert_eq!(document["introspection_endpoint"], "http://localhost:9229/oauth2/introspect");
-    assert_eq!(
-        (&document["request_parameter_supported"], &document["request_uri_parameter_supported"]),
-        (&json!(false), &json!(false))
-    );
-    let told = document["claims_supported"].as_array().unwrap();
-    assert!(["iss", "sub", "email_verified", "address", "updated_at"].iter().all(|claim| told.contains(&json!(claim))));
-    let scopes = document["scopes_supported"].as_array().unwrap();
-    assert!(scopes.contains(&json!("address")) && scopes.contains(&json!("offline_access")));
-    for path in [
-        "/us-east-1_Example01/.well-known/oauth-authorization-server",
-        "/.well-known/oauth-authorization-server/us-east-1_Example01",
-    ] {
-        assert_eq!(house.get(path).await.json(), document);
-        assert_eq!(House::new().await.get(path).await.status, StatusCode::NOT_FOUND);
+    for house in strict_houses().await {
+        let document = house.get("/us-east-1_Example01/.well-known/openid-configuration").await.json();
+        assert_eq!(document["code_challenge_methods_supported"], json!(["S256"]));
+        assert_eq!(document["authorization_response_iss_parameter_supported"], true);
+        assert_eq!(document["introspection_endpoint"], "http://localhost:9229/oauth2/introspect");
+        assert_eq!(
+            (&document["request_parameter_supported"], &document["request_uri_parameter_supported"]),
+            (&json!(false), &json!(false))
+        );
+        let told = document["claims_supported"].as_array().unwrap();
+        assert!(
+            ["iss", "sub", "email_verified", "address", "updated_at"].iter().all(|claim| told.contains(&json!(claim)))
+        );
+        let scopes = document["scopes_supported"].as_array().unwrap();
+        assert!(scopes.contains(&json!("address")) && scopes.contains(&json!("offline_access")));
+        for path in [
+            "/us-east-1_Example01/.well-known/oauth-authorization-server",
+            "/.well-known/oauth-authorization-server/us-east-1_Example01",
+        ] {
+            assert_eq!(house.get(path).await.json(), document);
+            assert_eq!(House::new().await.get(path).await.status, StatusCode::NOT_FOUND);
+        }
+        let faithful = House::new().await.get("/us-east-1_Example01/.well-known/openid-configuration").await.json();
+        assert_eq!(faithful["code_challenge_methods_supported"], Value::Null);
     }
-    let faithful = House::new().await.get("/us-east-1_Example01/.well-known/openid-configuration").await.json();
-    assert_eq!(faithful["code_challenge_methods_supported"], Value::Null);
 }

@@ -8,7 +8,7 @@ use poolhouse::domain::user::Status;
 use serde_json::{Value, json};
 
 use super::ORDINARY;
-use crate::app::{API_ONLY, CALLBACK, House, PASSWORD, SECRET, SERVER, WEB};
+use crate::app::{API_ONLY, CALLBACK, PASSWORD, SECRET, SERVER, WEB, houses};
 
 pub const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 pub const CHALLENGE: [(&str, &str); 2] =
@@ -29,216 +29,228 @@ pub fn basic(id: &str, secret: &str) -> String {
 
 #[tokio::test]
 async fn a_code_becomes_tokens_once() {
-    let house = House::new().await;
-    let mut query = ORDINARY.to_vec();
-    query.push(("nonce", "n-1"));
-    let code = house.code(&query).await;
-    house.app.clock.advance(Duration::from_secs(60));
-    let reply = house.token(&redeeming(&code)).await;
-    assert_eq!(reply.status, StatusCode::OK, "{}", reply.text);
-    reply.assert_protected();
-    let tokens = reply.json();
-    assert_eq!((&tokens["expires_in"], &tokens["token_type"]), (&json!(3600), &json!("Bearer")));
-    let (id, access) = (claims(&tokens["id_token"]), claims(&tokens["access_token"]));
-    assert_eq!(id["nonce"], "n-1");
-    assert_eq!(id["auth_time"], 1_800_000_000);
-    assert_eq!(id["iat"], 1_800_000_060);
-    assert_eq!(access["scope"], "openid email");
-    assert_eq!(access["version"], 2);
-    assert!(tokens["refresh_token"].is_string());
-    house.token(&redeeming(&code)).await.assert_refused("invalid_grant");
+    for house in houses().await {
+        let mut query = ORDINARY.to_vec();
+        query.push(("nonce", "n-1"));
+        let code = house.code(&query).await;
+        house.app.clock.advance(Duration::from_secs(60));
+        let reply = house.token(&redeeming(&code)).await;
+        assert_eq!(reply.status, StatusCode::OK, "{}", reply.text);
+        reply.assert_protected();
+        let tokens = reply.json();
+        assert_eq!((&tokens["expires_in"], &tokens["token_type"]), (&json!(3600), &json!("Bearer")));
+        let (id, access) = (claims(&tokens["id_token"]), claims(&tokens["access_token"]));
+        assert_eq!(id["nonce"], "n-1");
+        assert_eq!(id["auth_time"], 1_800_000_000);
+        assert_eq!(id["iat"], 1_800_000_060);
+        assert_eq!(access["scope"], "openid email");
+        assert_eq!(access["version"], 2);
+        assert!(tokens["refresh_token"].is_string());
+        house.token(&redeeming(&code)).await.assert_refused("invalid_grant");
+    }
 }
 
 #[tokio::test]
 async fn a_code_ends_after_five_minutes() {
-    let house = House::new().await;
-    let (early, late) = (house.code(&ORDINARY).await, house.code(&ORDINARY).await);
-    house.app.clock.advance(Duration::from_secs(299));
-    assert_eq!(house.token(&redeeming(&early)).await.status, StatusCode::OK);
-    house.app.clock.advance(Duration::from_secs(1));
-    house.token(&redeeming(&late)).await.assert_refused("invalid_grant");
+    for house in houses().await {
+        let (early, late) = (house.code(&ORDINARY).await, house.code(&ORDINARY).await);
+        house.app.clock.advance(Duration::from_secs(299));
+        assert_eq!(house.token(&redeeming(&early)).await.status, StatusCode::OK);
+        house.app.clock.advance(Duration::from_secs(1));
+        house.token(&redeeming(&late)).await.assert_refused("invalid_grant");
+    }
 }
 
 #[tokio::test]
 async fn another_client_neither_redeems_nor_burns_a_code() {
-    let house = House::new().await;
-    let code = house.code(&ORDINARY).await;
-    let foreign = [("grant_type", "authorization_code"), ("redirect_uri", CALLBACK), ("code", &*code)];
-    let authorization = basic(SERVER, SECRET);
-    let reply = house.post("/oauth2/token", &foreign, &[("authorization", &authorization)]).await;
-    reply.assert_refused("invalid_grant");
-    assert_eq!(house.token(&redeeming(&code)).await.status, StatusCode::OK);
+    for house in houses().await {
+        let code = house.code(&ORDINARY).await;
+        let foreign = [("grant_type", "authorization_code"), ("redirect_uri", CALLBACK), ("code", &*code)];
+        let authorization = basic(SERVER, SECRET);
+        let reply = house.post("/oauth2/token", &foreign, &[("authorization", &authorization)]).await;
+        reply.assert_refused("invalid_grant");
+        assert_eq!(house.token(&redeeming(&code)).await.status, StatusCode::OK);
+    }
 }
 
 #[tokio::test]
 async fn a_wrong_redirect_address_or_verifier_uses_the_code_up() {
-    let house = House::new().await;
-    let code = house.code(&ORDINARY).await;
-    let mut form = redeeming(&code);
-    form[2].1 = "myapp://cb";
-    house.token(&form).await.assert_refused("invalid_grant");
-    house.token(&redeeming(&code)).await.assert_refused("invalid_grant");
+    for house in houses().await {
+        let code = house.code(&ORDINARY).await;
+        let mut form = redeeming(&code);
+        form[2].1 = "myapp://cb";
+        house.token(&form).await.assert_refused("invalid_grant");
+        house.token(&redeeming(&code)).await.assert_refused("invalid_grant");
 
-    let without = house.code(&ORDINARY).await;
-    let form: Vec<_> = redeeming(&without).into_iter().filter(|(name, _)| *name != "redirect_uri").collect();
-    house.token(&form).await.assert_refused("invalid_grant");
+        let without = house.code(&ORDINARY).await;
+        let form: Vec<_> = redeeming(&without).into_iter().filter(|(name, _)| *name != "redirect_uri").collect();
+        house.token(&form).await.assert_refused("invalid_grant");
 
-    let query = [&ORDINARY[..], &CHALLENGE[..]].concat();
-    for verifier in [None, Some(&VERIFIER[1..]), Some(&VERIFIER.to_lowercase()[..]), Some(&"a".repeat(129)[..])] {
+        let query = [&ORDINARY[..], &CHALLENGE[..]].concat();
+        for verifier in [None, Some(&VERIFIER[1..]), Some(&VERIFIER.to_lowercase()[..]), Some(&"a".repeat(129)[..])] {
+            let code = house.code(&query).await;
+            let mut form = redeeming(&code).to_vec();
+            form.extend(verifier.map(|verifier| ("code_verifier", verifier)));
+            house.token(&form).await.assert_refused("invalid_grant");
+        }
         let code = house.code(&query).await;
-        let mut form = redeeming(&code).to_vec();
-        form.extend(verifier.map(|verifier| ("code_verifier", verifier)));
+        let form = [&redeeming(&code)[..], &[("code_verifier", VERIFIER)]].concat();
+        assert_eq!(house.token(&form).await.status, StatusCode::OK);
+        // A verifier for a code without a challenge: somebody took the challenge away.
+        let code = house.code(&ORDINARY).await;
+        let form = [&redeeming(&code)[..], &[("code_verifier", VERIFIER)]].concat();
         house.token(&form).await.assert_refused("invalid_grant");
     }
-    let code = house.code(&query).await;
-    let form = [&redeeming(&code)[..], &[("code_verifier", VERIFIER)]].concat();
-    assert_eq!(house.token(&form).await.status, StatusCode::OK);
-    // A verifier for a code without a challenge: somebody took the challenge away.
-    let code = house.code(&ORDINARY).await;
-    let form = [&redeeming(&code)[..], &[("code_verifier", VERIFIER)]].concat();
-    house.token(&form).await.assert_refused("invalid_grant");
 }
 
 #[tokio::test]
 async fn of_many_parallel_redemptions_one_wins() {
-    let house = House::new().await;
-    for _ in 0..5 {
-        let code = house.code(&ORDINARY).await;
-        let form = redeeming(&code);
-        let [a, b, c, d] = [house.token(&form), house.token(&form), house.token(&form), house.token(&form)];
-        let (a, b, c, d) = tokio::join!(a, b, c, d);
-        assert_eq!([a, b, c, d].iter().filter(|reply| reply.status == StatusCode::OK).count(), 1);
+    for house in houses().await {
+        for _ in 0..5 {
+            let code = house.code(&ORDINARY).await;
+            let form = redeeming(&code);
+            let [a, b, c, d] = [house.token(&form), house.token(&form), house.token(&form), house.token(&form)];
+            let (a, b, c, d) = tokio::join!(a, b, c, d);
+            assert_eq!([a, b, c, d].iter().filter(|reply| reply.status == StatusCode::OK).count(), 1);
+        }
     }
 }
 
 #[tokio::test]
 async fn a_user_who_was_disabled_meanwhile_gets_nothing() {
-    let house = House::new().await;
-    let code = house.code(&ORDINARY).await;
-    let mut ann = house.find("ann").await;
-    ann.enabled = false;
-    house.update(&ann).await;
-    house.token(&redeeming(&code)).await.assert_refused("invalid_grant");
+    for house in houses().await {
+        let code = house.code(&ORDINARY).await;
+        let mut ann = house.find("ann").await;
+        ann.enabled = false;
+        house.update(&ann).await;
+        house.token(&redeeming(&code)).await.assert_refused("invalid_grant");
+    }
 }
 
 #[tokio::test]
 async fn clients_prove_themselves_in_exactly_one_way() {
-    let house = House::new().await;
-    let grant = ("grant_type", "client_credentials");
-    let ask = async |form: &[(&str, &str)], header: Option<&str>| {
-        let headers: Vec<_> = header.into_iter().map(|value| ("authorization", value)).collect();
-        house.post("/oauth2/token", &[&[grant], form].concat(), &headers).await
-    };
-    let good = basic(SERVER, SECRET);
-    assert_eq!(ask(&[], Some(&good)).await.status, StatusCode::OK);
-    assert_eq!(ask(&[("client_id", SERVER)], Some(&good)).await.status, StatusCode::OK);
-    assert_eq!(ask(&[("client_id", SERVER), ("client_secret", SECRET)], None).await.status, StatusCode::OK);
-    for (form, header) in [
-        (&[("client_id", SERVER), ("client_secret", SECRET)][..], Some(&*good)),
-        (&[("client_id", WEB)], Some(&good)),
-        (&[], None),
-        (&[("client_id", "")], None),
-    ] {
-        ask(form, header).await.assert_refused("invalid_request");
+    for house in houses().await {
+        let grant = ("grant_type", "client_credentials");
+        let ask = async |form: &[(&str, &str)], header: Option<&str>| {
+            let headers: Vec<_> = header.into_iter().map(|value| ("authorization", value)).collect();
+            house.post("/oauth2/token", &[&[grant], form].concat(), &headers).await
+        };
+        let good = basic(SERVER, SECRET);
+        assert_eq!(ask(&[], Some(&good)).await.status, StatusCode::OK);
+        assert_eq!(ask(&[("client_id", SERVER)], Some(&good)).await.status, StatusCode::OK);
+        assert_eq!(ask(&[("client_id", SERVER), ("client_secret", SECRET)], None).await.status, StatusCode::OK);
+        for (form, header) in [
+            (&[("client_id", SERVER), ("client_secret", SECRET)][..], Some(&*good)),
+            (&[("client_id", WEB)], Some(&good)),
+            (&[], None),
+            (&[("client_id", "")], None),
+        ] {
+            ask(form, header).await.assert_refused("invalid_request");
+        }
+        let encoded = format!("Basic {}", BASE64_STANDARD.encode(format!("{SERVER}:%39{}", &SECRET[1..])));
+        let long = format!("Basic {}", "A".repeat(64_000));
+        for (form, header) in [
+            (&[("client_id", SERVER)][..], None),
+            (&[("client_id", SERVER), ("client_secret", "")], None),
+            (&[("client_id", SERVER), ("client_secret", "wrong")], None),
+            (&[("client_id", WEB), ("client_secret", SECRET)], None),
+            (&[("client_id", WEB), ("client_secret", "")], None),
+            (&[("client_id", "nobody")], None),
+            (&[], Some("Basic !!!")),
+            (&[], Some("Basic YWJj")),
+            (&[], Some("Basic /zo=")),
+            (&[], Some("Bearer abc")),
+            (&[], Some(&*encoded)),
+            (&[], Some(&*long)),
+        ] {
+            ask(form, header).await.assert_refused("invalid_client");
+        }
+        let two = [("authorization", &*good), ("authorization", &*good)];
+        house.post("/oauth2/token", &[grant], &two).await.assert_refused("invalid_request");
     }
-    let encoded = format!("Basic {}", BASE64_STANDARD.encode(format!("{SERVER}:%39{}", &SECRET[1..])));
-    let long = format!("Basic {}", "A".repeat(64_000));
-    for (form, header) in [
-        (&[("client_id", SERVER)][..], None),
-        (&[("client_id", SERVER), ("client_secret", "")], None),
-        (&[("client_id", SERVER), ("client_secret", "wrong")], None),
-        (&[("client_id", WEB), ("client_secret", SECRET)], None),
-        (&[("client_id", WEB), ("client_secret", "")], None),
-        (&[("client_id", "nobody")], None),
-        (&[], Some("Basic !!!")),
-        (&[], Some("Basic YWJj")),
-        (&[], Some("Basic /zo=")),
-        (&[], Some("Bearer abc")),
-        (&[], Some(&*encoded)),
-        (&[], Some(&*long)),
-    ] {
-        ask(form, header).await.assert_refused("invalid_client");
-    }
-    let two = [("authorization", &*good), ("authorization", &*good)];
-    house.post("/oauth2/token", &[grant], &two).await.assert_refused("invalid_request");
 }
 
 #[tokio::test]
 async fn machines_get_their_own_scopes_only() {
-    let house = House::new().await;
-    let ask = async |scope: Option<&str>| {
-        let mut form = vec![("grant_type", "client_credentials")];
-        form.extend(scope.map(|scope| ("scope", scope)));
-        let authorization = basic(SERVER, SECRET);
-        house.post("/oauth2/token", &form, &[("authorization", &authorization)]).await
-    };
-    let reply = ask(None).await;
-    let body = reply.json();
-    assert!(body.get("id_token").is_none() && body.get("refresh_token").is_none());
-    let access = claims(&body["access_token"]);
-    // The other scope is allowed to the client, but its resource server does not know it.
-    assert_eq!(access["scope"], "https://api.example/read");
-    assert_eq!((&access["sub"], &access["client_id"]), (&json!(SERVER), &json!(SERVER)));
-    assert_eq!(ask(Some("https://api.example/read")).await.status, StatusCode::OK);
-    for scope in ["openid", "https://api.example/gone", "https://api.example/write", "openid https://api.example/read"]
-    {
-        ask(Some(scope)).await.assert_refused("invalid_scope");
+    for house in houses().await {
+        let ask = async |scope: Option<&str>| {
+            let mut form = vec![("grant_type", "client_credentials")];
+            form.extend(scope.map(|scope| ("scope", scope)));
+            let authorization = basic(SERVER, SECRET);
+            house.post("/oauth2/token", &form, &[("authorization", &authorization)]).await
+        };
+        let reply = ask(None).await;
+        let body = reply.json();
+        assert!(body.get("id_token").is_none() && body.get("refresh_token").is_none());
+        let access = claims(&body["access_token"]);
+        // The other scope is allowed to the client, but its resource server does not know it.
+        assert_eq!(access["scope"], "https://api.example/read");
+        assert_eq!((&access["sub"], &access["client_id"]), (&json!(SERVER), &json!(SERVER)));
+        assert_eq!(ask(Some("https://api.example/read")).await.status, StatusCode::OK);
+        for scope in
+            ["openid", "https://api.example/gone", "https://api.example/write", "openid https://api.example/read"]
+        {
+            ask(Some(scope)).await.assert_refused("invalid_scope");
+        }
+        let public = [("grant_type", "client_credentials"), ("client_id", WEB)];
+        house.token(&public).await.assert_refused("unauthorized_client");
     }
-    let public = [("grant_type", "client_credentials"), ("client_id", WEB)];
-    house.token(&public).await.assert_refused("unauthorized_client");
 }
 
 #[tokio::test]
 async fn passwords_are_taken_where_the_client_allows_them() {
-    let house = House::new().await;
-    let form = |client, password| {
-        [("grant_type", "password"), ("client_id", client), ("username", "ann"), ("password", password)]
-    };
-    let tokens = house.token(&form(WEB, PASSWORD)).await.json();
-    assert_eq!(
-        claims(&tokens["access_token"])["scope"],
-        "openid email profile aws.cognito.signin.user.admin https://api.example/read"
-    );
-    let narrow = [&form(WEB, PASSWORD)[..], &[("scope", "openid")]].concat();
-    assert_eq!(claims(&house.token(&narrow).await.json()["access_token"])["scope"], "openid");
-    let wide = [&form(WEB, PASSWORD)[..], &[("scope", "phone")]].concat();
-    house.token(&wide).await.assert_refused("invalid_scope");
-    let tokens = house.token(&form(API_ONLY, PASSWORD)).await.json();
-    assert_eq!(claims(&tokens["access_token"])["scope"], "aws.cognito.signin.user.admin");
-    assert!(tokens["id_token"].is_string() && tokens["refresh_token"].is_string());
-    house.token(&form(WEB, "Wrong-1234")).await.assert_refused("invalid_grant");
-    let nobody = [("grant_type", "password"), ("client_id", WEB), ("username", "nobody"), ("password", PASSWORD)];
-    house.token(&nobody).await.assert_refused("invalid_grant");
-    house.user("new", "Temp-1234", Status::ForceChangePassword).await;
-    let new = [("grant_type", "password"), ("client_id", WEB), ("username", "new"), ("password", "Temp-1234")];
-    house.token(&new).await.assert_refused("invalid_grant");
-    let server = [&form(SERVER, PASSWORD)[..], &[("client_secret", SECRET)]].concat();
-    house.token(&server).await.assert_refused("unsupported_grant_type");
+    for house in houses().await {
+        let form = |client, password| {
+            [("grant_type", "password"), ("client_id", client), ("username", "ann"), ("password", password)]
+        };
+        let tokens = house.token(&form(WEB, PASSWORD)).await.json();
+        assert_eq!(
+            claims(&tokens["access_token"])["scope"],
+            "openid email profile aws.cognito.signin.user.admin https://api.example/read"
+        );
+        let narrow = [&form(WEB, PASSWORD)[..], &[("scope", "openid")]].concat();
+        assert_eq!(claims(&house.token(&narrow).await.json()["access_token"])["scope"], "openid");
+        let wide = [&form(WEB, PASSWORD)[..], &[("scope", "phone")]].concat();
+        house.token(&wide).await.assert_refused("invalid_scope");
+        let tokens = house.token(&form(API_ONLY, PASSWORD)).await.json();
+        assert_eq!(claims(&tokens["access_token"])["scope"], "aws.cognito.signin.user.admin");
+        assert!(tokens["id_token"].is_string() && tokens["refresh_token"].is_string());
+        house.token(&form(WEB, "Wrong-1234")).await.assert_refused("invalid_grant");
+        let nobody = [("grant_type", "password"), ("client_id", WEB), ("username", "nobody"), ("password", PASSWORD)];
+        house.token(&nobody).await.assert_refused("invalid_grant");
+        house.user("new", "Temp-1234", Status::ForceChangePassword).await;
+        let new = [("grant_type", "password"), ("client_id", WEB), ("username", "new"), ("password", "Temp-1234")];
+        house.token(&new).await.assert_refused("invalid_grant");
+        let server = [&form(SERVER, PASSWORD)[..], &[("client_secret", SECRET)]].concat();
+        house.token(&server).await.assert_refused("unsupported_grant_type");
+    }
 }
 
 #[tokio::test]
 async fn what_is_no_form_is_refused() {
-    let house = House::new().await;
-    for grant in ["", "Authorization_Code", "urn:ietf:params:oauth:grant-type:jwt-bearer", "implicit"] {
-        house.token(&[("grant_type", grant), ("client_id", WEB)]).await.assert_refused("unsupported_grant_type");
+    for house in houses().await {
+        for grant in ["", "Authorization_Code", "urn:ietf:params:oauth:grant-type:jwt-bearer", "implicit"] {
+            house.token(&[("grant_type", grant), ("client_id", WEB)]).await.assert_refused("unsupported_grant_type");
+        }
+        house.token(&[("client_id", WEB)]).await.assert_refused("invalid_request");
+        let doubled = [&redeeming("x")[..], &[("anything", "1"), ("anything", "1")]].concat();
+        house.token(&doubled).await.assert_refused("invalid_request");
+        house.token(&[("grant_type", "password"), ("client_id", "a\0")]).await.assert_refused("invalid_request");
+        for kind in ["application/json", "multipart/form-data", "application/x-www-form-urlencoded; charset=utf-16", ""]
+        {
+            let request = http::Request::post("/oauth2/token").header("content-type", kind);
+            house.send(request.body("grant_type=password".into()).unwrap()).await.assert_refused("invalid_request");
+        }
+        for method in ["GET", "PUT", "HEAD", "DELETE"] {
+            let request = http::Request::builder().method(method).uri("/oauth2/token");
+            let reply = house.send(request.body(axum::body::Body::empty()).unwrap()).await;
+            assert_eq!(reply.status, StatusCode::METHOD_NOT_ALLOWED);
+            assert!(reply.header("allow").contains("POST"));
+        }
+        let large = house.token(&[("grant_type", "password"), ("x", &"a".repeat(65_536))]).await;
+        assert_eq!(large.status, StatusCode::PAYLOAD_TOO_LARGE);
+        large.assert_protected();
+        let packed = house.post("/oauth2/token", &[("grant_type", "password")], &[("content-encoding", "gzip")]).await;
+        assert_eq!(packed.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
     }
-    house.token(&[("client_id", WEB)]).await.assert_refused("invalid_request");
-    let doubled = [&redeeming("x")[..], &[("anything", "1"), ("anything", "1")]].concat();
-    house.token(&doubled).await.assert_refused("invalid_request");
-    house.token(&[("grant_type", "password"), ("client_id", "a\0")]).await.assert_refused("invalid_request");
-    for kind in ["application/json", "multipart/form-data", "application/x-www-form-urlencoded; charset=utf-16", ""] {
-        let request = http::Request::post("/oauth2/token").header("content-type", kind);
-        house.send(request.body("grant_type=password".into()).unwrap()).await.assert_refused("invalid_request");
-    }
-    for method in ["GET", "PUT", "HEAD", "DELETE"] {
-        let request = http::Request::builder().method(method).uri("/oauth2/token");
-        let reply = house.send(request.body(axum::body::Body::empty()).unwrap()).await;
-        assert_eq!(reply.status, StatusCode::METHOD_NOT_ALLOWED);
-        assert!(reply.header("allow").contains("POST"));
-    }
-    let large = house.token(&[("grant_type", "password"), ("x", &"a".repeat(65_536))]).await;
-    assert_eq!(large.status, StatusCode::PAYLOAD_TOO_LARGE);
-    large.assert_protected();
-    let packed = house.post("/oauth2/token", &[("grant_type", "password")], &[("content-encoding", "gzip")]).await;
-    assert_eq!(packed.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
 }
