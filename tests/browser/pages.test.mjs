@@ -1,6 +1,6 @@
 // A walk over every hosted page in Chromium, by the labels that its reader sees: in English on a desk, in German on a phone.
 import assert from 'node:assert/strict';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import {
   AdminCreateUserCommand,
@@ -19,27 +19,15 @@ import {
   openApplication,
   openPool,
   PASSWORD,
+  READERS,
   screens,
   url,
   VIEWS,
   visitor,
+  words,
 } from './stage.mjs';
 
-const READERS = { en: VIEWS.desktop, de: VIEWS.phone };
 const CHANGED = 'Changed-horse-2';
-
-/** The words of a language, by section and key. Our files have one text a line. */
-async function words(lang) {
-  const said = {};
-  let section;
-  for (const line of (await readFile(new URL(`./text/${lang}.toml`, import.meta.url), 'utf8')).split('\n')) {
-    const [, name] = line.match(/^\[(\w+)\]$/) ?? [];
-    if (name) section = said[name] = {};
-    const [, key, text] = line.match(/^(\w+) = "(.*)"$/) ?? [];
-    if (key) section[key] = text;
-  }
-  return said;
-}
 
 let application, browser;
 before(async () => {

@@ -1,5 +1,6 @@
 // The stage of a browser test: Chromium, an application's redirect URI on loopback, an app client and a user of its own.
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import {
   AdminCreateUserCommand,
@@ -22,6 +23,22 @@ export const VIEWS = {
   phone: { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true },
   desktop: { viewport: { width: 1280, height: 800 } },
 };
+
+/** Who reads the pages of a walk: in two languages, at a desk and on the way. */
+export const READERS = { en: VIEWS.desktop, de: VIEWS.phone };
+
+/** The words of a language, by section and key. Our files have one text a line. */
+export async function words(lang) {
+  const said = {};
+  let section;
+  for (const line of (await readFile(new URL(`./text/${lang}.toml`, import.meta.url), 'utf8')).split('\n')) {
+    const [, name] = line.match(/^\[(\w+)\]$/) ?? [];
+    if (name) section = said[name] = {};
+    const [, key, text] = line.match(/^(\w+) = "(.*)"$/) ?? [];
+    if (key) section[key] = text;
+  }
+  return said;
+}
 
 /** Without a network of its own the browser must not try to reach anybody but us. */
 export const launch = () =>
@@ -57,6 +74,7 @@ export async function openApplication() {
   await new Promise((ready) => server.listen(0, '127.0.0.1', ready));
   return {
     callback: `http://localhost:${server.address().port}/callback`,
+    left: `http://localhost:${server.address().port}/left`,
     arrived,
     arrival: () => (arrived.length ? Promise.resolve(arrived.shift()) : new Promise((resolve) => waiting.push(resolve))),
     close: () => new Promise((done) => { server.closeAllConnections(); server.close(done); }),
@@ -75,9 +93,20 @@ export async function openPool(callback, settings = {}) {
   const { UserPool } = await idp.send(
     new CreateUserPoolCommand({ PoolName: 'browser', AutoVerifiedAttributes: ['email'], ...settings.pool }),
   );
+  return openClient(UserPool.Id, callback, { username: settings.username ?? 'grace', email: EMAIL }, settings.client);
+}
+
+/** The same in the suite's strict pool, where `left` follows the sign-out. */
+export async function openStrictClient(callback, left) {
+  const username = `grace-${Math.random().toString(36).slice(2)}`;
+  const settings = { LogoutURLs: [left], AllowedOAuthScopes: ['openid', 'email', 'profile'] };
+  return openClient('us-east-1_Strict001', callback, { username, email: `${username}@example.com` }, settings);
+}
+
+async function openClient(pool, callback, { username, email }, settings) {
   const { UserPoolClient } = await idp.send(
     new CreateUserPoolClientCommand({
-      UserPoolId: UserPool.Id,
+      UserPoolId: pool,
       ClientName: 'browser',
       ExplicitAuthFlows: ['ALLOW_USER_SRP_AUTH', 'ALLOW_REFRESH_TOKEN_AUTH'],
       SupportedIdentityProviders: ['COGNITO'],
@@ -85,19 +114,19 @@ export async function openPool(callback, settings = {}) {
       AllowedOAuthFlows: ['code'],
       AllowedOAuthScopes: ['openid', 'email'],
       CallbackURLs: [callback],
-      ...settings.client,
+      ...settings,
     }),
   );
-  const of = { UserPoolId: UserPool.Id, Username: settings.username ?? 'grace' };
+  const of = { UserPoolId: pool, Username: username };
   await idp.send(
     new AdminCreateUserCommand({
       ...of,
       MessageAction: 'SUPPRESS',
-      UserAttributes: [{ Name: 'email', Value: EMAIL }, { Name: 'email_verified', Value: 'true' }],
+      UserAttributes: [{ Name: 'email', Value: email }, { Name: 'email_verified', Value: 'true' }],
     }),
   );
   await idp.send(new AdminSetUserPasswordCommand({ ...of, Password: PASSWORD, Permanent: true }));
-  return { pool: UserPool.Id, client: UserPoolClient.ClientId, username: of.Username };
+  return { pool, client: UserPoolClient.ClientId, username, email };
 }
 
 export function authorizeUrl(client, callback, state, further = {}) {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 
 /** What HTML's character references stand for in an attribute: the ones by number, and the names that every escaper knows. */
-const unescaped = (text) =>
+export const unescaped = (text) =>
   text.replace(/&(?:#(\d+)|#x([0-9a-f]+)|(amp|lt|gt|quot));/gi, (_, decimal, hex, name) =>
     name ? { amp: '&', lt: '<', gt: '>', quot: '"' }[name.toLowerCase()] : String.fromCodePoint(decimal ? Number(decimal) : parseInt(hex, 16)),
   );
