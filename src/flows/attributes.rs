@@ -61,6 +61,10 @@ pub async fn update(cx: &Cx, pool: &Pool, user: &User, change: Change<'_>) -> Re
         return Err(Error::InvalidParameter(format!("user.{name}: Attribute is required and cannot be deleted.\n")));
     }
 
+    if matches!(writer, Writer::Client(_)) && !Changed::from(cx, pool, user.clone(), &given)?.to_send.is_empty() {
+        per_address::count_code(cx, None).await?;
+    }
+
     let mut read = user.clone();
     for _ in 0..MOST_TRIES {
         // Messages are written before the transaction, for the user as they were read.

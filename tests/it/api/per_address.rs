@@ -220,15 +220,21 @@ async fn nobody_has_codes_sent_to_everybody() {
         site.call_from(HERE, "SignUp", site.sign_up("dan")).await;
         site.call_from(HERE, "ResendConfirmationCode", forgot("dan")).await;
         let verify = json!({"AccessToken": token, "AttributeName": "email"});
+        let change =
+            |name: &str, value: &str| json!({"AccessToken": token, "UserAttributes": [{"Name": name, "Value": value}]});
         for (operation, call) in [
             ("ForgotPassword", forgot("bob")),
             ("ForgotPassword", forgot("nobody")),
             ("SignUp", site.sign_up("eve")),
             ("ResendConfirmationCode", forgot("dan")),
             ("GetUserAttributeVerificationCode", verify.clone()),
+            ("UpdateUserAttributes", change("email", "new@example.com")),
         ] {
             assert_eq!(site.refused_from(HERE, operation, call).await, TOO_MANY, "{operation}");
         }
+        assert_eq!(site.attribute("ann", "email").await.unwrap(), "ann@example.com");
+        // What sends nothing is not counted.
+        site.call_from(HERE, "UpdateUserAttributes", change("name", "Ann")).await;
         site.call_from(THERE, "GetUserAttributeVerificationCode", verify.clone()).await;
         for name in ["bob", "cid"] {
             site.call_from(THERE, "ForgotPassword", forgot(name)).await;
