@@ -11,7 +11,7 @@ use serde_json::Value;
 
 pub use urls::is_safe as is_safe_url;
 
-use super::pool::PoolId;
+use super::{pool::PoolId, provider::OWN};
 use crate::kit::{clock::Time, secret::Secret};
 
 pub type ClientId = String;
@@ -90,6 +90,13 @@ impl Client {
     pub fn allows_grant(&self, grant: &str) -> bool {
         self.settings.allowed_oauth_flows_user_pool_client.unwrap_or(false)
             && self.settings.allowed_oauth_flows.iter().any(|flow| flow == grant)
+    }
+
+    /// Whether users may sign in to this client through the provider of this name; [`OWN`] is the pool itself, which is all that
+    /// a client without a list offers.
+    pub fn offers(&self, provider: &str) -> bool {
+        let offered = &self.settings.supported_identity_providers;
+        if offered.is_empty() { provider == OWN } else { offered.iter().any(|name| name == provider) }
     }
 
     /// Hides whether a user exists, in every flow that an outsider can start.

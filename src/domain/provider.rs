@@ -1,6 +1,7 @@
 //! Identity providers: where somebody can sign in instead of here, and how that place is spoken to.
 //! <https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-identity-federation.html>
 
+mod claims;
 mod details;
 mod metadata;
 
@@ -15,6 +16,7 @@ use super::{
 };
 use crate::kit::{clock::Time, text::fold};
 
+pub use claims::{Claims, text as claim_text};
 pub use details::{Details, ENCRYPTION_CERTIFICATE, Rules};
 
 /// The pool's own users, where a provider is named.

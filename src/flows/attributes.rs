@@ -12,8 +12,9 @@ use crate::{
         Client, Error, Pool, Result, User,
         attribute::{self, Write},
         code::{CodeKind, Delivery, Medium},
+        identity,
         message::Occasion,
-        user::Attributes,
+        user::{Attributes, Status},
     },
     hooks::ClientMetadata,
     store::{self, Tx},
@@ -295,8 +296,12 @@ fn drop_flags_of_missing_addresses(user: &mut User) {
 }
 
 /// Brings what the user signs in with in line with the attributes: user-name attributes count at once, aliases when verified,
-/// a preferred user name always.
+/// a preferred user name always. An account that was made for somebody at an identity provider, where they sign in, takes nothing
+/// from those who sign in here.
 pub async fn claim_aliases(tx: &mut Tx, pool: &Pool, user: &User) -> Result<()> {
+    if user.status == Status::ExternalProvider && identity::of(user).iter().any(|one| one.primary) {
+        return Ok(());
+    }
     for name in ["email", "phone_number", "preferred_username"] {
         if !pool.is_alias(name) {
             continue;

@@ -20,6 +20,7 @@ use crate::{
         challenge::salt_of,
         client::is_safe_url,
         grant::{GrantSource, Seen},
+        provider::OWN,
         resource_server::{ADMIN_SCOPE, REGISTER_SCOPE},
         session::SsoSession,
         token::Tokens,
@@ -128,9 +129,18 @@ pub struct SignedIn {
     /// Of the password that the user had: another one ends what came of the old.
     #[serde(default)]
     salt: Option<Vec<u8>>,
+    /// The identity provider that they came through; none for the pool's own sign-in.
+    #[serde(default)]
+    pub provider: Option<String>,
 }
 
 impl SignedIn {
+    /// The same sign-in, through an identity provider.
+    #[must_use]
+    pub fn through(self, provider: &str) -> Self {
+        Self { provider: Some(provider.to_owned()), ..self }
+    }
+
     pub fn kept_until(&self) -> Time {
         self.kept_until.unwrap_or_else(|| self.auth_time.plus(SESSION_LIFETIME))
     }
@@ -195,6 +205,7 @@ pub async fn enter(cx: &Cx, request: &Request, user: &User) -> Result<SignedIn> 
         sso_id: Some(session.id),
         kept_until: Some(session.expires_at),
         salt: Some(salt_of(&user)),
+        provider: None,
     })
 }
 
@@ -212,9 +223,12 @@ pub async fn still_signed_in(cx: &Cx, request: &Request, signed_in: &SignedIn) -
     Ok(user_of(cx, request, signed_in).await?.is_some())
 }
 
-/// Whom it lets in, by the same rules.
+/// Whom it lets in, by the same rules. A client is content only with the ways of signing in that it offers.
 pub async fn user_of(cx: &Cx, request: &Request, signed_in: &SignedIn) -> Result<Option<User>> {
     let (pool, now) = (&request.pool, cx.now());
+    if !request.client.offers(signed_in.provider.as_deref().unwrap_or(OWN)) {
+        return Ok(None);
+    }
     if now >= signed_in.auth_time.plus(request.client.sso_lifetime(pool)) || now >= signed_in.kept_until() {
         return Ok(None);
     }
@@ -231,7 +245,9 @@ async fn present(cx: &Cx, pool_id: &str, signed_in: &SignedIn) -> Result<Option<
     }
     let user = store::users::by_sub(&mut tx, pool_id, &signed_in.sub).await?;
     Ok(user.filter(|user| {
-        let may_stay = matches!(user.status, Status::Confirmed | Status::ExternalProvider);
+        // What an account lacks to be signed in to here, a provider has made up for.
+        let may_stay =
+            signed_in.provider.is_some() || matches!(user.status, Status::Confirmed | Status::ExternalProvider);
         user.enabled && may_stay && signed_in.salt.as_ref().is_none_or(|salt| *salt == salt_of(user))
     }))
 }
@@ -262,6 +278,7 @@ pub async fn answer(cx: &Cx, request: &Request, signed_in: &SignedIn) -> Result<
         auth_time: signed_in.auth_time,
         sso_id: signed_in.sso_id.clone(),
         salt: signed_in.salt.clone(),
+        provider: signed_in.provider.clone(),
         redirect_uri: request.redirect_uri.as_str().to_owned(),
         scopes: request.scopes.clone(),
         nonce: request.nonce.clone(),
@@ -314,6 +331,7 @@ pub async fn redeem(cx: &Cx, given: Redemption<'_>) -> Result<Tokens> {
         sso_id: detail.sso_id,
         kept_until: None,
         salt: detail.salt,
+        provider: detail.provider,
     };
     Issuance {
         pool: given.pool,
@@ -338,6 +356,8 @@ struct Detail {
     sso_id: Option<String>,
     #[serde(default)]
     salt: Option<Vec<u8>>,
+    #[serde(default)]
+    provider: Option<String>,
     redirect_uri: String,
     scopes: Vec<String>,
     nonce: Option<String>,

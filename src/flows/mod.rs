@@ -18,6 +18,7 @@ pub mod directory;
 pub mod domains;
 pub mod exchange;
 pub mod factors;
+pub mod federate;
 pub mod groups;
 pub mod issue;
 pub mod key_ring;

@@ -1,4 +1,4 @@
-//! Identity providers from the administrator's side. Nobody signs in through one yet.
+//! Identity providers: what administrators make of them, and which ones a client offers.
 //!
 //! A provider that is deleted leaves its name in the settings of clients, where it does nothing: a client whose list were
 //! emptied would let the pool's own users in, which nobody has asked for.
@@ -14,7 +14,7 @@ use super::{
 use crate::{
     config::Mode,
     domain::{
-        Error, Provider, Result,
+        Client, Error, Provider, Result,
         error::Existing,
         provider::{self, Details, ENCRYPTION_CERTIFICATE, Kind, MOST_PROVIDERS, OWN, ProviderSettings, Rules},
     },
@@ -124,6 +124,31 @@ pub async fn get(cx: &Cx, pool_id: &str, name: &str) -> Result<Provider> {
     directory::pool(cx, pool_id).await?;
     let found = store::providers::find(&mut cx.read().await?, pool_id, name).await?;
     found.ok_or_else(|| missing(name))
+}
+
+/// The provider of this name, if the pool has it.
+pub async fn find(cx: &Cx, pool_id: &str, name: &str) -> Result<Option<Provider>> {
+    Ok(store::providers::find(&mut cx.read().await?, pool_id, name).await?)
+}
+
+/// The provider that an address or an identifier leads to: one of its other names, or the domain of an e-mail address that is.
+pub async fn hinted(cx: &Cx, pool_id: &str, hint: &str) -> Result<Option<Provider>> {
+    let mut tx = cx.read().await?;
+    if let Some(provider) = store::providers::by_identifier(&mut tx, pool_id, hint).await? {
+        return Ok(Some(provider));
+    }
+    let Some((_, domain)) = hint.rsplit_once('@') else { return Ok(None) };
+    Ok(store::providers::by_identifier(&mut tx, pool_id, &domain.to_lowercase()).await?)
+}
+
+/// The providers that a client offers and the pool has, in the client's order.
+pub async fn offered(cx: &Cx, client: &Client) -> Result<Vec<String>> {
+    let names = &client.settings.supported_identity_providers;
+    if names.iter().all(|name| name == OWN) {
+        return Ok(Vec::new());
+    }
+    let present = store::providers::names(&mut cx.read().await?, &client.pool_id).await?;
+    Ok(names.iter().filter(|name| present.contains(name)).cloned().collect())
 }
 
 pub async fn by_identifier(cx: &Cx, pool_id: &str, identifier: &str) -> Result<Provider> {

@@ -64,10 +64,12 @@ pub enum Purpose {
     EventFeedback,
     /// Messages that wait to be delivered.
     Message,
+    /// What is kept of somebody who is on their way through an identity provider.
+    Federation,
 }
 
 impl Purpose {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::Session,
         Self::SrpBlock,
         Self::Cursor,
@@ -83,6 +85,7 @@ impl Purpose {
         Self::Upload,
         Self::EventFeedback,
         Self::Message,
+        Self::Federation,
     ];
 
     /// The name in the derivation of keys. It must never change: what was sealed before would not open.
@@ -103,6 +106,7 @@ impl Purpose {
             Self::Upload => "upload",
             Self::EventFeedback => "event-feedback",
             Self::Message => "message",
+            Self::Federation => "federation",
         }
     }
 

@@ -17,9 +17,11 @@ use crate::{
     },
     web::{
         authorization::{self, Asked, Prompt, Refusal},
+        federation::{self, Departure},
         limits,
         paths::{self, Place},
         session::Browser,
+        way::Way,
     },
 };
 
@@ -60,6 +62,9 @@ async fn decide(cx: &Cx, session: &Session, query: &str) -> Result<Response, Ref
         if asked.prompt == Prompt::Never {
             return Err(asked.refuse("login_required", "nobody is signed in"));
         }
+        if let Way::Through(provider) = &asked.way {
+            return federation::depart(&Departure { cx, session, asked: &asked, query, provider }).await;
+        }
         return Ok(authorization::found(&paths::local_with(&cx.app.setup, Place::Login, query)));
     };
     let given = authorize::answer(cx, &asked.request, &signed_in).await.map_err(|error| asked.fail(cx, &error))?;
@@ -74,6 +79,7 @@ async fn living(cx: &Cx, session: &Session, asked: &Asked) -> Result<Option<Sign
     };
     let age = cx.now().since(signed_in.auth_time).as_secs();
     if asked.max_age.is_some_and(|most| age > most)
+        || !asked.way.was_taken(&signed_in)
         || !authorize::still_signed_in(cx, &asked.request, &signed_in).await?
     {
         return Ok(None);

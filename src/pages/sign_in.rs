@@ -29,12 +29,21 @@ struct SignIn<'a> {
     lead: String,
     name: &'a str,
     username: &'a str,
+    /// Whether the pool's own users may sign in to the client.
+    offers_own: bool,
+    providers: Vec<Link>,
     asks_password: bool,
     forgot: String,
     /// None where only administrators create accounts.
     sign_up: Option<String>,
     error: Option<&'a str>,
     notice: Option<&'a str>,
+}
+
+/// Leads to an identity provider.
+struct Link {
+    label: String,
+    address: String,
 }
 
 /// What stands above the fields.
@@ -46,7 +55,7 @@ pub struct Words<'a> {
 }
 
 pub async fn show(guest: Guest, RawQuery(query): RawQuery) -> Response {
-    match Visit::begin(guest, query).await {
+    match Visit::look(guest, query).await {
         Ok(visit) => render(
             &visit,
             Words { username: visit.asked.login_hint.as_deref().unwrap_or_default(), ..Words::default() },
@@ -93,6 +102,8 @@ pub fn render(visit: &Visit, words: Words<'_>) -> Response {
         frame: visit.frame(),
         form: visit.form(Place::Login),
         lead: fill(&visit.text().sign_in.lead, &[("application", &request.client.name)]),
+        offers_own: visit.offers_own(),
+        providers: links(visit),
         name: fields::sign_in_name(visit.text(), &request.pool),
         username: words.username,
         asks_password: !visit.offers_choice(),
@@ -102,4 +113,22 @@ pub fn render(visit: &Visit, words: Words<'_>) -> Response {
         notice: words.notice,
     };
     visit.respond(&page)
+}
+
+/// Browsers follow a link to a provider also where a policy holds forms back.
+fn links(visit: &Visit) -> Vec<Link> {
+    let link = |name: &String| Link {
+        label: fill(&visit.text().sign_in.provider, &[("provider", title(name))]),
+        address: visit.address_through(name),
+    };
+    visit.providers().iter().map(link).collect()
+}
+
+/// What people call a provider.
+fn title(name: &str) -> &str {
+    match name {
+        "LoginWithAmazon" => "Amazon",
+        "SignInWithApple" => "Apple",
+        other => other,
+    }
 }

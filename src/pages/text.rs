@@ -55,7 +55,7 @@ texts! {
     name: Name {
         username, email, phone_number, email_or_phone, username_or_email, username_or_phone, username_email_or_phone,
     }
-    sign_in: SignIn { title, lead, button, next, forgot, sign_up, empty }
+    sign_in: SignIn { title, lead, button, next, forgot, sign_up, or, provider, empty }
     sign_up: SignUp {
         title, lead, button, sign_in, optional, phone_hint, password_optional, done, waits,
     }

@@ -20,13 +20,14 @@ use crate::{
     domain::{
         Client, Error, User,
         client::{ExistenceErrors, Flow},
+        provider::OWN,
     },
     flows::{
         App, Cx,
         authorize::{self, SignedIn},
         directory,
         looks::Look,
-        passkeys,
+        passkeys, providers,
         sign_in::{self, Answer, Door, Goal, Outcome, Reply, Start},
         sign_up::Named,
     },
@@ -36,7 +37,8 @@ use crate::{
         limits::{self, FormFault},
         parameters::Parameters,
         paths::{self, Place},
-        session::Browser,
+        session::{self, Browser},
+        way::Way,
     },
 };
 
@@ -74,11 +76,19 @@ pub struct Visit {
     browser: Browser,
     declines_passkeys: bool,
     look: Arc<Look>,
+    /// That the client offers, where the request leaves the choice to the user.
+    providers: Vec<String>,
 }
 
 impl Visit {
-    /// Somebody comes to see a page.
+    /// Somebody comes to see a page of those who sign in here.
     pub async fn begin(guest: Guest, query: Option<String>) -> Result<Self, Response> {
+        let visit = Self::look(guest, query).await?;
+        if visit.offers_own() { Ok(visit) } else { Err(authorization::found(&visit.address(Place::Login))) }
+    }
+
+    /// Somebody comes to see how they can sign in. Whoever is to come in through a provider is sent there.
+    pub async fn look(guest: Guest, query: Option<String>) -> Result<Self, Response> {
         let Guest { cx, session, language, declines_passkeys } = guest;
         let query = query.unwrap_or_default();
         if let Some(refused) = authorization::too_long(&query) {
@@ -88,7 +98,29 @@ impl Visit {
         let broken = |error: Error| error::broken(&cx, language, &error);
         let browser = Browser::open(&cx, &session).await.map_err(broken)?;
         let look = directory::look(&cx, &asked.request.client).await.map_err(broken)?;
-        Ok(Self { cx, language, asked, query, session, browser, declines_passkeys, look })
+        if matches!(asked.way, Way::Through(_)) {
+            return Err(authorization::found(&paths::local_with(&cx.app.setup, Place::Authorize, &query)));
+        }
+        let providers = offered(&cx, &asked).await.map_err(broken)?;
+        Ok(Self { cx, language, asked, query, session, browser, declines_passkeys, look, providers })
+    }
+
+    pub fn providers(&self) -> &[String] {
+        &self.providers
+    }
+
+    /// The same request, by way of a provider.
+    pub fn address_through(&self, provider: &str) -> String {
+        // The request has named no provider, but some applications say so with an empty parameter.
+        let is_other = |pair: &&str| pair.split('=').next() != Some("identity_provider");
+        let asked = self.query.split('&').filter(is_other).collect::<Vec<_>>().join("&");
+        let query = format!("{asked}&{}", paths::encode(&[("identity_provider", provider)]));
+        paths::local_with(&self.cx.app.setup, Place::Authorize, &query)
+    }
+
+    /// Whether the pool's own users may sign in to the client.
+    pub fn offers_own(&self) -> bool {
+        self.asked.request.client.offers(OWN)
     }
 
     /// Somebody sends a form: it must be ours, shown to this browser for this very query.
@@ -99,7 +131,12 @@ impl Visit {
         let asked = authorization::read(&cx, &query).await.map_err(|refusal| refusal.respond(&cx.app))?;
         let look = directory::look(&cx, &asked.request.client).await;
         let look = look.map_err(|error| error::broken(&cx, language, &error))?;
-        Ok((Self { cx, language, asked, query, session, browser, declines_passkeys, look }, form))
+        // The forms are those of the pool's own users, whom this request may not be for.
+        if matches!(asked.way, Way::Through(_)) || !asked.request.client.offers(OWN) {
+            return Err(authorization::see_other(&paths::local_with(&cx.app.setup, Place::Authorize, &query)));
+        }
+        let providers = offered(&cx, &asked).await.map_err(|error| error::broken(&cx, language, &error))?;
+        Ok((Self { cx, language, asked, query, session, browser, declines_passkeys, look, providers }, form))
     }
 
     /// The first step of a sign-in. The machine is on the heap: with the page around it, it is too large for a stack.
@@ -221,17 +258,21 @@ impl Visit {
         let add_passkey = offers_passkey.then(|| self.address(Place::AddPasskey));
         let Self { cx, asked, session, browser, .. } = self;
         let refuse = |error: Error| (asked.fail(&cx, &error), Arc::clone(&cx.app));
-        let former = browser.signed_in(&asked.request.pool).cloned();
         let signed_in = authorize::enter(&cx, &asked.request, user).await.map_err(refuse)?;
-        browser.enter(&cx, &session, &asked.request.pool, signed_in.clone()).await.map_err(refuse)?;
-        if let Some(former) = former {
-            authorize::leave(&cx, &former).await.map_err(refuse)?;
-        }
+        session::enter(&cx, &session, browser, (&asked.request.pool, signed_in.clone())).await.map_err(refuse)?;
         if let Some(address) = add_passkey {
             return Ok(authorization::found(&address));
         }
         let given = authorize::answer(&cx, &asked.request, &signed_in).await.map_err(refuse)?;
         Ok(asked.grant(&given))
+    }
+}
+
+/// The providers among which the user may choose.
+async fn offered(cx: &Cx, asked: &Asked) -> Result<Vec<String>, Error> {
+    match asked.way {
+        Way::Any => providers::offered(cx, &asked.request.client).await,
+        Way::Own | Way::Through(_) => Ok(Vec::new()),
     }
 }
 

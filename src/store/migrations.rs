@@ -33,6 +33,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (15, "branding", include_str!("../../migrations/0015_branding.sql")),
     (16, "import", include_str!("../../migrations/0016_import.sql")),
     (17, "audience", include_str!("../../migrations/0017_audience.sql")),
+    (18, "federation", include_str!("../../migrations/0018_federation.sql")),
     (20, "registration", include_str!("../../migrations/0020_registration.sql")),
 ];
 

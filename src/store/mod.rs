@@ -49,6 +49,7 @@ pub mod risk;
 pub mod signing_keys;
 pub mod sso_sessions;
 pub mod terms;
+pub mod trips;
 pub mod ui_customizations;
 pub mod user_search;
 pub mod users;

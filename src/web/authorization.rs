@@ -16,6 +16,7 @@ use super::{
     limits::MOST_QUERY_BYTES,
     parameters::Parameters,
     paths::{self, Place},
+    way::Way,
 };
 use crate::{
     domain::{Client, Error, Pool, client::ClientId},
@@ -59,6 +60,7 @@ pub struct Asked {
     /// Seconds that a sign-in may be old.
     pub max_age: Option<u64>,
     pub login_hint: Option<String>,
+    pub way: Way,
     recipient: Recipient,
 }
 
@@ -172,7 +174,7 @@ impl Told<'_> {
         if !client.allows_grant(grant) {
             return Err(self.fault("unauthorized_client", format!("the client may not use the {grant} grant")));
         }
-        self.check_provider(&client)?;
+        let way = self.way(&pool, &client).await?;
         self.check_lengths()?;
         let challenge = self.challenge()?;
         if challenge.is_none() && response_type == ResponseType::Code && pool.requires_challenge(&client) {
@@ -193,6 +195,7 @@ impl Told<'_> {
         Ok(Asked {
             prompt,
             max_age,
+            way,
             login_hint: parameters.filled("login_hint").map(str::to_owned),
             request: Request {
                 pool,
@@ -246,20 +249,12 @@ impl Told<'_> {
         }
     }
 
-    /// Users of the pool itself are the only ones that can come in: nobody is sent there in place of another provider.
-    fn check_provider(&self, client: &Client) -> Result<(), Refusal> {
-        let providers = &client.settings.supported_identity_providers;
-        let offers_own = providers.is_empty() || providers.iter().any(|name| name == "COGNITO");
-        let asked = self.parameters.filled("identity_provider");
-        let refused = match asked {
-            Some(name) => name != "COGNITO",
-            None => self.parameters.filled("idp_identifier").is_some(),
-        };
-        if refused || !offers_own {
-            let text = "only the pool's own users can sign in: other identity providers are not built yet";
-            return Err(self.fault("invalid_request", text.into()));
+    async fn way(&self, pool: &Pool, client: &Client) -> Result<Way, Refusal> {
+        match Way::of(self.cx, pool, client, self.parameters).await {
+            Ok(Some(way)) => Ok(way),
+            Ok(None) => Err(self.fault("invalid_request", "the client does not offer this identity provider".into())),
+            Err(error) => Err(self.internal(&error)),
         }
-        Ok(())
     }
 
     fn resource(&self, pool: &Pool) -> Result<Option<Resource>, Refusal> {

@@ -6,11 +6,13 @@ pub mod authorization;
 pub mod client_ip;
 pub mod csrf;
 pub mod end_session;
+pub mod federation;
 pub mod headers;
 pub mod limits;
 pub mod parameters;
 pub mod paths;
 pub mod session;
+pub mod way;
 
 use std::sync::Arc;
 

@@ -22,7 +22,7 @@ use crate::{
     domain::{Error, Pool, Result},
     flows::{
         App, Cx,
-        authorize::{SESSION_LIFETIME, SignedIn},
+        authorize::{self, SESSION_LIFETIME, SignedIn},
     },
     kit::clock::Time,
     store,
@@ -62,6 +62,9 @@ pub fn cookie_name(is_https: bool) -> &'static str {
 pub struct Browser {
     /// What the tokens of this browser's forms are made of.
     pub form_secret: String,
+    /// What ties the browser's trips to identity providers to it. It outlasts a sign-in: other tabs may be on their way.
+    #[serde(default)]
+    trip_secret: String,
     /// Pool id → who is signed in there.
     signed_in: BTreeMap<String, SignedIn>,
 }
@@ -77,9 +80,24 @@ impl Browser {
         if let Some(browser) = Self::find(session).await? {
             return Ok(browser);
         }
-        let browser = Self { form_secret: cx.random().alphanumeric(32), signed_in: BTreeMap::new() };
+        let (form_secret, trip_secret) = (cx.random().alphanumeric(32), cx.random().alphanumeric(32));
+        let browser = Self { form_secret, trip_secret, signed_in: BTreeMap::new() };
         browser.keep(session).await?;
         Ok(browser)
+    }
+
+    /// Empty in a session that is older than this secret.
+    pub fn trip_secret(&self) -> &str {
+        &self.trip_secret
+    }
+
+    /// The same session with that secret.
+    pub async fn with_trips(mut self, cx: &Cx, session: &Session) -> Result<Self> {
+        if self.trip_secret.is_empty() {
+            self.trip_secret = cx.random().alphanumeric(32);
+            self.keep(session).await?;
+        }
+        Ok(self)
     }
 
     /// The ids of the pools that somebody is, or was, signed in to.
@@ -112,6 +130,16 @@ impl Browser {
 
     async fn keep(&self, session: &Session) -> Result<()> {
         session.insert(ENTRY, self).await.map_err(internal)
+    }
+}
+
+/// Somebody has signed in with this browser: it remembers them, and no longer who was signed in before.
+pub async fn enter(cx: &Cx, session: &Session, browser: Browser, (pool, signed_in): (&Pool, SignedIn)) -> Result<()> {
+    let former = browser.signed_in(pool).cloned();
+    browser.enter(cx, session, pool, signed_in).await?;
+    match former {
+        Some(former) => authorize::leave(cx, &former).await,
+        None => Ok(()),
     }
 }
 
