@@ -19,6 +19,7 @@
 //! | [`hooks`] | triggers, typed |
 //! | [`store`] | the database: one SQL text, two engines |
 //! | [`post`] | messages to people |
+//! | [`outside`] | requests to servers of others |
 //! | [`functions`] | code that triggers and integrations run |
 //! | [`keys`] | signing, hashing, SRP, sealing |
 //! | [`domain`] | pools, clients, users, groups, grants, and the rules between them |
@@ -41,6 +42,7 @@ pub mod keys;
 pub mod kit;
 pub mod model;
 pub mod oauth;
+pub mod outside;
 pub mod pages;
 pub mod post;
 pub mod server;

@@ -68,6 +68,7 @@ use crate::{
         ids,
         random::Random,
     },
+    outside::Outside,
     post::Post,
     store::{Store, StoreError, Tx},
 };
@@ -83,6 +84,7 @@ pub struct App {
     pub turns: passwords::Turns,
     pub hooks: Hooks,
     pub post: Post,
+    pub outside: Outside,
     pub directory: directory::Directory,
     pub key_ring: key_ring::KeyRing,
     pub population: population::Population,
@@ -106,6 +108,7 @@ impl App {
     pub fn new(parts: Parts) -> Self {
         let Parts { store, clock, random, sealer, hasher, compromised, hooks, post, setup } = parts;
         let (directory, key_ring) = (directory::Directory::new(&store), key_ring::KeyRing::new(&store));
+        let outside = Outside::new(setup.mode == Mode::Development);
         let (turns, population) = (passwords::Turns::new(), population::Population::default());
         Self {
             store,
@@ -117,6 +120,7 @@ impl App {
             turns,
             hooks,
             post,
+            outside,
             directory,
             key_ring,
             population,

@@ -5,6 +5,7 @@
 //! longer than a millisecond says so, so that callers keep it off the executor.
 
 pub mod certificate;
+pub mod client_assertion;
 pub mod compromised;
 pub mod hashing;
 pub mod jwt;
@@ -26,6 +27,8 @@ pub enum KeyError {
     Generate,
     #[error("the private key is not an RSA key of 2048 to 8192 bits in PKCS#8")]
     PrivateKey,
+    #[error("the private key is not one of the curve P-256 in PKCS#8")]
+    AssertionKey,
     #[error("signing failed")]
     Sign,
     #[error("a certificate could not be made")]

@@ -6,6 +6,7 @@ mod client_auth;
 mod discovery;
 mod error;
 mod grants;
+mod idp_response;
 mod introspect;
 mod logout;
 mod register;
@@ -30,6 +31,7 @@ use crate::{
 pub fn router(app: Arc<App>) -> Router {
     let browsers = Router::new()
         .route(Place::Authorize.path(), get(authorize::authorize).post(authorize::form))
+        .route(Place::IdpResponse.path(), get(idp_response::come).post(idp_response::post))
         .route(Place::Logout.path(), get(logout::logout).post(logout::form))
         .layer(session::layer(&app));
     let clients = Router::new()

@@ -6,6 +6,8 @@ use tower_sessions::Session;
 
 use super::{
     authorization::{self, Asked, Refusal},
+    parameters::Parameters,
+    paths::{self, Place},
     session::{Browser, enter},
 };
 use crate::{
@@ -13,7 +15,10 @@ use crate::{
     flows::{
         Cx,
         authorize::{self, SignedIn},
-        federate::{self, Arrival, Memo, Trip},
+        federate::{
+            self, Arrival, Fault, Memo, Trip,
+            oidc::{self, Wishes},
+        },
         providers,
     },
 };
@@ -44,8 +49,22 @@ pub async fn depart(departure: &Departure<'_>) -> Result<Response, Refusal> {
     match departure.provider.kind {
         Kind::Saml => Err(departure.asked.refuse("invalid_request", "SAML providers are not built yet")),
         Kind::Oidc | Kind::Google | Kind::Facebook | Kind::LoginWithAmazon | Kind::SignInWithApple => {
-            Err(departure.asked.refuse("invalid_request", "OIDC providers are not built yet"))
+            ask(departure).await
         }
+    }
+}
+
+async fn ask(departure: &Departure<'_>) -> Result<Response, Refusal> {
+    let Departure { cx, asked, provider, .. } = departure;
+    let callback = paths::at_site(&cx.app.setup, &cx.site, Place::IdpResponse);
+    let memo = oidc::memo(cx, provider, callback);
+    let state = departure.begin(memo.clone()).await?;
+    let request = Parameters::parse(departure.query.as_bytes()).unwrap_or_default();
+    let wishes = Wishes { login_hint: request.filled("login_hint"), prompt: request.filled("prompt") };
+    match oidc::question(cx, provider, &memo, (&state, wishes)).await {
+        Ok(address) => Ok(authorization::found(&address)),
+        Err(Fault::Ours(error)) => Err(asked.fail(cx, &error)),
+        Err(Fault::Provider(text) | Fault::Foreign(text)) => Err(asked.refuse("invalid_request", &text)),
     }
 }
 

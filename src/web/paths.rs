@@ -11,6 +11,8 @@ pub enum Place {
     Token,
     UserInfo,
     Revoke,
+    /// Where OpenID Connect and OAuth providers send their users back to.
+    IdpResponse,
     Introspect,
     Register,
     Login,
@@ -48,6 +50,7 @@ impl Place {
             Self::Token => "/oauth2/token",
             Self::UserInfo => "/oauth2/userInfo",
             Self::Revoke => "/oauth2/revoke",
+            Self::IdpResponse => "/oauth2/idpresponse",
             Self::Introspect => "/oauth2/introspect",
             Self::Register => "/oauth2/register",
             Self::Login => "/login",
@@ -76,6 +79,15 @@ impl Place {
 /// The full address of a place, for documents.
 pub fn full(setup: &Setup, place: Place) -> String {
     format!("{}{}", setup.public_url, place.path())
+}
+
+/// The full address of a place under the host that the browser came by, which has its cookies: a pool's domain, or else the
+/// public URL.
+pub fn at_site(setup: &Setup, site: &Site, place: Place) -> String {
+    match site {
+        Site::Pool { .. } => format!("{}{}", origin(setup, site), local(setup, place)),
+        Site::Everywhere | Site::Nowhere => full(setup, place),
+    }
 }
 
 /// The address of a place on this server, for links and redirects: a path, so that whoever came by another name of this host

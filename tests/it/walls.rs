@@ -11,7 +11,7 @@ const FLOORS: &[&[&str]] = &[
     &["web"],
     &["flows"],
     &["hooks"],
-    &["store", "post", "functions"],
+    &["store", "post", "outside", "functions"],
     &["keys"],
     &["domain"],
     &["model", "config", "telemetry"],

@@ -5,6 +5,8 @@
 //! an account of their own, unless an administrator has linked the two.
 //! <https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-identity-federation.html>
 
+mod endpoints;
+pub mod oidc;
 mod trip;
 
 pub use trip::{Memo, Returned, Trip, depart, hold, take};
@@ -36,6 +38,28 @@ use crate::{
 const LONGEST_USERNAME: usize = 128;
 /// What of a token response can be mapped.
 const TOKENS: [&str; 3] = ["access_token", "id_token", "refresh_token"];
+
+/// Why a provider's answer makes nobody of it.
+#[derive(Debug)]
+pub enum Fault {
+    /// It is none to our question. For the log: whoever has brought it is told nothing.
+    Foreign(String),
+    /// The provider does not do its part. The application reads it.
+    Provider(String),
+    Ours(Error),
+}
+
+impl Fault {
+    fn foreign(reason: &str) -> Self {
+        Self::Foreign(reason.to_owned())
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self::Ours(error)
+    }
+}
 
 /// Somebody whom a provider vouches for. Everything in it has been verified: whoever makes one has checked signatures, times,
 /// audience, and that the answer belongs to the question that this browser has asked.

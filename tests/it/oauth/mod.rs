@@ -3,6 +3,7 @@
 mod authorize;
 mod discovery;
 mod domains;
+mod federation;
 mod hostile_requests;
 mod hostile_tokens;
 mod logout;

@@ -1,0 +1,221 @@
+//! A provider that is played: it says and signs what the test wants.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, OnceLock},
+    time::Duration,
+};
+
+use aws_lc_rs::{
+    hmac,
+    rand::SystemRandom,
+    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair},
+};
+use axum::{
+    Form, Json, Router,
+    extract::State,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use http::{HeaderMap, StatusCode};
+use poolhouse::keys::signing::SigningKey;
+use serde_json::{Value, json};
+
+pub const CODE: &str = "the-code";
+pub const CLIENT: &str = "pool-at-idp";
+pub const SECRET: &str = "what-both-know-0123456789-0123456789";
+
+/// How the ID token is signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sign {
+    Rsa,
+    Ecdsa,
+    /// With the client secret.
+    Hmac,
+    /// With the public key as a secret.
+    HmacByPublicKey,
+    None,
+    /// By a key that is nowhere published.
+    Stranger,
+    /// By that key under the id of the one that is.
+    Impostor,
+}
+
+pub struct Script {
+    pub claims: Value,
+    pub user_info: Value,
+    pub sign: Sign,
+    pub discovered_issuer: Option<String>,
+    pub names_itself: bool,
+    /// Status and body of the token endpoint, where it does not answer as it should.
+    pub token_answer: Option<(u16, String)>,
+    pub delay: Duration,
+    /// What the token endpoint was sent.
+    pub redeemed: Vec<HashMap<String, String>>,
+    /// Methods and Authorization of requests to userInfo.
+    pub informed: Vec<String>,
+    pub key_fetches: usize,
+    asked: HashMap<String, String>,
+}
+
+#[derive(Clone)]
+pub struct Idp {
+    pub url: String,
+    pub script: Arc<Mutex<Script>>,
+}
+
+fn rsa() -> &'static [SigningKey; 2] {
+    static KEYS: OnceLock<[SigningKey; 2]> = OnceLock::new();
+    KEYS.get_or_init(|| [(); 2].map(|()| SigningKey::generate().unwrap()))
+}
+
+fn ecdsa() -> &'static EcdsaKeyPair {
+    static KEY: OnceLock<EcdsaKeyPair> = OnceLock::new();
+    KEY.get_or_init(|| EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap())
+}
+
+fn encode(bytes: impl AsRef<[u8]>) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(bytes)
+}
+
+impl Idp {
+    pub async fn start() -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let script = Script {
+            claims: json!({"iss": url, "aud": CLIENT, "sub": "00u1", "email": "fay@idp.example", "name": "Fay",
+                "iat": 1_800_000_000, "exp": 1_800_000_600}),
+            user_info: json!({"sub": "00u1"}),
+            sign: Sign::Rsa,
+            discovered_issuer: None,
+            names_itself: false,
+            token_answer: None,
+            delay: Duration::ZERO,
+            redeemed: Vec::new(),
+            informed: Vec::new(),
+            key_fetches: 0,
+            asked: HashMap::new(),
+        };
+        let idp = Self { url, script: Arc::new(Mutex::new(script)) };
+        let router = Router::new()
+            .route("/.well-known/openid-configuration", get(discovery))
+            .route("/keys", get(keys))
+            .route("/token", get(token_by_query).post(token))
+            .route("/userinfo", get(user_info).post(user_info))
+            .with_state(idp.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        idp
+    }
+
+    pub fn details(&self) -> Value {
+        json!({"client_id": CLIENT, "client_secret": SECRET, "attributes_request_method": "GET",
+            "oidc_issuer": self.url, "authorize_scopes": "openid email", "attributes_url_add_attributes": "false"})
+    }
+
+    pub fn set(&self, change: impl FnOnce(&mut Script)) {
+        change(&mut self.script.lock().unwrap());
+    }
+
+    /// Somebody comes with this question.
+    pub fn asked(&self, pairs: &[(String, String)]) {
+        self.set(|script| script.asked = pairs.iter().cloned().collect());
+    }
+
+    /// The claim of the next tokens; null takes it out.
+    pub fn claim(&self, name: &str, value: Value) {
+        self.set(|script| script.claims[name] = value);
+    }
+
+    /// Another user from now on.
+    pub fn subject(&self, subject: &str) {
+        self.set(|script| {
+            script.claims["sub"] = json!(subject);
+            script.user_info["sub"] = json!(subject);
+        });
+    }
+}
+
+impl Script {
+    fn id_token(&self) -> String {
+        let mut claims = json!({"nonce": self.asked.get("nonce")});
+        for (name, value) in self.claims.as_object().unwrap() {
+            claims[name] = value.clone();
+        }
+        claims.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+        let [own, other] = rsa();
+        let made = |header: Value, sign: &dyn Fn(&[u8]) -> Vec<u8>| {
+            let signed = format!("{}.{}", encode(header.to_string()), encode(claims.to_string()));
+            let signature = sign(signed.as_bytes());
+            format!("{signed}.{}", encode(signature))
+        };
+        let mac = |secret: &[u8], signed: &[u8]| {
+            hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), signed).as_ref().to_vec()
+        };
+        match self.sign {
+            Sign::Rsa => own.sign(&claims).unwrap(),
+            Sign::Stranger => other.sign(&claims).unwrap(),
+            Sign::Impostor => {
+                let token = other.sign(&claims).unwrap();
+                let honest = own.sign(&claims).unwrap();
+                let header = honest.split('.').next().unwrap();
+                format!("{header}.{}", token.split_once('.').unwrap().1)
+            }
+            Sign::None => made(json!({"alg": "none", "kid": own.kid()}), &|_| Vec::new()),
+            Sign::Hmac => made(json!({"alg": "HS256"}), &|signed| mac(SECRET.as_bytes(), signed)),
+            Sign::HmacByPublicKey => {
+                let public = own.public().jwk()["n"].as_str().unwrap().to_owned();
+                made(json!({"alg": "HS256", "kid": own.kid()}), &|signed| mac(public.as_bytes(), signed))
+            }
+            Sign::Ecdsa => made(json!({"alg": "ES256", "kid": "curve"}), &|signed| {
+                ecdsa().sign(&SystemRandom::new(), signed).unwrap().as_ref().to_vec()
+            }),
+        }
+    }
+}
+
+async fn discovery(State(idp): State<Idp>) -> Json<Value> {
+    let script = idp.script.lock().unwrap();
+    let url = &idp.url;
+    Json(json!({
+        "issuer": script.discovered_issuer.as_ref().unwrap_or(url),
+        "authorization_endpoint": format!("{url}/authorize"), "token_endpoint": format!("{url}/token"),
+        "userinfo_endpoint": format!("{url}/userinfo"), "jwks_uri": format!("{url}/keys"),
+        "authorization_response_iss_parameter_supported": script.names_itself,
+    }))
+}
+
+async fn keys(State(idp): State<Idp>) -> Json<Value> {
+    idp.set(|script| script.key_fetches += 1);
+    let point = ecdsa().public_key().as_ref();
+    let curve = json!({"kty": "EC", "crv": "P-256", "kid": "curve", "use": "sig", "x": encode(&point[1..33]),
+        "y": encode(&point[33..])});
+    Json(json!({"keys": [rsa()[0].public().jwk(), curve, {"kty": "oct", "k": encode("weak"), "kid": "weak"}]}))
+}
+
+async fn token_by_query(state: State<Idp>, query: axum::extract::Query<HashMap<String, String>>) -> Response {
+    token(state, Form(query.0)).await
+}
+
+async fn token(State(idp): State<Idp>, Form(form): Form<HashMap<String, String>>) -> Response {
+    let delay = idp.script.lock().unwrap().delay;
+    tokio::time::sleep(delay).await;
+    let mut script = idp.script.lock().unwrap();
+    let code = form.get("code").cloned();
+    script.redeemed.push(form);
+    if let Some((status, body)) = &script.token_answer {
+        let headers = [("location", "/token")];
+        return (StatusCode::from_u16(*status).unwrap(), headers, body.clone()).into_response();
+    }
+    if code.as_deref() != Some(CODE) {
+        return (StatusCode::BAD_REQUEST, Json(json!({"error": "invalid_grant"}))).into_response();
+    }
+    Json(json!({"access_token": "at-of-idp", "token_type": "Bearer", "id_token": script.id_token()})).into_response()
+}
+
+async fn user_info(State(idp): State<Idp>, method: http::Method, headers: HeaderMap) -> Json<Value> {
+    let mut script = idp.script.lock().unwrap();
+    let bearer = headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    script.informed.push(format!("{method} {bearer}"));
+    Json(script.user_info.clone())
+}
