@@ -9,6 +9,7 @@ pub mod client_assertion;
 pub mod compromised;
 pub mod hashing;
 pub mod jwt;
+pub mod saml;
 pub mod seal;
 pub mod signing;
 pub mod srp;

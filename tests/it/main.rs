@@ -11,6 +11,7 @@ mod gateway;
 mod import;
 mod oauth;
 mod pages;
+mod saml_provider;
 mod samples;
 mod store;
 mod walls;

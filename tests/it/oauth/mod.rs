@@ -10,6 +10,7 @@ mod logout;
 mod per_address;
 mod registration;
 mod resource;
+mod saml;
 mod sessions_end;
 mod strict;
 mod strict_logout;
