@@ -18,6 +18,7 @@ use crate::kit::{clock::Time, text::fold};
 
 pub use claims::{Claims, text as claim_text};
 pub use details::{Details, ENCRYPTION_CERTIFICATE, Rules};
+pub use metadata::SamlPlace;
 
 /// The pool's own users, where a provider is named.
 pub const OWN: &str = "COGNITO";
@@ -148,10 +149,19 @@ impl Provider {
         self.details.iter().filter(|(key, _)| is_shown(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
     }
 
+    /// The metadata of a SAML provider that were given as a file.
+    pub fn metadata_file(&self) -> Option<&str> {
+        self.details.get(details::METADATA_FILE).map(String::as_str).filter(|_| self.kind == Kind::Saml)
+    }
+
+    /// Whether a switch of the details is on.
+    pub fn is_on(&self, switch: &str) -> bool {
+        self.details.get(switch).is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    }
+
     /// What a SAML provider calls itself, as far as its metadata are at hand.
     pub fn entity_id(&self) -> Option<String> {
-        let file = self.details.get(details::METADATA_FILE).filter(|_| self.kind == Kind::Saml)?;
-        metadata::entity_id(file)
+        metadata::entity_id(self.metadata_file()?)
     }
 
     /// Whether users can be told apart by this claim: only claims that are mapped ever reach the pool.

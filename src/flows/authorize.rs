@@ -132,6 +132,17 @@ pub struct SignedIn {
     /// The identity provider that they came through; none for the pool's own sign-in.
     #[serde(default)]
     pub provider: Option<String>,
+    /// What that provider knows their session by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider_session: Option<ProviderSession>,
+}
+
+/// A session at a SAML provider, as its log-out names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProviderSession {
+    pub name_id: String,
+    pub name_id_format: Option<String>,
+    pub session_index: Option<String>,
 }
 
 impl SignedIn {
@@ -139,6 +150,12 @@ impl SignedIn {
     #[must_use]
     pub fn through(self, provider: &str) -> Self {
         Self { provider: Some(provider.to_owned()), ..self }
+    }
+
+    /// The same, with what the provider knows the session by.
+    #[must_use]
+    pub fn known_there_by(self, provider_session: Option<ProviderSession>) -> Self {
+        Self { provider_session, ..self }
     }
 
     pub fn kept_until(&self) -> Time {
@@ -206,6 +223,7 @@ pub async fn enter(cx: &Cx, request: &Request, user: &User) -> Result<SignedIn> 
         kept_until: Some(session.expires_at),
         salt: Some(salt_of(&user)),
         provider: None,
+        provider_session: None,
     })
 }
 
@@ -332,6 +350,7 @@ pub async fn redeem(cx: &Cx, given: Redemption<'_>) -> Result<Tokens> {
         kept_until: None,
         salt: detail.salt,
         provider: detail.provider,
+        provider_session: None,
     };
     Issuance {
         pool: given.pool,

@@ -8,6 +8,7 @@ use crate::{
     keys::{
         KeyError,
         certificate::{CertificateUse, self_signed},
+        saml::{DecryptionKey, RequestSigner},
         signing::SigningKey,
     },
     store::{self, certificates::CertificateRecord},
@@ -21,6 +22,16 @@ pub async fn signing(cx: &Cx, pool_id: &str) -> Result<String> {
 /// The certificate that assertions are encrypted for: base64 of its DER.
 pub async fn encryption(cx: &Cx, pool_id: &str) -> Result<String> {
     shown(cx, pool_id, CertificateUse::Encryption).await
+}
+
+/// The key behind the signing certificate.
+pub async fn signer(cx: &Cx, pool_id: &str) -> Result<RequestSigner> {
+    Ok(RequestSigner::from_pkcs8(&of_pool(cx, pool_id, CertificateUse::Signing).await?.private_key)?)
+}
+
+/// The key behind the encryption certificate.
+pub async fn decryption(cx: &Cx, pool_id: &str) -> Result<DecryptionKey> {
+    Ok(DecryptionKey::from_pkcs8(&of_pool(cx, pool_id, CertificateUse::Encryption).await?.private_key)?)
 }
 
 async fn shown(cx: &Cx, pool_id: &str, usage: CertificateUse) -> Result<String> {

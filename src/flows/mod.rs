@@ -43,6 +43,7 @@ pub mod replicas;
 pub mod resource_servers;
 pub mod revoke;
 pub mod risk;
+pub mod saml;
 pub mod sign_in;
 pub mod sign_up;
 pub mod site;

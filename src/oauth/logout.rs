@@ -16,6 +16,7 @@ use crate::{
     flows::{
         App, Cx,
         authorize::{self, RedirectUri},
+        saml::sign_out,
     },
     web::{
         authorization::{self, Refusal},
@@ -58,8 +59,7 @@ async fn run(cx: &Cx, session: &Session, query: &str) -> Result<String, Refusal>
     }
     let (pool, client) = authorization::client(cx, &parameters).await?;
     let location = destination(cx, (&pool, &client), &parameters, query)?;
-    leave(cx, session, &pool).await.map_err(|error| Refusal::internal(cx, &error))?;
-    Ok(location)
+    leave(cx, session, &pool, location).await.map_err(|error| Refusal::internal(cx, &error))
 }
 
 /// The way of OpenID Connect, in pools that have it: done at once for whoever shows whom they mean, else asked about.
@@ -99,10 +99,14 @@ fn destination(
     Ok(paths::local_with(&cx.app.setup, Place::Login, query))
 }
 
-async fn leave(cx: &Cx, session: &Session, pool: &Pool) -> Result<()> {
-    let Some(browser) = Browser::find(session).await? else { return Ok(()) };
+/// Signs out, and gives the way to `location`: by way of the SAML provider that has to be told.
+async fn leave(cx: &Cx, session: &Session, pool: &Pool, location: String) -> Result<String> {
+    let Some(browser) = Browser::find(session).await? else { return Ok(location) };
+    let mut farewell = None;
     if let Some(signed_in) = browser.signed_in(pool) {
         authorize::leave(cx, signed_in).await?;
+        farewell = sign_out::farewell(cx, pool, signed_in, &location).await?;
     }
-    browser.leave(session, pool).await
+    browser.leave(session, pool).await?;
+    Ok(farewell.unwrap_or(location))
 }

@@ -12,6 +12,8 @@ mod logout;
 mod register;
 mod reply;
 mod revoke;
+mod saml;
+mod saml_logout;
 mod token;
 mod userinfo;
 
@@ -33,6 +35,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route(Place::Authorize.path(), get(authorize::authorize).post(authorize::form))
         .route(Place::IdpResponse.path(), get(idp_response::come).post(idp_response::post))
         .route(Place::Logout.path(), get(logout::logout).post(logout::form))
+        .route(Place::SamlResponse.path(), get(saml::returned).post(saml::posted))
+        .route(Place::SamlLogout.path(), get(saml_logout::logout).post(saml_logout::posted))
         .layer(session::layer(&app));
     let clients = Router::new()
         .route(Place::Token.path(), post(token::token).options(reply::preflight).fallback(reply::post_only))
@@ -54,6 +58,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/{pool}/.well-known/jwks.json", get(discovery::keys).options(reply::preflight))
         .route("/{pool}/.well-known/oauth-authorization-server", get(discovery::server).options(reply::preflight))
         .route("/.well-known/oauth-authorization-server/{pool}", get(discovery::server).options(reply::preflight))
+        .route("/{pool}/saml2/metadata", get(saml::metadata))
         .layer(axum::Extension(documents));
     protected.merge(published).with_state(app)
 }

@@ -313,6 +313,7 @@ pub async fn sweep(tx: &mut Tx, now: Time, limit: i64) -> Result<u64> {
         "DELETE FROM attempt WHERE subject IN (SELECT subject FROM attempt WHERE ends_at < $1 LIMIT $2)",
         "DELETE FROM code
          WHERE (pool_id, sub, kind) IN (SELECT pool_id, sub, kind FROM code WHERE expires_at < $1 LIMIT $2)",
+        "DELETE FROM saml_assertion WHERE hash IN (SELECT hash FROM saml_assertion WHERE expires_at < $1 LIMIT $2)",
         "DELETE FROM federation_trip WHERE hash IN (SELECT hash FROM federation_trip WHERE expires_at < $1 LIMIT $2)",
         "DELETE FROM custom_challenge WHERE id IN (SELECT id FROM custom_challenge WHERE expires_at < $1 LIMIT $2)",
         "DELETE FROM passkey_registration

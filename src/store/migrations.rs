@@ -34,6 +34,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (16, "import", include_str!("../../migrations/0016_import.sql")),
     (17, "audience", include_str!("../../migrations/0017_audience.sql")),
     (18, "federation", include_str!("../../migrations/0018_federation.sql")),
+    (19, "saml", include_str!("../../migrations/0019_saml.sql")),
     (20, "registration", include_str!("../../migrations/0020_registration.sql")),
 ];
 

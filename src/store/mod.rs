@@ -46,6 +46,7 @@ pub mod provisioned_limits;
 pub mod replicas;
 pub mod resource_servers;
 pub mod risk;
+pub mod saml_assertions;
 pub mod signing_keys;
 pub mod sso_sessions;
 pub mod terms;

@@ -8,13 +8,15 @@ use super::{
     authorization::{self, Asked, Refusal},
     parameters::Parameters,
     paths::{self, Place},
+    saml,
     session::{Browser, enter},
+    way::Way,
 };
 use crate::{
     domain::{Error, Provider, provider::Kind},
     flows::{
         Cx,
-        authorize::{self, SignedIn},
+        authorize::{self, ProviderSession, SignedIn},
         federate::{
             self, Arrival, Fault, Memo, Trip,
             oidc::{self, Wishes},
@@ -47,7 +49,7 @@ impl Departure<'_> {
 /// Sends the browser to the provider.
 pub async fn depart(departure: &Departure<'_>) -> Result<Response, Refusal> {
     match departure.provider.kind {
-        Kind::Saml => Err(departure.asked.refuse("invalid_request", "SAML providers are not built yet")),
+        Kind::Saml => saml::depart(departure).await,
         Kind::Oidc | Kind::Google | Kind::Facebook | Kind::LoginWithAmazon | Kind::SignInWithApple => {
             ask(departure).await
         }
@@ -111,12 +113,37 @@ impl Landing {
         Ok(Self { asked, provider, memo: Memo::default(), parcel: None })
     }
 
+    /// The same where the query itself says through which provider.
+    pub async fn sent(cx: &Cx, query: &str) -> Result<Self, Refusal> {
+        let asked = authorization::read(cx, query).await?;
+        let provider = match &asked.way {
+            Way::Through(provider) => provider.as_ref().clone(),
+            Way::Any | Way::Own => {
+                let client = asked.request.client.id.clone();
+                return Err(Refusal::page("invalid_request", Some("identity_provider"), Some(client)));
+            }
+        };
+        Ok(Self { asked, provider, memo: Memo::default(), parcel: None })
+    }
+
     /// Somebody has proven at the provider who they are: the browser remembers it, and the application gets what it asked for.
     pub async fn arrive(self, cx: &Cx, session: &Session, arrival: Arrival) -> Result<Response, Refusal> {
+        self.arrive_from(cx, session, arrival, None).await
+    }
+
+    /// The same from a session that the provider can be told to end.
+    pub async fn arrive_from(
+        self,
+        cx: &Cx,
+        session: &Session,
+        arrival: Arrival,
+        session_there: Option<ProviderSession>,
+    ) -> Result<Response, Refusal> {
         let request = &self.asked.request;
         let fail = |error: Error| self.fail(cx, &error);
         let user = Box::pin(federate::arrive(cx, request, &self.provider, arrival)).await.map_err(fail)?;
         let signed_in = authorize::enter(cx, request, &user).await.map_err(fail)?.through(&self.provider.name);
+        let signed_in = signed_in.known_there_by(session_there);
         self.enter(cx, session, signed_in.clone()).await.map_err(fail)?;
         let given = authorize::answer(cx, request, &signed_in).await.map_err(fail)?;
         Ok(self.asked.grant(&given))

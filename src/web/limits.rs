@@ -29,28 +29,33 @@ pub enum FormFault {
 
 /// Reads a form of at most [`MOST_BODY_BYTES`].
 pub async fn form(request: Request) -> Result<Parameters, FormFault> {
-    let body = body(request, "application/x-www-form-urlencoded").await?;
+    form_within(request, MOST_BODY_BYTES).await
+}
+
+/// Reads a form of at most `most` bytes.
+pub async fn form_within(request: Request, most: usize) -> Result<Parameters, FormFault> {
+    let body = body(request, "application/x-www-form-urlencoded", most).await?;
     Parameters::parse(&body).ok_or(FormFault::Malformed)
 }
 
 /// Reads a document of at most [`MOST_BODY_BYTES`] that says it is JSON.
 pub async fn json(request: Request) -> Result<Bytes, FormFault> {
-    body(request, "application/json").await
+    body(request, "application/json", MOST_BODY_BYTES).await
 }
 
-async fn body(request: Request, kind: &str) -> Result<Bytes, FormFault> {
+async fn body(request: Request, kind: &str, most: usize) -> Result<Bytes, FormFault> {
     let headers = request.headers();
     if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
         return Err(FormFault::Encoded);
     }
     let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if length.is_some_and(|length| length > MOST_BODY_BYTES as u64) {
+    if length.is_some_and(|length| length > most as u64) {
         return Err(FormFault::TooLarge);
     }
     if !is_of(headers, kind) {
         return Err(FormFault::Malformed);
     }
-    let whole = tokio::time::timeout(BODY_TIMEOUT, axum::body::to_bytes(request.into_body(), MOST_BODY_BYTES)).await;
+    let whole = tokio::time::timeout(BODY_TIMEOUT, axum::body::to_bytes(request.into_body(), most)).await;
     whole.map_err(|_| FormFault::Slow)?.map_err(|error| {
         let source = std::error::Error::source(&error);
         let too_large = source.is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>);

@@ -11,6 +11,7 @@ pub mod headers;
 pub mod limits;
 pub mod parameters;
 pub mod paths;
+pub mod saml;
 pub mod session;
 pub mod way;
 

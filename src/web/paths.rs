@@ -33,6 +33,9 @@ pub enum Place {
     Logout,
     /// Where somebody is asked whether they want to sign out.
     SignOut,
+    /// Where SAML providers have answers posted.
+    SamlResponse,
+    SamlLogout,
     Error,
     Static,
     /// Where the files of import jobs go.
@@ -68,6 +71,8 @@ impl Place {
             Self::SignInFeedback => takeover::LINK_PATH,
             Self::Logout => "/logout",
             Self::SignOut => "/signOut",
+            Self::SamlResponse => "/saml2/idpresponse",
+            Self::SamlLogout => "/saml2/logout",
             Self::Error => "/error",
             Self::Static => "/static",
             Self::UserImport => "/user-import",
@@ -109,6 +114,11 @@ pub fn of_pool(setup: &Setup, pool_id: &str, place: Place) -> String {
 /// The full address of an image that was uploaded for `subject`: a client, or `ALL` of the pool.
 pub fn brand_image(setup: &Setup, pool_id: &str, subject: &str, digest: &str) -> String {
     format!("{}{}/{pool_id}/{subject}/{digest}/image", setup.public_url, Place::Brand.path())
+}
+
+/// The full address of a place at the host that the request came to, for a provider that sends the browser back there.
+pub fn here(setup: &Setup, site: &Site, place: Place) -> String {
+    format!("{}{}", origin(setup, site), local(setup, place))
 }
 
 /// The path that the public URL itself has, behind a proxy that serves us below one.

@@ -18,33 +18,66 @@ const POST: &str = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST";
 /// Characters of base64; the service takes no longer certificates.
 const LONGEST_CERTIFICATE: usize = 4_096;
 
-#[derive(Debug)]
-pub(super) struct Metadata {
+/// A SAML provider as its metadata describe it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SamlPlace {
+    pub entity_id: String,
     /// Where a sign-in begins by redirect.
-    pub(super) sign_on: Option<String>,
-    pub(super) log_out: Option<String>,
+    pub sign_on: Option<String>,
+    /// Where a session ends by redirect.
+    pub log_out: Option<String>,
+    /// What it signs with, each DER.
+    pub certificates: Vec<Vec<u8>>,
+}
+
+impl SamlPlace {
+    /// Reads metadata that were checked when the provider was made. A certificate that has run out since does not matter: its key
+    /// is what was entrusted.
+    pub fn read(text: &str) -> Result<Self> {
+        let document = parse(text)?;
+        let (entity_id, role) = entity(&document)?;
+        let mut certificates = Vec::new();
+        for certificate in signing_certificates(role) {
+            certificates.push(der(certificate)?);
+        }
+        Ok(Self {
+            entity_id: entity_id.to_owned(),
+            sign_on: location(role, "SingleSignOnService", REDIRECT),
+            log_out: location(role, "SingleLogoutService", REDIRECT),
+            certificates,
+        })
+    }
 }
 
 /// Reads metadata that must be usable at `now`: of an identity provider, with an address to sign in at and a certificate that
 /// has not run out.
-pub(super) fn read(text: &str, now: Time) -> Result<Metadata> {
-    let document = match Document::parse(text.trim_start_matches('\u{feff}').trim_start()) {
-        Ok(document) => document,
-        Err(error) => return refuse(&format!("it is no plain XML document: {error}")),
-    };
-    let root = document.root_element();
-    if !is(root, "EntityDescriptor") || root.attribute("entityID").is_none_or(|id| id.trim().is_empty()) {
-        return refuse("its root is no EntityDescriptor with an entityID");
-    }
-    let Some(role) = root.children().find(|node| is(*node, "IDPSSODescriptor")) else {
-        return refuse("it has no IDPSSODescriptor");
-    };
-    let sign_on = location(role, "SingleSignOnService", REDIRECT);
-    if sign_on.is_none() && location(role, "SingleSignOnService", POST).is_none() {
+pub(super) fn read(text: &str, now: Time) -> Result<SamlPlace> {
+    let place = SamlPlace::read(text)?;
+    let document = parse(text)?;
+    let (_, role) = entity(&document)?;
+    if place.sign_on.is_none() && location(role, "SingleSignOnService", POST).is_none() {
         return refuse("it has no SingleSignOnService by HTTP-Redirect or HTTP-POST");
     }
-    check_certificates(role, now)?;
-    Ok(Metadata { sign_on, log_out: location(role, "SingleLogoutService", REDIRECT) })
+    check_certificates(&place.certificates, now)?;
+    Ok(place)
+}
+
+fn parse(text: &str) -> Result<Document<'_>> {
+    match Document::parse(text.trim_start_matches('\u{feff}').trim_start()) {
+        Ok(document) => Ok(document),
+        Err(error) => refuse(&format!("it is no plain XML document: {error}")),
+    }
+}
+
+/// What the entity is called, and its side that signs people in.
+fn entity<'a, 'input>(document: &'a Document<'input>) -> Result<(&'a str, Node<'a, 'input>)> {
+    let root = document.root_element();
+    let entity_id = root.attribute("entityID").filter(|id| is(root, "EntityDescriptor") && !id.trim().is_empty());
+    let Some(entity_id) = entity_id else { return refuse("its root is no EntityDescriptor with an entityID") };
+    match root.children().find(|node| is(*node, "IDPSSODescriptor")) {
+        Some(role) => Ok((entity_id, role)),
+        None => refuse("it has no IDPSSODescriptor"),
+    }
 }
 
 /// The entity's name, of metadata that have been read before.
@@ -66,24 +99,33 @@ fn location(role: Node<'_, '_>, service: &str, binding: &str) -> Option<String> 
     role.children().find(bound)?.attribute("Location").map(str::to_owned)
 }
 
-/// A provider that changes its key publishes the old certificate beside the new one: one that is good will do.
-fn check_certificates(role: Node<'_, '_>, now: Time) -> Result<()> {
+/// A provider that changes its key publishes the old certificate beside the new one.
+fn signing_certificates<'a, 'input>(role: Node<'a, 'input>) -> impl Iterator<Item = Node<'a, 'input>> {
     let signs = |node: &Node<'_, '_>| {
         is(*node, "KeyDescriptor") && node.attribute("use").is_none_or(|purpose| purpose == "signing")
     };
     let keys = role.children().filter(signs);
-    let certificates =
-        keys.flat_map(|key| key.descendants()).filter(|node| node.has_tag_name((SIGNATURE, "X509Certificate")));
-    let mut has_one = false;
-    for certificate in certificates {
-        let text: String = certificate.text().unwrap_or_default().split_whitespace().collect();
-        if text.len() > LONGEST_CERTIFICATE {
-            return refuse(&format!("a certificate is longer than {LONGEST_CERTIFICATE} characters"));
-        }
-        let Ok(der) = BASE64_STANDARD.decode(text) else { return refuse("a certificate is not base64") };
-        let Ok((_, parsed)) = parse_x509_certificate(&der) else { return refuse("a certificate is no X.509") };
-        let moment = ASN1Time::from_timestamp(now.seconds());
-        has_one |= moment.is_ok_and(|moment| moment <= parsed.validity().not_after);
+    keys.flat_map(|key| key.descendants()).filter(|node| node.has_tag_name((SIGNATURE, "X509Certificate")))
+}
+
+fn der(certificate: Node<'_, '_>) -> Result<Vec<u8>> {
+    let text: String = certificate.text().unwrap_or_default().split_whitespace().collect();
+    if text.len() > LONGEST_CERTIFICATE {
+        return refuse(&format!("a certificate is longer than {LONGEST_CERTIFICATE} characters"));
     }
-    if has_one { Ok(()) } else { refuse("it has no signing certificate that has not expired") }
+    let Ok(der) = BASE64_STANDARD.decode(text) else { return refuse("a certificate is not base64") };
+    if parse_x509_certificate(&der).is_err() {
+        return refuse("a certificate is no X.509");
+    }
+    Ok(der)
+}
+
+/// One that is good will do.
+fn check_certificates(certificates: &[Vec<u8>], now: Time) -> Result<()> {
+    let moment = ASN1Time::from_timestamp(now.seconds()).ok();
+    let is_good = |der: &Vec<u8>| {
+        let Ok((_, parsed)) = parse_x509_certificate(der) else { return false };
+        moment.is_some_and(|moment| moment <= parsed.validity().not_after)
+    };
+    if certificates.iter().any(is_good) { Ok(()) } else { refuse("it has no signing certificate that has not expired") }
 }

@@ -10,6 +10,7 @@
 
 mod decrypt;
 mod document;
+mod metadata;
 mod request;
 mod response;
 mod signature;
@@ -18,6 +19,7 @@ mod slo;
 use crate::kit::clock::Time;
 
 pub use decrypt::DecryptionKey;
+pub use metadata::ServiceProvider;
 pub use request::{AuthnRequest, RequestSigner, redirect};
 pub use response::{Accepted, Expected, read_response};
 pub use slo::{LogoutMessage, LogoutRequest, Redirected, logout_response, read_logout};

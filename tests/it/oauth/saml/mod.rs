@@ -2,6 +2,8 @@
 
 mod messages;
 mod requests;
+pub mod sign_in;
+mod sign_out;
 mod wrapping;
 
 use poolhouse::keys::saml::{Accepted, DecryptionKey, Expected, Fault, Partner, read_response};
