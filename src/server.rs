@@ -24,7 +24,7 @@ use crate::{
     controls,
     flows::{App, Cx, Parts, Setup, outbox},
     functions::Functions,
-    gateway::{Gateway, Surroundings},
+    gateway::{self, Gateway, Surroundings},
     hooks::{GROUPS_TO_SCOPES, Hook, Hooks, PreTokenGeneration, Trigger},
     import,
     keys::{compromised::Compromised, hashing::Hasher, seal::Sealer},
@@ -51,6 +51,7 @@ pub fn check(config: &Config) -> Vec<Mistake> {
     // One at a time, so that a mistake in one script does not hide another's.
     let broken = |section| Functions::load(std::slice::from_ref(section)).err();
     mistakes.extend(config.functions.iter().filter_map(broken).map(|error| error.mistake()));
+    mistakes.extend(gateway::mistakes(&config.apis));
     mistakes
 }
 

@@ -8,6 +8,7 @@
 mod access_log;
 mod authorizer;
 mod body;
+mod check;
 mod context;
 mod cors;
 mod decisions;
@@ -37,6 +38,7 @@ pub use self::{
     access_log::AccessLogError,
     authorizer::{Bearer, Denial, KeySet, LambdaPrincipal, LocalIssuers, Principal, UrlError},
     body::{BODY_LIMIT, Body},
+    check::mistakes,
     integration::{MappingError, RespondError, TargetError},
     load::{GatewayError, Surroundings},
     path::PathError,

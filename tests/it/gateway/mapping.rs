@@ -147,6 +147,44 @@ async fn another_method_can_be_sent() {
 }
 
 #[test]
+fn a_check_tells_every_rule_that_cannot_work() {
+    let text = r#"
+[[api]]
+name = "x"
+[api.stage.dev]
+access_log_settings = { format = "$context.requestId $context.nope" }
+[api.authorizer.A]
+type = "REQUEST"
+function = "judge"
+payload_format = "2.0"
+identity_source = "$context.nope"
+[[api.route]]
+key = "GET /"
+[api.route.integration]
+function = "${stageVariables.name}"
+[api.route.integration.request_parameters]
+"overwrite:header.authorization" = "x"
+[api.route.integration.response_parameters.200]
+"overwrite:statuscode" = "700"
+"#;
+    let mut functions = Functions::default();
+    functions.insert("judge", native(|call| async move { Ok(call.event) }));
+    let mut mistakes = poolhouse::gateway::mistakes(&read(text, &functions).unwrap().apis);
+    config::Mistake::sort(&mut mistakes);
+    let told: Vec<(usize, &str)> = mistakes.iter().map(|mistake| (mistake.at.line, mistake.message.as_str())).collect();
+    assert_eq!(
+        told,
+        [
+            (5, "`$context.nope` names no $context variable"),
+            (10, "`$context.nope` names no $context variable"),
+            (14, "the stage `dev` has no variable `name`"),
+            (16, "the header `authorization` is reserved: no mapping may change it"),
+            (18, "`700` is not a status code from 200 to 599"),
+        ]
+    );
+}
+
+#[test]
 fn rules_that_cannot_work_are_refused_at_the_start() {
     for (rules, message) in [
         ("request_parameters = { 'overwrite:header.authorization' = 'x' }", "is reserved"),
