@@ -36,6 +36,15 @@ pub struct Client {
     pub secret: Option<Secret>,
     /// CreateUserPoolClient's members by their AWS names.
     pub settings: Settings,
+    /// Members of a client's registration that the service does not know, by their names there.
+    pub oidc: Oidc,
+}
+
+/// `[pool.client.oidc]`: what a client of a strict pool is beyond the service's settings.
+#[derive(Clone, Debug, Default)]
+pub struct Oidc {
+    pub backchannel_logout_uri: Option<String>,
+    pub backchannel_logout_session_required: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -158,8 +167,22 @@ impl Client {
             standards.secret(section.reading, "pool.client.secret", secret);
         }
         let settings = Settings::read(&mut section);
+        let oidc = Oidc::read(section.table("oidc"));
         section.finish();
-        Self { at, id, name, secret: secret.map(|secret| secret.value), settings }
+        Self { at, id, name, secret: secret.map(|secret| secret.value), settings, oidc }
+    }
+}
+
+impl Oidc {
+    fn read(mut section: Reader) -> Self {
+        let oidc = Self {
+            backchannel_logout_uri: section.string("backchannel_logout_uri").map(|uri| uri.value),
+            backchannel_logout_session_required: section
+                .boolean("backchannel_logout_session_required")
+                .is_some_and(|said| said.value),
+        };
+        section.finish();
+        oidc
     }
 }
 

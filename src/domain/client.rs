@@ -1,6 +1,7 @@
 //! An app client: what an application may do in a pool, and how it proves who it is.
 
 pub mod registration;
+mod relying_party;
 mod request;
 mod urls;
 
@@ -9,6 +10,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use relying_party::{RelyingParty, is_callable};
 pub use urls::is_safe as is_safe_url;
 
 use super::{pool::PoolId, provider::OWN};
@@ -212,6 +214,9 @@ pub struct ClientSettings {
     /// of its own.
     #[serde(rename = "SSOMinutes", skip_serializing_if = "Option::is_none")]
     pub sso_minutes: Option<u32>,
+    /// What no call sets: see there.
+    #[serde(rename = "RelyingParty", skip_serializing_if = "RelyingParty::is_empty")]
+    pub relying_party: RelyingParty,
     /// Of a client that has registered itself; no call sets it. The service shows clients of an administrator without it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_type: Option<ClientType>,

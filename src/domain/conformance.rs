@@ -90,6 +90,11 @@ impl Pool {
         self.strict_oidc
     }
 
+    /// ID tokens name the session that they came of, and clients are told when it ends (OpenID Connect Back-Channel Logout 1.0).
+    pub fn tells_of_logouts(&self) -> bool {
+        self.strict_oidc
+    }
+
     /// Whether the client may sign users in through the API this way. That is a way around OAuth, so in a strict pool only what
     /// `ExplicitAuthFlows` names is open (OWASP ASVS 5, 10.4.4).
     pub fn allows(&self, client: &Client, flow: Flow) -> bool {

@@ -4,7 +4,12 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use super::{code::Medium, pool::PoolId, user::Attributes};
+use super::{
+    client::ClientId,
+    code::Medium,
+    pool::PoolId,
+    user::{Attributes, Sub},
+};
 use crate::kit::clock::Time;
 
 /// Why somebody is written to. Triggers are told it as the part of their source behind the underscore.
@@ -58,18 +63,31 @@ pub struct Message {
     pub created_at: Time,
 }
 
-/// What leaves the house: a message that we deliver, or what a function of the pool's delivers in our place.
+/// What leaves the house: a message that we deliver, what a function of the pool's delivers in our place, or word to an
+/// application.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Parcel {
     Letter(Letter),
     Handover(Handover),
+    Farewell(Farewell),
+}
+
+/// A client hears that somebody's session has ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Farewell {
+    pub client_id: ClientId,
+    pub sub: Sub,
+    /// None for every session that the user had.
+    pub session: Option<String>,
 }
 
 impl Parcel {
-    pub fn medium(&self) -> Medium {
+    /// By what it travels.
+    pub fn medium(&self) -> &'static str {
         match self {
-            Self::Letter(letter) => letter.medium,
-            Self::Handover(handover) => handover.medium,
+            Self::Letter(letter) => letter.medium.name(),
+            Self::Handover(handover) => handover.medium.name(),
+            Self::Farewell(_) => "back-channel",
         }
     }
 }

@@ -11,7 +11,7 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Cx, directory, issue,
+    Cx, back_channel, directory, issue,
     issue::{Bound, Issue},
 };
 use crate::{
@@ -197,12 +197,15 @@ pub async fn scopes(cx: &Cx, pool: &Pool, client: &Client, asked: Option<&str>) 
     }
 }
 
-/// Somebody has just proven who they are on the hosted pages: the sign-in that the browser remembers.
-pub async fn enter(cx: &Cx, request: &Request, user: &User) -> Result<SignedIn> {
+/// Somebody has just proven who they are on the hosted pages: the sign-in that the browser remembers. Where it is the user of
+/// the sign-in before, and clients know sessions by their names, the session goes on under its own.
+pub async fn enter(cx: &Cx, request: &Request, user: &User, former: Option<&SignedIn>) -> Result<SignedIn> {
     let pool = &request.pool;
     let seen = Seen::now(cx.now(), &cx.origin, &request.client);
+    let same = former.filter(|former| former.sub == user.sub && pool.tells_of_logouts());
+    let former_id = same.and_then(|former| former.sso_id.clone());
     let session = SsoSession {
-        id: cx.random().uuid(),
+        id: former_id.clone().unwrap_or_else(|| cx.random().uuid()),
         pool_id: pool.id.clone(),
         sub: user.sub.clone(),
         client_id: request.client.id.clone(),
@@ -214,6 +217,9 @@ pub async fn enter(cx: &Cx, request: &Request, user: &User) -> Result<SignedIn> 
     };
     let mut tx = cx.begin().await?;
     let user = store::users::by_sub_for_update(&mut tx, &pool.id, &user.sub).await?.ok_or(Error::WrongCredentials)?;
+    if let Some(id) = &former_id {
+        store::sso_sessions::end(&mut tx, id).await?;
+    }
     store::sso_sessions::insert(&mut tx, &session).await?;
     tx.commit().await?;
     Ok(SignedIn {
@@ -230,7 +236,8 @@ pub async fn enter(cx: &Cx, request: &Request, user: &User) -> Result<SignedIn> 
 /// The browser knows a sign-in no more: it has signed out, or in as somebody else.
 pub async fn leave(cx: &Cx, signed_in: &SignedIn) -> Result<()> {
     let Some(id) = &signed_in.sso_id else { return Ok(()) };
-    let mut tx = cx.single().await?;
+    let mut tx = cx.begin().await?;
+    back_channel::session_ends(&mut tx, cx, id).await?;
     store::sso_sessions::end(&mut tx, id).await?;
     Ok(tx.commit().await?)
 }

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     domain::{
         Client, ClientId, Error, Pool, Result,
-        client::{ClientSecret, ClientSettings, ClientType, MOST_SECRETS, registration::Wanted},
+        client::{ClientSecret, ClientSettings, ClientType, MOST_SECRETS, RelyingParty, registration::Wanted},
         pool::Members,
     },
     kit::{ids, secret::Secret},
@@ -101,6 +101,7 @@ pub(super) async fn register(cx: &Cx, pool_id: &str, wanted: Wanted, is_open: bo
     let given = Given { secret: None, generates: wanted.has_secret };
     let mut client = new(cx, pool_id, id, name, given, wanted.members)?;
     client.settings.client_type = Some(ClientType::Dcr);
+    client.settings.relying_party = wanted.relying_party;
     insert_among(cx, client, is_open.then_some(MOST_OPEN_CLIENTS)).await
 }
 
@@ -267,6 +268,8 @@ pub struct DesiredClient {
     pub secret: Option<Secret>,
     /// CreateUserPoolClient's members. They fit its shape.
     pub settings: Members,
+    /// What a strict pool's client is besides.
+    pub relying_party: RelyingParty,
 }
 
 /// Makes the client what the file says. Scopes of resource servers must be there before.
@@ -285,13 +288,17 @@ pub async fn apply(cx: &Cx, pool_id: &str, desired: DesiredClient) -> Result<App
     }
     let (id, name) = (desired.id, desired.name);
     let Some(current) = store::clients::find(&mut cx.read().await?, &id).await? else {
-        insert(cx, new(cx, pool_id, id, name, given, members)?).await?;
+        let mut client = new(cx, pool_id, id, name, given, members)?;
+        client.settings.relying_party = desired.relying_party;
+        insert(cx, client).await?;
         return Ok(Applied::Created);
     };
     if current.pool_id != pool_id {
         return invalid(&format!("User pool client {id} belongs to user pool {}.", current.pool_id));
     }
-    let settings = ClientSettings::requested(members)?.replacing(&current.settings);
+    let relying_party = desired.relying_party;
+    let mut settings = ClientSettings::requested(members)?.replacing(&current.settings);
+    settings.relying_party = relying_party.clone();
     let has_secret = match &given.secret {
         Some(wanted) => current.secrets.iter().any(|secret| secret.value == *wanted),
         None => !given.generates || !current.is_public(),
@@ -301,7 +308,7 @@ pub async fn apply(cx: &Cx, pool_id: &str, desired: DesiredClient) -> Result<App
     }
     change(cx, pool_id, &id, |client| {
         client.name = name;
-        client.settings = settings.replacing(&client.settings);
+        client.settings = ClientSettings { relying_party, ..settings.replacing(&client.settings) };
         if !has_secret {
             client.secrets.clear();
             push_secret(cx, client, given.secret.unwrap_or_else(|| ids::client_secret(cx.random()).into()));

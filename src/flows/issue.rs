@@ -2,6 +2,7 @@
 
 mod changes;
 mod derived;
+mod logout;
 
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use serde_json::{Map, Value, json};
 
 pub use changes::Changes;
 pub use derived::{Derivation, Derived, derive};
+pub use logout::logout_token;
 
 use super::{
     Cx,
@@ -283,6 +285,9 @@ fn id_claims(
         claims.insert(name.clone(), attribute_claim(name, value));
     }
     changes.id_token.apply(&mut claims);
+    if let Some(session) = grant.sso_id.as_ref().filter(|_| issue.pool.tells_of_logouts()) {
+        claims.insert("sid".into(), json!(session));
+    }
     claims
 }
 

@@ -6,6 +6,7 @@
 pub mod attributes;
 pub mod auth_events;
 pub mod authorize;
+mod back_channel;
 pub mod bearer;
 pub mod branding;
 pub mod certificates;

@@ -9,7 +9,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{App, Cx, directory};
+use super::{App, Cx, back_channel, directory};
 use crate::{
     domain::{
         Error, Result,
@@ -103,6 +103,7 @@ async fn carry(app: &Arc<App>, message: &Claimed) {
         Some(_) if message.tries > MOST_TRIES => ever("nobody could finish it"),
         Some(Parcel::Letter(letter)) => app.post.send(&message.id, letter, &message.pool_id, now).await,
         Some(Parcel::Handover(handover)) => hand_over(app, message, handover).await,
+        Some(Parcel::Farewell(farewell)) => back_channel::tell(app, &message.pool_id, farewell).await,
     };
     if let Err(error) = record(app, message, outcome).await {
         tracing::warn!(%error, message = message.id, "what became of a message was not written; it may be sent once more");
@@ -110,7 +111,7 @@ async fn carry(app: &Arc<App>, message: &Claimed) {
 }
 
 async fn record(app: &App, message: &Claimed, outcome: Result<(), Undelivered>) -> Result<()> {
-    let medium = message.parcel.as_ref().map_or("none", |parcel| parcel.medium().name());
+    let medium = message.parcel.as_ref().map_or("none", |parcel| parcel.medium());
     let now = app.clock.now();
     let (word, next) = match outcome {
         Ok(()) => ("sent", Next::Done(None)),
@@ -152,7 +153,7 @@ enum Next {
 fn most_tries(message: &Claimed) -> i64 {
     match message.parcel {
         Some(Parcel::Handover(_)) => MOST_TRIES_OF_FUNCTIONS,
-        Some(Parcel::Letter(_)) | None => MOST_TRIES,
+        Some(Parcel::Letter(_) | Parcel::Farewell(_)) | None => MOST_TRIES,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Revocation: of one grant by its refresh token, or of all that a user has.
 //! <https://docs.aws.amazon.com/cognito/latest/developerguide/token-revocation.html>
 
-use super::{Cx, bearer, issue::RefreshClaims, refresh};
+use super::{Cx, back_channel, bearer, issue::RefreshClaims, refresh};
 use crate::{
     domain::{Client, Error, Pool, Result, User, error::RefreshTokenFault, token::AccessClaims},
     keys::jwt::Token,
@@ -56,6 +56,7 @@ pub async fn refresh_token(cx: &Cx, client: &Client, token: &str) -> Result<()> 
 /// Global sign-out: every grant of the user ends.
 pub async fn everything_of(cx: &Cx, user: &User) -> Result<()> {
     let mut tx = cx.begin().await?;
+    back_channel::user_ends(&mut tx, cx, user).await?;
     store::grants::revoke_all(&mut tx, &user.pool_id, &user.sub, cx.now()).await?;
     Ok(tx.commit().await?)
 }

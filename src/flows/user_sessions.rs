@@ -5,7 +5,7 @@
 //! <https://docs.aws.amazon.com/cognito/latest/developerguide/managing-user-sessions.html>
 
 use super::{
-    Cx, clients,
+    Cx, back_channel, clients,
     cursor::{self, Page},
     directory, pools,
 };
@@ -122,6 +122,7 @@ pub async fn revoke(cx: &Cx, revocation: Revocation<'_>) -> Result<()> {
                 return Err(unknown());
             }
             if let Some(sso_id) = grant.sso_id.filter(|_| linked) {
+                back_channel::session_ends(&mut tx, cx, &sso_id).await?;
                 store::sso_sessions::delete(&mut tx, user, &sso_id, now).await?;
             }
         }
@@ -139,6 +140,7 @@ pub async fn revoke(cx: &Cx, revocation: Revocation<'_>) -> Result<()> {
                 }
                 store::grants::revoke_of_sso(&mut tx, &id, now).await?;
             }
+            back_channel::session_ends(&mut tx, cx, &id).await?;
         }
     }
     Ok(tx.commit().await?)

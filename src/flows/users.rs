@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::{
     Cx, attributes,
     auth_events::{self, Happened},
+    back_channel,
     bearer::Bearer,
     codes,
     cursor::{self, Page},
@@ -277,6 +278,7 @@ pub async fn set_enabled(cx: &Cx, pool: &Pool, user: &User, enabled: bool) -> Re
     user.modified_at = now;
     store::users::update(&mut tx, pool, &user).await?;
     if !enabled {
+        back_channel::user_ends(&mut tx, cx, &user).await?;
         store::grants::revoke_all(&mut tx, &pool.id, &user.sub, now).await?;
     }
     Ok(tx.commit().await?)
@@ -300,6 +302,7 @@ pub async fn confirm(cx: &Cx, pool: &Pool, user: &User, metadata: Option<&Client
 /// Deletes the account with its grants, codes and memberships.
 pub async fn delete(cx: &Cx, user: &User) -> Result<()> {
     let mut tx = cx.begin().await?;
+    back_channel::user_ends(&mut tx, cx, user).await?;
     if !store::users::delete(&mut tx, &user.pool_id, &user.sub).await? {
         return Err(Error::NoSuchUser);
     }

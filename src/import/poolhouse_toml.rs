@@ -4,7 +4,10 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use anyhow::Context;
 
-use super::{settings::resource_server, triggers::settings_with_triggers};
+use super::{
+    settings::{self, resource_server},
+    triggers::settings_with_triggers,
+};
 use crate::{
     config::{self, Config},
     domain::{Pool, User, user::Attributes},
@@ -57,6 +60,7 @@ async fn apply_pool(cx: &Cx, config: &Config, pool: &config::pool::Pool) -> anyh
             name: client.name.clone(),
             secret: client.secret.clone(),
             settings: client.settings.value.clone(),
+            relying_party: settings::relying_party(&client.oidc),
         };
         clients::apply(cx, &pool.id, desired).await.with_context(|| format!("{}: client {}", client.at, client.id))?;
     }

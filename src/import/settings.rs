@@ -7,7 +7,7 @@ use crate::{
     config::{self, Config, Mistake, Place, pool::Settings},
     domain::{
         self, Asker, Client, Error, Pool, ResourceServer, attribute,
-        client::{ClientSecret, ClientSettings},
+        client::{ClientSecret, ClientSettings, RelyingParty},
         pool::PoolSettings,
     },
     kit::{clock::Time, secret::Secret},
@@ -74,11 +74,22 @@ fn check_client(pool: &Pool, servers: &[ResourceServer], client: &config::pool::
         pool_id: pool.id.clone(),
         name: client.name.clone(),
         secrets: client.secret.iter().map(secret).collect(),
-        settings: ClientSettings::requested(client.settings.value.clone())?,
+        settings: ClientSettings {
+            relying_party: relying_party(&client.oidc),
+            ..ClientSettings::requested(client.settings.value.clone())?
+        },
         created_at: Time::default(),
         modified_at: Time::default(),
     };
     client.check(pool, servers)
+}
+
+/// What a client of the file is beyond the service's settings.
+pub(super) fn relying_party(oidc: &config::pool::Oidc) -> RelyingParty {
+    RelyingParty {
+        backchannel_logout_uri: oidc.backchannel_logout_uri.clone(),
+        backchannel_logout_session_required: oidc.backchannel_logout_session_required,
+    }
 }
 
 /// A resource server of the file as the domain knows it.

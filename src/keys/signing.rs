@@ -30,6 +30,8 @@ pub struct SigningKey {
     header: String,
     /// The same with the type of RFC 9068.
     access_token_header: String,
+    /// The same with the type of OpenID Connect Back-Channel Logout 1.0.
+    logout_token_header: String,
 }
 
 impl SigningKey {
@@ -68,6 +70,11 @@ impl SigningKey {
         self.sign_behind(&self.access_token_header, &serde_json::to_vec(claims)?)
     }
 
+    /// The same, marked as a logout token.
+    pub fn sign_logout_token<T: Serialize>(&self, claims: &T) -> Result<String, KeyError> {
+        self.sign_behind(&self.logout_token_header, &serde_json::to_vec(claims)?)
+    }
+
     /// A compact JWS over a payload that is JSON already.
     pub fn sign_bytes(&self, payload: &[u8]) -> Result<String, KeyError> {
         self.sign_behind(&self.header, payload)
@@ -102,8 +109,9 @@ impl SigningKey {
             let header = format!(r#"{{"kid":"{}",{typ}"alg":"RS256"}}"#, public.kid);
             format!("{}.", BASE64_URL_SAFE_NO_PAD.encode(header))
         };
-        let (header, access_token_header) = (header(""), header(r#""typ":"at+jwt","#));
-        Ok(Self { pair, public, header, access_token_header })
+        let (plain, access_token_header) = (header(""), header(r#""typ":"at+jwt","#));
+        let logout_token_header = header(r#""typ":"logout+jwt","#);
+        Ok(Self { pair, public, header: plain, access_token_header, logout_token_header })
     }
 }
 

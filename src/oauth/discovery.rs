@@ -163,6 +163,8 @@ fn keep<T>(rendered: &Rendered<T>, pool_id: &str, document: Arc<T>) {
 #[derive(Serialize)]
 struct Further {
     authorization_response_iss_parameter_supported: bool,
+    backchannel_logout_session_supported: bool,
+    backchannel_logout_supported: bool,
     claim_types_supported: [&'static str; 1],
     claims_parameter_supported: bool,
     claims_supported: Vec<String>,
@@ -180,11 +182,13 @@ struct Further {
 
 impl Further {
     fn new(setup: &Setup) -> Self {
-        let own = ["iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash"].map(str::to_owned);
+        let own = ["iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "sid"].map(str::to_owned);
         // The service's standard attributes are the standard claims (OpenID Connect Core, section 5.1).
         let claims = own.into_iter().chain(standard_schema().into_iter().map(|attribute| attribute.name)).collect();
         Self {
             authorization_response_iss_parameter_supported: true,
+            backchannel_logout_session_supported: true,
+            backchannel_logout_supported: true,
             claim_types_supported: ["normal"],
             claims_parameter_supported: false,
             claims_supported: claims,

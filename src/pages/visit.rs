@@ -258,7 +258,8 @@ impl Visit {
         let add_passkey = offers_passkey.then(|| self.address(Place::AddPasskey));
         let Self { cx, asked, session, browser, .. } = self;
         let refuse = |error: Error| (asked.fail(&cx, &error), Arc::clone(&cx.app));
-        let signed_in = authorize::enter(&cx, &asked.request, user).await.map_err(refuse)?;
+        let former = browser.signed_in(&asked.request.pool);
+        let signed_in = authorize::enter(&cx, &asked.request, user, former).await.map_err(refuse)?;
         session::enter(&cx, &session, browser, (&asked.request.pool, signed_in.clone())).await.map_err(refuse)?;
         if let Some(address) = add_passkey {
             return Ok(authorization::found(&address));

@@ -7,9 +7,11 @@
 mod plain;
 mod sms;
 mod smtp;
+mod web;
 
 use std::time::Duration;
 
+use http::StatusCode;
 pub use sms::{SIGNATURE_HEADER, TIMESTAMP_HEADER};
 
 use self::{sms::Webhook, smtp::Smtp};
@@ -25,6 +27,7 @@ pub struct Post {
     has_inbox: bool,
     mail: Option<Smtp>,
     sms: Option<Webhook>,
+    web: web::Web,
 }
 
 /// Why a carrier could not be made from its section.
@@ -65,7 +68,12 @@ impl Post {
         mail: Option<&config::mail::Mail>,
         sms: Option<&config::sms::Sms>,
     ) -> Result<Self, PostError> {
-        Ok(Self { has_inbox, mail: mail.map(Smtp::new).transpose()?, sms: sms.map(Webhook::new).transpose()? })
+        Ok(Self {
+            has_inbox,
+            mail: mail.map(Smtp::new).transpose()?,
+            sms: sms.map(Webhook::new).transpose()?,
+            web: web::Web::default(),
+        })
     }
 
     pub fn has_inbox(&self) -> bool {
@@ -84,6 +92,11 @@ impl Post {
     pub fn patience(&self) -> Duration {
         let mail = self.mail.as_ref().map(Smtp::timeout);
         mail.max(self.sms.as_ref().map(Webhook::timeout)).unwrap_or_default()
+    }
+
+    /// Posts a form to an application, within a few seconds, and says what it answered.
+    pub async fn post_form(&self, url: &str, form: String) -> Result<StatusCode, Undelivered> {
+        self.web.post_form(url, form).await
     }
 
     /// Delivers one message, within the time that its carrier's section allows. `id` is the same at every try, so that a

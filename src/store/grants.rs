@@ -182,6 +182,32 @@ pub async fn living(tx: &mut Tx, user: &User, now: Time, cursor: &str, limit: i6
     .collect()
 }
 
+/// Who got tokens of a sign-in on the hosted pages: client and user, each pair once.
+pub async fn parties_of_session(tx: &mut Tx, sso_id: &str, now: Time) -> Result<Vec<(String, String)>> {
+    tx.sql(
+        "SELECT DISTINCT client_id, sub FROM user_grant WHERE sso_id = $1 AND expires_at > $2 ORDER BY client_id, sub",
+    )
+    .bind(sso_id)
+    .bind(now.millis())
+    .all::<(String, String)>()
+    .await
+}
+
+/// The clients that hold living tokens of a user's sign-ins on the hosted pages, each with the sign-in's id.
+pub async fn parties_of_user(tx: &mut Tx, pool_id: &str, sub: &str, now: Time) -> Result<Vec<(String, String)>> {
+    tx.sql(
+        "SELECT DISTINCT client_id, sso_id
+         FROM user_grant
+         WHERE pool_id = $1 AND sub = $2 AND sso_id IS NOT NULL AND revoked_at IS NULL AND expires_at > $3
+         ORDER BY client_id, sso_id",
+    )
+    .bind(pool_id)
+    .bind(sub)
+    .bind(now.millis())
+    .all::<(String, String)>()
+    .await
+}
+
 /// Revokes the grants that rested longest until, with `newest`, the user has no more than `most`.
 pub async fn evict(tx: &mut Tx, newest: &Grant, most: u32, now: Time) -> Result<()> {
     tx.sql(

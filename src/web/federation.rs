@@ -142,7 +142,9 @@ impl Landing {
         let request = &self.asked.request;
         let fail = |error: Error| self.fail(cx, &error);
         let user = Box::pin(federate::arrive(cx, request, &self.provider, arrival)).await.map_err(fail)?;
-        let signed_in = authorize::enter(cx, request, &user).await.map_err(fail)?.through(&self.provider.name);
+        let browser = Browser::find(session).await.map_err(fail)?;
+        let former = browser.as_ref().and_then(|browser| browser.signed_in(&request.pool));
+        let signed_in = authorize::enter(cx, request, &user, former).await.map_err(fail)?.through(&self.provider.name);
         let signed_in = signed_in.known_there_by(session_there);
         self.enter(cx, session, signed_in.clone()).await.map_err(fail)?;
         let given = authorize::answer(cx, request, &signed_in).await.map_err(fail)?;

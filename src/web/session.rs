@@ -135,7 +135,8 @@ impl Browser {
 
 /// Somebody has signed in with this browser: it remembers them, and no longer who was signed in before.
 pub async fn enter(cx: &Cx, session: &Session, browser: Browser, (pool, signed_in): (&Pool, SignedIn)) -> Result<()> {
-    let former = browser.signed_in(pool).cloned();
+    // Somebody who has signed in again may go on with the session that they had.
+    let former = browser.signed_in(pool).filter(|former| former.sso_id != signed_in.sso_id).cloned();
     browser.enter(cx, session, pool, signed_in).await?;
     match former {
         Some(former) => authorize::leave(cx, &former).await,

@@ -15,8 +15,11 @@ const MOST_CLIENTS: usize = 60;
 fn described(client: &Client) -> Result<Value> {
     let unwritable = |error: serde_json::Error| Error::Internal(format!("settings of {}: {error}", client.id));
     let mut shown = serde_json::to_value(&client.settings).map_err(unwritable)?;
-    // This has an operation of its own.
-    shown.as_object_mut().and_then(|members| members.remove("SSOMinutes"));
+    // The first has an operation of its own, the other is none of the service's.
+    if let Some(members) = shown.as_object_mut() {
+        members.remove("SSOMinutes");
+        members.remove("RelyingParty");
+    }
     shown["ClientId"] = client.id.clone().into();
     shown["ClientName"] = client.name.clone().into();
     shown["UserPoolId"] = client.pool_id.clone().into();

@@ -7,7 +7,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Client, is_safe_url};
+use super::{Client, RelyingParty, is_safe_url};
 use crate::domain::{
     Pool,
     pool::{DcrConfiguration, Members},
@@ -35,6 +35,8 @@ pub struct Metadata {
     response_types: Option<Vec<String>>,
     client_name: Option<String>,
     scope: Option<String>,
+    backchannel_logout_uri: Option<String>,
+    backchannel_logout_session_required: bool,
 }
 
 /// What is wrong with it.
@@ -51,6 +53,7 @@ pub struct Wanted {
     pub has_secret: bool,
     /// CreateUserPoolClient's.
     pub members: Members,
+    pub relying_party: RelyingParty,
 }
 
 impl Wanted {
@@ -91,7 +94,20 @@ impl Metadata {
             "PreventUserExistenceErrors": "ENABLED",
         });
         let Value::Object(members) = members else { return fault("no metadata") };
-        Ok(Wanted { name: self.client_name, has_secret, members })
+        let relying_party = if pool.strict_oidc { self.relying_party(is_open)? } else { RelyingParty::default() };
+        Ok(Wanted { name: self.client_name, has_secret, members, relying_party })
+    }
+
+    /// What only strict pools know. A stranger may not make this server call addresses.
+    fn relying_party(&self, is_open: bool) -> Result<RelyingParty, Fault> {
+        let wanted = RelyingParty {
+            backchannel_logout_uri: self.backchannel_logout_uri.clone(),
+            backchannel_logout_session_required: self.backchannel_logout_session_required,
+        };
+        if is_open && !wanted.is_empty() {
+            return fault("backchannel_logout_uri needs an initial access token");
+        }
+        Ok(wanted)
     }
 
     /// The service's names of the grants asked for, each of which must be allowed.
@@ -187,6 +203,12 @@ pub fn information(client: &Client) -> Value {
     });
     if !settings.logout_urls.is_empty() {
         told["post_logout_redirect_uris"] = json!(settings.logout_urls);
+    }
+    if let Value::Object(further) = json!(settings.relying_party)
+        && !settings.relying_party.is_empty()
+        && let Some(told) = told.as_object_mut()
+    {
+        told.extend(further);
     }
     told
 }

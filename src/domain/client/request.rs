@@ -46,7 +46,12 @@ impl ClientSettings {
     /// The settings in place of `former` ones, less what a call that replaces them does not touch.
     #[must_use]
     pub fn replacing(self, former: &Self) -> Self {
-        Self { sso_minutes: former.sso_minutes, client_type: former.client_type, ..self }
+        Self {
+            sso_minutes: former.sso_minutes,
+            client_type: former.client_type,
+            relying_party: former.relying_party.clone(),
+            ..self
+        }
     }
 }
 
@@ -61,6 +66,7 @@ impl Client {
         self.check_urls()?;
         self.check_oauth(pool, resource_servers)?;
         self.check_attributes(pool)?;
+        self.check_relying_party(pool)?;
         if self.settings.enable_propagate_additional_user_context_data == Some(true) && self.is_public() {
             return invalid("EnablePropagateAdditionalUserContextData can only be set for a client with a secret.");
         }

@@ -1,8 +1,11 @@
 //! App clients and their secrets.
 
-use poolhouse::flows::{
-    Applied,
-    clients::{self, DesiredClient},
+use poolhouse::{
+    domain::client::RelyingParty,
+    flows::{
+        Applied,
+        clients::{self, DesiredClient},
+    },
 };
 use serde_json::{Value, json};
 
@@ -224,6 +227,7 @@ async fn applying_a_client_twice_writes_once() {
             name: "web".into(),
             secret: secret.map(Into::into),
             settings: settings.as_object().cloned().unwrap(),
+            relying_party: RelyingParty::default(),
         };
         let flows = json!({"ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH"]});
         let apply = |desired| clients::apply(&cx, &pool, desired);

@@ -1,6 +1,7 @@
 //! The OAuth endpoints, from outside.
 
 mod authorize;
+mod back_channel;
 mod discovery;
 mod domains;
 mod federation;
