@@ -45,6 +45,7 @@ pub struct Client {
 pub struct Oidc {
     pub backchannel_logout_uri: Option<String>,
     pub backchannel_logout_session_required: bool,
+    pub device_grant: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -180,6 +181,7 @@ impl Oidc {
             backchannel_logout_session_required: section
                 .boolean("backchannel_logout_session_required")
                 .is_some_and(|said| said.value),
+            device_grant: section.boolean("device_grant").is_some_and(|said| said.value),
         };
         section.finish();
         oidc

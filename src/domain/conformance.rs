@@ -95,6 +95,11 @@ impl Pool {
         self.strict_oidc
     }
 
+    /// Whether the client's programs are let in from another screen (RFC 8628).
+    pub fn allows_devices(&self, client: &Client) -> bool {
+        self.strict_oidc && client.settings.relying_party.device_grant
+    }
+
     /// Whether the client may sign users in through the API this way. That is a way around OAuth, so in a strict pool only what
     /// `ExplicitAuthFlows` names is open (OWASP ASVS 5, 10.4.4).
     pub fn allows(&self, client: &Client, flow: Flow) -> bool {

@@ -9,6 +9,7 @@ pub mod code;
 mod conformance;
 pub mod custom_challenge;
 pub mod device;
+pub mod device_request;
 pub mod error;
 pub mod factor;
 pub mod grant;

@@ -19,6 +19,7 @@ use crate::{
         Client, Error, Pool, Result, Sub, User,
         challenge::salt_of,
         client::is_safe_url,
+        device_request::UserCode,
         grant::{GrantSource, Seen},
         provider::OWN,
         resource_server::{ADMIN_SCOPE, REGISTER_SCOPE},
@@ -59,6 +60,11 @@ impl RedirectUri {
         registered.iter().find(|own| own.as_str() == uri).cloned().map(Self)
     }
 
+    /// Our own page where somebody who has signed in for a device says whether they meant it.
+    pub fn device_page(path: &str, code: &UserCode) -> Self {
+        Self(format!("{path}?user_code={code}"))
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -85,6 +91,8 @@ pub enum ResponseType {
     Code,
     /// The tokens themselves, in the fragment; no refresh token.
     Token,
+    /// Nothing: our own page of devices waits for somebody to have signed in.
+    Nothing,
 }
 
 /// A request of a client that has been found in order.
@@ -166,6 +174,7 @@ impl SignedIn {
 /// What a client is given.
 #[derive(Debug)]
 pub enum Given {
+    Nothing,
     Code(String),
     Tokens(Box<Tokens>),
 }
@@ -250,11 +259,15 @@ pub async fn still_signed_in(cx: &Cx, request: &Request, signed_in: &SignedIn) -
 
 /// Whom it lets in, by the same rules. A client is content only with the ways of signing in that it offers.
 pub async fn user_of(cx: &Cx, request: &Request, signed_in: &SignedIn) -> Result<Option<User>> {
-    let (pool, now) = (&request.pool, cx.now());
-    if !request.client.offers(signed_in.provider.as_deref().unwrap_or(OWN)) {
+    user_at(cx, &request.pool, &request.client, signed_in).await
+}
+
+pub async fn user_at(cx: &Cx, pool: &Pool, client: &Client, signed_in: &SignedIn) -> Result<Option<User>> {
+    if !client.offers(signed_in.provider.as_deref().unwrap_or(OWN)) {
         return Ok(None);
     }
-    if now >= signed_in.auth_time.plus(request.client.sso_lifetime(pool)) || now >= signed_in.kept_until() {
+    let now = cx.now();
+    if now >= signed_in.auth_time.plus(client.sso_lifetime(pool)) || now >= signed_in.kept_until() {
         return Ok(None);
     }
     present(cx, &pool.id, signed_in).await
@@ -283,6 +296,9 @@ pub async fn answer(cx: &Cx, request: &Request, signed_in: &SignedIn) -> Result<
         let mut tx = cx.single().await?;
         store::sso_sessions::touch(&mut tx, id, &Seen::now(cx.now(), &cx.origin, &request.client)).await?;
         tx.commit().await?;
+    }
+    if request.response_type == ResponseType::Nothing {
+        return Ok(Given::Nothing);
     }
     if request.response_type == ResponseType::Token {
         let issuance = Issuance {
@@ -392,18 +408,19 @@ struct Detail {
     audience: Option<String>,
 }
 
-struct Issuance<'a> {
-    pool: Arc<Pool>,
-    client: Arc<Client>,
-    signed_in: &'a SignedIn,
-    scopes: Vec<String>,
-    nonce: Option<String>,
-    audience: Option<String>,
-    grant_id: Option<String>,
+/// The first tokens of a sign-in on the pages.
+pub(super) struct Issuance<'a> {
+    pub pool: Arc<Pool>,
+    pub client: Arc<Client>,
+    pub signed_in: &'a SignedIn,
+    pub scopes: Vec<String>,
+    pub nonce: Option<String>,
+    pub audience: Option<String>,
+    pub grant_id: Option<String>,
 }
 
 impl Issuance<'_> {
-    async fn start(self, cx: &Cx) -> Result<Tokens> {
+    pub(super) async fn start(self, cx: &Cx) -> Result<Tokens> {
         // The sign-in may have come to its end while the code was on its way.
         let user = present(cx, &self.pool.id, self.signed_in).await?.ok_or(Error::CodeExpired)?;
         let issue = Issue {

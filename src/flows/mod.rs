@@ -14,6 +14,7 @@ pub mod client_proof;
 pub mod clients;
 pub mod codes;
 pub mod cursor;
+pub mod device_grant;
 pub mod devices;
 pub mod directory;
 pub mod domains;

@@ -14,6 +14,7 @@ use crate::{
 };
 
 const WINDOW: Duration = Duration::from_secs(600);
+const MOST_DEVICE_CODES: u32 = 5;
 
 /// Lets `step` of a sign-in through `client` happen, unless too many from there have failed.
 ///
@@ -50,6 +51,18 @@ pub async fn count_registration(cx: &Cx) -> Result<()> {
     let Some(address) = limited(cx, None) else { return Ok(()) };
     let most = cx.app.setup.limits.registrations;
     Attempt::count(cx, format!("registrations:{}", whole(address)), most).await.map(drop)
+}
+
+/// Looks for a device by the code that somebody types. Five that nobody shows are enough, from one address or from none that is
+/// known, whatever `[limits]` says: such codes are short.
+pub async fn guess_device<T>(cx: &Cx, look: impl Future<Output = Result<Option<T>>>) -> Result<Option<T>> {
+    let from = cx.origin.address.map_or_else(|| "nowhere".to_owned(), |address| whole(address).to_string());
+    let attempt = Attempt::count(cx, format!("device codes:{from}"), MOST_DEVICE_CODES).await?;
+    let found = look.await?;
+    if let (Some(attempt), Some(_)) = (attempt, &found) {
+        attempt.take_back(cx).await;
+    }
+    Ok(found)
 }
 
 /// What is counted as a guess: a proof that was wrong, or a name that nobody has.

@@ -89,6 +89,7 @@ pub(super) fn relying_party(oidc: &config::pool::Oidc) -> RelyingParty {
     RelyingParty {
         backchannel_logout_uri: oidc.backchannel_logout_uri.clone(),
         backchannel_logout_session_required: oidc.backchannel_logout_session_required,
+        device_grant: oidc.device_grant,
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod authorize;
 mod client_auth;
+mod device;
 mod discovery;
 mod error;
 mod grants;
@@ -42,6 +43,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route(Place::Token.path(), post(token::token).options(reply::preflight).fallback(reply::post_only))
         .route(Place::Revoke.path(), post(revoke::revoke).options(reply::preflight).fallback(reply::post_only))
         .route(Place::Introspect.path(), post(introspect::introspect).fallback(reply::post_only))
+        .route(Place::DeviceAuthorization.path(), post(device::authorize).fallback(reply::post_only))
         .route(Place::Register.path(), post(register::register).options(reply::preflight).fallback(reply::post_only))
         .route(
             &format!("/{{pool}}{}", Place::Register.path()),

@@ -40,6 +40,7 @@ enum Grant {
     AuthorizationCode,
     RefreshToken,
     ClientCredentials,
+    DeviceCode,
     Password,
 }
 
@@ -49,6 +50,7 @@ impl Grant {
             "authorization_code" => Some(Self::AuthorizationCode),
             "refresh_token" => Some(Self::RefreshToken),
             "client_credentials" => Some(Self::ClientCredentials),
+            "urn:ietf:params:oauth:grant-type:device_code" => Some(Self::DeviceCode),
             "password" => Some(Self::Password),
             _ => None,
         }
@@ -59,6 +61,7 @@ impl Grant {
             Self::AuthorizationCode => grants::authorization_code::run(cx, proven, form).await,
             Self::RefreshToken => grants::refresh_token::run(cx, proven, form).await,
             Self::ClientCredentials => grants::client_credentials::run(cx, proven, form).await,
+            Self::DeviceCode => grants::device_code::run(cx, proven, form).await,
             Self::Password => grants::password::run(cx, proven, form).await,
         }
     }

@@ -11,6 +11,7 @@ mod brand;
 mod choose;
 mod confirm;
 mod confirm_user;
+mod device;
 mod error;
 mod fields;
 mod forgot;
@@ -53,6 +54,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route(Place::Confirm.path(), post(confirm::submit))
         .route(Place::ResendCode.path(), post(confirm::resend))
         .route(Place::ConfirmUser.path(), get(confirm_user::show).post(confirm_user::submit))
+        .route(Place::Device.path(), get(device::show).post(device::submit))
         .route(Place::SignOut.path(), get(sign_out::show).post(sign_out::submit))
         .route(Place::SignInFeedback.path(), get(sign_in_feedback::show).post(sign_in_feedback::submit))
         .layer(session::layer(&app))

@@ -72,6 +72,9 @@ texts! {
     factor: Factor { title, lead, sms, totp, email }
     setup: Setup { title, lead, picture, open, key, button, wrong, email, email_button }
     feedback: Feedback { title, lead, yes, no, thanks, was_you, was_not_you, refused_title, refused }
+    device: Device {
+        title, lead, next, wrong, confirm_title, confirm_lead, check, allow, deny, done_title, done, denied_title, denied,
+    }
     sign_out: SignOut { title, lead, button, done, close }
     error: Errors {
         title, redirect_mismatch, client_id, redirect_uri, logout_uri, server, invalid, forged, forged_link,

@@ -341,6 +341,9 @@ pub async fn sweep(tx: &mut Tx, now: Time, limit: i64) -> Result<u64> {
          WHERE (pool_id, sub, kind) IN (SELECT pool_id, sub, kind FROM code WHERE expires_at < $1 LIMIT $2)",
         "DELETE FROM saml_assertion WHERE hash IN (SELECT hash FROM saml_assertion WHERE expires_at < $1 LIMIT $2)",
         "DELETE FROM federation_trip WHERE hash IN (SELECT hash FROM federation_trip WHERE expires_at < $1 LIMIT $2)",
+        "DELETE FROM device_request
+         WHERE device_hash IN (SELECT device_hash FROM device_request WHERE expires_at < $1 LIMIT $2)",
+        "DELETE FROM pushed_request WHERE hash IN (SELECT hash FROM pushed_request WHERE expires_at < $1 LIMIT $2)",
         "DELETE FROM custom_challenge WHERE id IN (SELECT id FROM custom_challenge WHERE expires_at < $1 LIMIT $2)",
         "DELETE FROM passkey_registration
          WHERE (pool_id, sub) IN (SELECT pool_id, sub FROM passkey_registration WHERE expires_at < $1 LIMIT $2)",

@@ -28,6 +28,7 @@ pub mod certificates;
 pub mod clients;
 pub mod codes;
 pub mod custom_challenges;
+pub mod device_requests;
 pub mod devices;
 pub mod domains;
 pub mod factors;

@@ -19,7 +19,7 @@ use super::{
     way::Way,
 };
 use crate::{
-    domain::{Client, Error, Pool, client::ClientId},
+    domain::{Client, Error, Pool, client::ClientId, device_request::UserCode},
     flows::{
         App, Cx,
         authorize::{self, Given, RedirectUri, Request, Resource, ResponseType},
@@ -31,6 +31,8 @@ const MOST_STATE_BYTES: usize = 4_096;
 const MOST_NONCE_BYTES: usize = 2_048;
 const MOST_RESOURCE_BYTES: usize = 2_048;
 const LONGEST_CLIENT_ID: usize = 128;
+/// The response type of the page of devices, which no application can ask for.
+const DEVICE: &str = "device";
 const KNOWN: [&str; 18] = [
     "response_type",
     "client_id",
@@ -116,6 +118,9 @@ pub async fn read(cx: &Cx, query: &str) -> Result<Asked, Refusal> {
     let parameters = Parameters::parse(query.as_bytes());
     let parameters = parameters.ok_or_else(|| Refusal::page("invalid_request", None, None))?;
     let (pool, client) = client(cx, &parameters).await?;
+    if parameters.get("response_type") == Some(DEVICE) && pool.allows_devices(&client) {
+        return device(cx, pool, client, &parameters);
+    }
     let page = |code, parameter| Refusal::page(code, parameter, Some(client.id.clone()));
     if parameters.is_repeated("redirect_uri") {
         return Err(page("invalid_request", Some("redirect_uri")));
@@ -139,6 +144,29 @@ pub async fn read(cx: &Cx, query: &str) -> Result<Asked, Refusal> {
     };
     let told = Told { cx, parameters: &parameters, recipient, response_type };
     told.check(pool, client).await
+}
+
+/// A request of our own: somebody signs in to let a device in, and comes back to its page.
+fn device(cx: &Cx, pool: Arc<Pool>, client: Arc<Client>, parameters: &Parameters) -> Result<Asked, Refusal> {
+    let code = parameters.get("user_code").filter(|_| !parameters.has_repeated()).and_then(UserCode::read);
+    let code = code.ok_or_else(|| Refusal::page("invalid_request", Some("user_code"), Some(client.id.clone())))?;
+    let redirect_uri = RedirectUri::device_page(&paths::local(&cx.app.setup, Place::Device), &code);
+    Ok(Asked {
+        prompt: Prompt::IfNeeded,
+        max_age: None,
+        login_hint: None,
+        request: Request {
+            pool,
+            client,
+            redirect_uri: redirect_uri.clone(),
+            response_type: ResponseType::Nothing,
+            scopes: Vec::new(),
+            nonce: None,
+            challenge: None,
+            resource: None,
+        },
+        recipient: Recipient { redirect_uri, mode: Mode::Query, state: None, issuer: None },
+    })
 }
 
 fn response_type(parameters: &Parameters) -> Option<ResponseType> {
@@ -170,6 +198,8 @@ impl Told<'_> {
         let grant = match response_type {
             ResponseType::Code => "code",
             ResponseType::Token => "implicit",
+            // No application asks for that.
+            ResponseType::Nothing => return Err(self.fault("invalid_request", "response_type is unknown".into())),
         };
         if !client.allows_grant(grant) {
             return Err(self.fault("unauthorized_client", format!("the client may not use the {grant} grant")));
@@ -332,6 +362,7 @@ impl Asked {
         let mut answer: Vec<(&str, &str)> = Vec::new();
         let seconds;
         match given {
+            Given::Nothing => return found(self.recipient.redirect_uri.as_str()),
             Given::Code(code) => answer.push(("code", code)),
             Given::Tokens(tokens) => {
                 seconds = tokens.expires_in.as_secs().to_string();

@@ -15,6 +15,9 @@ pub enum Place {
     IdpResponse,
     Introspect,
     Register,
+    DeviceAuthorization,
+    /// Where somebody types the code of a device.
+    Device,
     Login,
     SignUp,
     ForgotPassword,
@@ -56,6 +59,8 @@ impl Place {
             Self::IdpResponse => "/oauth2/idpresponse",
             Self::Introspect => "/oauth2/introspect",
             Self::Register => "/oauth2/register",
+            Self::DeviceAuthorization => "/oauth2/device_authorization",
+            Self::Device => "/device",
             Self::Login => "/login",
             Self::SignUp => "/signup",
             Self::ForgotPassword => "/forgotPassword",

@@ -23,6 +23,7 @@ const GRANTS: [(&str, &str, Option<&str>); 3] = [
     ("client_credentials", "client_credentials", None),
 ];
 const REFRESH: &str = "refresh_token";
+const DEVICE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 /// The metadata of a registration request.
 #[derive(Debug, Default, Deserialize)]
@@ -73,7 +74,7 @@ fn fault<T>(text: impl Into<String>) -> Result<T, Fault> {
 impl Metadata {
     /// The client that the pool allows it to be.
     pub fn wanted(self, pool: &Pool, dcr: &DcrConfiguration, is_open: bool) -> Result<Wanted, Fault> {
-        let flows = self.flows(dcr, is_open)?;
+        let flows = self.flows(pool, dcr, is_open)?;
         self.check_response_types(&flows)?;
         let has_secret = match self.token_endpoint_auth_method.as_deref() {
             None | Some("client_secret_basic" | "client_secret_post") => true,
@@ -86,7 +87,7 @@ impl Metadata {
             // Nobody signs in through the API with a client that made itself.
             "ExplicitAuthFlows": ["ALLOW_REFRESH_TOKEN_AUTH"],
             "SupportedIdentityProviders": ["COGNITO"],
-            "AllowedOAuthFlowsUserPoolClient": true,
+            "AllowedOAuthFlowsUserPoolClient": !flows.is_empty(),
             "AllowedOAuthFlows": flows,
             "AllowedOAuthScopes": scopes,
             "CallbackURLs": self.redirect_uris,
@@ -103,19 +104,21 @@ impl Metadata {
         let wanted = RelyingParty {
             backchannel_logout_uri: self.backchannel_logout_uri.clone(),
             backchannel_logout_session_required: self.backchannel_logout_session_required,
+            device_grant: self.asks_for(DEVICE),
         };
         if is_open && !wanted.is_empty() {
-            return fault("backchannel_logout_uri needs an initial access token");
+            return fault("backchannel_logout_uri and the device grant need an initial access token");
         }
         Ok(wanted)
     }
 
     /// The service's names of the grants asked for, each of which must be allowed.
-    fn flows(&self, dcr: &DcrConfiguration, is_open: bool) -> Result<Vec<&'static str>, Fault> {
+    fn flows(&self, pool: &Pool, dcr: &DcrConfiguration, is_open: bool) -> Result<Vec<&'static str>, Fault> {
+        let is_device = pool.strict_oidc && self.asks_for(DEVICE);
         let usual = vec!["authorization_code".to_owned()];
         let asked = self.grant_types.as_ref().unwrap_or(&usual);
         let mut flows = Vec::new();
-        for name in asked.iter().filter(|name| *name != REFRESH) {
+        for name in asked.iter().filter(|name| *name != REFRESH && !(is_device && *name == DEVICE)) {
             let Some((_, flow, _)) = GRANTS.iter().find(|(own, ..)| own == name) else {
                 return fault(format!("the grant type {name} is not supported"));
             };
@@ -126,13 +129,17 @@ impl Metadata {
                 flows.push(flow);
             }
         }
-        if flows.is_empty() {
+        if flows.is_empty() && !is_device {
             return fault("grant_types names none that a client can begin with");
         }
-        if asked.iter().any(|name| name == REFRESH) && !flows.contains(&"code") {
+        if asked.iter().any(|name| name == REFRESH) && !flows.contains(&"code") && !is_device {
             return fault("refresh_token needs authorization_code");
         }
         Ok(flows)
+    }
+
+    fn asks_for(&self, grant: &str) -> bool {
+        self.grant_types.iter().flatten().any(|name| name == grant)
     }
 
     /// Response types and grant types belong together (RFC 7591, section 2.1).
@@ -186,7 +193,10 @@ pub fn information(client: &Client) -> Value {
     let settings = &client.settings;
     let has = |flow: &str| settings.allowed_oauth_flows.iter().any(|own| own == flow);
     let mut grants: Vec<&str> = GRANTS.iter().filter(|(_, flow, _)| has(flow)).map(|(name, ..)| *name).collect();
-    if has("code") {
+    if settings.relying_party.device_grant {
+        grants.push(DEVICE);
+    }
+    if has("code") || settings.relying_party.device_grant {
         grants.push(REFRESH);
     }
     let responses: Vec<&str> =
@@ -209,6 +219,8 @@ pub fn information(client: &Client) -> Value {
         && let Some(told) = told.as_object_mut()
     {
         told.extend(further);
+        // Said among the grant types.
+        told.remove("device_grant");
     }
     told
 }

@@ -20,6 +20,8 @@ pub struct RelyingParty {
     pub backchannel_logout_uri: Option<String>,
     /// Whether they must name the session.
     pub backchannel_logout_session_required: bool,
+    /// Whether its programs run where there is no browser (RFC 8628).
+    pub device_grant: bool,
 }
 
 impl RelyingParty {

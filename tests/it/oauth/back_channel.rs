@@ -50,6 +50,7 @@ impl Application {
         RelyingParty {
             backchannel_logout_uri: Some(self.address.clone()),
             backchannel_logout_session_required: session_required,
+            ..RelyingParty::default()
         }
     }
 

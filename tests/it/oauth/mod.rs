@@ -2,6 +2,7 @@
 
 mod authorize;
 mod back_channel;
+mod device_grant;
 mod discovery;
 mod domains;
 mod federation;
