@@ -24,7 +24,7 @@ impl Pool {
         self.strict_oidc
     }
 
-    /// `request` and `request_uri` are refused instead of ignored (OpenID Connect Core, section 6).
+    /// `request`, and a `request_uri` that was not pushed, are refused instead of ignored (OpenID Connect Core, section 6).
     pub fn refuses_request_objects(&self) -> bool {
         self.strict_oidc
     }
@@ -92,6 +92,11 @@ impl Pool {
 
     /// ID tokens name the session that they came of, and clients are told when it ends (OpenID Connect Back-Channel Logout 1.0).
     pub fn tells_of_logouts(&self) -> bool {
+        self.strict_oidc
+    }
+
+    /// Clients may push what they ask for (RFC 9126).
+    pub fn takes_pushed_requests(&self) -> bool {
         self.strict_oidc
     }
 

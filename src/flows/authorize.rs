@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Cx, back_channel, directory, issue,
     issue::{Bound, Issue},
+    pushed::{self, RequestUri},
 };
 use crate::{
     domain::{
@@ -108,6 +109,8 @@ pub struct Request {
     pub challenge: Option<String>,
     /// The API outside that access tokens are to be bound to.
     pub resource: Option<Resource>,
+    /// Where it was pushed: it is answered once.
+    pub pushed: Option<RequestUri>,
 }
 
 /// The absolute URI of a protected resource, which becomes the `aud` of access tokens.
@@ -296,6 +299,11 @@ pub async fn answer(cx: &Cx, request: &Request, signed_in: &SignedIn) -> Result<
         let mut tx = cx.single().await?;
         store::sso_sessions::touch(&mut tx, id, &Seen::now(cx.now(), &cx.origin, &request.client)).await?;
         tx.commit().await?;
+    }
+    if let Some(uri) = &request.pushed
+        && !pushed::take(cx, uri).await?
+    {
+        return Err(Error::CodeExpired);
     }
     if request.response_type == ResponseType::Nothing {
         return Ok(Given::Nothing);

@@ -38,6 +38,7 @@ pub mod pools;
 pub mod population;
 pub mod providers;
 pub mod provisioned_limits;
+pub mod pushed;
 pub mod recover;
 pub mod refresh;
 pub mod register;

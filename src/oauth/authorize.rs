@@ -14,6 +14,7 @@ use crate::{
     flows::{
         App, Cx,
         authorize::{self, SignedIn},
+        pushed,
     },
     web::{
         authorization::{self, Asked, Prompt, Refusal},
@@ -52,6 +53,9 @@ pub async fn form(State(app): State<Arc<App>>, cx: Cx, request: extract::Request
 
 async fn decide(cx: &Cx, session: &Session, query: &str) -> Result<Response, Refusal> {
     let asked = authorization::read(cx, query).await?;
+    if let Some(uri) = &asked.request.pushed {
+        pushed::hold(cx, uri).await.map_err(|error| asked.fail(cx, &error))?;
+    }
     let signed_in = match asked.prompt {
         Prompt::Always => None,
         Prompt::Never | Prompt::IfNeeded => {

@@ -175,6 +175,8 @@ struct Further {
     introspection_endpoint_auth_methods_supported: [&'static str; 2],
     /// Request objects are refused by name. Without this list clients take it that unsigned ones would be read.
     request_object_signing_alg_values_supported: [&'static str; 1],
+    pushed_authorization_request_endpoint: String,
+    require_pushed_authorization_requests: bool,
     request_parameter_supported: bool,
     request_uri_parameter_supported: bool,
     response_modes_supported: [&'static str; 3],
@@ -205,6 +207,8 @@ impl Further {
             introspection_endpoint: paths::full(setup, Place::Introspect),
             introspection_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post"],
             request_object_signing_alg_values_supported: ["RS256"],
+            pushed_authorization_request_endpoint: paths::full(setup, Place::Par),
+            require_pushed_authorization_requests: false,
             request_parameter_supported: false,
             request_uri_parameter_supported: false,
             response_modes_supported: ["query", "fragment", "form_post"],

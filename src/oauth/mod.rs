@@ -10,6 +10,7 @@ mod grants;
 mod idp_response;
 mod introspect;
 mod logout;
+mod par;
 mod register;
 mod reply;
 mod revoke;
@@ -43,6 +44,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route(Place::Token.path(), post(token::token).options(reply::preflight).fallback(reply::post_only))
         .route(Place::Revoke.path(), post(revoke::revoke).options(reply::preflight).fallback(reply::post_only))
         .route(Place::Introspect.path(), post(introspect::introspect).fallback(reply::post_only))
+        .route(Place::Par.path(), post(par::push).options(reply::preflight).fallback(reply::post_only))
         .route(Place::DeviceAuthorization.path(), post(device::authorize).fallback(reply::post_only))
         .route(Place::Register.path(), post(register::register).options(reply::preflight).fallback(reply::post_only))
         .route(

@@ -43,9 +43,19 @@ struct Page<'a> {
 
 enum Step<'a> {
     /// The code is typed.
-    Ask { form: Form, code: &'a str, error: Option<&'a str> },
-    Confirm { form: Form, lead: String, code: String },
-    Done { is_allowed: bool },
+    Ask {
+        form: Form,
+        code: &'a str,
+        error: Option<&'a str>,
+    },
+    Confirm {
+        form: Form,
+        lead: String,
+        code: String,
+    },
+    Done {
+        is_allowed: bool,
+    },
 }
 
 impl Page<'_> {

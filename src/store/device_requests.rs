@@ -76,7 +76,8 @@ pub async fn find(tx: &mut Tx, device_hash: &[u8], client_id: &str) -> Result<Op
         .bind(client_id)
         .optional::<StateRow>()
         .await?;
-    row.map(|row| Ok(State { status: Status::named(&row.status)?, ends_at: Time::from_millis(row.ends_at) })).transpose()
+    row.map(|row| Ok(State { status: Status::named(&row.status)?, ends_at: Time::from_millis(row.ends_at) }))
+        .transpose()
 }
 
 /// Notes that the device asks, unless it has asked less than its pause ago: then false, and the pause grows by `more`.

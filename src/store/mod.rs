@@ -44,6 +44,7 @@ pub mod pending_attributes;
 pub mod pools;
 pub mod providers;
 pub mod provisioned_limits;
+pub mod pushed_requests;
 pub mod replicas;
 pub mod resource_servers;
 pub mod risk;

@@ -24,6 +24,7 @@ use crate::{
         App, Cx,
         authorize::{self, Given, RedirectUri, Request, Resource, ResponseType},
         directory,
+        pushed::{self, RequestUri},
     },
 };
 
@@ -32,7 +33,7 @@ const MOST_NONCE_BYTES: usize = 2_048;
 const MOST_RESOURCE_BYTES: usize = 2_048;
 const LONGEST_CLIENT_ID: usize = 128;
 /// The response type of the page of devices, which no application can ask for.
-const DEVICE: &str = "device";
+pub const DEVICE: &str = "device";
 const KNOWN: [&str; 18] = [
     "response_type",
     "client_id",
@@ -122,6 +123,11 @@ pub async fn read(cx: &Cx, query: &str) -> Result<Asked, Refusal> {
         return device(cx, pool, client, &parameters);
     }
     let page = |code, parameter| Refusal::page(code, parameter, Some(client.id.clone()));
+    let pushed = parameters.get("request_uri").filter(|_| pool.takes_pushed_requests()).and_then(RequestUri::read);
+    let parameters = match &pushed {
+        Some(uri) => pushed_by(cx, &client, &parameters, uri).await?,
+        None => parameters,
+    };
     if parameters.is_repeated("redirect_uri") {
         return Err(page("invalid_request", Some("redirect_uri")));
     }
@@ -142,8 +148,18 @@ pub async fn read(cx: &Cx, query: &str) -> Result<Asked, Refusal> {
         state: state.filter(|state| state.len() <= MOST_STATE_BYTES).map(str::to_owned),
         issuer: pool.names_issuer_in_answers().then(|| cx.app.setup.issuer_of(&pool)),
     };
-    let told = Told { cx, parameters: &parameters, recipient, response_type };
+    let told = Told { cx, parameters: &parameters, recipient, response_type, pushed };
     told.check(pool, client).await
+}
+
+/// What the client has pushed. Whatever else came through the browser means nothing (RFC 9126, section 4).
+async fn pushed_by(cx: &Cx, client: &Client, carried: &Parameters, uri: &RequestUri) -> Result<Parameters, Refusal> {
+    let refuse = || Refusal::page("invalid_request", Some("request_uri"), Some(client.id.clone()));
+    if carried.is_repeated("request_uri") {
+        return Err(refuse());
+    }
+    let query = pushed::find(cx, client, uri).await.map_err(|error| Refusal::internal(cx, &error))?;
+    query.and_then(|query| Parameters::parse(query.as_bytes())).ok_or_else(refuse)
 }
 
 /// A request of our own: somebody signs in to let a device in, and comes back to its page.
@@ -164,6 +180,7 @@ fn device(cx: &Cx, pool: Arc<Pool>, client: Arc<Client>, parameters: &Parameters
             nonce: None,
             challenge: None,
             resource: None,
+            pushed: None,
         },
         recipient: Recipient { redirect_uri, mode: Mode::Query, state: None, issuer: None },
     })
@@ -183,6 +200,7 @@ struct Told<'a> {
     parameters: &'a Parameters,
     recipient: Recipient,
     response_type: Option<ResponseType>,
+    pushed: Option<RequestUri>,
 }
 
 impl Told<'_> {
@@ -235,6 +253,7 @@ impl Told<'_> {
                 nonce: parameters.filled("nonce").map(str::to_owned),
                 challenge,
                 resource,
+                pushed: self.pushed,
                 redirect_uri: self.recipient.redirect_uri.clone(),
             },
             recipient: self.recipient,
@@ -349,6 +368,9 @@ impl Asked {
             Error::HookThrew { .. } | Error::HookAnswer(_) | Error::HookNotJson(_) | Error::HookUnavailable { .. } => {
                 self.refuse("invalid_request", &error.to_string())
             }
+            Error::CodeExpired if self.request.pushed.is_some() => {
+                Refusal::page("invalid_request", Some("request_uri"), Some(self.request.client.id.clone()))
+            }
             Error::UserDisabled | Error::CodeExpired => self.refuse("invalid_request", "the user may not sign in"),
             other => {
                 log(cx, other);
@@ -387,6 +409,19 @@ impl Refusal {
     pub fn internal(cx: &Cx, error: &Error) -> Self {
         log(cx, error);
         Self::page("server_error", None, None)
+    }
+
+    /// The same for a client that is told directly.
+    pub fn words(self) -> (&'static str, String) {
+        match self {
+            Self::Client(fault) => (fault.code, fault.description),
+            Self::Page(fault) if fault.code == "redirect_mismatch" => {
+                ("invalid_request", "redirect_uri is not registered".to_owned())
+            }
+            Self::Page(fault) => {
+                (fault.code, format!("{} is missing or wrong", fault.parameter.unwrap_or("a parameter")))
+            }
+        }
     }
 
     pub fn respond(&self, app: &App) -> Response {

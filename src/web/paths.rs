@@ -16,6 +16,8 @@ pub enum Place {
     Introspect,
     Register,
     DeviceAuthorization,
+    /// Where requests are pushed.
+    Par,
     /// Where somebody types the code of a device.
     Device,
     Login,
@@ -60,6 +62,7 @@ impl Place {
             Self::Introspect => "/oauth2/introspect",
             Self::Register => "/oauth2/register",
             Self::DeviceAuthorization => "/oauth2/device_authorization",
+            Self::Par => "/oauth2/par",
             Self::Device => "/device",
             Self::Login => "/login",
             Self::SignUp => "/signup",

@@ -174,7 +174,8 @@ async fn whichever_way_the_session_ends() {
         let heard = async |way: &str, with_session: bool| {
             deliver(&house).await;
             let (web, server) = (web.told(), server.told());
-            assert_eq!((web.len(), server.len()), (1, 1), "{way}");
+            // One that needs the session named hears again of those that it has heard of.
+            assert!(web.len() == 1 && !server.is_empty(), "{way}: {web:?} {server:?}");
             assert_eq!(web[0]["sid"].is_string(), with_session, "{way}");
             assert!(web[0]["sub"].is_string() && server[0]["sid"].is_string(), "{way}");
         };
@@ -301,5 +302,6 @@ async fn an_address_must_be_one_that_may_be_called() {
     let faithful = House::new().await.pool().await;
     let mut client = poolhouse::store::clients::find(&mut cx.read().await.unwrap(), WEB).await.unwrap().unwrap();
     client.settings.relying_party = at("https://rp.example/out");
+    client.settings.allowed_oauth_scopes = vec!["openid".into()];
     assert!(client.check(&faithful, &[]).unwrap_err().to_string().contains("strict"));
 }

@@ -9,6 +9,7 @@ mod federation;
 mod hostile_requests;
 mod hostile_tokens;
 mod logout;
+mod par;
 mod per_address;
 mod registration;
 mod resource;
