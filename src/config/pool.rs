@@ -46,6 +46,9 @@ pub struct Oidc {
     pub backchannel_logout_uri: Option<String>,
     pub backchannel_logout_session_required: bool,
     pub device_grant: bool,
+    /// A JWK set.
+    pub jwks: Option<serde_json::Value>,
+    pub jwks_uri: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -182,6 +185,8 @@ impl Oidc {
                 .boolean("backchannel_logout_session_required")
                 .is_some_and(|said| said.value),
             device_grant: section.boolean("device_grant").is_some_and(|said| said.value),
+            jwks: Settings::read_named(&mut section, "jwks"),
+            jwks_uri: section.string("jwks_uri").map(|uri| uri.value),
         };
         section.finish();
         oidc
@@ -243,11 +248,20 @@ impl ResourceServer {
 
 impl Settings {
     fn read(section: &mut Reader) -> Self {
+        Self::read_table(section, "settings")
+    }
+
+    /// A table of any members, as JSON.
+    fn read_named(section: &mut Reader, key: &str) -> Option<serde_json::Value> {
+        section.is_table(key).then(|| serde_json::Value::Object(Self::read_table(section, key).value))
+    }
+
+    fn read_table(section: &mut Reader, key: &str) -> Self {
         let reading = section.reading;
-        let at = section.place_of("settings");
-        let name = section.path("settings");
+        let at = section.place_of(key);
+        let name = section.path(key);
         let mut settings = Self { at, value: serde_json::Map::new(), places: BTreeMap::new() };
-        for (key, node) in section.table("settings").into_names() {
+        for (key, node) in section.table(key).into_names() {
             match settings.json(&key, node) {
                 Ok(value) => {
                     settings.value.insert(key, value);

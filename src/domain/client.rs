@@ -45,8 +45,9 @@ pub struct ClientSecret {
 }
 
 impl Client {
+    /// Whether the client can prove nothing: it has neither a secret nor keys.
     pub fn is_public(&self) -> bool {
-        self.secrets.is_empty()
+        self.secrets.is_empty() && !self.settings.relying_party.has_keys()
     }
 
     /// Whether the client has registered itself.

@@ -10,6 +10,7 @@ mod back_channel;
 pub mod bearer;
 pub mod branding;
 pub mod certificates;
+pub mod client_assertion;
 pub mod client_proof;
 pub mod clients;
 pub mod codes;
@@ -92,6 +93,7 @@ pub struct App {
     pub directory: directory::Directory,
     pub key_ring: key_ring::KeyRing,
     pub population: population::Population,
+    pub client_keys: client_assertion::ClientKeys,
     pub setup: Setup,
 }
 
@@ -114,6 +116,7 @@ impl App {
         let (directory, key_ring) = (directory::Directory::new(&store), key_ring::KeyRing::new(&store));
         let outside = Outside::new(setup.mode == Mode::Development);
         let (turns, population) = (passwords::Turns::new(), population::Population::default());
+        let client_keys = client_assertion::ClientKeys::default();
         Self {
             store,
             clock,
@@ -128,6 +131,7 @@ impl App {
             directory,
             key_ring,
             population,
+            client_keys,
             setup,
         }
     }

@@ -172,7 +172,7 @@ struct Further {
     device_authorization_endpoint: String,
     grant_types_supported: [&'static str; 5],
     introspection_endpoint: String,
-    introspection_endpoint_auth_methods_supported: [&'static str; 2],
+    introspection_endpoint_auth_methods_supported: [&'static str; 3],
     /// Request objects are refused by name. Without this list clients take it that unsigned ones would be read.
     request_object_signing_alg_values_supported: [&'static str; 1],
     pushed_authorization_request_endpoint: String,
@@ -180,7 +180,8 @@ struct Further {
     request_parameter_supported: bool,
     request_uri_parameter_supported: bool,
     response_modes_supported: [&'static str; 3],
-    revocation_endpoint_auth_methods_supported: [&'static str; 3],
+    revocation_endpoint_auth_methods_supported: [&'static str; 4],
+    token_endpoint_auth_signing_alg_values_supported: [&'static str; 3],
 }
 
 impl Further {
@@ -205,14 +206,24 @@ impl Further {
                 "urn:ietf:params:oauth:grant-type:device_code",
             ],
             introspection_endpoint: paths::full(setup, Place::Introspect),
-            introspection_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post"],
+            introspection_endpoint_auth_methods_supported: [
+                "client_secret_basic",
+                "client_secret_post",
+                "private_key_jwt",
+            ],
             request_object_signing_alg_values_supported: ["RS256"],
             pushed_authorization_request_endpoint: paths::full(setup, Place::Par),
             require_pushed_authorization_requests: false,
             request_parameter_supported: false,
             request_uri_parameter_supported: false,
             response_modes_supported: ["query", "fragment", "form_post"],
-            revocation_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post", "none"],
+            revocation_endpoint_auth_methods_supported: [
+                "client_secret_basic",
+                "client_secret_post",
+                "none",
+                "private_key_jwt",
+            ],
+            token_endpoint_auth_signing_alg_values_supported: ["RS256", "RS384", "RS512"],
         }
     }
 }
@@ -241,7 +252,7 @@ impl Configuration<'_> {
     fn new(setup: &Setup, pool: &Pool) -> Self {
         let mut methods = vec!["client_secret_basic", "client_secret_post"];
         if pool.publishes_everything() {
-            methods.push("none");
+            methods.extend(["none", "private_key_jwt"]);
         }
         Self {
             authorization_endpoint: paths::full(setup, Place::Authorize),

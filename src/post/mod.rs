@@ -11,6 +11,7 @@ mod web;
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::StatusCode;
 pub use sms::{SIGNATURE_HEADER, TIMESTAMP_HEADER};
 
@@ -97,6 +98,11 @@ impl Post {
     /// Posts a form to an application, within a few seconds, and says what it answered.
     pub async fn post_form(&self, url: &str, form: String) -> Result<StatusCode, Undelivered> {
         self.web.post_form(url, form).await
+    }
+
+    /// Reads a small document that an application publishes, within a few seconds.
+    pub async fn get_document(&self, url: &str) -> Result<Bytes, Undelivered> {
+        self.web.get(url).await
     }
 
     /// Delivers one message, within the time that its carrier's section allows. `id` is the same at every try, so that a

@@ -35,6 +35,19 @@ impl Web {
         Ok(self.send(request).await?.0)
     }
 
+    pub(super) async fn get(&self, url: &str) -> Result<Bytes, Undelivered> {
+        let request = Request::builder()
+            .uri(url)
+            .header(header::ACCEPT, "application/json")
+            .header(header::USER_AGENT, "Poolhouse")
+            .body(Full::default())
+            .map_err(|error| Undelivered::Ever(error.to_string()))?;
+        match self.send(request).await? {
+            (StatusCode::OK, body) => Ok(body),
+            (status, _) => Err(Undelivered::Yet(format!("the answer was {status}"))),
+        }
+    }
+
     async fn send(&self, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), Undelivered> {
         let yet = |error: String| Undelivered::Yet(error);
         let connections = self.connections().map_err(|error| yet(error.to_string()))?;

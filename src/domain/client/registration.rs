@@ -38,6 +38,8 @@ pub struct Metadata {
     scope: Option<String>,
     backchannel_logout_uri: Option<String>,
     backchannel_logout_session_required: bool,
+    jwks: Option<Value>,
+    jwks_uri: Option<String>,
 }
 
 /// What is wrong with it.
@@ -79,6 +81,12 @@ impl Metadata {
         let has_secret = match self.token_endpoint_auth_method.as_deref() {
             None | Some("client_secret_basic" | "client_secret_post") => true,
             Some("none") => false,
+            Some("private_key_jwt") if pool.strict_oidc => {
+                if self.jwks.is_none() && self.jwks_uri.is_none() {
+                    return fault("private_key_jwt needs jwks or jwks_uri");
+                }
+                false
+            }
             Some(_) => return fault("token_endpoint_auth_method is not supported"),
         };
         self.check_urls(&flows)?;
@@ -105,9 +113,12 @@ impl Metadata {
             backchannel_logout_uri: self.backchannel_logout_uri.clone(),
             backchannel_logout_session_required: self.backchannel_logout_session_required,
             device_grant: self.asks_for(DEVICE),
+            // Keys of clients that prove themselves otherwise have no use here.
+            jwks: self.jwks.clone().filter(|_| self.has_key()),
+            jwks_uri: self.jwks_uri.clone().filter(|_| self.has_key()),
         };
         if is_open && !wanted.is_empty() {
-            return fault("backchannel_logout_uri and the device grant need an initial access token");
+            return fault("backchannel_logout_uri, keys and the device grant need an initial access token");
         }
         Ok(wanted)
     }
@@ -136,6 +147,10 @@ impl Metadata {
             return fault("refresh_token needs authorization_code");
         }
         Ok(flows)
+    }
+
+    fn has_key(&self) -> bool {
+        self.token_endpoint_auth_method.as_deref() == Some("private_key_jwt")
     }
 
     fn asks_for(&self, grant: &str) -> bool {
@@ -201,6 +216,11 @@ pub fn information(client: &Client) -> Value {
     }
     let responses: Vec<&str> =
         GRANTS.iter().filter(|(_, flow, _)| has(flow)).filter_map(|(_, _, response)| *response).collect();
+    let method = match (settings.relying_party.has_keys(), client.is_public()) {
+        (true, _) => "private_key_jwt",
+        (false, true) => "none",
+        (false, false) => "client_secret_basic",
+    };
     let mut told = json!({
         "client_id": client.id,
         "client_id_issued_at": client.created_at.seconds(),
@@ -209,7 +229,7 @@ pub fn information(client: &Client) -> Value {
         "grant_types": grants,
         "response_types": responses,
         "scope": settings.allowed_oauth_scopes.join(" "),
-        "token_endpoint_auth_method": if client.is_public() { "none" } else { "client_secret_basic" },
+        "token_endpoint_auth_method": method,
     });
     if !settings.logout_urls.is_empty() {
         told["post_logout_redirect_uris"] = json!(settings.logout_urls);

@@ -4,6 +4,7 @@
 //! token. Strangers cannot say any of it, because all of it makes this server call addresses.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use url::{Host, Url};
 
 use super::Client;
@@ -22,11 +23,21 @@ pub struct RelyingParty {
     pub backchannel_logout_session_required: bool,
     /// Whether its programs run where there is no browser (RFC 8628).
     pub device_grant: bool,
+    /// The keys that the client proves itself with (RFC 7523), and nothing else then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwks: Option<Value>,
+    /// Where they are published.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwks_uri: Option<String>,
 }
 
 impl RelyingParty {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    pub fn has_keys(&self) -> bool {
+        self.jwks.is_some() || self.jwks_uri.is_some()
     }
 }
 
@@ -38,6 +49,7 @@ impl Client {
         if !own.is_empty() && !pool.strict_oidc {
             return invalid("Members of a client's registration need a strict pool.");
         }
+        self.check_keys()?;
         match &own.backchannel_logout_uri {
             Some(uri) if !is_callable(uri) => {
                 invalid("backchannel_logout_uri must be an https URL without a fragment, or http on this machine.")
@@ -48,6 +60,37 @@ impl Client {
             _ => Ok(()),
         }
     }
+
+    fn check_keys(&self) -> Result<()> {
+        let own = &self.settings.relying_party;
+        let invalid = |text: &str| Err(Error::InvalidParameter(text.to_owned()));
+        if own.has_keys() && !self.secrets.is_empty() {
+            return invalid("A client with jwks or jwks_uri cannot have a secret.");
+        }
+        if own.jwks.is_some() && own.jwks_uri.is_some() {
+            return invalid("jwks cannot be given together with jwks_uri.");
+        }
+        if own.jwks.as_ref().is_some_and(|set| !is_key_set(set)) {
+            return invalid("jwks must hold public RSA keys, each with a kid.");
+        }
+        match &own.jwks_uri {
+            Some(uri) if !is_callable(uri) => {
+                invalid("jwks_uri must be an https URL without a fragment, or http on this machine.")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether these are public keys that can be told apart. Whether one can verify is found out when it is used.
+fn is_key_set(set: &Value) -> bool {
+    let keys = set.get("keys").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let is_public = |key: &Value| {
+        key.get("kty").is_some_and(|kty| kty == "RSA")
+            && key.get("kid").is_some_and(Value::is_string)
+            && ["d", "p", "q", "k"].iter().all(|name| key.get(name).is_none())
+    };
+    !keys.is_empty() && keys.iter().all(is_public)
 }
 
 /// Whether this server would call an address: https, or plain http on this machine.

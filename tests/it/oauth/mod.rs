@@ -11,6 +11,7 @@ mod hostile_tokens;
 mod logout;
 mod par;
 mod per_address;
+mod private_key_jwt;
 mod registration;
 mod resource;
 mod saml;
