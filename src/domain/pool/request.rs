@@ -27,6 +27,8 @@ const KEPT_BY_UPDATES: [&str; 3] = ["UserAttributeUpdateSettings", "UserPoolTags
 /// What a sign-in of the user's choice can begin with.
 const BUILT_FIRST_FACTORS: [&str; 4] = ["PASSWORD", "EMAIL_OTP", "SMS_OTP", "WEB_AUTHN"];
 
+const LEVELS: [&str; 4] = ["Level1", "Level2", "Level3", "Level4"];
+
 /// A template's member, and the older member of the pool that mirrors it.
 const MIRRORED_TEXTS: [(&str, &str); 3] = [
     ("SmsMessage", "SmsVerificationMessage"),
@@ -188,7 +190,24 @@ impl PoolSettings {
         }
         self.check_tier()?;
         self.check_email()?;
+        self.check_levels()?;
         template::check(self)
+    }
+
+    /// The names of the levels of authentication, which must differ from each other and from what others are called by default.
+    /// <https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AcrLevelConfigType.html>
+    fn check_levels(&self) -> Result<()> {
+        let Some(levels) = self.kept.get("AcrConfiguration").and_then(Value::as_object) else { return Ok(()) };
+        let usual = |level: &str| format!("urn:cognito:loa:{}", level.trim_start_matches("Level"));
+        let own = |level: &str| levels.get(level).and_then(|level| level.get("AcrValue")?.as_str());
+        for (index, level) in LEVELS.iter().enumerate() {
+            let Some(name) = own(level) else { continue };
+            let is_usual_elsewhere = LEVELS.iter().any(|other| other != level && usual(other) == name);
+            if is_usual_elsewhere || LEVELS[..index].iter().any(|other| own(other) == Some(name)) {
+                return invalid(format!("AcrValue {name} must be unique across all levels, including default names."));
+            }
+        }
+        Ok(())
     }
 
     /// Passwords alone, and their newest rules not, are in the smallest tier.
@@ -288,14 +307,6 @@ fn unify_lifetimes(members: &mut Members) -> Result<()> {
 }
 
 fn refuse_what_is_not_built(members: &Members) -> Result<()> {
-    let is_filled = |value: Option<&Value>| match value {
-        Some(Value::Object(fields)) => !fields.is_empty(),
-        Some(Value::Array(items)) => !items.is_empty(),
-        _ => false,
-    };
-    if is_filled(members.get("AcrConfiguration")) {
-        return not_built("AcrConfiguration");
-    }
     let sign_in = members.get("Policies").and_then(|policies| policies.get("SignInPolicy"));
     let factors = sign_in.and_then(|policy| policy.get("AllowedFirstAuthFactors")).and_then(Value::as_array);
     if let Some(factor) =

@@ -17,6 +17,7 @@ mod resource;
 mod saml;
 mod sessions_end;
 mod strict;
+mod strict_age;
 mod strict_logout;
 mod token;
 mod tokens_back;

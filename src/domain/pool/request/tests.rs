@@ -59,15 +59,26 @@ fn a_trigger_shows_both_its_forms() {
 
 #[test]
 fn what_is_not_built_is_refused_by_name() {
-    let cases = [
-        (
-            json!({"Policies": {"SignInPolicy": {"AllowedFirstAuthFactors": ["PASSWORD", "SOFTWARE_TOKEN"]}}}),
-            "SignInPolicy.AllowedFirstAuthFactors SOFTWARE_TOKEN",
-        ),
-        (json!({"AcrConfiguration": {"Level1": {}}}), "AcrConfiguration"),
-    ];
+    let cases = [(
+        json!({"Policies": {"SignInPolicy": {"AllowedFirstAuthFactors": ["PASSWORD", "SOFTWARE_TOKEN"]}}}),
+        "SignInPolicy.AllowedFirstAuthFactors SOFTWARE_TOKEN",
+    )];
     for (members, member) in cases {
         assert_eq!(refusal(members), format!("{member} is not built yet in Poolhouse."));
+    }
+}
+
+#[test]
+fn levels_of_authentication_are_kept_and_told_apart() {
+    let acr = json!({"Level1": {"AcrValue": "low"}, "Level2": {"AcrValue": "urn:cognito:loa:2"}, "Level4": {"AcrValue": "high"}});
+    let kept = settings(json!({"AcrConfiguration": acr})).unwrap();
+    assert_eq!(kept.kept["AcrConfiguration"], acr);
+    for (one, other) in [("same", "same"), ("urn:cognito:loa:2", "x"), ("x", "urn:cognito:loa:4")] {
+        let acr = json!({"Level1": {"AcrValue": one}, "Level3": {"AcrValue": other}});
+        assert!(
+            refusal(json!({"AcrConfiguration": acr})).contains("must be unique across all levels"),
+            "{one} {other}"
+        );
     }
 }
 
