@@ -52,6 +52,19 @@ pub(super) async fn user_ends(tx: &mut Tx, cx: &Cx, user: &User) -> Result<()> {
     Ok(())
 }
 
+/// Every session of a user ends but the one that this grant came through.
+pub(super) async fn others_end(tx: &mut Tx, cx: &Cx, user: &User, own: &str) -> Result<()> {
+    let kept = store::grants::find(tx, own).await?.and_then(|grant| grant.sso_id);
+    for (client_id, id) in store::grants::parties_of_user(tx, &user.pool_id, &user.sub, cx.now()).await? {
+        if kept.as_ref() == Some(&id) {
+            continue;
+        }
+        let Some(client) = listening(tx, &client_id).await? else { continue };
+        put(tx, cx, &client, Farewell { client_id, sub: user.sub.clone(), session: Some(id) }).await?;
+    }
+    Ok(())
+}
+
 /// The client, if it wants to hear.
 async fn listening(tx: &mut Tx, client_id: &str) -> Result<Option<Client>> {
     let client = store::clients::find(tx, client_id).await?;

@@ -125,7 +125,7 @@ async fn redeem(cx: &Cx, named: &Named<'_>, code: &str, password: &Secret) -> Re
     claim_verified(&mut tx, &named.pool, &user, code.attribute(), false, now).await?;
     store::users::update(&mut tx, &named.pool, &user).await?;
     store::users::set_credential(&mut tx, &user).await?;
-    revoke::with_password(&mut tx, &named.pool, &user, None, now).await?;
+    revoke::with_password(cx, &mut tx, &named.pool, &user, None, now).await?;
     tx.commit().await?;
     let happened = named.happened(&user, Kind::ForgotPassword);
     auth_events::record(cx, Happened { is_compromised, ..happened }).await;
@@ -150,7 +150,7 @@ pub async fn reset(cx: &Cx, pool: &Pool, user: &User, metadata: Option<&ClientMe
     user.status = Status::ResetRequired;
     user.modified_at = now;
     store::users::update(&mut tx, pool, &user).await?;
-    revoke::with_password(&mut tx, pool, &user, None, now).await?;
+    revoke::with_password(cx, &mut tx, pool, &user, None, now).await?;
     code.put(&mut tx).await?;
     Ok(tx.commit().await?)
 }

@@ -63,8 +63,12 @@ pub async fn everything_of(cx: &Cx, user: &User) -> Result<()> {
 
 /// What a new password takes along, in pools where it takes anything: every session of the user but `own`, the grant of whoever
 /// changes the password. Whoever knew the old one is out.
-pub async fn with_password(tx: &mut Tx, pool: &Pool, user: &User, own: Option<&str>, now: Time) -> Result<()> {
+pub async fn with_password(cx: &Cx, tx: &mut Tx, pool: &Pool, user: &User, own: Option<&str>, now: Time) -> Result<()> {
     if pool.ends_sessions_with_password() {
+        match own {
+            None => back_channel::user_ends(tx, cx, user).await?,
+            Some(own) => back_channel::others_end(tx, cx, user, own).await?,
+        }
         store::grants::revoke_others(tx, &user.pool_id, &user.sub, own, now).await?;
     }
     Ok(())

@@ -212,7 +212,7 @@ pub async fn set_password(cx: &Cx, pool: &Pool, user: &User, password: &Secret, 
     user.status = if is_permanent { Status::Confirmed } else { Status::ForceChangePassword };
     user.modified_at = cx.now();
     store::users::set_credential(&mut tx, &user).await?;
-    revoke::with_password(&mut tx, pool, &user, None, user.modified_at).await?;
+    revoke::with_password(cx, &mut tx, pool, &user, None, user.modified_at).await?;
     Ok(tx.commit().await?)
 }
 
@@ -245,7 +245,7 @@ pub async fn change_password(cx: &Cx, bearer: &Bearer, previous: Option<&Secret>
     current.credential = credential;
     current.modified_at = cx.now();
     store::users::set_credential(&mut tx, &current).await?;
-    revoke::with_password(&mut tx, pool, &current, claims.origin_jti.as_deref(), current.modified_at).await?;
+    revoke::with_password(cx, &mut tx, pool, &current, claims.origin_jti.as_deref(), current.modified_at).await?;
     tx.commit().await?;
     let challenges = vec![(Factor::Password, true)];
     auth_events::record(cx, Happened { challenges, is_compromised, ..happened }).await;

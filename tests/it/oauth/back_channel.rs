@@ -17,6 +17,7 @@ use poolhouse::{
         users,
     },
     keys::jwt::{Token, VerifyingKey},
+    kit::secret::Secret,
 };
 use serde_json::{Value, json};
 
@@ -197,6 +198,10 @@ async fn whichever_way_the_session_ends() {
         users::set_enabled(&cx, &pool, &house.find("ann").await, false).await.unwrap();
         heard("disabled", false).await;
         house.user("bob", PASSWORD, Status::Confirmed).await;
+        signed_in(&house, "bob").await;
+        let bob = house.find("bob").await;
+        users::set_password(&cx, &pool, &bob, &Secret::from(PASSWORD), true).await.unwrap();
+        heard("another password", false).await;
         signed_in(&house, "bob").await;
         users::delete(&cx, &house.find("bob").await).await.unwrap();
         heard("deleted", false).await;
