@@ -150,3 +150,72 @@ fn settings_are_judged_with_their_lines() {
     );
     assert!(wrong("PoolName = \"x\"").starts_with("5: `PoolName` has a key of its own"));
 }
+
+const STRICT: &str = r#"
+[[pool]]
+id = "us-east-1_Import002"
+name = "strict"
+oidc = "strict"
+
+  [[pool.client]]
+  id = "1strict"
+  name = "app"
+  settings = { AllowedOAuthScopes = ["openid"] }
+
+    [pool.client.oidc]
+    backchannel_logout_uri = "https://app.example/out"
+    backchannel_logout_session_required = true
+    device_grant = true
+    jwks = { keys = [{ kty = "RSA", kid = "one", n = "AQAB", e = "AQAB" }] }
+"#;
+
+#[tokio::test]
+async fn what_a_client_of_a_strict_pool_is_besides_comes_from_the_file_and_goes_with_it() {
+    for town in towns().await {
+        apply(&town, STRICT).await;
+        let found = async || {
+            let mut tx = town.app.store.read().await.unwrap();
+            store::clients::find(&mut tx, "1strict").await.unwrap().unwrap().settings.relying_party
+        };
+        let own = found().await;
+        assert_eq!(own.backchannel_logout_uri.as_deref(), Some("https://app.example/out"));
+        assert!(own.backchannel_logout_session_required && own.device_grant && own.has_keys());
+        // A call that replaces the settings leaves it alone.
+        let members = serde_json::json!({"AllowedOAuthScopes": ["email"]}).as_object().cloned().unwrap();
+        clients::update(&town.cx(), "us-east-1_Import002", "1strict", members).await.unwrap();
+        assert_eq!(found().await, own);
+        let (without, _) = STRICT.split_once("    [pool.client.oidc]").unwrap();
+        apply(&town, without).await;
+        assert!(found().await.is_empty());
+    }
+}
+
+#[test]
+fn what_it_cannot_be_is_a_mistake_of_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    for (from, to, says) in [
+        ("oidc = \"strict\"\n", "", "need a strict pool"),
+        ("https://app.example/out", "http://app.example/out", "https URL"),
+        ("kid = \"one\", ", "", "each with a kid"),
+        ("  name = \"app\"", "  name = \"app\"\n  secret = \"a_secret_of_24_characters\"", "cannot have a secret"),
+    ] {
+        let config = read(folder.path(), &STRICT.replace(from, to)).unwrap();
+        let mistakes = import::check(&config);
+        assert!(mistakes.iter().any(|mistake| mistake.to_string().contains(says)), "{says}: {mistakes:?}");
+    }
+    let unknown = read(folder.path(), &STRICT.replace("device_grant", "devices")).unwrap_err();
+    assert!(unknown.iter().any(|mistake| mistake.to_string().contains("devices")), "{unknown:?}");
+}
+
+#[test]
+fn the_example_of_the_conformance_page_has_no_mistakes() {
+    let page = fs::read_to_string("docs/conformance.md").unwrap();
+    let (_, behind) = page.split_once("```toml\n").unwrap();
+    let (example, _) = behind.split_once("```").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for file in ["id.example.pem", "id.example.key"] {
+        fs::write(folder.path().join(file), "").unwrap();
+    }
+    let config = read(folder.path(), example).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
+    assert_eq!(import::check(&config), []);
+}
