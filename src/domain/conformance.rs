@@ -29,11 +29,6 @@ impl Pool {
         self.strict_oidc
     }
 
-    /// A `max_age` that is no number is a mistake, not nothing (OpenID Connect Core, section 3.1.2.1).
-    pub fn refuses_malformed_ages(&self) -> bool {
-        self.strict_oidc
-    }
-
     /// An ID token that comes through the browser answers one request only (OpenID Connect Core, section 3.2.2.1).
     pub fn requires_nonce_in_fragment(&self) -> bool {
         self.strict_oidc

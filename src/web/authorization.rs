@@ -335,18 +335,6 @@ impl Told<'_> {
         }
     }
 
-    /// Where nobody refuses it, what is no number asks for nothing.
-    fn max_age(&self, pool: &Pool) -> Result<Option<u64>, Refusal> {
-        match self.parameters.filled("max_age").map(str::parse) {
-            None => Ok(None),
-            Some(Ok(seconds)) => Ok(Some(seconds)),
-            Some(Err(_)) if pool.refuses_malformed_ages() => {
-                Err(self.fault("invalid_request", "max_age must be a number of seconds".into()))
-            }
-            Some(Err(_)) => Ok(None),
-        }
-    }
-
     /// Values that are not known here ask for nothing; there is no consent to ask for either.
     fn prompt(&self) -> Result<Prompt, Refusal> {
         let values: Vec<&str> = self.parameters.get("prompt").unwrap_or_default().split_whitespace().collect();

@@ -115,7 +115,7 @@ async fn a_client_is_told_at_once_what_is_wrong() {
     let asked = asked();
     for (name, value, error) in [
         ("redirect_uri", "https://evil.example/", "invalid_request"),
-        ("response_type", "id_token", "invalid_request"),
+        ("response_type", "id_token", "unsupported_response_type"),
         ("response_type", "device", "invalid_request"),
         ("scope", "openid nonsense", "invalid_scope"),
         ("code_challenge_method", "plain", "invalid_request"),
