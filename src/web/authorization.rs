@@ -171,6 +171,7 @@ fn device(cx: &Cx, pool: Arc<Pool>, client: Arc<Client>, parameters: &Parameters
         prompt: Prompt::IfNeeded,
         max_age: None,
         login_hint: None,
+        way: Way::Any,
         request: Request {
             pool,
             client,

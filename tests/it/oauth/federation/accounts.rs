@@ -179,6 +179,7 @@ async fn request(house: &House) -> poolhouse::flows::authorize::Request {
         nonce: None,
         challenge: None,
         resource: None,
+        pushed: None,
     }
 }
 
