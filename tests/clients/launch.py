@@ -3,7 +3,7 @@
 
 As a module: `with Server("name", config) as server: …`.
 As a command: `launch.py [--config FILE] [--database URL] -- COMMAND…` runs COMMAND with the server's places in the environment
-(`POOLHOUSE_URL`, `POOLHOUSE_GATEWAY_URL`) and exits with its code.
+(`POOLHOUSE_URL`, `POOLHOUSE_GATEWAY_URL`; `POOLHOUSE_LAUNCH` is this program, for a suite that needs a second server) and exits with its code.
 """
 
 from __future__ import annotations
@@ -172,7 +172,7 @@ def main() -> int:
     database = new_database("suite") if arguments.database == "postgres" else arguments.database
     server = Server("launch", arguments.config.resolve(), database)
     with server:
-        environment = os.environ | {"POOLHOUSE_URL": server.url, "POOLHOUSE_GATEWAY_URL": server.gateway}
+        environment = os.environ | {"POOLHOUSE_URL": server.url, "POOLHOUSE_GATEWAY_URL": server.gateway, "POOLHOUSE_LAUNCH": str(Path(__file__).resolve())}
         code = subprocess.run(arguments.command, env=environment, stdin=subprocess.DEVNULL).returncode
     if code:
         print(f"the server's last words:\n{server.tail()}" if server.log.exists() else "", file=sys.stderr)
