@@ -27,8 +27,12 @@ fn is_in_order(headers: &HeaderMap, may_be_missing: bool) -> bool {
     }
 }
 
-/// A host with or without a port, and nothing before or behind it.
+/// A host with or without a port, and nothing before or behind it. A comma may stand in a name by the grammar of addresses, but
+/// what comes with one are two lines that somebody has joined.
 fn is_host(text: &str) -> bool {
+    if text.contains(',') {
+        return false;
+    }
     let Ok(authority) = text.parse::<Authority>() else { return false };
     let port = text.strip_prefix(authority.host()).and_then(|rest| rest.strip_prefix(':'));
     !authority.host().is_empty() && (authority.host() == text || port.is_some_and(|port| port.parse::<u16>().is_ok()))
