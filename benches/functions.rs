@@ -1,6 +1,6 @@
 //! What a call of a script costs: the README's handler, warm and cold, with an event as Cognito sends it.
 
-use std::{collections::BTreeMap, hint::black_box, path::PathBuf, sync::Arc, time::Duration};
+use std::{hint::black_box, path::PathBuf, sync::Arc, time::Duration};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use poolhouse::{
@@ -31,14 +31,11 @@ fn event() -> Value {
 }
 
 fn load() -> Arc<dyn Function> {
+    let at = Place { source: Arc::new("bench".into()), line: 0 };
     let section = Section {
-        at: Place { source: Arc::new("bench".into()), line: 0 },
-        name: "pre-token".into(),
-        runs: Runs::Script(PathBuf::from("functions/pre-token.js")),
         handler: "lambdaHandler".into(),
-        timeout: Duration::from_secs(5),
         memory_mib: 64,
-        environment: BTreeMap::new(),
+        ..Section::new(at, "pre-token", Runs::Script(PathBuf::from("functions/pre-token.js")))
     };
     Functions::load(&[section]).expect("the example loads").get("pre-token").expect("the example is there")
 }

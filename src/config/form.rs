@@ -60,6 +60,15 @@ pub(super) fn is_network(text: &str) -> bool {
 
 /// An http or https URL without a user, a query or a fragment.
 pub(super) fn web_url(text: &str) -> Result<Url, &'static str> {
+    let url = web_url_with_query(text)?;
+    if url.query().is_some() {
+        return Err("must have no query and no fragment");
+    }
+    Ok(url)
+}
+
+/// The same where a query may be part of the address: providers put keys into it.
+pub(super) fn web_url_with_query(text: &str) -> Result<Url, &'static str> {
     let url = Url::parse(text).map_err(|_| "is not a URL")?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err("must start with http:// or https://");
@@ -67,8 +76,8 @@ pub(super) fn web_url(text: &str) -> Result<Url, &'static str> {
     if !url.username().is_empty() || url.password().is_some() {
         return Err("must not hold a user or a password");
     }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err("must have no query and no fragment");
+    if url.fragment().is_some() {
+        return Err("must have no fragment");
     }
     Ok(url)
 }

@@ -141,7 +141,8 @@ impl Config {
         ["mail", "sms"].iter().for_each(|section| top.know(section));
         let pools = top.tables("pool").into_iter().map(|pool| pool::Pool::read(pool, &standards)).collect();
         let functions = top.named_tables("function");
-        let functions = functions.into_iter().map(|(name, entry)| function::Function::read(name, entry)).collect();
+        let functions =
+            functions.into_iter().map(|(name, entry)| function::Function::read(name, entry, &standards)).collect();
         let exposed = gateway.allow_insecure_issuer;
         let apis = top.tables("api").into_iter().map(|api| api::Api::read(api, exposed)).collect();
         let domains = top.tables("domain").into_iter().map(domain::Domain::read).collect();

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use url::Url;
-
 use super::{form, reader::Reader, standards::Standards};
 use crate::kit::secret::Secret;
 
@@ -29,7 +27,7 @@ impl Sms {
         let sender_id = section.string("sender_id");
         let timeout = section.integer("timeout_seconds", 1..=300).unwrap_or(10);
         if let Some(webhook) = &webhook {
-            match address(&webhook.value) {
+            match form::web_url_with_query(&webhook.value) {
                 Err(why) => reading.refuse(&webhook.at, format!("`sms.webhook` {why}: {:?}", webhook.value)),
                 Ok(url) if standards.production() && form::is_exposed(&url) => {
                     let message = "`sms.webhook` is weak: codes would cross the network in the clear; use https";
@@ -53,19 +51,4 @@ impl Sms {
             timeout: Duration::from_secs(timeout),
         }
     }
-}
-
-/// Providers put keys into the query; a user and a fragment have no place in a request.
-fn address(text: &str) -> Result<Url, &'static str> {
-    let url = Url::parse(text).map_err(|_| "is not a URL")?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err("must start with http:// or https://");
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("must not hold a user or a password");
-    }
-    if url.fragment().is_some() {
-        return Err("must have no fragment");
-    }
-    Ok(url)
 }

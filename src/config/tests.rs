@@ -193,19 +193,71 @@ fn names_must_exist() {
 fn functions_are_scripts_that_exist() {
     assert_eq!(
         mistakes(
-            "[function.a]\nwebhook = 'https://x'\n[function.b]\nscript = 'gone.js'\ntimeout_seconds = 0\n[function.c]\nscirpt = 'here.js'\n"
+            "[function.'a b']\nattach = true\n[function.b]\nscript = 'gone.js'\ntimeout_seconds = 0\n[function.c]\nscirpt = 'here.js'\n"
         ),
         [
-            "2: `webhook` functions are not built yet",
+            "1: function \"a b\" must have a name of letters, digits, `-` and `_`, at most 64",
             "4: `function.b.script`: there is no file gone.js",
             "5: `function.b.timeout_seconds` must be between 1 and 900, found 0",
-            "6: function \"c\" does not say what runs it: `script = \"FILE\"`",
+            "6: function \"c\" does not say what runs it: `script = \"FILE\"`, `command = [\"PROGRAM\"]`, `attach = true`, `invoke = \"URL\"` or `webhook = \"URL\"`",
             "7: unknown key `function.c.scirpt` (did you mean `function.c.script`?)",
         ]
     );
     let folder = Folder::with("[function.a]\nscript = 'here.js'\n");
     let config = folder.load(&[], Flags::default()).unwrap();
     assert!(matches!(&config.functions[0].runs, Runs::Script(path) if path.is_file()));
+}
+
+#[test]
+fn a_function_runs_in_one_way_and_is_told_what_that_needs() {
+    assert_eq!(
+        mistakes(
+            "[function.a]\nscript = 'here.js'\nattach = true\n[function.b]\ncommand = []\ndirectory = 'gone'\n\
+             [function.c]\nattach = false\nlisten = '0.0.0.0:9001'\nhandler = 'x'\n[function.d]\ninvoke = 'ftp://x'\nsecret = 's'\n\
+             [function.e]\nwebhook = 'https://a:b@x.example'\nenvironment = { A = 'b' }\n[function.f]\ncommand = ['a']\nenvironment = { 'A=B' = 'c' }\n"
+        ),
+        [
+            "2: a function runs in one way: `script` or `attach`",
+            "5: `function.b.command` must name a program and its arguments",
+            "6: `function.b.directory`: there is no folder gone",
+            "8: `function.c.attach` is true or left out",
+            "9: `function.c.listen` must be a loopback address: whoever reaches the Runtime API gets the events, found 0.0.0.0:9001",
+            "10: `function.c.handler` belongs to `script` and `command`",
+            "12: `function.d.invoke` must start with http:// or https://: \"ftp://x\"",
+            "13: `function.d.secret` belongs to `webhook`",
+            "15: `function.e.webhook` must not hold a user or a password: \"https://a:b@x.example\"",
+            "16: `function.e.environment` belongs to `script` and `command`",
+            "19: `function.f.environment.A=B` cannot be a variable",
+        ]
+    );
+    let folder = Folder::with(
+        "[function.a]\ncommand = ['python3', '-m', 'awslambdaric', 'app.handler']\nconcurrency = 3\n\
+         [function.b]\nattach = true\nlisten = '127.0.0.1:9001'\n[function.c]\ninvoke = 'http://127.0.0.1:3001'\n\
+         [function.d]\nwebhook = 'https://x.example/?key=1'\nsecret = 'one'\n",
+    );
+    let config = folder.load(&[], Flags::default()).unwrap();
+    let [a, b, c, d] = &config.functions[..] else { panic!("four functions") };
+    assert!(matches!(&a.runs, Runs::Command { command, directory } if command.len() == 4 && directory.is_dir()));
+    assert_eq!((a.concurrency, b.concurrency), (3, 2));
+    assert!(matches!(&b.runs, Runs::Attach));
+    assert_eq!((b.listen.port(), a.listen.port()), (9001, 0));
+    assert!(matches!(&c.runs, Runs::Invoke(url) if url.path() == "/"));
+    assert!(matches!(&d.runs, Runs::Webhook { url, secret: Some(_) } if url.query() == Some("key=1")));
+}
+
+#[test]
+fn production_sends_events_signed_and_encrypted() {
+    let weak = "[function.a]\ninvoke = 'http://10.0.0.1'\n[function.b]\nwebhook = 'https://x.example'\n\
+                [function.c]\nwebhook = 'https://x.example'\nsecret = 'short'\n";
+    let found = mistakes(&format!("mode = 'production'\n{weak}"));
+    for mistake in [
+        "3: `function.a.invoke` is weak: events would cross the network in the clear; use https",
+        "5: `function.b.secret` is missing: production signs every call of a webhook",
+        "8: `function.c.secret` is weak: production needs at least 16 characters",
+    ] {
+        assert!(found.iter().any(|one| one == mistake), "{mistake}: {found:#?}");
+    }
+    assert!(Folder::with(weak).load(&[], Flags::default()).is_ok());
 }
 
 #[test]

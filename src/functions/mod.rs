@@ -114,6 +114,10 @@ impl Functions {
             }
             let function = match &section.runs {
                 config::Runs::Script(file) => script::Script::load(section, file)?,
+                _ => {
+                    let (function, at) = (section.name.clone(), section.at.clone());
+                    return Err(LoadError::NotBuilt { function, at });
+                }
             };
             functions.insert(&section.name, Arc::new(function));
         }
@@ -140,6 +144,8 @@ impl Functions {
 pub enum LoadError {
     #[error("{at}: function `{function}` is defined twice")]
     Twice { function: String, at: Place },
+    #[error("{at}: function `{function}`: only `script` functions are built yet")]
+    NotBuilt { function: String, at: Place },
     #[error("{at}: function `{function}`: cannot read {}: {source}", file.display())]
     Unreadable { function: String, at: Place, file: PathBuf, source: std::io::Error },
     /// Line and column are counted from one; zero where the engine gave none.
@@ -152,6 +158,9 @@ impl LoadError {
     pub fn mistake(&self) -> Mistake {
         let (at, message) = match self {
             Self::Twice { function, at } => (at.clone(), format!("function `{function}` is defined twice")),
+            Self::NotBuilt { function, at } => {
+                (at.clone(), format!("function `{function}`: only `script` functions are built yet"))
+            }
             Self::Unreadable { function, at, file, source } => {
                 (at.clone(), format!("function `{function}`: cannot read {}: {source}", file.display()))
             }

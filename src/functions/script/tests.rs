@@ -23,14 +23,12 @@ fn script_in(file: &str, text: &str) -> Script {
 }
 
 fn section(file: &Path) -> config::Function {
+    let at = Place { source: Arc::new("poolhouse.toml".into()), line: 7 };
     config::Function {
-        at: Place { source: Arc::new("poolhouse.toml".into()), line: 7 },
-        name: "example".into(),
-        runs: config::Runs::Script(file.to_owned()),
         handler: "index.handler".into(),
-        timeout: Duration::from_secs(5),
         memory_mib: 32,
         environment: BTreeMap::from([("STAGE".to_owned(), "test".to_owned())]),
+        ..config::Function::new(at, "example", config::Runs::Script(file.to_owned()))
     }
 }
 

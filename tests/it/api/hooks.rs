@@ -1,6 +1,6 @@
 //! The trigger before tokens are made: what it changes, what it cannot, and what its failure leaves behind.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use poolhouse::{
@@ -35,13 +35,10 @@ impl Hook<PreTokenGeneration> for Greeter {
 
 fn section(name: &str, file: &Path) -> Function {
     Function {
-        at: Place::whole("poolhouse.toml"),
-        name: name.into(),
-        runs: Runs::Script(file.to_owned()),
         handler: "index.handler".into(),
         timeout: Duration::from_millis(500),
         memory_mib: 32,
-        environment: BTreeMap::new(),
+        ..Function::new(Place::whole("poolhouse.toml"), name, Runs::Script(file.to_owned()))
     }
 }
 
