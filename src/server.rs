@@ -9,6 +9,7 @@ mod host;
 mod issuers;
 mod listener;
 mod observe;
+mod served;
 
 use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -24,7 +25,7 @@ use crate::{
     controls,
     flows::{App, Cx, Parts, Setup, outbox},
     functions::Functions,
-    gateway::{self, Gateway, Surroundings},
+    gateway::{self, Surroundings},
     hooks::{GROUPS_TO_SCOPES, Hook, Hooks, PreTokenGeneration, Trigger},
     import,
     keys::{compromised::Compromised, hashing::Hasher, seal::Sealer},
@@ -34,6 +35,8 @@ use crate::{
     store::{self, Store},
     web::client_ip::TrustedProxies,
 };
+
+use served::{FromFile, Served};
 
 /// How long a PostgreSQL server that is starting is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -65,7 +68,7 @@ pub async fn serve(config: Config, metrics: Option<PrometheusHandle>) -> anyhow:
 /// A server that is ready to serve: its listeners are bound, its database is open, its configuration is applied.
 pub struct Poolhouse {
     app: Arc<App>,
-    gateway: Arc<Gateway>,
+    served: Arc<Served>,
     main: TcpListener,
     gate: TcpListener,
     tls: Option<listener::Tls>,
@@ -114,17 +117,18 @@ impl Builder {
         let cx = Cx::new(Arc::clone(&app), &config.region, app.random.uuid());
         import::apply(&cx, &config).await?;
         let around = Surroundings {
-            functions,
+            functions: Arc::clone(&functions),
             issuers: Arc::new(issuers::OwnPools::new(Arc::clone(&app))),
             clock: app.clock.clone(),
             random: app.random.clone(),
             account_id: config.account_id.clone(),
             region: config.region.clone(),
         };
-        let gateway = Gateway::new(&config.apis, &config.domains, &config.gateway, around)?;
+        let file = FromFile { apis: config.apis.clone(), domains: config.domains.clone(), functions };
+        let served = Arc::new(Served::new(file, &config.gateway, around)?);
         let proxies = TrustedProxies::parse(&config.server.trusted_proxies).context("[server] trusted_proxies")?;
         let router = router(&app, metrics, proxies);
-        Ok(Poolhouse { app, gateway: Arc::new(gateway), main, gate, tls, router })
+        Ok(Poolhouse { app, served, main, gate, tls, router })
     }
 }
 
@@ -155,7 +159,7 @@ impl Poolhouse {
         let background = tokio::spawn(background::run(Arc::clone(&self.app), shutdown.clone()));
         let outbox = tokio::spawn(outbox::run(Arc::clone(&self.app), shutdown.clone()));
         let main = tokio::spawn(listener::serve(self.main, self.tls, self.router, shutdown.clone()));
-        let gate = tokio::spawn(self.gateway.serve(self.gate, shutdown.clone()));
+        let gate = tokio::spawn(self.served.gateway().serve(self.gate, shutdown.clone()));
         stop.await;
         tracing::info!("stopping: requests in flight end first");
         shutdown.cancel();

@@ -33,3 +33,10 @@ pub struct Placed<T> {
     pub value: T,
     pub at: Place,
 }
+
+/// The same value is the same wherever it was said.
+impl<T: PartialEq> PartialEq for Placed<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value
+    }
+}

@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, Version, reques
 use serde_json::Value;
 
 use super::{
-    Gateway, Route, authorize, authorizer::Principal, body::Body, check_request, exchange::Exchange, match_route,
+    Apis, Route, authorize, authorizer::Principal, body::Body, check_request, exchange::Exchange, match_route,
     refusal::Refusal, rendered, stage,
 };
 use crate::{
@@ -82,7 +82,7 @@ fn one<'h>(headers: &'h HeaderMap, name: &str) -> Result<&'h str, &'static str> 
     value.to_str().map_err(|_| "a header is no text")
 }
 
-impl Gateway {
+impl Apis {
     /// Answers a proxy.
     pub(super) async fn decide(&self, decisions: &Decisions, head: Parts, peer: SocketAddr) -> Response<Body> {
         let address = peer.ip().to_canonical();
@@ -106,13 +106,13 @@ impl Gateway {
     }
 
     fn route_of<'g>(&'g self, exchange: &mut Exchange<'g>, name: &str) -> Option<&'g Route> {
-        let index = if name.is_empty() { Some(0) } else { self.by_name.get(name).copied() };
+        let index = if name.is_empty() { Some(0) } else { self.named(name) };
         let api = self.apis.get(index?)?;
         let (stage, prefix) = stage::find(api, exchange.path())?;
         exchange.api = Some(api);
         exchange.stage = Some(stage);
         exchange.prefix = prefix;
-        match_route(exchange, api, stage).ok()
+        match_route(exchange, stage).ok()
     }
 
     async fn judge<'g>(&'g self, exchange: &mut Exchange<'g>, name: &str) -> Result<Response<Body>, Refusal> {

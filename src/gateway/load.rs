@@ -10,7 +10,7 @@ use http::HeaderName;
 use regex::Regex;
 
 use super::{
-    Api, Gateway, Route,
+    Api, Apis, Route,
     access_log::{AccessLog, AccessLogError, Meters},
     authorizer::{
         Authorizer, Fetcher, ForeignIssuer, JwtAuthorizer, LambdaAuthorizer, LambdaKind, LocalIssuers, PoolsAuthorizer,
@@ -22,6 +22,7 @@ use super::{
         FixedResponse, FunctionIntegration, HttpIntegration, Integration, Mapping, MappingError, Place as EventPlace,
         ProxyClient, RespondError, Target, TargetError, connector, proxy_client,
     },
+    replace::{Kept, Made},
     routes::{Key, RouteError, Routes},
     selection::{SelectionError, Variable, with_stage_variables},
     stage::{Domain, Domains, Mapping as ApiMapping, Stage},
@@ -84,18 +85,34 @@ pub struct Surroundings {
     pub region: String,
 }
 
-impl Gateway {
-    /// `domains` name APIs of `apis` and their stages.
-    pub fn new(
-        apis: &[config::Api],
-        domains: &[domain::Domain],
-        section: &section::Gateway,
-        around: Surroundings,
-    ) -> Result<Self, GatewayError> {
+/// Makes sets of APIs one after the other. What is dear to make and did not change goes from each set to the next.
+pub(super) struct Loader {
+    section: section::Gateway,
+    around: Surroundings,
+    fetcher: Arc<Fetcher>,
+    proxy: Arc<ProxyClient>,
+    /// Authorizers of one issuer share its keys.
+    foreign: HashMap<String, Arc<ForeignIssuer>>,
+}
+
+impl Loader {
+    pub(super) fn new(section: &section::Gateway, around: Surroundings) -> Result<Self, GatewayError> {
         let connector = connector()?;
         let fetcher = Arc::new(Fetcher::new(connector.clone(), section.allow_insecure_issuer));
-        let mut loader =
-            Loader { section, around, fetcher, proxy: Arc::new(proxy_client(connector)), foreign: HashMap::new() };
+        let proxy = Arc::new(proxy_client(connector));
+        Ok(Self { section: section.clone(), around, fetcher, proxy, foreign: HashMap::new() })
+    }
+
+    /// `domains` name APIs of `apis` and their stages. `before` is the set that is served now.
+    pub(super) fn load(
+        &mut self,
+        apis: &[config::Api],
+        domains: &[domain::Domain],
+        functions: Arc<Functions>,
+        before: Option<&Apis>,
+    ) -> Result<Apis, GatewayError> {
+        self.around.functions = functions;
+        let mut kept = Kept::of(before);
         let (mut by_name, mut by_id) = (HashMap::new(), HashMap::new());
         let mut loaded = Vec::with_capacity(apis.len());
         for (index, api) in apis.iter().enumerate() {
@@ -106,13 +123,23 @@ impl Gateway {
             if by_id.insert(api.id.to_ascii_lowercase(), index).is_some() {
                 return Err(twice("API id", &api.id));
             }
-            loaded.push(loader.api(api)?);
+            loaded.push(self.api(api, &mut kept)?);
         }
-        let unrouted = Meters::new("-", "-");
-        let Surroundings { clock, random, .. } = loader.around;
         let domains = load_domains(domains, &loaded)?;
-        let decisions = section.decisions.as_ref().map(Decisions::new);
-        Ok(Self { apis: loaded, by_name, by_id, domains, decisions, clock, random, unrouted })
+        // Only the set that is left knows the others, with the keys that they fetched.
+        self.foreign.retain(|_, issuer| Arc::strong_count(issuer) > 1);
+        let Surroundings { clock, random, .. } = &self.around;
+        Ok(Apis {
+            apis: loaded,
+            by_name,
+            by_id,
+            domains,
+            authorizers: kept.authorizers,
+            decisions: self.section.decisions.as_ref().map(Decisions::new),
+            clock: clock.clone(),
+            random: random.clone(),
+            unrouted: Meters::new("-", "-"),
+        })
     }
 }
 
@@ -139,34 +166,36 @@ fn load_domains(domains: &[domain::Domain], apis: &[Api]) -> Result<Domains, Gat
     Ok(loaded)
 }
 
-struct Loader<'c> {
-    section: &'c section::Gateway,
-    around: Surroundings,
-    fetcher: Arc<Fetcher>,
-    proxy: Arc<ProxyClient>,
-    /// Authorizers of one issuer share its keys.
-    foreign: HashMap<String, Arc<ForeignIssuer>>,
-}
-
-impl Loader<'_> {
-    fn api(&mut self, api: &config::Api) -> Result<Api, GatewayError> {
-        let mut authorizers = BTreeMap::new();
-        for (name, authorizer) in &api.authorizers {
-            authorizers.insert(name.as_str(), Arc::new(self.authorizer(name, authorizer)?));
-        }
-        let matcher =
-            Routes::build_for(api.protocol, api.routes.iter().map(|route| route.key.as_str())).map_err(|source| {
-                let key = match &source {
-                    RouteError::Conflict { key, .. } => key.as_str(),
-                    _ => "",
-                };
-                // The later one of two routes that conflict.
-                let at = api.routes.iter().rfind(|route| route.key == key).map_or(&api.at, |route| &route.at);
-                GatewayError::Route { at: at.clone(), source }
-            })?;
+impl Loader {
+    fn api(&mut self, api: &config::Api, kept: &mut Kept<'_>) -> Result<Api, GatewayError> {
         let mut stages = Vec::with_capacity(api.stages.len());
+        let mut own = None;
         for (name, stage) in &api.stages {
-            stages.push(self.stage(api, name, stage, &authorizers)?);
+            let (routes, authorizers) = match stage.deployed.as_deref() {
+                Some(deployed) => (&deployed.routes, &deployed.authorizers),
+                None => (&api.routes, &api.authorizers),
+            };
+            let matcher = match (&stage.deployed, &own) {
+                (None, Some(matcher)) => Arc::clone(matcher),
+                (Some(_), _) => matcher(api, routes)?,
+                (None, None) => Arc::clone(own.insert(matcher(api, routes)?)),
+            };
+            let mut made = BTreeMap::new();
+            for (name, config) in authorizers {
+                let generation = stage.authorizer_generation;
+                let authorizer = match kept.authorizer(&api.id, name, generation, config, &self.around.functions) {
+                    Some(authorizer) => authorizer,
+                    None => Arc::new(self.authorizer(name, config)?),
+                };
+                kept.keep(
+                    &api.id,
+                    name,
+                    Made { generation, config: config.clone(), authorizer: Arc::clone(&authorizer) },
+                );
+                made.insert(name.as_str(), authorizer);
+            }
+            let before = kept.stage(&api.id, name);
+            stages.push(self.stage(api, name, stage, routes, &made, matcher, before)?);
         }
         Ok(Api {
             name: api.name.clone(),
@@ -179,30 +208,42 @@ impl Loader<'_> {
             disabled: api.disable_execute_api_endpoint,
             cors: api.cors.as_ref().map(Cors::new),
             stages,
-            matcher,
         })
     }
 
+    #[expect(clippy::too_many_arguments, reason = "one call: what a stage has of its own, and what stands around it")]
     fn stage(
         &self,
         api: &config::Api,
         name: &str,
-        stage: &config::Stage,
+        settings: &config::Stage,
+        configured: &[config::Route],
         authorizers: &BTreeMap<&str, Arc<Authorizer>>,
+        matcher: Arc<Routes>,
+        before: Option<&Stage>,
     ) -> Result<Stage, GatewayError> {
-        let mut routes = Vec::with_capacity(api.routes.len());
-        for route in &api.routes {
-            let mut route = StageRoute { api, stage: name, settings: stage, route }.load(self, authorizers)?;
-            let throttle = stage.route_settings.get(&route.key).map(|(_, throttle)| *throttle);
-            route.bucket = Bucket::new(throttle.unwrap_or(stage.default_route_settings), self.around.clock.now());
+        let mut routes = Vec::with_capacity(configured.len());
+        for route in configured {
+            let mut route = StageRoute { api, stage: name, settings, route }.load(self, authorizers)?;
+            let throttle = settings.route_settings.get(&route.key).map(|(_, throttle)| *throttle);
+            let throttle = throttle.unwrap_or(settings.default_route_settings);
+            let filled = before.and_then(|stage| stage.routes.iter().find(|old| old.key == route.key));
+            let filled = filled.and_then(|old| old.bucket.clone()).filter(|bucket| bucket.is_of(throttle));
+            route.bucket = filled.or_else(|| Bucket::new(throttle, self.around.clock.now()).map(Arc::new));
             routes.push(route);
         }
-        let log = stage.access_log_settings.as_ref().map(|settings| {
-            AccessLog::new(settings)
-                .map(Arc::new)
-                .map_err(|source| GatewayError::AccessLog { at: settings.format.at.clone(), source })
-        });
-        Ok(Stage { name: name.to_owned(), variables: stage.stage_variables.clone(), routes, log: log.transpose()? })
+        let log_settings = settings.access_log_settings.clone();
+        let open = before.filter(|old| old.log_settings == log_settings).and_then(|old| old.log.clone());
+        let log = match (&log_settings, open) {
+            (Some(_), Some(open)) => Some(open),
+            (Some(settings), None) => {
+                let wrong = |source| GatewayError::AccessLog { at: settings.format.at.clone(), source };
+                Some(Arc::new(AccessLog::new(settings).map_err(wrong)?))
+            }
+            (None, _) => None,
+        };
+        let variables = settings.stage_variables.clone();
+        Ok(Stage { name: name.to_owned(), variables, routes, matcher, log_settings, log })
     }
 
     fn authorizer(&mut self, name: &str, config: &config::Authorizer) -> Result<Authorizer, GatewayError> {
@@ -285,6 +326,19 @@ impl Loader<'_> {
     }
 }
 
+fn matcher(api: &config::Api, routes: &[config::Route]) -> Result<Arc<Routes>, GatewayError> {
+    let built = Routes::build_for(api.protocol, routes.iter().map(|route| route.key.as_str()));
+    built.map(Arc::new).map_err(|source| {
+        let key = match &source {
+            RouteError::Conflict { key, .. } => key.as_str(),
+            _ => "",
+        };
+        // The later one of two routes that conflict.
+        let at = routes.iter().rfind(|route| route.key == key).map_or(&api.at, |route| &route.at);
+        GatewayError::Route { at: at.clone(), source }
+    })
+}
+
 /// A route as one stage has it.
 struct StageRoute<'c> {
     api: &'c config::Api,
@@ -294,7 +348,7 @@ struct StageRoute<'c> {
 }
 
 impl StageRoute<'_> {
-    fn load(&self, loader: &Loader<'_>, authorizers: &BTreeMap<&str, Arc<Authorizer>>) -> Result<Route, GatewayError> {
+    fn load(&self, loader: &Loader, authorizers: &BTreeMap<&str, Arc<Authorizer>>) -> Result<Route, GatewayError> {
         let route = self.route;
         let parsed = Key::parse(&route.key).map_err(|source| GatewayError::Route { at: route.at.clone(), source })?;
         let authorizer = match &route.authorizer {
@@ -330,7 +384,7 @@ impl StageRoute<'_> {
         })
     }
 
-    fn integration(&self, loader: &Loader<'_>, key: &Key) -> Result<Integration, GatewayError> {
+    fn integration(&self, loader: &Loader, key: &Key) -> Result<Integration, GatewayError> {
         Ok(match &self.route.integration {
             config::Integration::Function { name, format } => {
                 let filled = self.filled(name)?;

@@ -17,6 +17,7 @@ mod integration;
 mod load;
 mod path;
 mod refusal;
+mod replace;
 mod rest_refusal;
 mod routes;
 mod selection;
@@ -42,6 +43,7 @@ pub use self::{
     integration::{MappingError, RespondError, TargetError},
     load::{GatewayError, Surroundings},
     path::PathError,
+    replace::Gateway,
     routes::RouteError,
     selection::SelectionError,
     serve::HEAD_LIMIT,
@@ -55,7 +57,7 @@ use self::{
     exchange::Exchange,
     integration::{Integration, Mapping, Place},
     refusal::Refusal,
-    routes::{Key, Routes},
+    routes::Key,
     selection::View,
     stage::{Domains, Stage},
     throttle::Bucket,
@@ -74,13 +76,15 @@ const HOST_SUFFIX: &str = ".execute-api.localhost";
 /// Paths below this one begin with the name of an API.
 const NAMED: &str = "/_apis/";
 
-/// The APIs of a server, ready to answer.
-pub struct Gateway {
+/// The APIs that are served at one time, ready to answer.
+struct Apis {
     /// The first one also answers where nothing names an API.
     apis: Vec<Api>,
     by_name: HashMap<String, usize>,
     by_id: HashMap<String, usize>,
     domains: Domains,
+    /// For the next set: what did not change keeps its cache.
+    authorizers: replace::Authorizers,
     decisions: Option<Decisions>,
     clock: Clock,
     random: Random,
@@ -97,7 +101,6 @@ struct Api {
     disabled: bool,
     cors: Option<Cors>,
     stages: Vec<Stage>,
-    matcher: Routes,
 }
 
 struct Route {
@@ -105,7 +108,7 @@ struct Route {
     parsed: Key,
     authorizer: Option<Arc<Authorizer>>,
     scopes: Vec<String>,
-    bucket: Option<Bucket>,
+    bucket: Option<Arc<Bucket>>,
     timeout: Duration,
     request: Mapping,
     /// By status code.
@@ -114,9 +117,9 @@ struct Route {
     meters: Meters,
 }
 
-impl Gateway {
+impl Apis {
     /// Answers one request. A refusal is an answer too: this never fails.
-    pub async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+    async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
         let (head, body) = request.into_parts();
         if let Some(decisions) = self.decisions.as_ref().filter(|decisions| decisions.are_asked(head.uri.path())) {
             return self.decide(decisions, head, peer).await;
@@ -160,7 +163,7 @@ impl Gateway {
         if let Some(preflight) = answer_preflight(exchange, api, stage) {
             return Ok(preflight);
         }
-        let route = match_route(exchange, api, stage)?;
+        let route = match_route(exchange, stage)?;
         if route.bucket.as_ref().is_some_and(|bucket| !bucket.take(exchange.at)) {
             return Err(Refusal::Throttled);
         }
@@ -188,9 +191,7 @@ impl Gateway {
         } else if let Some(rest) = exchange.head.uri.path().strip_prefix(NAMED) {
             let name = rest.split('/').next().unwrap_or_default();
             exchange.base = NAMED.len() + name.len();
-            path::decode(&exchange.head.uri.path()[NAMED.len()..exchange.base])
-                .ok()
-                .and_then(|name| self.by_name.get(&*name).copied())
+            path::decode(&exchange.head.uri.path()[NAMED.len()..exchange.base]).ok().and_then(|name| self.named(&name))
         } else {
             Some(0)
         };
@@ -203,6 +204,11 @@ impl Gateway {
         exchange.prefix = prefix;
         exchange.stage = Some(stage);
         Ok((api, stage))
+    }
+
+    /// An id is a name as well.
+    fn named(&self, name: &str) -> Option<usize> {
+        self.by_name.get(name).or_else(|| self.by_id.get(name)).copied()
     }
 }
 
@@ -250,7 +256,7 @@ fn check_request(exchange: &Exchange<'_>) -> Result<(), Refusal> {
 fn answer_preflight<'g>(exchange: &mut Exchange<'g>, api: &'g Api, stage: &'g Stage) -> Option<Response<Body>> {
     let cors = api.cors.as_ref().filter(|_| cors::is_preflight(&exchange.head))?;
     if cors.default_route_quirk {
-        let found = api.matcher.find(&exchange.head.method, exchange.path());
+        let found = stage.matcher.find(&exchange.head.method, exchange.path());
         let route = found.and_then(|found| stage.routes.get(found.route));
         if route.is_some_and(|route| route.parsed.is_default() && route.authorizer.is_some()) {
             return None;
@@ -260,8 +266,8 @@ fn answer_preflight<'g>(exchange: &mut Exchange<'g>, api: &'g Api, stage: &'g St
     Some(cors.preflight(cors.allowed(&asked)))
 }
 
-fn match_route<'g>(exchange: &mut Exchange<'g>, api: &'g Api, stage: &'g Stage) -> Result<&'g Route, Refusal> {
-    let found = api.matcher.find(&exchange.head.method, exchange.path()).ok_or(Refusal::NotFound)?;
+fn match_route<'g>(exchange: &mut Exchange<'g>, stage: &'g Stage) -> Result<&'g Route, Refusal> {
+    let found = stage.matcher.find(&exchange.head.method, exchange.path()).ok_or(Refusal::NotFound)?;
     let route = stage.routes.get(found.route).ok_or(Refusal::NotFound)?;
     exchange.route = Some(route);
     exchange.captures = found.captures;

@@ -6,14 +6,16 @@ use std::{
     sync::Arc,
 };
 
-use super::{Api, Route, access_log::AccessLog, path};
-use crate::config::api::DEFAULT_STAGE;
+use super::{Api, Route, access_log::AccessLog, path, routes::Routes};
+use crate::config::api::{self as config, DEFAULT_STAGE};
 
 pub(super) struct Stage {
     pub(super) name: String,
     pub(super) variables: BTreeMap<String, String>,
     /// In the order of the configuration: stage variables make the same route another one in each stage.
     pub(super) routes: Vec<Route>,
+    pub(super) matcher: Arc<Routes>,
+    pub(super) log_settings: Option<config::AccessLog>,
     pub(super) log: Option<Arc<AccessLog>>,
 }
 

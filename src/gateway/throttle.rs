@@ -27,6 +27,11 @@ impl Bucket {
         Some(Self { rate, burst, level: Mutex::new(Level { tokens: burst, at: now }) })
     }
 
+    /// Whether it limits to just this.
+    pub(super) fn is_of(&self, throttle: Throttle) -> bool {
+        throttle.rate_limit == Some(self.rate) && throttle.burst_limit.map(f64::from) == Some(self.burst)
+    }
+
     pub(super) fn take(&self, now: Time) -> bool {
         let mut level = self.level.lock().unwrap_or_else(PoisonError::into_inner);
         let passed = now.since(level.at).as_secs_f64();

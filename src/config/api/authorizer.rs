@@ -32,7 +32,7 @@ pub struct LambdaAuthorizer {
     pub result_ttl_in_seconds: u32,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum LambdaKind {
     Http { format: PayloadFormat, simple_responses: bool },
     RestToken { validation: Option<Placed<String>> },
@@ -96,6 +96,30 @@ impl Authorizer {
             (Some(Kind::Request), Protocol::Rest) => Self::Lambda(LambdaAuthorizer::read_rest_request(section)),
             (Some(Kind::Token), _) => Self::Lambda(LambdaAuthorizer::read_rest_token(section)),
             (Some(Kind::Pools), _) => Self::Pools(PoolsAuthorizer::read(section)),
+        }
+    }
+}
+
+/// Authorizers are the same that decide the same, wherever they were written down.
+impl PartialEq for Authorizer {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Jwt(a), Self::Jwt(b)) => {
+                let JwtAuthorizer { at: _, identity_source, issuer, issuer_at: _, audience } = a;
+                identity_source == &b.identity_source && issuer == &b.issuer && audience == &b.audience
+            }
+            (Self::Lambda(a), Self::Lambda(b)) => {
+                let LambdaAuthorizer { at: _, function, kind, identity_source, result_ttl_in_seconds } = a;
+                function == &b.function
+                    && kind == &b.kind
+                    && identity_source == &b.identity_source
+                    && result_ttl_in_seconds == &b.result_ttl_in_seconds
+            }
+            (Self::Pools(a), Self::Pools(b)) => {
+                let PoolsAuthorizer { at: _, pools, header, validation } = a;
+                pools == &b.pools && header == &b.header && validation == &b.validation
+            }
+            (Self::Jwt(_) | Self::Lambda(_) | Self::Pools(_), _) => false,
         }
     }
 }

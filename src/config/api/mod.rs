@@ -14,7 +14,7 @@ pub use self::{
     authorizer::{Authorizer, IdentitySource, Issuer, JwtAuthorizer, LambdaAuthorizer, LambdaKind, PoolsAuthorizer},
     cors::Cors,
     route::{Integration, PayloadFormat, Route},
-    stage::{AccessLog, Stage, Throttle},
+    stage::{AccessLog, Deployed, Stage, Throttle},
 };
 use super::{Place, Placed, form, reader::Reader};
 

@@ -1,9 +1,9 @@
 //! `[api.stage.NAME]`: where an API is served, how often it may be called, and what is written down of it.
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-stages.html>
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
-use super::{DEFAULT_STAGE, Place, Placed, Reader};
+use super::{Authorizer, DEFAULT_STAGE, Place, Placed, Reader, Route};
 use crate::config::{Mistake, reader::Reading};
 
 #[derive(Clone, Debug)]
@@ -15,6 +15,17 @@ pub struct Stage {
     /// By route key.
     pub route_settings: BTreeMap<String, (Place, Throttle)>,
     pub access_log_settings: Option<AccessLog>,
+    /// What a deployment froze. Without one the stage serves what its API has now, as every stage of the file does.
+    pub deployed: Option<Arc<Deployed>>,
+    /// Another number forgets the answers of authorizers that are kept.
+    pub authorizer_generation: u64,
+}
+
+/// The routes of a stage that differ from those that its API has now.
+#[derive(Clone, Debug, Default)]
+pub struct Deployed {
+    pub authorizers: BTreeMap<String, Authorizer>,
+    pub routes: Vec<Route>,
 }
 
 /// A token bucket. What is absent is not limited.
@@ -27,7 +38,7 @@ pub struct Throttle {
 }
 
 /// One line for each request.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct AccessLog {
     pub format: Placed<String>,
     /// Without a file the lines go to the server's log.
@@ -42,6 +53,8 @@ impl Stage {
             default_route_settings: Throttle::default(),
             route_settings: BTreeMap::new(),
             access_log_settings: None,
+            deployed: None,
+            authorizer_generation: 0,
         }
     }
 

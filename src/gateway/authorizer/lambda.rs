@@ -92,6 +92,10 @@ impl LambdaAuthorizer {
         Self { function, kind, sources, ttl, answers: Cache::new(REMEMBERED) }
     }
 
+    pub(in crate::gateway) fn asks(&self, function: &Arc<dyn Function>) -> bool {
+        Arc::ptr_eq(&self.function, function)
+    }
+
     pub(in crate::gateway) async fn authorize(&self, exchange: &Exchange<'_>) -> Result<LambdaPrincipal, Refusal> {
         let identity = self.identity(exchange).ok_or(Refusal::Unauthorized("an identity source is missing"))?;
         if let Kind::RestToken { validation: Some(validation) } = &self.kind

@@ -8,6 +8,7 @@ mod foreign;
 mod logs;
 mod mapping;
 mod proxy;
+mod replace;
 mod rest;
 mod stages;
 mod throttling;
@@ -68,6 +69,7 @@ struct Town {
     address: SocketAddr,
     key: SigningKey,
     clock: Clock,
+    gateway: Arc<Gateway>,
     _stop: DropGuard,
 }
 
@@ -195,8 +197,8 @@ async fn town_with(apis: &[Api], domains: &[Domain], section: &section::Gateway,
     let gateway = Arc::new(load_with(apis, domains, section, functions, &key, clock.clone()).unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
-    tokio::spawn(gateway.serve(listener, stop.clone()));
-    Town { address, key, clock, _stop: stop.drop_guard() }
+    tokio::spawn(Arc::clone(&gateway).serve(listener, stop.clone()));
+    Town { address, key, clock, gateway, _stop: stop.drop_guard() }
 }
 
 impl Town {
