@@ -7,16 +7,14 @@
 //! Two operations are neither: their caller is an app client, whose id and secret are in the request. The model lets SDKs sign
 //! them, but the service evaluates no policy for that signature, and machines that ask for a token have no access key of ours.
 
-use http::{Uri, header, request::Parts};
+use http::request::Parts;
 
-use super::{
-    protocol::Fault,
-    signature::{self, Authorization},
-};
+use super::protocol::Fault;
 use crate::{
     config::{Mode, admin::AccessKey},
-    kit::{clock::Time, host::is_this_machine},
+    kit::clock::Time,
     model::Facts,
+    web::signature,
 };
 
 /// What is known about the one who calls.
@@ -36,6 +34,8 @@ pub(super) struct Gate<'a> {
     pub(super) now: Time,
 }
 
+const SERVICE: &str = "cognito-idp";
+
 /// Operations in which an app client proves itself, and no signature counts.
 const BY_CLIENT: [&str; 2] = ["GetClientToken", "GetDerivedToken"];
 
@@ -49,23 +49,24 @@ impl Gate<'_> {
         if is_public {
             return Ok(Caller { region: self.region.to_owned(), access_key_id: None });
         }
-        let authorization = Authorization::of(head)?;
-        // A signature that nobody checks is no proof: any web page could send one through the browser of whoever visits it.
-        if self.mode == Mode::Development && comes_from_abroad(head) {
-            return Err(Fault::UnrecognizedClient);
-        }
-        if self.mode == Mode::Production {
-            let key = self.keys.iter().find(|key| key.id == authorization.access_key_id);
-            let key = key.ok_or(Fault::UnrecognizedClient)?;
-            signature::verify(&authorization, key, head, body, self.now)?;
-        }
+        let Self { mode, keys, now, .. } = *self;
+        let authorization = signature::Gate { mode, keys, now, service: SERVICE }.administrator(head, body)?;
         Ok(Caller { region: authorization.region, access_key_id: Some(authorization.access_key_id) })
     }
 }
 
-/// Whether a browser says that the call was made by a page of another machine.
-fn comes_from_abroad(head: &Parts) -> bool {
-    let Some(origin) = head.headers.get(header::ORIGIN) else { return false };
-    let origin = origin.to_str().ok().and_then(|origin| origin.parse::<Uri>().ok());
-    !origin.as_ref().and_then(Uri::host).is_some_and(is_this_machine)
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    #[test]
+    fn public_operations_have_no_caller() {
+        let gate = Gate { mode: Mode::Production, region: "us-east-1", keys: &[], now: Time::from_seconds(1) };
+        let head = Request::post("/").header("Authorization", "AWS4-HMAC-SHA256 x").body(()).unwrap().into_parts().0;
+        let caller = Caller { region: "us-east-1".into(), access_key_id: None };
+        assert_eq!(gate.identify(true, &head, b""), Ok(caller));
+        assert!(gate.identify(false, &head, b"").is_err());
+    }
 }

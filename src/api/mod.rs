@@ -11,7 +11,6 @@ pub mod operations;
 mod origin;
 mod protocol;
 pub mod shapes;
-mod signature;
 mod upload;
 
 use std::sync::Arc;

@@ -13,6 +13,8 @@ use axum::{
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
 use serde_json::{Value, json};
 
+use crate::web::signature::SignatureFault;
+
 /// The largest body that is read.
 pub(super) const LARGEST_BODY: usize = 1024 * 1024;
 /// The same at operations that carry images, as the service has it.
@@ -73,6 +75,17 @@ impl Exception {
     /// One that the client can read and mend.
     pub(super) fn refusal(name: &'static str, message: impl Into<String>) -> Self {
         Self { name, message: Some(message.into()), status: StatusCode::BAD_REQUEST }
+    }
+}
+
+impl From<SignatureFault> for Fault {
+    fn from(fault: SignatureFault) -> Self {
+        match fault {
+            SignatureFault::Missing => Self::MissingAuthenticationToken,
+            SignatureFault::Incomplete(text) => Self::IncompleteSignature(text),
+            SignatureFault::UnknownKey => Self::UnrecognizedClient,
+            SignatureFault::Invalid(text) => Self::InvalidSignature(text),
+        }
     }
 }
 

@@ -13,6 +13,7 @@ pub mod parameters;
 pub mod paths;
 pub mod saml;
 pub mod session;
+pub mod signature;
 pub mod way;
 
 use std::sync::Arc;

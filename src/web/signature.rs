@@ -1,4 +1,4 @@
-//! Signature Version 4: reading the `Authorization` header and verifying what it signs.
+//! Administrators sign their calls with Signature Version 4: reading the `Authorization` header and verifying what it signs.
 //!
 //! Only the header form. Refused besides a wrong signature: query-string signatures, `UNSIGNED-PAYLOAD`, session tokens (configured
 //! keys have none), a request whose `Host`, `X-Amz-Target` or date is not signed, and a clock more than fifteen minutes off.
@@ -9,34 +9,86 @@ use aws_lc_rs::{
     digest::{SHA256, digest},
     hmac,
 };
-use http::{header, request::Parts};
+use http::{Uri, header, request::Parts};
 use time::{
     OffsetDateTime, PrimitiveDateTime,
     format_description::{BorrowedFormatItem, well_known::Rfc2822},
     macros::format_description,
 };
 
-use super::protocol::Fault;
-use crate::{config::admin::AccessKey, kit::clock::Time};
+use crate::{
+    config::{Mode, admin::AccessKey},
+    kit::{clock::Time, host::is_this_machine},
+};
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
-const SERVICE: &str = "cognito-idp";
 const TERMINATOR: &str = "aws4_request";
 const MOST_SKEW_MINUTES: u64 = 15;
 const LONGEST_REGION: usize = 32;
 const STAMP: &[BorrowedFormatItem<'_>] = format_description!("[year][month][day]T[hour][minute][second]Z");
 
+const TARGET: &str = "x-amz-target";
 const DATE: &str = "x-amz-date";
 const CONTENT_SHA256: &str = "x-amz-content-sha256";
 const SECURITY_TOKEN: &str = "x-amz-security-token";
 const MISMATCH: &str = "The request signature we calculated does not match the signature you provided. Check your AWS Secret \
                         Access Key and signing method. Consult the service documentation for details.";
 
+/// Why nobody is believed to be an administrator.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SignatureFault {
+    #[error("no signature")]
+    Missing,
+    /// It cannot be read; the text says why.
+    #[error("incomplete signature: {0}")]
+    Incomplete(String),
+    #[error("unknown access key")]
+    UnknownKey,
+    /// It can be read and does not hold; the text says why.
+    #[error("invalid signature: {0}")]
+    Invalid(String),
+}
+
+/// What it takes to be an administrator of one service.
+///
+/// In production the signature must be by a configured access key. In development any access key is believed and nothing is
+/// computed; a *missing* signature is refused there as well, because the service refuses it and a test must not pass by accident.
+pub struct Gate<'a> {
+    pub mode: Mode,
+    pub keys: &'a [AccessKey],
+    pub now: Time,
+    /// As credentials are scoped: `cognito-idp`, `apigateway`.
+    pub service: &'a str,
+}
+
+impl Gate<'_> {
+    /// `body` is the whole body, as it was signed.
+    pub fn administrator(&self, head: &Parts, body: &[u8]) -> Result<Authorization, SignatureFault> {
+        let authorization = Authorization::of(head)?;
+        // A signature that nobody checks is no proof: any web page could send one through the browser of whoever visits it.
+        if self.mode == Mode::Development && comes_from_abroad(head) {
+            return Err(SignatureFault::UnknownKey);
+        }
+        if self.mode == Mode::Production {
+            let key = self.keys.iter().find(|key| key.id == authorization.access_key_id);
+            verify(self, &authorization, key.ok_or(SignatureFault::UnknownKey)?, head, body)?;
+        }
+        Ok(authorization)
+    }
+}
+
+/// Whether a browser says that the call was made by a page of another machine.
+fn comes_from_abroad(head: &Parts) -> bool {
+    let Some(origin) = head.headers.get(header::ORIGIN) else { return false };
+    let origin = origin.to_str().ok().and_then(|origin| origin.parse::<Uri>().ok());
+    !origin.as_ref().and_then(Uri::host).is_some_and(is_this_machine)
+}
+
 /// A well-formed `Authorization` header. Nothing in it is proven.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Authorization {
-    pub(super) access_key_id: String,
-    pub(super) region: String,
+pub struct Authorization {
+    pub access_key_id: String,
+    pub region: String,
     /// `YYYYMMDD`
     date: String,
     service: String,
@@ -47,20 +99,20 @@ pub(super) struct Authorization {
 }
 
 impl Authorization {
-    pub(super) fn of(head: &Parts) -> Result<Self, Fault> {
+    pub fn of(head: &Parts) -> Result<Self, SignatureFault> {
         let is_presigned = |query: &str| query.split('&').any(|pair| pair.starts_with("X-Amz-"));
         if head.uri.query().is_some_and(is_presigned) {
             return Err(incomplete("A signature belongs in the Authorization header, not in the query string."));
         }
         let mut given = head.headers.get_all(header::AUTHORIZATION).iter();
-        let Some(first) = given.next() else { return Err(Fault::MissingAuthenticationToken) };
+        let Some(first) = given.next() else { return Err(SignatureFault::Missing) };
         match (given.next(), first.to_str()) {
             (None, Ok(text)) => Self::parse(text),
             _ => Err(incomplete("Authorization header is repeated or is not ASCII.")),
         }
     }
 
-    fn parse(text: &str) -> Result<Self, Fault> {
+    fn parse(text: &str) -> Result<Self, SignatureFault> {
         let (algorithm, parameters) = text.trim().split_once(' ').unwrap_or((text.trim(), ""));
         if algorithm != ALGORITHM {
             return Err(incomplete(format!("Unsupported AWS 'algorithm': '{}'.", shortened(algorithm))));
@@ -112,25 +164,28 @@ impl Authorization {
 }
 
 /// Proves that whoever holds `key` signed exactly this request, now.
-pub(super) fn verify(
+fn verify(
+    gate: &Gate<'_>,
     authorization: &Authorization,
     key: &AccessKey,
     head: &Parts,
     body: &[u8],
-    now: Time,
-) -> Result<(), Fault> {
+) -> Result<(), SignatureFault> {
+    let Gate { now, service, .. } = *gate;
     if head.headers.contains_key(SECURITY_TOKEN) {
-        return Err(Fault::UnrecognizedClient);
+        return Err(SignatureFault::UnknownKey);
     }
-    if authorization.service != SERVICE {
-        return Err(invalid(format!("Credential should be scoped to correct service: '{SERVICE}'.")));
+    if authorization.service != service {
+        return Err(invalid(format!("Credential should be scoped to correct service: '{service}'.")));
     }
     if authorization.terminator != TERMINATOR {
         return Err(invalid(format!("Credential should be scoped with a valid terminator: '{TERMINATOR}'.")));
     }
-    // Without the target, a signature for one operation would serve for every other.
-    for (header, name) in [("host", "Host' or ':authority"), ("x-amz-target", "X-Amz-Target")] {
-        if !authorization.signs(header) {
+    // Without the target, a signature for one operation would serve for every other. Services that are called by path have none.
+    for (header, name, must) in
+        [("host", "Host' or ':authority", true), (TARGET, "X-Amz-Target", head.headers.contains_key(TARGET))]
+    {
+        if must && !authorization.signs(header) {
             return Err(invalid(format!("'{name}' must be a 'SignedHeader' in the AWS Authorization.")));
         }
     }
@@ -148,7 +203,7 @@ pub(super) fn verify(
 }
 
 /// When the request was signed, by a header that the signature covers.
-fn signed_date(authorization: &Authorization, head: &Parts) -> Result<OffsetDateTime, Fault> {
+fn signed_date(authorization: &Authorization, head: &Parts) -> Result<OffsetDateTime, SignatureFault> {
     const MISSING: &str = "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.";
     let name = if head.headers.contains_key(DATE) { DATE } else { "date" };
     let text = head.headers.get(name).and_then(|value| value.to_str().ok()).ok_or_else(|| incomplete(MISSING))?;
@@ -161,7 +216,7 @@ fn signed_date(authorization: &Authorization, head: &Parts) -> Result<OffsetDate
         .map_err(|_| incomplete("Date must be in ISO-8601 'basic format'. See http://en.wikipedia.org/wiki/ISO_8601"))
 }
 
-fn check_clock(authorization: &Authorization, signed_at: OffsetDateTime, now: Time) -> Result<(), Fault> {
+fn check_clock(authorization: &Authorization, signed_at: OffsetDateTime, now: Time) -> Result<(), SignatureFault> {
     let signed = stamp(signed_at);
     if authorization.date != signed[..8] {
         return Err(invalid(format!(
@@ -195,7 +250,7 @@ fn canonical_request(authorization: &Authorization, head: &Parts, payload: &str)
         authorization.signed_headers.iter().map(|name| format!("{name}:{}\n", header_value(head, name))).collect();
     [
         head.method.as_str(),
-        head.uri.path(),
+        &head.uri.path().split('/').map(encoded).collect::<Vec<_>>().join("/"),
         &canonical_query(head.uri.query().unwrap_or_default()),
         &headers,
         &authorization.signed_headers.join(";"),
@@ -233,16 +288,20 @@ fn canonical_query(query: &str) -> String {
 
 /// Decodes what is percent-encoded and encodes everything but the unreserved characters.
 fn recoded(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut out = String::with_capacity(bytes.len());
-    let mut index = 0;
-    while let Some(&byte) = bytes.get(index) {
-        let escaped = (byte == b'%').then(|| text.get(index + 1..index + 3)).flatten();
-        let decoded = escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        index += if decoded.is_some() { 3 } else { 1 };
-        match decoded.unwrap_or(byte) {
+    encode(percent_encoding::percent_decode_str(text))
+}
+
+/// Encodes what a path has encoded once more, as every service but one wants it.
+fn encoded(segment: &str) -> String {
+    encode(segment.bytes())
+}
+
+fn encode(bytes: impl Iterator<Item = u8>) -> String {
+    let mut out = String::new();
+    for byte in bytes {
+        match byte {
             plain @ (b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~') => {
-                out.push(char::from(plain))
+                out.push(char::from(plain));
             }
             other => out += &format!("%{other:02X}"),
         }
@@ -277,12 +336,12 @@ fn shortened(text: &str) -> String {
     text.chars().take(128).collect()
 }
 
-fn incomplete(text: impl Into<String>) -> Fault {
-    Fault::IncompleteSignature(text.into())
+fn incomplete(text: impl Into<String>) -> SignatureFault {
+    SignatureFault::Incomplete(text.into())
 }
 
-fn invalid(text: impl Into<String>) -> Fault {
-    Fault::InvalidSignature(text.into())
+fn invalid(text: impl Into<String>) -> SignatureFault {
+    SignatureFault::Invalid(text.into())
 }
 
 #[cfg(test)]
