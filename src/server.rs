@@ -36,7 +36,7 @@ use crate::{
     web::client_ip::TrustedProxies,
 };
 
-use served::{FromFile, Served};
+pub use served::{FromFile, Served};
 
 /// How long a PostgreSQL server that is starting is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -145,6 +145,11 @@ impl Poolhouse {
     /// Where the gateway's listener is bound.
     pub fn gateway_address(&self) -> std::io::Result<SocketAddr> {
         self.gate.local_addr()
+    }
+
+    /// What the gateway serves, for whoever gives it something else.
+    pub fn served(&self) -> Arc<Served> {
+        Arc::clone(&self.served)
     }
 
     /// Serves until `stop` is over; then no connection is taken any more, and requests in flight end.

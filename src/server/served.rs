@@ -11,14 +11,15 @@ use crate::{
 };
 
 /// The part that the configuration's files name.
-pub(super) struct FromFile {
-    pub(super) apis: Vec<Api>,
-    pub(super) domains: Vec<Domain>,
+pub struct FromFile {
+    pub apis: Vec<Api>,
+    pub domains: Vec<Domain>,
     /// What integrations and authorizers of all APIs run.
-    pub(super) functions: Arc<Functions>,
+    pub functions: Arc<Functions>,
 }
 
-pub(super) struct Served {
+/// See [`Poolhouse::served`](super::Poolhouse::served).
+pub struct Served {
     gateway: Arc<Gateway>,
     file: Mutex<FromFile>,
 }
@@ -34,7 +35,7 @@ impl Served {
     }
 
     /// Serves what the files say now, from the next request on. After an error everything stays as it was.
-    pub(super) async fn configure(&self, file: FromFile) -> Result<(), GatewayError> {
+    pub async fn configure(&self, file: FromFile) -> Result<(), GatewayError> {
         let mut now = self.file.lock().await;
         self.gateway.replace(&file.apis, &file.domains, Arc::clone(&file.functions))?;
         *now = file;
