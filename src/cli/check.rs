@@ -2,14 +2,28 @@
 
 use std::io::{self, Write};
 
+use anyhow::Context;
+
 use super::Failure;
-use crate::config::Sources;
+use crate::{config::Sources, import::Scratch};
 
 pub(super) fn run(sources: Sources) -> Result<(), Failure> {
-    let config = super::load(&sources)?;
+    let scratch = Scratch::new().context("cannot make a folder for inline code")?;
+    let loaded = super::load(&sources, Some(scratch.folder()))?;
+    let config = loaded.config;
+    let mut out = io::stdout();
+    for warning in &loaded.warnings {
+        let _ = writeln!(out, "warning: {warning}");
+    }
+    for notice in &loaded.notices {
+        let _ = writeln!(out, "notice: {notice}");
+    }
+    for (stack, name, value) in &loaded.outputs {
+        let _ = writeln!(out, "output: {stack}.{name} = {value}");
+    }
     // Nobody is left to tell when the terminal is gone.
     let _ = writeln!(
-        io::stdout(),
+        out,
         "no mistakes: {}, {}, {}",
         counted(config.pools.len(), "pool"),
         counted(config.functions.len(), "function"),

@@ -21,7 +21,8 @@ use crate::config::Sources;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) fn run(sources: Sources) -> Result<(), Failure> {
-    let config = super::load(&sources)?;
+    let scratch = crate::import::Scratch::new().context("cannot make a folder for inline code")?;
+    let config = super::load(&sources, Some(scratch.folder()))?.config;
     let scheme = if config.server.tls.is_some() { "https" } else { "http" };
     let url = format!("{scheme}://{}/readyz", reachable(config.server.listen));
     let runtime =

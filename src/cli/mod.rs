@@ -15,7 +15,8 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    config::{self, Config, Flags, Mistake, Sources},
+    config::{Flags, Mistake, Sources},
+    import::{self, Loaded},
     kit::text,
 };
 
@@ -66,8 +67,23 @@ struct Places {
     /// The gateway's listener
     #[arg(long, value_name = "ADDR")]
     gateway_listen: Option<String>,
-    #[arg(long, value_name = "FILE", hide = true, num_args = 1..)]
-    template: Vec<PathBuf>,
+    /// CloudFormation, SAM or OpenAPI documents, or `cdk.out` folders
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    template: Vec<String>,
+    /// A value for a parameter of the templates
+    #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
+    parameter: Vec<(String, String)>,
+    /// An id for a pool, a client or an API of the templates, in place of a derived one
+    #[arg(long, value_name = "LOGICAL=ID", value_parser = pair)]
+    id: Vec<(String, String)>,
+    /// Starts in spite of what the templates ask for and this server lacks
+    #[arg(long)]
+    ignore_warnings: bool,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or("there is no `=` in it")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// Why a command did not do what was asked.
@@ -123,20 +139,25 @@ fn unknown(words: &[OsString]) -> Failure {
 
 impl Places {
     fn sources(self) -> Result<Sources, Failure> {
-        if !self.template.is_empty() {
-            return Err(Failure::Usage("the flag \"--template\" is not built yet".to_owned()));
-        }
-        let flags = Flags { data: self.data, listen: self.listen, gateway_listen: self.gateway_listen };
+        let flags = Flags {
+            data: self.data,
+            listen: self.listen,
+            gateway_listen: self.gateway_listen,
+            templates: self.template,
+            parameters: self.parameter,
+            ids: self.id,
+            ignore_warnings: self.ignore_warnings,
+        };
         Ok(Sources::of_process(self.config, flags))
     }
 }
 
 /// The configuration, judged by everybody who can judge it without touching anything.
-fn load(sources: &Sources) -> Result<Config, Failure> {
-    let config = config::load(sources).map_err(Failure::Mistakes)?;
-    let mut mistakes = crate::server::check(&config);
+fn load(sources: &Sources, code: Option<PathBuf>) -> Result<Loaded, Failure> {
+    let loaded = import::load(sources, code).map_err(Failure::Mistakes)?;
+    let mut mistakes = crate::server::check(&loaded.config);
     if mistakes.is_empty() {
-        return Ok(config);
+        return Ok(loaded);
     }
     Mistake::sort(&mut mistakes);
     Err(Failure::Mistakes(mistakes))
@@ -175,7 +196,7 @@ mod tests {
         for name in BUILT {
             let help = line.find_subcommand(name).unwrap().clone().render_help().to_string();
             assert!(help.contains(&format!("Example:\n  poolhouse {name}")), "{help}");
-            assert!(!help.contains("--template"), "{help}");
+            assert!(help.contains("--template"), "{help}");
         }
     }
 
@@ -186,9 +207,16 @@ mod tests {
             assert_eq!(said(name), format!("poolhouse: the command \"{name}\" is not built yet\n"));
         }
         assert_eq!(said("chekc"), "poolhouse: there is no command \"chekc\" (did you mean `check`?)\n");
-        let line = Line::try_parse_from(["poolhouse", "serve", "--template", "a.yaml", "b.yaml"]).unwrap();
-        let Some(Command::Serve(places)) = line.command else { panic!("serve was asked for") };
-        let failure = places.sources().unwrap_err().to_string();
-        assert_eq!(failure, "poolhouse: the flag \"--template\" is not built yet\n");
+    }
+
+    #[test]
+    fn templates_come_with_parameters_and_ids() {
+        let said = ["poolhouse", "serve", "--template", "a.yaml", "b.yaml", "--parameter", "A=b=c", "--id", "Pool=x"];
+        let Some(Command::Serve(places)) = Line::try_parse_from(said).unwrap().command else { panic!("serve") };
+        let flags = places.sources().unwrap().flags;
+        assert_eq!(flags.templates, ["a.yaml", "b.yaml"]);
+        assert_eq!(flags.parameters, [("A".to_owned(), "b=c".to_owned())]);
+        assert_eq!(flags.ids, [("Pool".to_owned(), "x".to_owned())]);
+        assert!(Line::try_parse_from(["poolhouse", "serve", "--parameter", "A"]).is_err());
     }
 }

@@ -10,12 +10,22 @@ use crate::{
 };
 
 pub(super) fn run(sources: Sources) -> Result<(), Failure> {
-    let config = super::load(&sources)?;
+    let loaded = super::load(&sources, None)?;
+    let config = loaded.config;
     let format = match config.mode {
         Mode::Development => Format::Text,
         Mode::Production => Format::Json,
     };
     telemetry::init(format, sources.log().as_deref()).map_err(|error| Failure::Usage(error.to_string()))?;
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    for notice in &loaded.notices {
+        tracing::info!("{notice}");
+    }
+    for (stack, name, value) in &loaded.outputs {
+        tracing::info!(stack, value, "output {name}");
+    }
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
     let metrics = telemetry::metrics().context("cannot count")?;

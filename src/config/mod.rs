@@ -24,7 +24,8 @@ pub mod server;
 pub mod sms;
 mod sources;
 mod standards;
-mod tree;
+pub mod template;
+pub mod tree;
 pub mod trigger;
 
 use std::path::PathBuf;
@@ -36,6 +37,7 @@ pub use sources::{Flags, Sources};
 use self::{
     reader::{Reader, Reading},
     standards::Standards,
+    tree::Table,
 };
 
 /// Everything that `poolhouse.toml`, the environment and the flags say together.
@@ -72,6 +74,7 @@ pub struct Config {
     pub apis: Vec<api::Api>,
     /// Custom domains of the gateway.
     pub domains: Vec<domain::Domain>,
+    pub templates: template::Templates,
 }
 
 /// What the server is used for. Production refuses to start on a weak setting.
@@ -83,19 +86,70 @@ pub enum Mode {
 
 /// Reads the configuration from all its sources, or reports every mistake in it, sorted by line. Writes nothing.
 ///
-/// A file that is not TOML is reported alone: what it means cannot be judged before it can be read.
+/// A file that is not TOML is reported alone: what it means cannot be judged before it can be read. Templates that it names are
+/// left to whoever can read them, who begins with a [`Draft`].
 pub fn load(sources: &Sources) -> Result<Config, Vec<Mistake>> {
-    let (file, folder) = sources.place();
-    let tree = sources.read(file.as_deref()).map_err(|mut mistakes| {
-        Mistake::sort(&mut mistakes);
-        mistakes
-    })?;
-    let reading = Reading::new(folder.clone());
-    let whole = Place::whole(file.unwrap_or_else(|| PathBuf::from("configuration")));
-    let config = Config::read(Reader::new(&reading, whole, "", tree), folder);
-    references::check(&reading, &config);
-    let mistakes = reading.finish();
-    if mistakes.is_empty() { Ok(config) } else { Err(mistakes) }
+    Draft::read(sources)?.finish(Table::new())
+}
+
+/// A configuration that has been read and not judged, so that what templates say can be added to it.
+pub struct Draft {
+    file: Place,
+    folder: PathBuf,
+    tree: Table,
+}
+
+/// Lists of the configuration that templates add to.
+const ADDED_LISTS: [&str; 3] = ["pool", "api", "domain"];
+
+impl Draft {
+    pub fn read(sources: &Sources) -> Result<Self, Vec<Mistake>> {
+        let (file, folder) = sources.place();
+        let tree = sources.read(file.as_deref()).map_err(|mut mistakes| {
+            Mistake::sort(&mut mistakes);
+            mistakes
+        })?;
+        let file = Place::whole(file.unwrap_or_else(|| PathBuf::from("configuration")));
+        Ok(Self { file, folder, tree })
+    }
+
+    /// The configuration as far as templates need it: its own names may lead to what only they define.
+    pub fn preview(&self) -> Result<Config, Vec<Mistake>> {
+        let reading = Reading::new(self.folder.clone());
+        let config = Config::read(Reader::new(&reading, self.file.clone(), "", self.tree.clone()), self.folder.clone());
+        let mistakes = reading.finish();
+        if mistakes.is_empty() { Ok(config) } else { Err(mistakes) }
+    }
+
+    /// Adds `more`, and judges the whole.
+    pub fn finish(mut self, more: Table) -> Result<Config, Vec<Mistake>> {
+        let reading = Reading::new(self.folder.clone());
+        for (key, node) in more {
+            self.add(&reading, &key, node);
+        }
+        let config = Config::read(Reader::new(&reading, self.file, "", self.tree), self.folder);
+        references::check(&reading, &config);
+        let mistakes = reading.finish();
+        if mistakes.is_empty() { Ok(config) } else { Err(mistakes) }
+    }
+
+    fn add(&mut self, reading: &Reading, key: &str, node: tree::Node) {
+        use tree::Value::{List, Table};
+        match (self.tree.get_mut(key).map(|node| &mut node.value), node.value) {
+            (Some(List(items)), List(more)) if ADDED_LISTS.contains(&key) => items.extend(more),
+            (Some(Table(named)), Table(more)) => {
+                for (name, node) in more {
+                    match named.get(&name) {
+                        Some(first) => {
+                            reading.refuse(&node.at, format!("`{key}.{name}` is there already, at {}", first.at));
+                        }
+                        None => drop(named.insert(name, node)),
+                    }
+                }
+            }
+            (_, value) => drop(self.tree.insert(key.to_owned(), tree::Node { at: node.at, value })),
+        }
+    }
 }
 
 impl Config {
@@ -146,6 +200,7 @@ impl Config {
         let exposed = gateway.allow_insecure_issuer;
         let apis = top.tables("api").into_iter().map(|api| api::Api::read(api, exposed)).collect();
         let domains = top.tables("domain").into_iter().map(domain::Domain::read).collect();
+        let templates = template::Templates::read(&mut top);
         top.finish();
         Self {
             mode,
@@ -169,6 +224,7 @@ impl Config {
             functions,
             apis,
             domains,
+            templates,
         }
     }
 }

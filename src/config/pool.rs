@@ -26,6 +26,35 @@ pub struct Pool {
     pub resource_servers: Vec<ResourceServer>,
     /// By their names in `LambdaConfig`.
     pub triggers: BTreeMap<String, Trigger>,
+    /// SetUserPoolMfaConfig's members by their AWS names. Without it second factors stay as they are.
+    pub mfa: Option<Settings>,
+    pub domains: Vec<Domain>,
+    pub identity_providers: Vec<IdentityProvider>,
+}
+
+/// `[[pool.domain]]`: where the pool's pages live.
+#[derive(Clone, Debug)]
+pub struct Domain {
+    pub at: Place,
+    /// A prefix, or the whole name when there is a certificate.
+    pub name: String,
+    pub certificate_arn: Option<String>,
+    pub security_policy: Option<String>,
+    pub managed_login_version: Option<i64>,
+}
+
+/// `[[pool.identity_provider]]`: who else vouches for users.
+#[derive(Clone, Debug)]
+pub struct IdentityProvider {
+    pub at: Place,
+    pub name: String,
+    /// The service's name of the type, such as `OIDC`.
+    pub kind: String,
+    /// `ProviderDetails` by the service's names.
+    pub details: BTreeMap<String, String>,
+    /// Attribute of the pool → claim of the provider.
+    pub attribute_mapping: BTreeMap<String, String>,
+    pub idp_identifiers: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -34,6 +63,8 @@ pub struct Client {
     pub id: String,
     pub name: String,
     pub secret: Option<Secret>,
+    /// Whether a client without a secret is given one when it is made.
+    pub generates_secret: bool,
     /// CreateUserPoolClient's members by their AWS names.
     pub settings: Settings,
     /// Members of a client's registration that the service does not know, by their names there.
@@ -68,6 +99,8 @@ pub struct User {
     pub password: Option<Secret>,
     pub groups: Vec<Placed<String>>,
     pub attributes: BTreeMap<String, String>,
+    /// How a new user is told, by the service's names of the media. Nobody is told where none is named.
+    pub invite: Vec<Placed<String>>,
 }
 
 #[derive(Clone, Debug)]
@@ -125,9 +158,26 @@ impl Pool {
         let users = section.tables("user").into_iter().map(|entry| User::read(entry, standards)).collect();
         let resource_servers = section.tables("resource_server").into_iter().map(ResourceServer::read).collect();
         let triggers = trigger::read_all(&mut section);
+        let mfa = section.has("mfa").then(|| Settings::read_table(&mut section, "mfa"));
+        section.know("mfa");
+        let domains = section.tables("domain").into_iter().map(Domain::read).collect();
+        let identity_providers = section.tables("identity_provider").into_iter().map(IdentityProvider::read).collect();
         section.finish();
-        let strict_oidc = strict_oidc.is_some_and(|said| said.value);
-        Self { at, id, name, settings, strict_oidc, clients, groups, users, resource_servers, triggers }
+        Self {
+            at,
+            id,
+            name,
+            settings,
+            strict_oidc: strict_oidc.is_some_and(|said| said.value),
+            clients,
+            groups,
+            users,
+            resource_servers,
+            triggers,
+            mfa,
+            domains,
+            identity_providers,
+        }
     }
 }
 
@@ -170,10 +220,15 @@ impl Client {
         if let Some(secret) = &secret {
             standards.secret(section.reading, "pool.client.secret", secret);
         }
+        let generates = section.boolean("generate_secret");
+        if let (Some(said), Some(_)) = (generates.as_ref().filter(|said| said.value), &secret) {
+            section.reading.refuse(&said.at, "`pool.client.generate_secret` goes without a `secret`");
+        }
         let settings = Settings::read(&mut section);
         let oidc = Oidc::read(section.table("oidc"));
         section.finish();
-        Self { at, id, name, secret: secret.map(|secret| secret.value), settings, oidc }
+        let generates_secret = generates.is_some_and(|said| said.value);
+        Self { at, id, name, secret: secret.map(|secret| secret.value), generates_secret, settings, oidc }
     }
 }
 
@@ -217,8 +272,57 @@ impl User {
         }
         let groups = section.strings("groups");
         let attributes = section.string_map("attributes").into_iter().map(|(name, text)| (name, text.value)).collect();
+        let invite = section.strings("invite");
+        for medium in invite.iter().filter(|medium| !["EMAIL", "SMS"].contains(&medium.value.as_str())) {
+            let message = format!("`pool.user.invite` must hold \"EMAIL\" or \"SMS\", found {:?}", medium.value);
+            section.reading.refuse(&medium.at, message);
+        }
         section.finish();
-        Self { at, username, password: password.map(|password| password.value), groups, attributes }
+        Self { at, username, password: password.map(|password| password.value), groups, attributes, invite }
+    }
+}
+
+impl Domain {
+    fn read(mut section: Reader) -> Self {
+        let domain = Self {
+            at: section.at.clone(),
+            name: section.required("name").map(|text| text.value).unwrap_or_default(),
+            certificate_arn: section.string("certificate_arn").map(|text| text.value),
+            security_policy: section.string("security_policy").map(|text| text.value),
+            managed_login_version: section.integer("managed_login_version", 1..=2),
+        };
+        if domain.certificate_arn.is_none() && domain.security_policy.is_some() {
+            section.reading.refuse(&domain.at, "`pool.domain.security_policy` belongs to a domain with a certificate");
+        }
+        section.finish();
+        domain
+    }
+}
+
+impl IdentityProvider {
+    fn read(mut section: Reader) -> Self {
+        let at = section.at.clone();
+        let name = section.required("name").map(|text| text.value).unwrap_or_default();
+        let kinds =
+            ["SAML", "Facebook", "Google", "LoginWithAmazon", "SignInWithApple", "OIDC"].map(|kind| (kind, kind));
+        if !section.has("type") {
+            section.missing("type");
+        }
+        let kind = section.choice("type", &kinds).map_or(String::new(), |kind| kind.value.to_owned());
+        let mut table = section.table("details");
+        let mut details = BTreeMap::new();
+        // What others must not read may stand in a file of its own.
+        for key in ["client_secret", "private_key"] {
+            if let Some(secret) = table.secret(key) {
+                details.insert(key.to_owned(), secret.value.expose().to_owned());
+            }
+        }
+        details.extend(table.all_strings().into_iter().map(|(key, text)| (key, text.value)));
+        let mapping = section.string_map("attribute_mapping").into_iter().map(|(name, text)| (name, text.value));
+        let attribute_mapping = mapping.collect();
+        let idp_identifiers = section.strings("idp_identifiers").into_iter().map(|text| text.value).collect();
+        section.finish();
+        Self { at, name, kind, details, attribute_mapping, idp_identifiers }
     }
 }
 

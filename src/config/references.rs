@@ -52,6 +52,9 @@ fn check_pool(reading: &Reading, pool: &Pool, functions: &[&str]) {
     unique(reading, "client name", pool.clients.iter().map(|client| (&client.at, client.name.clone())));
     unique(reading, "group", pool.groups.iter().map(|group| (&group.at, group.name.clone())));
     unique(reading, "user", pool.users.iter().map(|user| (&user.at, user.username.clone())));
+    unique(reading, "domain of the pool", pool.domains.iter().map(|domain| (&domain.at, domain.name.clone())));
+    let providers = pool.identity_providers.iter();
+    unique(reading, "identity provider", providers.map(|provider| (&provider.at, provider.name.clone())));
     let servers = pool.resource_servers.iter();
     unique(reading, "resource server", servers.map(|server| (&server.at, server.identifier.clone())));
     let groups: Vec<&str> = pool.groups.iter().map(|group| group.name.as_str()).collect();

@@ -41,6 +41,14 @@ pub struct Flags {
     pub listen: Option<String>,
     /// `--gateway-listen`
     pub gateway_listen: Option<String>,
+    /// `--template`
+    pub templates: Vec<String>,
+    /// `--parameter NAME=VALUE`
+    pub parameters: Vec<(String, String)>,
+    /// `--id LOGICAL=ID`
+    pub ids: Vec<(String, String)>,
+    /// `--ignore-warnings`
+    pub ignore_warnings: bool,
 }
 
 impl Sources {
@@ -99,6 +107,26 @@ impl Sources {
             let at = Place::whole(flag);
             if let Err(message) = insert(&mut table, path, &at, value.clone()) {
                 mistakes.push(Mistake::new(&at, message));
+            }
+        }
+        if !flags.templates.is_empty() {
+            let at = Place::whole("--template");
+            let item = |path: &String| Node { at: at.clone(), value: Value::String(path.clone()) };
+            let value = Value::List(flags.templates.iter().map(item).collect());
+            table.insert("template".to_owned(), Node { at: at.clone(), value });
+        }
+        if flags.ignore_warnings {
+            let at = Place::whole("--ignore-warnings");
+            table.insert("ignore_warnings".to_owned(), Node { at, value: Value::Boolean(true) });
+        }
+        for (flag, key, given) in
+            [("--parameter", "template_parameters", &flags.parameters), ("--id", "template_ids", &flags.ids)]
+        {
+            let at = Place::whole(flag);
+            for (name, value) in given {
+                if let Err(message) = insert(&mut table, &[key, name], &at, value.clone()) {
+                    mistakes.push(Mistake::new(&at, message));
+                }
             }
         }
         if mistakes.is_empty() { Ok(table) } else { Err(mistakes) }

@@ -298,7 +298,7 @@ fn the_environment_wins_over_the_file_and_flags_over_both() {
         ("POOLHOUSE_LOG", "debug"),
         ("HOME", "/"),
     ];
-    let flags = Flags { listen: Some("127.0.0.1:5".to_owned()), data: Some("d".to_owned()), gateway_listen: None };
+    let flags = Flags { listen: Some("127.0.0.1:5".to_owned()), data: Some("d".to_owned()), ..Flags::default() };
     let config = folder.load(&environment, flags).unwrap();
     assert_eq!(config.region, "eu-west-1");
     assert_eq!(config.server.listen.port(), 5);

@@ -10,17 +10,17 @@ use toml::de::{DeTable, DeValue};
 
 use super::{Mistake, Place};
 
-pub(super) type Table = BTreeMap<String, Node>;
+pub type Table = BTreeMap<String, Node>;
 
 /// A value and the place of its key, or of itself when it stands in a list.
 #[derive(Clone, Debug)]
-pub(super) struct Node {
+pub struct Node {
     pub at: Place,
     pub value: Value,
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Value {
+pub enum Value {
     String(String),
     Integer(i64),
     Float(f64),

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::{Cx, directory, pools::held};
+use super::{Applied, Cx, directory, pools::held};
 use crate::{
     domain::{
         Error, PoolDomain, PoolId, Result,
@@ -79,6 +79,18 @@ pub async fn update(cx: &Cx, wanted: Wanted) -> Result<PoolDomain> {
     tx.commit().await?;
     cx.app.directory.forget_domains();
     Ok(domain)
+}
+
+/// Makes the domain what a configuration file says. Its pool must be there before.
+pub async fn apply(cx: &Cx, wanted: Wanted) -> Result<Applied> {
+    let found = of_pool(cx, &wanted.pool_id).await?.into_iter().find(|domain| domain.name == wanted.name);
+    let Some(current) = found else { return create(cx, wanted).await.map(|_| Applied::Created) };
+    let version = wanted.managed_login_version.unwrap_or(1);
+    let settings = &current.settings;
+    if settings.custom_domain_config == wanted.custom && settings.managed_login_version == version {
+        return Ok(Applied::Unchanged);
+    }
+    update(cx, Wanted { managed_login_version: Some(version), ..wanted }).await.map(|_| Applied::Changed)
 }
 
 pub async fn delete(cx: &Cx, pool_id: &str, name: &str) -> Result<()> {

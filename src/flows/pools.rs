@@ -251,26 +251,44 @@ pub struct DesiredPool {
     pub strict_oidc: bool,
     /// CreateUserPool's members. They fit its shape.
     pub settings: Members,
+    /// SetUserPoolMfaConfig's members. Without them second factors stay as they are.
+    pub second_factors: Option<Members>,
+}
+
+impl DesiredPool {
+    /// The settings that a pool with `current` ones is to have.
+    fn settings_over(&self, current: Option<&PoolSettings>) -> Result<PoolSettings> {
+        let mut members = MODEL.pruned("CreateUserPoolRequest", self.settings.clone());
+        members.remove("PoolName");
+        let settings = match current {
+            Some(current) => current.applied(members)?,
+            None => PoolSettings::requested(members)?,
+        };
+        match &self.second_factors {
+            Some(factors) => {
+                settings.with_only_second_factors(MODEL.pruned("SetUserPoolMfaConfigRequest", factors.clone()))
+            }
+            None => Ok(settings),
+        }
+    }
 }
 
 /// Makes the pool what the file says, and nothing else. Members that can never change must be as they are; new custom attributes
 /// of `Schema` are added.
 pub async fn apply(cx: &Cx, desired: DesiredPool) -> Result<Applied> {
-    let mut members = MODEL.pruned("CreateUserPoolRequest", desired.settings);
-    members.remove("PoolName");
-    let id = desired.id;
+    let id = desired.id.clone();
     let Some(current) = store::pools::find(&mut cx.read().await?, &id).await? else {
-        let settings = PoolSettings::requested(members)?;
+        let settings = desired.settings_over(None)?;
         let (now, strict_oidc) = (cx.now(), desired.strict_oidc);
         insert(cx, Pool { id, name: desired.name, strict_oidc, settings, created_at: now, modified_at: now }).await?;
         return Ok(Applied::Created);
     };
     let is_named_so = current.name == desired.name && current.strict_oidc == desired.strict_oidc;
-    if is_named_so && current.settings.applied(members.clone())? == current.settings {
+    if is_named_so && desired.settings_over(Some(&current.settings))? == current.settings {
         return Ok(Applied::Unchanged);
     }
     let make = |pool: &mut Pool| {
-        pool.settings = pool.settings.applied(members)?;
+        pool.settings = desired.settings_over(Some(&pool.settings))?;
         pool.name = desired.name;
         pool.strict_oidc = desired.strict_oidc;
         Ok(())

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Cx, certificates,
+    Applied, Cx, certificates,
     cursor::{self, Page},
     directory,
     pools::held,
@@ -95,6 +95,29 @@ pub async fn update(cx: &Cx, pool_id: &str, name: &str, wanted: Wanted) -> Resul
     store::providers::update(&mut tx, &provider).await?;
     tx.commit().await?;
     Ok(provider)
+}
+
+/// Makes the provider what a configuration file says. Its pool must be there before.
+pub async fn apply(cx: &Cx, pool_id: &str, name: &str, kind: Kind, wanted: Wanted) -> Result<Applied> {
+    let Some(current) = find(cx, pool_id, name).await? else {
+        return create(cx, pool_id, name.to_owned(), kind, wanted).await.map(|_| Applied::Created);
+    };
+    if current.kind != kind {
+        let text =
+            format!("The type of the identity provider {name} cannot be changed: it is {}.", current.kind.name());
+        return Err(Error::InvalidParameter(text));
+    }
+    let pool = directory::pool(cx, pool_id).await?;
+    let details = provider::details(kind, wanted.details.clone().unwrap_or_default(), rules(cx))?;
+    let settings = ProviderSettings {
+        attribute_mapping: provider::mapping(&pool, kind, wanted.mapping.clone().unwrap_or_default())?,
+        idp_identifiers: wanted.identifiers.clone().unwrap_or_default(),
+        acr_mapping: current.settings.acr_mapping.clone(),
+    };
+    if current.details == details && current.settings == settings {
+        return Ok(Applied::Unchanged);
+    }
+    update(cx, pool_id, name, wanted).await.map(|_| Applied::Changed)
 }
 
 async fn claim_identifiers(tx: &mut Tx, provider: &Provider) -> Result<()> {

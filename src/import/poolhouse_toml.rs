@@ -10,16 +10,16 @@ use super::{
 };
 use crate::{
     config::{self, Config},
-    domain::{Pool, User, user::Attributes},
+    domain::{Pool, User, code::Medium, pool_domain::CustomDomain, provider::Kind, user::Attributes},
     flows::{
         Cx,
         attributes::{self, Change, Writer},
         clients::{self, DesiredClient},
-        directory,
+        directory, domains,
         groups::{self, Details},
         key_ring,
         pools::{self, DesiredPool},
-        resource_servers,
+        providers, resource_servers,
         users::{self, Create, Invitation},
     },
     keys::{same, seal::Purpose},
@@ -46,6 +46,7 @@ async fn apply_pool(cx: &Cx, config: &Config, pool: &config::pool::Pool) -> anyh
         name: pool.name.clone(),
         strict_oidc: pool.strict_oidc,
         settings: settings_with_triggers(&config.account_id, pool),
+        second_factors: pool.mfa.as_ref().map(|mfa| mfa.value.clone()),
     };
     let applied = pools::apply(cx, desired).await?;
     tracing::debug!(pool = pool.id, ?applied, "pool");
@@ -54,12 +55,20 @@ async fn apply_pool(cx: &Cx, config: &Config, pool: &config::pool::Pool) -> anyh
             .await
             .with_context(|| format!("{}: resource server {}", server.at, server.identifier))?;
     }
+    for provider in &pool.identity_providers {
+        apply_provider(cx, &pool.id, provider)
+            .await
+            .with_context(|| format!("{}: identity provider {}", provider.at, provider.name))?;
+    }
+    for domain in &pool.domains {
+        apply_domain(cx, &pool.id, domain).await.with_context(|| format!("{}: domain {}", domain.at, domain.name))?;
+    }
     for client in &pool.clients {
         let desired = DesiredClient {
             id: client.id.clone(),
             name: client.name.clone(),
             secret: client.secret.clone(),
-            settings: client.settings.value.clone(),
+            settings: settings::client_settings(client),
             relying_party: settings::relying_party(&client.oidc),
         };
         clients::apply(cx, &pool.id, desired).await.with_context(|| format!("{}: client {}", client.at, client.id))?;
@@ -79,6 +88,32 @@ async fn apply_pool(cx: &Cx, config: &Config, pool: &config::pool::Pool) -> anyh
         apply_user(cx, &stored, user).await.with_context(|| format!("{}: user {}", user.at, user.username))?;
     }
     key_ring::prepare(cx, &pool.id);
+    Ok(())
+}
+
+async fn apply_provider(cx: &Cx, pool_id: &str, wanted: &config::pool::IdentityProvider) -> anyhow::Result<()> {
+    let kind = Kind::from_name(&wanted.kind).with_context(|| format!("there is no type {:?}", wanted.kind))?;
+    let desired = providers::Wanted {
+        details: Some(wanted.details.clone()),
+        mapping: Some(wanted.attribute_mapping.clone()),
+        identifiers: Some(wanted.idp_identifiers.clone()),
+        acr_mapping: None,
+    };
+    providers::apply(cx, pool_id, &wanted.name, kind, desired).await?;
+    Ok(())
+}
+
+async fn apply_domain(cx: &Cx, pool_id: &str, wanted: &config::pool::Domain) -> anyhow::Result<()> {
+    let custom = wanted.certificate_arn.clone();
+    let desired = domains::Wanted {
+        name: wanted.name.clone(),
+        pool_id: pool_id.to_owned(),
+        custom: custom
+            .map(|certificate_arn| CustomDomain { certificate_arn, security_policy: wanted.security_policy.clone() }),
+        managed_login_version: wanted.managed_login_version,
+        routing: None,
+    };
+    domains::apply(cx, desired).await?;
     Ok(())
 }
 
@@ -123,7 +158,7 @@ async fn make_user(cx: &Cx, pool: &Arc<Pool>, wanted: &config::pool::User) -> an
         username: wanted.username.clone(),
         attributes: wanted.attributes.clone(),
         temporary_password: wanted.password.clone(),
-        invitation: Invitation::Suppress,
+        invitation: invitation(wanted),
         force_alias: false,
         is_asked_about: false,
         validation_data: None,
@@ -132,6 +167,12 @@ async fn make_user(cx: &Cx, pool: &Arc<Pool>, wanted: &config::pool::User) -> an
     let user = users::create(cx, create).await?;
     apply_password(cx, pool, &user, wanted).await?;
     Ok(user)
+}
+
+/// How a user of the file is told that there is an account now.
+fn invitation(wanted: &config::pool::User) -> Invitation {
+    let media: Vec<Medium> = wanted.invite.iter().filter_map(|medium| Medium::from_name(&medium.value)).collect();
+    if media.is_empty() { Invitation::Suppress } else { Invitation::Send(media) }
 }
 
 /// Sets the file's password when it is not the one that was applied last.

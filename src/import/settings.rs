@@ -21,6 +21,9 @@ pub fn check(config: &Config) -> Vec<Mistake> {
         let mut found = Vec::new();
         let given = [("PoolName", json!(pool.name))];
         check_one("CreateUserPoolRequest", &pool.settings, &given, &mut found);
+        if let Some(mfa) = &pool.mfa {
+            check_one("SetUserPoolMfaConfigRequest", mfa, &[("UserPoolId", json!(pool.id))], &mut found);
+        }
         for client in &pool.clients {
             let mut given = vec![("UserPoolId", json!(pool.id)), ("ClientName", json!(client.name))];
             if let Some(secret) = &client.secret {
@@ -42,6 +45,13 @@ fn check_rules(config: &Config, pool: &config::pool::Pool, mistakes: &mut Vec<Mi
     let settings = match PoolSettings::requested(settings_with_triggers(&config.account_id, pool)) {
         Ok(settings) => settings,
         Err(error) => return refused(&pool.settings.at, error),
+    };
+    let settings = match &pool.mfa {
+        Some(mfa) => match settings.with_only_second_factors(mfa.value.clone()) {
+            Ok(settings) => settings,
+            Err(error) => return refused(&mfa.at, error),
+        },
+        None => settings,
     };
     let made = Pool {
         id: pool.id.clone(),
@@ -69,11 +79,12 @@ fn check_rules(config: &Config, pool: &config::pool::Pool, mistakes: &mut Vec<Mi
 
 fn check_client(pool: &Pool, servers: &[ResourceServer], client: &config::pool::Client) -> domain::Result<()> {
     let secret = |value: &Secret| ClientSecret { id: String::new(), value: value.clone(), created_at: Time::default() };
+    let generated = client.generates_secret.then(|| Secret::from("generated".to_owned()));
     let client = Client {
         id: client.id.clone(),
         pool_id: pool.id.clone(),
         name: client.name.clone(),
-        secrets: client.secret.iter().map(secret).collect(),
+        secrets: client.secret.iter().chain(generated.as_ref()).map(secret).collect(),
         settings: ClientSettings {
             relying_party: relying_party(&client.oidc),
             ..ClientSettings::requested(client.settings.value.clone())?
@@ -82,6 +93,15 @@ fn check_client(pool: &Pool, servers: &[ResourceServer], client: &config::pool::
         modified_at: Time::default(),
     };
     client.check(pool, servers)
+}
+
+/// A client's settings with what the file has a key of its own for.
+pub(super) fn client_settings(client: &config::pool::Client) -> Map<String, Value> {
+    let mut settings = client.settings.value.clone();
+    if client.generates_secret {
+        settings.insert("GenerateSecret".to_owned(), true.into());
+    }
+    settings
 }
 
 /// What a client of the file is beyond the service's settings.

@@ -1,5 +1,7 @@
 //! `poolhouse.toml` applied: what it asks for becomes so, once.
 
+mod templates;
+
 use std::{fs, path::Path};
 
 use poolhouse::{

@@ -141,6 +141,12 @@ impl PoolSettings {
         invalid("Email MFA requires the user pool to send email with EmailSendingAccount DEVELOPER.")
     }
 
+    /// The settings with exactly the second factors that a configuration file names, whatever there were before.
+    pub fn with_only_second_factors(&self, wanted: Members) -> Result<Self> {
+        let none = MfaConfig { mfa_configuration: Some(Mode::Off), ..MfaConfig::default() };
+        self.with_second_factors(none)?.with_second_factors(MfaConfig::requested(wanted)?)
+    }
+
     /// What GetUserPoolMfaConfig shows.
     pub fn second_factors(&self) -> Members {
         let mut shown = Members::new();

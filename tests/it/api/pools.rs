@@ -288,6 +288,7 @@ async fn applying_a_pool_twice_writes_once() {
     for town in towns().await {
         let cx = town.cx();
         let desired = |settings: Value| DesiredPool {
+            second_factors: None,
             id: "us-east-1_Applied".into(),
             name: "applied".into(),
             strict_oidc: false,

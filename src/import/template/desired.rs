@@ -1,0 +1,49 @@
+//! What templates ask for, in the words of `poolhouse.toml`.
+
+use super::{http_api::Api, made::Made};
+use crate::config::{Place, tree::Table};
+
+/// Pools, APIs, functions and domains of all templates together.
+#[derive(Default)]
+pub(super) struct Desired {
+    pools: Vec<(String, Made)>,
+    apis: Vec<Api>,
+    pub functions: Made,
+    pub domains: Made,
+}
+
+impl Desired {
+    pub fn add_pool(&mut self, id: String, made: Made) {
+        self.pools.push((id, made));
+    }
+
+    pub fn pool(&mut self, id: &str) -> Option<&mut Made> {
+        self.pools.iter_mut().find(|(known, _)| known == id).map(|(_, made)| made)
+    }
+
+    pub fn add_api(&mut self, api: Api) {
+        self.apis.push(api);
+    }
+
+    pub fn api(&mut self, id: &str) -> Option<&mut Api> {
+        self.apis.iter_mut().find(|api| api.id == id)
+    }
+
+    pub fn apis(&mut self) -> &mut [Api] {
+        &mut self.apis
+    }
+
+    /// One table, as if it stood in a file.
+    pub fn finish(self, at: &Place) -> Table {
+        let mut whole = Made::default();
+        for (_, pool) in self.pools {
+            whole.push("pool", at, pool);
+        }
+        for api in self.apis {
+            whole.push("api", &api.at.clone(), api.finish());
+        }
+        whole.0.extend(self.functions.0);
+        whole.0.extend(self.domains.0);
+        whole.0
+    }
+}

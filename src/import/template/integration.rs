@@ -1,0 +1,118 @@
+//! What answers behind a route: `AWS::ApiGatewayV2::Integration` and `x-amazon-apigateway-integration`.
+//! <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-apigatewayv2-integration.html>
+
+use super::{
+    document::{Map, Node, Value},
+    made::{Made, text_map},
+    properties::Properties,
+};
+use crate::{config::Placed, kit::ids};
+
+/// The name of the function that an ARN, or a URI that the gateway calls, leads to.
+pub(super) fn function_of(uri: &str) -> &str {
+    let arn = uri.split_once("/functions/").map_or(uri, |(_, rest)| rest.strip_suffix("/invocations").unwrap_or(rest));
+    ids::function_name(arn)
+}
+
+/// `2` is `2.0`: YAML and JSON write the version as a number.
+pub(super) fn with_fraction(version: Placed<String>) -> Placed<String> {
+    match version.value.as_str() {
+        "1" | "2" => Placed { value: format!("{}.0", version.value), at: version.at },
+        _ => version,
+    }
+}
+
+/// The table of an integration; `None` when there cannot be one.
+pub(super) fn integration(properties: &mut Properties) -> Option<Made> {
+    let kind = properties.required("IntegrationType")?;
+    let subtype = properties.text("IntegrationSubtype");
+    if let Some(subtype) = subtype {
+        properties.warn(&subtype.at, format!("the service {} cannot be called from here", subtype.value));
+        properties.rest();
+        return None;
+    }
+    let connection = properties.text("ConnectionType").filter(|connection| connection.value != "INTERNET");
+    if let Some(connection) = connection {
+        properties.warn(&connection.at, format!("`ConnectionType` {} is not supported", connection.value));
+        properties.rest();
+        return None;
+    }
+    let mut made = Made::default();
+    let uri = properties.required("IntegrationUri");
+    let format = properties.text("PayloadFormatVersion").map(with_fraction);
+    let method = properties.text("IntegrationMethod");
+    match kind.value.to_ascii_uppercase().as_str() {
+        "AWS_PROXY" => {
+            let uri = uri?;
+            made.text("function", &Placed { value: function_of(&uri.value).to_owned(), at: uri.at });
+            match format {
+                Some(format) => made.text("payload_format", &format),
+                None => properties.refuse(&properties.at, format!("{} has no `PayloadFormatVersion`", properties.of)),
+            }
+        }
+        "HTTP_PROXY" => {
+            made.text("http", &uri?);
+            if let Some(method) = method {
+                made.text("method", &method);
+            }
+            if let Some(format) = format.filter(|format| format.value != "1.0") {
+                properties.refuse(&format.at, "`PayloadFormatVersion` of an HTTP integration must be 1.0");
+            }
+        }
+        other => {
+            properties.warn(&kind.at, format!("integrations of the type {other} are not supported"));
+            properties.rest();
+            return None;
+        }
+    }
+    properties.copy_word("TimeoutInMillis", &mut made, "timeout_in_millis");
+    if let Some(map) = properties.map("RequestParameters") {
+        made.table("request_parameters", &map.at, text_map(properties.scope, "RequestParameters", map.value));
+    }
+    if let Some(map) = properties.map("ResponseParameters") {
+        let mut codes = Made::default();
+        for (code, node) in map.value {
+            let at = node.at.clone();
+            let Value::Map(rules) = node.value else {
+                properties.refuse(&at, "`ResponseParameters` must hold a map for each status");
+                continue;
+            };
+            codes.table(&code, &at, text_map(properties.scope, "ResponseParameters", flat(properties, rules)));
+        }
+        made.table("response_parameters", &map.at, codes);
+    }
+    properties.pass_over(&["CredentialsArn", "Description"]);
+    Some(made)
+}
+
+/// Resources write the rules for a status as a list of sources and destinations, OpenAPI as a map.
+fn flat(properties: &Properties, rules: Map) -> Map {
+    let Some(list) = rules.get("ResponseParameters").and_then(Node::as_list) else { return rules };
+    let mut map = Map::new();
+    for rule in list {
+        let part = |name: &str| rule.get(name).and_then(Node::as_text);
+        match (part("Destination"), part("Source")) {
+            (Some(to), Some(from)) => drop(map.insert(to.to_owned(), Node::text(&rule.at, from))),
+            _ => properties.refuse(&rule.at, "a rule of `ResponseParameters` needs a `Destination` and a `Source`"),
+        }
+    }
+    map
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_of_a_functions_address_leads_to_its_name() {
+        let path = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/";
+        for arn in [
+            "arn:aws:lambda:us-east-1:123456789012:function:hello",
+            "hello",
+            "arn:aws:lambda:us-east-1:123456789012:function:hello:live",
+        ] {
+            assert_eq!(function_of(arn), "hello");
+            assert_eq!(function_of(&format!("{path}{arn}/invocations")), "hello");
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! OpenAPI 3.0 with the gateway's extensions: the `Body` of an HTTP API, or a document by itself.
+//!
+//! Parts that describe (schemas, responses, summaries) mean nothing to a gateway and are passed over.
+//! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-open-api.html>
+
+use super::{
+    document::{Map, Node, Value},
+    http_api::{self, Api, Authorizer, Kind, Route, capitalised},
+    integration,
+    properties::Properties,
+    scope::Scope,
+};
+use crate::config::{Mistake, Place, Placed};
+
+const METHODS: [&str; 7] = ["get", "put", "post", "delete", "options", "head", "patch"];
+const ANY_METHOD: &str = "x-amazon-apigateway-any-method";
+const INTEGRATION: &str = "x-amazon-apigateway-integration";
+const AUTHORIZER: &str = "x-amazon-apigateway-authorizer";
+const DISCOVERY: &str = "/.well-known/openid-configuration";
+
+/// What stands beside methods in a path, and describes only.
+const OF_A_PATH: [&str; 4] = ["description", "parameters", "servers", "summary"];
+const OF_AN_OPERATION: [&str; 9] = [
+    "callbacks",
+    "deprecated",
+    "description",
+    "externalDocs",
+    "operationId",
+    "parameters",
+    "requestBody",
+    "responses",
+    "summary",
+];
+
+/// Reads a document without functions into an API. Returns its title.
+pub(super) fn body(scope: Scope, body: &Node, api: &mut Api) -> Option<Placed<String>> {
+    let notes = scope.notes();
+    let Value::Map(map) = &body.value else {
+        notes.refuse(&body.at, format!("an OpenAPI document must be a map, found {}", body.kind()));
+        return None;
+    };
+    let mut document = Properties::new(scope, &body.at, "the OpenAPI document", map.clone());
+    if let Some(version) = document.text("swagger") {
+        notes.refuse(&version.at, "an HTTP API takes OpenAPI 3.0, not Swagger 2.0");
+        document.rest();
+        return None;
+    }
+    if let Some(version) = document.required("openapi").filter(|version| !version.value.starts_with("3.0")) {
+        notes.refuse(&version.at, format!("an HTTP API takes OpenAPI 3.0, found {}", version.value));
+    }
+    let title = document.inner("info").and_then(|mut info| {
+        let title = info.text("title");
+        info.rest();
+        title
+    });
+    document.take("servers");
+    let components = document.inner("components");
+    let (mut schemes, mut shared) = (Map::new(), Map::new());
+    if let Some(mut components) = components {
+        schemes = components.map("securitySchemes").map(|map| map.value).unwrap_or_default();
+        shared = components.map("x-amazon-apigateway-integrations").map(|map| map.value).unwrap_or_default();
+        for described in
+            ["schemas", "responses", "parameters", "examples", "requestBodies", "headers", "links", "callbacks"]
+        {
+            components.take_raw(described);
+        }
+        components.finish();
+    }
+    for (name, node) in &schemes {
+        scheme(scope, name, node, api);
+    }
+    if let Some(cors) = document.map("x-amazon-apigateway-cors") {
+        let mut cors = Properties::new(scope, &cors.at, "x-amazon-apigateway-cors", capitalised(&cors.value, &[]));
+        api.made.table("cors_configuration", &cors.at.clone(), http_api::cors(&mut cors));
+        cors.finish();
+    }
+    if let Some(mut endpoint) = document.inner("x-amazon-apigateway-endpoint-configuration") {
+        endpoint.copy_word("disableExecuteApiEndpoint", &mut api.made, "disable_execute_api_endpoint");
+        endpoint.finish();
+    }
+    if let Some(node) = document.take("security") {
+        // The service does not apply it; a document that relies on it would be open.
+        notes.warn(&node.at, "`security` of the whole document is not applied: name it in each operation");
+    }
+    document.take("x-amazon-apigateway-importexport-version");
+    for described in ["externalDocs", "tags"] {
+        document.take_raw(described);
+    }
+    let paths = document.map("paths").map(|map| map.value).unwrap_or_default();
+    for (path, node) in paths {
+        let Value::Map(operations) = &node.value else { continue };
+        for (method, operation) in operations {
+            let is_method = METHODS.contains(&method.as_str()) || method == ANY_METHOD;
+            if is_method {
+                self::operation(scope, &path, method, operation, &schemes, &shared, api);
+            } else if !OF_A_PATH.contains(&method.as_str()) {
+                let known = METHODS.into_iter().chain([ANY_METHOD]);
+                let message = format!("`{method}` of {path} is not supported");
+                notes.warn_of(Mistake::new(&operation.at, message).nearest(method, known));
+            }
+        }
+    }
+    document.finish();
+    title
+}
+
+/// A security scheme, which becomes an authorizer when it says how.
+fn scheme(scope: Scope, name: &str, node: &Node, api: &mut Api) {
+    let Value::Map(map) = &node.value else { return };
+    let mut scheme = Properties::new(scope, &node.at, format!("the security scheme {name}"), map.clone());
+    let kind = scheme.text("type");
+    let discovery = scheme.text("openIdConnectUrl");
+    for described in ["description", "flows", "in", "name", "scheme", "bearerFormat"] {
+        scheme.take_raw(described);
+    }
+    let authtype = scheme.text("x-amazon-apigateway-authtype");
+    let Some(extension) = scheme.map(AUTHORIZER) else {
+        // It is refused where an operation asks for it.
+        if let Some(authtype) = authtype {
+            scope.notes().tell(&authtype.at, format!("the security scheme {name} makes no authorizer"));
+        }
+        return scheme.finish();
+    };
+    scheme.finish();
+    let mut members = capitalised(&extension.value, &[("type", "AuthorizerType")]);
+    if let Some(Node { value: Value::Map(jwt), at }) = members.get("JwtConfiguration") {
+        let mut jwt = capitalised(jwt, &[]);
+        let issuer = discovery.as_ref().and_then(|url| url.value.strip_suffix(DISCOVERY));
+        if let Some(issuer) = issuer {
+            jwt.entry("Issuer".to_owned()).or_insert_with(|| Node::text(at, issuer));
+        }
+        let node = Node { at: at.clone(), value: Value::Map(jwt) };
+        members.insert("JwtConfiguration".to_owned(), node);
+    }
+    let mut properties = Properties::new(scope, &extension.at, AUTHORIZER, members);
+    let authorizer = http_api::authorizer(&mut properties, "AuthorizerType");
+    properties.finish();
+    let Some(authorizer) = authorizer else { return };
+    if let Some(kind) = kind.filter(|kind| !fits(&authorizer, &kind.value)) {
+        let message = format!("a security scheme of the type {} cannot be such an authorizer", kind.value);
+        return scope.notes().refuse(&kind.at, message);
+    }
+    api.authorizers.insert(name.to_owned(), authorizer);
+}
+
+fn fits(authorizer: &Authorizer, kind: &str) -> bool {
+    match authorizer.kind {
+        Kind::Jwt => matches!(kind, "oauth2" | "openIdConnect" | "http"),
+        Kind::Function => matches!(kind, "apiKey" | "http"),
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "the parts of a document that an operation may refer to")]
+fn operation(scope: Scope, path: &str, method: &str, node: &Node, schemes: &Map, shared: &Map, api: &mut Api) {
+    let at = node.at.clone();
+    let is_any = method == ANY_METHOD;
+    let verb = if is_any { "ANY".to_owned() } else { method.to_ascii_uppercase() };
+    let Value::Map(map) = &node.value else {
+        return scope.notes().refuse(&at, format!("{verb} {path} must be a map, found {}", node.kind()));
+    };
+    let mut operation = Properties::new(scope, &at, format!("{verb} {path}"), map.clone());
+    for described in OF_AN_OPERATION {
+        operation.take_raw(described);
+    }
+    operation.take("tags");
+    let default = operation.boolean("isDefaultRoute").is_some_and(|said| said.value);
+    let key =
+        if default || path == "/$default" { http_api::DEFAULT_STAGE.to_owned() } else { format!("{verb} {path}") };
+    let auth = operation.inner("x-amazon-apigateway-auth");
+    let security = operation.list("security");
+    let integration = operation.take(INTEGRATION);
+    operation.finish();
+    if let Some(mut auth) = auth {
+        let kind = auth.text("type");
+        auth.finish();
+        if let Some(kind) = kind.filter(|kind| kind.value != "NONE") {
+            let message = format!("authorization of the type {} is not supported; the route is left out", kind.value);
+            return scope.notes().warn(&kind.at, message);
+        }
+    }
+    let demand = security.map_or(Some((None, None)), |security| demand(scope, &key, &security, schemes, api));
+    let Some((authorizer, scopes)) = demand else { return };
+    let Some(integration) = integration else {
+        return scope.notes().refuse(&at, format!("{verb} {path} has no `{INTEGRATION}`"));
+    };
+    let Some(made) = integration_of(scope, &integration, shared) else { return };
+    let key = Placed { value: key, at: at.clone() };
+    api.routes.push(Route { at, key, authorizer, scopes, integration: Some(made) });
+}
+
+type Demand = (Option<Placed<String>>, Option<Placed<Vec<Placed<String>>>>);
+
+/// Who may pass. `None` when that cannot be said: then there is no such route.
+fn demand(scope: Scope, key: &str, security: &Placed<Vec<Node>>, schemes: &Map, api: &Api) -> Option<Demand> {
+    let refuse = |at: &Place, message: String| {
+        scope.notes().refuse(at, message);
+        None
+    };
+    let mut named = security.value.iter().filter_map(Node::as_map).flatten();
+    let Some((name, asked)) = named.next() else { return Some((None, None)) };
+    if let Some((_, second)) = named.next() {
+        return refuse(&second.at, format!("{key} has more than one security requirement, which no route can have"));
+    }
+    let Some(authorizer) = api.authorizers.get(name) else {
+        // A scheme of this name that nobody defines is how the Serverless Application Model says that a route is open.
+        if name == "NONE" && !schemes.contains_key(name) {
+            return Some((None, None));
+        }
+        if schemes.contains_key(name) {
+            scope.notes().warn(&asked.at, format!("the security scheme {name} makes no authorizer; {key} is left out"));
+            return None;
+        }
+        let message = format!("{key} names no security scheme: {name}");
+        let known = schemes.keys().map(String::as_str);
+        scope.notes().note(Mistake::new(&asked.at, message).nearest(name, known));
+        return None;
+    };
+    let text = |node: &Node| node.as_text().map(|text| Placed { value: text.to_owned(), at: node.at.clone() });
+    let scopes: Vec<_> = asked.as_list().unwrap_or_default().iter().filter_map(text).collect();
+    let at = asked.at.clone();
+    let scopes = (authorizer.kind == Kind::Jwt && !scopes.is_empty()).then_some(Placed { value: scopes, at });
+    Some((Some(Placed { value: name.clone(), at: asked.at.clone() }), scopes))
+}
+
+fn integration_of(scope: Scope, node: &Node, shared: &Map) -> Option<super::made::Made> {
+    let reference = node.get("$ref").and_then(Node::as_text);
+    let found = match reference {
+        Some(reference) => {
+            let name = reference.rsplit('/').next().unwrap_or_default();
+            let found = shared.get(name);
+            if found.is_none() {
+                scope.notes().refuse(&node.at, format!("there is no {reference}"));
+            }
+            found?
+        }
+        None => node,
+    };
+    let Value::Map(map) = &found.value else {
+        scope.notes().refuse(&found.at, format!("`{INTEGRATION}` must be a map, found {}", found.kind()));
+        return None;
+    };
+    let renamed = [
+        ("type", "IntegrationType"),
+        ("uri", "IntegrationUri"),
+        ("httpMethod", "IntegrationMethod"),
+        ("credentials", "CredentialsArn"),
+    ];
+    let mut properties = Properties::new(scope, &found.at, INTEGRATION, capitalised(map, &renamed));
+    let made = integration::integration(&mut properties);
+    properties.finish();
+    made
+}
+
+/// A document that stands by itself: the service's variables in it are filled in, and it is served as `$default`.
+pub(super) fn by_itself(scope: Scope, root: &Node) -> Api {
+    let mut api = Api::new(scope.api_id("Api"), &root.at, false);
+    let filled = filled(scope, root);
+    let title = body(scope, &filled, &mut api);
+    let title = title.unwrap_or_else(|| Placed { value: scope.stack.name.clone(), at: root.at.clone() });
+    api.made.text("name", &title);
+    api
+}
+
+/// Replaces `${AWS::Region}` and its like in every text.
+fn filled(scope: Scope, node: &Node) -> Node {
+    let basics = scope.world.basics;
+    let value = match &node.value {
+        Value::Null => Value::Null,
+        Value::Text(text) => Value::Text(
+            text.replace("${AWS::Region}", &basics.region)
+                .replace("${AWS::AccountId}", &basics.account_id)
+                .replace("${AWS::Partition}", "aws"),
+        ),
+        Value::List(items) => Value::List(items.iter().map(|item| filled(scope, item)).collect()),
+        Value::Map(map) => Value::Map(map.iter().map(|(name, node)| (name.clone(), filled(scope, node))).collect()),
+    };
+    Node { at: node.at.clone(), value }
+}

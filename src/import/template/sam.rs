@@ -1,0 +1,170 @@
+//! The Serverless Application Model: its resources become those that the service's own transform makes of them.
+//! <https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification.html>
+
+mod events;
+mod http_api;
+
+use super::{
+    document::{Map, Node, Value},
+    notes::Notes,
+    stack::{Resource, Stack},
+};
+use crate::config::{Mistake, Place, Placed};
+
+/// Where code lies on this machine, among the members of a function's `Code`. Not a name of the service's.
+pub(super) const LOCAL_CODE: &str = "LocalPath";
+
+const FUNCTION: &str = "AWS::Serverless::Function";
+const HTTP_API: &str = "AWS::Serverless::HttpApi";
+/// The API of events that name none.
+const IMPLICIT: &str = "ServerlessHttpApi";
+
+/// Properties of a function that only matter to a deployment.
+const MEANINGLESS: [&str; 9] = [
+    "AssumeRolePolicyDocument",
+    "AutoPublishAlias",
+    "AutoPublishCodeSha256",
+    "DeploymentPreference",
+    "PermissionsBoundary",
+    "Policies",
+    "PropagateTags",
+    "RolePath",
+    "Tracing",
+];
+
+/// Replaces the resources of the model in `stack`.
+pub(super) fn transform(stack: &mut Stack, mut globals: Map, notes: &Notes) {
+    let of_functions = section(globals.remove("Function"));
+    let of_apis = section(globals.remove("HttpApi"));
+    for (name, node) in globals {
+        let message = format!("`Globals.{name}` is not supported");
+        notes.warn_of(Mistake::new(&node.at, message).nearest(&name, ["Function", "HttpApi"]));
+    }
+    let (mut functions, mut apis, mut rest) = (Vec::new(), Vec::new(), std::collections::BTreeMap::new());
+    for (name, resource) in std::mem::take(&mut stack.resources) {
+        match resource.kind.value.as_str() {
+            FUNCTION => functions.push((name, resource)),
+            HTTP_API => apis.push((name, resource)),
+            _ => drop(rest.insert(name, resource)),
+        }
+    }
+    stack.resources = rest;
+    let mut routes = Vec::new();
+    for (name, mut resource) in functions {
+        merge(&mut resource.properties, &of_functions);
+        events::take(&name, &mut resource, stack, &mut routes, notes);
+        function(&mut resource, notes);
+        stack.resources.insert(name, resource);
+    }
+    let is_implicit = |route: &events::Route| route.api == IMPLICIT;
+    if let Some(route) = routes.iter().find(|route| is_implicit(route))
+        && !apis.iter().any(|(name, _)| name == IMPLICIT)
+    {
+        let kind = Placed { value: HTTP_API.to_owned(), at: route.at.clone() };
+        let at = route.at.clone();
+        let resource = Resource { at, kind, properties: Map::new(), condition: None, metadata: None };
+        apis.push((IMPLICIT.to_owned(), resource));
+    }
+    for (name, mut resource) in apis {
+        merge(&mut resource.properties, &of_apis);
+        let (own, others) = routes.into_iter().partition(|route: &events::Route| route.api == name);
+        routes = others;
+        http_api::make(&name, resource, own, stack, notes);
+    }
+    for route in routes {
+        notes.refuse(&route.at, format!("no HTTP API of this template is called {}", route.api));
+    }
+}
+
+fn section(node: Option<Node>) -> Map {
+    match node {
+        Some(Node { value: Value::Map(map), .. }) => map,
+        _ => Map::new(),
+    }
+}
+
+/// What the resource says wins; maps are merged, and lists follow each other.
+fn merge(own: &mut Map, globals: &Map) {
+    for (key, global) in globals {
+        let Some(node) = own.get_mut(key) else {
+            own.insert(key.clone(), global.clone());
+            continue;
+        };
+        match (&mut node.value, &global.value) {
+            (Value::Map(own), Value::Map(global)) => merge(own, global),
+            (Value::List(own), Value::List(global)) => drop(own.splice(0..0, global.iter().cloned())),
+            _ => {}
+        }
+    }
+}
+
+/// Makes a function of the service's out of one of the model's.
+fn function(resource: &mut Resource, notes: &Notes) {
+    let properties = &mut resource.properties;
+    for name in MEANINGLESS {
+        if let Some(node) = properties.remove(name) {
+            notes.tell(&node.at, format!("`{name}` of a function means nothing here"));
+        }
+    }
+    let mut code = Map::new();
+    let mut at = resource.at.clone();
+    if let Some(node) = properties.remove("InlineCode") {
+        at = node.at.clone();
+        code.insert("ZipFile".to_owned(), node);
+    }
+    if let Some(node) = properties.remove("ImageUri") {
+        at = node.at.clone();
+        code.insert("ImageUri".to_owned(), node);
+    }
+    if let Some(node) = properties.remove("CodeUri").filter(|_| code.is_empty()) {
+        at = node.at.clone();
+        match node.value {
+            Value::Map(map) => {
+                for (from, to) in [("Bucket", "S3Bucket"), ("Key", "S3Key"), ("Version", "S3ObjectVersion")] {
+                    if let Some(node) = map.get(from) {
+                        code.insert(to.to_owned(), node.clone());
+                    }
+                }
+            }
+            Value::Text(text) => match text.strip_prefix("s3://").and_then(|rest| rest.split_once('/')) {
+                Some((bucket, key)) => {
+                    code.insert("S3Bucket".to_owned(), Node::text(&at, bucket));
+                    code.insert("S3Key".to_owned(), Node::text(&at, key));
+                }
+                None => drop(code.insert(LOCAL_CODE.to_owned(), Node::text(&at, text))),
+            },
+            _ => notes.refuse(&at, "`CodeUri` must be a folder"),
+        }
+    }
+    if code.is_empty() {
+        // The model takes the template's own folder then.
+        code.insert(LOCAL_CODE.to_owned(), Node::text(&at, "."));
+    }
+    properties.insert("Code".to_owned(), Node { at, value: Value::Map(code) });
+    "AWS::Lambda::Function".clone_into(&mut resource.kind.value);
+}
+
+/// Takes what stands under `name`, whatever the case of its first letter.
+fn take_any_case(map: &mut Map, name: &str) -> Option<Node> {
+    let key = map.keys().find(|key| key.eq_ignore_ascii_case(name)).cloned()?;
+    map.remove(&key)
+}
+
+/// Tells of members that nobody has taken.
+fn leftovers(map: Map, of: &str, known: &[&str], notes: &Notes) {
+    for (name, node) in map {
+        let message = format!("`{name}` of {of} is not supported");
+        notes.warn_of(Mistake::new(&node.at, message).nearest(&name, known.iter().copied()));
+    }
+}
+
+fn as_map(node: Node, what: &str, notes: &Notes) -> Option<(Place, Map)> {
+    let kind = node.kind();
+    match node.value {
+        Value::Map(map) => Some((node.at, map)),
+        _ => {
+            notes.refuse(&node.at, format!("{what} must be a map, found {kind}"));
+            None
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! `Events` of a function: what calls it.
+
+use super::{
+    super::{
+        document::{Map, Node, Value},
+        notes::Notes,
+        stack::{Resource, Stack},
+    },
+    IMPLICIT, as_map, leftovers,
+};
+use crate::config::{Mistake, Place};
+
+/// A route of an HTTP API that a function answers.
+pub(super) struct Route {
+    pub at: Place,
+    /// The logical id of the API.
+    pub api: String,
+    pub function: String,
+    pub path: Option<String>,
+    pub method: Option<String>,
+    pub auth: Map,
+    pub payload_format: Option<Node>,
+    pub timeout: Option<Node>,
+    pub settings: Option<Node>,
+}
+
+/// Takes a function's events apart: routes are added to `routes`, triggers to their pools.
+pub(super) fn take(name: &str, resource: &mut Resource, stack: &mut Stack, routes: &mut Vec<Route>, notes: &Notes) {
+    let Some(events) = resource.properties.remove("Events") else { return };
+    let Some((_, events)) = as_map(events, "`Events`", notes) else { return };
+    for (event, node) in events {
+        let at = node.at.clone();
+        let Some((_, mut members)) = as_map(node, &format!("the event {event}"), notes) else { continue };
+        let kind = members.remove("Type").and_then(|node| node.as_text().map(str::to_owned)).unwrap_or_default();
+        let properties = match members.remove("Properties") {
+            Some(node) => as_map(node, &format!("`Properties` of the event {event}"), notes).map(|(_, map)| map),
+            None => Some(Map::new()),
+        };
+        leftovers(members, &format!("the event {event}"), &["Type", "Properties"], notes);
+        let Some(properties) = properties else { continue };
+        match kind.as_str() {
+            "HttpApi" => routes.extend(route(name, &at, &event, properties, notes)),
+            "Cognito" => trigger(name, &at, properties, stack, notes),
+            other => {
+                let message = format!("events of the type {other} are not supported");
+                notes.warn_of(Mistake::new(&at, message).nearest(other, ["HttpApi", "Cognito"]));
+            }
+        }
+    }
+}
+
+fn route(function: &str, at: &Place, event: &str, mut properties: Map, notes: &Notes) -> Option<Route> {
+    let text = |node: Option<Node>| node.and_then(|node| node.as_text().map(str::to_owned));
+    let api = match properties.remove("ApiId") {
+        None => IMPLICIT.to_owned(),
+        Some(node) => match (node.as_text(), node.get("Ref").and_then(Node::as_text)) {
+            (Some(name), _) | (_, Some(name)) => name.to_owned(),
+            _ => {
+                notes.refuse(&node.at, "`ApiId` must refer to an HTTP API of this template");
+                return None;
+            }
+        },
+    };
+    let auth = match properties.remove("Auth") {
+        Some(node) => as_map(node, "`Auth`", notes)?.1,
+        None => Map::new(),
+    };
+    let route = Route {
+        at: at.clone(),
+        api,
+        function: function.to_owned(),
+        path: text(properties.remove("Path")),
+        method: text(properties.remove("Method")),
+        auth,
+        payload_format: properties.remove("PayloadFormatVersion"),
+        timeout: properties.remove("TimeoutInMillis"),
+        settings: properties.remove("RouteSettings"),
+    };
+    let known = ["ApiId", "Auth", "Path", "Method", "PayloadFormatVersion", "TimeoutInMillis", "RouteSettings"];
+    leftovers(properties, &format!("the event {event}"), &known, notes);
+    Some(route)
+}
+
+/// Names the function in the pool's `LambdaConfig`.
+fn trigger(function: &str, at: &Place, mut properties: Map, stack: &mut Stack, notes: &Notes) {
+    let pool = properties.remove("UserPool");
+    let triggers = match properties.remove("Trigger").map(|node| node.value) {
+        Some(Value::Text(one)) => vec![one],
+        Some(Value::List(items)) => items.iter().filter_map(|item| item.as_text().map(str::to_owned)).collect(),
+        _ => Vec::new(),
+    };
+    leftovers(properties, "a Cognito event", &["UserPool", "Trigger"], notes);
+    let name = pool.as_ref().and_then(|node| node.get("Ref")?.as_text());
+    let found = name.and_then(|name| stack.resources.get_mut(name));
+    let Some(resource) = found.filter(|resource| resource.kind.value == "AWS::Cognito::UserPool") else {
+        return notes.refuse(at, "`UserPool` of a Cognito event must refer to a pool of this template");
+    };
+    let config = resource.properties.entry("LambdaConfig".to_owned());
+    let config = config.or_insert_with(|| Node { at: at.clone(), value: Value::Map(Map::new()) });
+    let Value::Map(config) = &mut config.value else { return };
+    for trigger in triggers {
+        let arn =
+            Node::map(at, [("Fn::GetAtt", Node::list(at, vec![Node::text(at, function), Node::text(at, "Arn")]))]);
+        config.insert(trigger, arn);
+    }
+}
