@@ -14,6 +14,18 @@ use super::{
     scope::Scope,
 };
 
+const POOL: &str = "CreateUserPoolRequest";
+/// Properties of a pool that the API has other members for.
+const RENAMED: [&str; 7] = [
+    "EmailAuthenticationMessage",
+    "EmailAuthenticationSubject",
+    "EnabledMfas",
+    "UserPoolName",
+    "WebAuthnFactorConfiguration",
+    "WebAuthnRelyingPartyID",
+    "WebAuthnUserVerification",
+];
+
 /// A table that is being made.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Made(pub Table);
@@ -87,7 +99,8 @@ pub(super) fn typed(scope: Scope, shape: &str, of: &str, node: Node) -> tree::No
                 match members.iter().find(|(known, _)| *known == name) {
                     Some((_, inner)) => drop(table.insert(name, typed(scope, inner, of, node))),
                     None => {
-                        let known = members.iter().map(|(known, _)| *known);
+                        let own = if shape == POOL { RENAMED.as_slice() } else { &[] };
+                        let known = members.iter().map(|(known, _)| *known).chain(own.iter().copied());
                         let message = format!("`{name}` of {of} is not supported");
                         let mistake = crate::config::Mistake::new(&node.at, message).nearest(&name, known);
                         scope.notes().warn_of(mistake);
