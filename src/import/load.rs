@@ -39,7 +39,7 @@ pub fn load(sources: &Sources, code: Option<PathBuf>) -> Result<Loaded, Vec<Mist
         region: preview.region,
         account_id: preview.account_id,
         gateway_port: preview.gateway.listen.port(),
-        code: code.unwrap_or_else(|| preview.data.join("functions")),
+        code: code.unwrap_or_else(|| preview.data.join("code")),
         files: templates.files,
         parameters: templates.parameters,
         ids: templates.ids,

@@ -209,7 +209,11 @@ impl Loader {
 /// `<<: *defaults`: what the map itself says wins.
 fn merge(map: &mut Map, node: Node) {
     match node.value {
-        Value::Map(more) => more.into_iter().for_each(|(key, node)| drop(map.entry(key).or_insert(node))),
+        Value::Map(more) => {
+            for (key, node) in more {
+                map.entry(key).or_insert(node);
+            }
+        }
         Value::List(items) => items.into_iter().for_each(|item| merge(map, item)),
         _ => {}
     }

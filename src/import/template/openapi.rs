@@ -7,6 +7,7 @@ use super::{
     document::{Map, Node, Value},
     http_api::{self, Api, Authorizer, Kind, Route, capitalised},
     integration,
+    made::Made,
     properties::Properties,
     scope::Scope,
 };
@@ -222,7 +223,7 @@ fn demand(scope: Scope, key: &str, security: &Placed<Vec<Node>>, schemes: &Map, 
     Some((Some(Placed { value: name.clone(), at: asked.at.clone() }), scopes))
 }
 
-fn integration_of(scope: Scope, node: &Node, shared: &Map) -> Option<super::made::Made> {
+fn integration_of(scope: Scope, node: &Node, shared: &Map) -> Option<Made> {
     let reference = node.get("$ref").and_then(Node::as_text);
     let found = match reference {
         Some(reference) => {
@@ -258,6 +259,7 @@ pub(super) fn by_itself(scope: Scope, root: &Node) -> Api {
     let title = body(scope, &filled, &mut api);
     let title = title.unwrap_or_else(|| Placed { value: scope.stack.name.clone(), at: root.at.clone() });
     api.made.text("name", &title);
+    api.stages.insert(http_api::DEFAULT_STAGE.to_owned(), (root.at.clone(), Made::default()));
     api
 }
 

@@ -86,7 +86,10 @@ impl Stack {
             notes.note(Mistake::new(&node.at, format!("unknown section `{name}`")).nearest(&name, known));
         }
         let parameters = declared.into_iter().map(|(name, node)| {
-            let given = given.get(&name).inspect(|_| drop(used.insert(name.clone())));
+            let given = given.get(&name);
+            if given.is_some() {
+                used.insert(name.clone());
+            }
             let parameter = Parameter::read(&name, node, given, notes);
             (name, parameter)
         });
