@@ -151,7 +151,6 @@ fn fits(authorizer: &Authorizer, kind: &str) -> bool {
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "the parts of a document that an operation may refer to")]
 fn operation(scope: Scope, path: &str, method: &str, node: &Node, schemes: &Map, shared: &Map, api: &mut Api) {
     let at = node.at.clone();
     let is_any = method == ANY_METHOD;
