@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
+    assurance::{Assurance, Level, Method},
     client::{ClientId, Flow},
     code::{Delivery, Medium},
     custom_challenge,
@@ -196,8 +197,8 @@ pub struct Session {
 
 impl Session {
     /// The progress after its second factor was proven.
-    pub fn proven_second(self) -> Progress {
-        Progress { second: true, answered: Some(self.id), ..self.progress }
+    pub fn proven_second(self, method: Method) -> Progress {
+        Progress { answered: Some(self.id), ..self.progress.proven_second(method) }
     }
 }
 
@@ -306,6 +307,12 @@ pub struct Progress {
     /// Where the loop of a custom sign-in is remembered.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub custom: Option<String>,
+    /// The levels that the client asks for, the most wanted first.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub levels: Vec<Level>,
+    /// The methods that were completed.
+    #[serde(skip_serializing_if = "Assurance::is_empty", default)]
+    pub assurance: Assurance,
 }
 
 impl Progress {
@@ -322,12 +329,25 @@ impl Progress {
             risk: None,
             is_compromised: false,
             custom: None,
+            levels: Vec::new(),
+            assurance: Assurance::default(),
         }
     }
 
     #[must_use]
     pub fn proven(self, first: FirstProof) -> Self {
-        Self { first: Some(first), ..self }
+        let assurance = match first {
+            FirstProof::Password => self.assurance.with(Method::Password),
+            FirstProof::Code(medium) => self.assurance.with(medium.into()),
+            // A key tells more than that it was there, and the others are no methods that have a name.
+            FirstProof::Passkey | FirstProof::Custom | FirstProof::SignUp | FirstProof::Earlier => self.assurance,
+        };
+        Self { first: Some(first), assurance, ..self }
+    }
+
+    #[must_use]
+    pub fn proven_second(self, method: Method) -> Self {
+        Self { second: true, assurance: self.assurance.with(method), ..self }
     }
 
     /// Whether what threat protection has found asks for a second factor that might be spared otherwise.
@@ -352,6 +372,8 @@ pub enum FirstProof {
     Passkey,
     /// The code of the sign-up that came just before.
     SignUp,
+    /// Whatever let them in the last time, of which they have brought a token.
+    Earlier,
 }
 
 /// What an SRP secret block holds.

@@ -4,6 +4,7 @@
 //! token all look at it.
 
 use super::{
+    assurance::Assurance,
     client::{Client, ClientId},
     device::DeviceKey,
     origin::Origin,
@@ -38,6 +39,8 @@ pub struct Grant {
     pub sso_id: Option<String>,
     /// `aud` of its access tokens, where the client asked for them to be bound to a resource.
     pub audience: Option<String>,
+    /// The methods of the sign-in; none of one before they were kept.
+    pub assurance: Assurance,
     pub seen: Seen,
 }
 

@@ -1,5 +1,6 @@
 //! The words of the trade: pools, clients, users, groups, tokens and the rules that hold between them. No IO, nothing async.
 
+pub mod assurance;
 pub mod attribute;
 pub mod auth_event;
 pub mod branding;

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     domain::{
         Client, Error, Pool, Result, Sub, User,
+        assurance::{Assurance, Level},
         challenge::salt_of,
         client::is_safe_url,
         device_request::UserCode,
@@ -109,6 +110,8 @@ pub struct Request {
     pub challenge: Option<String>,
     /// The API outside that access tokens are to be bound to.
     pub resource: Option<Resource>,
+    /// The levels of `acr_values` that the pool knows, the most wanted first.
+    pub levels: Vec<Level>,
     /// Where it was pushed: it is answered once.
     pub pushed: Option<RequestUri>,
 }
@@ -146,6 +149,9 @@ pub struct SignedIn {
     /// What that provider knows their session by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider_session: Option<ProviderSession>,
+    /// What was proven.
+    #[serde(default, skip_serializing_if = "Assurance::is_empty")]
+    pub assurance: Assurance,
 }
 
 /// A session at a SAML provider, as its log-out names it.
@@ -211,7 +217,12 @@ pub async fn scopes(cx: &Cx, pool: &Pool, client: &Client, asked: Option<&str>) 
 
 /// Somebody has just proven who they are on the hosted pages: the sign-in that the browser remembers. Where it is the user of
 /// the sign-in before, and clients know sessions by their names, the session goes on under its own.
-pub async fn enter(cx: &Cx, request: &Request, user: &User, former: Option<&SignedIn>) -> Result<SignedIn> {
+pub async fn enter(
+    cx: &Cx,
+    request: &Request,
+    (user, assurance): (&User, Assurance),
+    former: Option<&SignedIn>,
+) -> Result<SignedIn> {
     let pool = &request.pool;
     let seen = Seen::now(cx.now(), &cx.origin, &request.client);
     let same = former.filter(|former| former.sub == user.sub && pool.tells_of_logouts());
@@ -242,6 +253,7 @@ pub async fn enter(cx: &Cx, request: &Request, user: &User, former: Option<&Sign
         salt: Some(salt_of(&user)),
         provider: None,
         provider_session: None,
+        assurance,
     })
 }
 
@@ -316,6 +328,7 @@ pub async fn answer(cx: &Cx, request: &Request, signed_in: &SignedIn) -> Result<
             scopes: request.scopes.clone(),
             nonce: request.nonce.clone(),
             audience: request.resource.as_ref().map(|resource| resource.0.clone()),
+            tells_level: !request.levels.is_empty(),
             grant_id: None,
         };
         return Ok(Given::Tokens(Box::new(Tokens { refresh_token: None, ..issuance.start(cx).await? })));
@@ -333,6 +346,8 @@ pub async fn answer(cx: &Cx, request: &Request, signed_in: &SignedIn) -> Result<
         nonce: request.nonce.clone(),
         challenge: request.challenge.clone(),
         audience: request.resource.as_ref().map(|resource| resource.0.clone()),
+        assurance: signed_in.assurance.clone(),
+        tells_level: !request.levels.is_empty(),
     };
     let mut tx = cx.begin().await?;
     let expires_at = cx.now().plus(CODE_LIFETIME);
@@ -382,6 +397,7 @@ pub async fn redeem(cx: &Cx, given: Redemption<'_>) -> Result<Tokens> {
         salt: detail.salt,
         provider: detail.provider,
         provider_session: None,
+        assurance: detail.assurance,
     };
     Issuance {
         pool: given.pool,
@@ -390,6 +406,7 @@ pub async fn redeem(cx: &Cx, given: Redemption<'_>) -> Result<Tokens> {
         scopes: detail.scopes,
         nonce: detail.nonce,
         audience: detail.audience,
+        tells_level: detail.tells_level,
         grant_id,
     }
     .start(cx)
@@ -414,6 +431,10 @@ struct Detail {
     challenge: Option<String>,
     #[serde(default)]
     audience: Option<String>,
+    #[serde(default, skip_serializing_if = "Assurance::is_empty")]
+    assurance: Assurance,
+    #[serde(default)]
+    tells_level: bool,
 }
 
 /// The first tokens of a sign-in on the pages.
@@ -424,6 +445,8 @@ pub(super) struct Issuance<'a> {
     pub scopes: Vec<String>,
     pub nonce: Option<String>,
     pub audience: Option<String>,
+    /// The client has asked for a level.
+    pub tells_level: bool,
     pub grant_id: Option<String>,
 }
 
@@ -445,6 +468,7 @@ impl Issuance<'_> {
                 device_key: None,
                 sso_id: self.signed_in.sso_id.clone(),
                 audience: self.audience,
+                assurance: self.signed_in.assurance.clone().told(self.tells_level),
                 grant_id: self.grant_id,
             },
         };

@@ -107,8 +107,16 @@ pub async fn redeem(cx: &Cx, pool: Arc<Pool>, client: Arc<Client>, device_code: 
     };
     tx.commit().await?;
     let (scopes, signed_in) = redeemed?.ok_or(Error::CodeExpired)?;
-    let issuance =
-        Issuance { pool, client, signed_in: &signed_in, scopes, nonce: None, audience: None, grant_id: None };
+    let issuance = Issuance {
+        pool,
+        client,
+        signed_in: &signed_in,
+        scopes,
+        nonce: None,
+        audience: None,
+        tells_level: false,
+        grant_id: None,
+    };
     Ok(issuance.start(cx).await?)
 }
 

@@ -22,6 +22,7 @@ use super::{
 use crate::{
     domain::{
         Client, Error, Grant, Pool, Result, User,
+        assurance::Assurance,
         device::DeviceKey,
         grant::{GrantSource, Seen},
         identity,
@@ -58,6 +59,8 @@ pub struct Bound {
     pub sso_id: Option<String>,
     /// The resource that access tokens are for.
     pub audience: Option<String>,
+    /// The methods of the sign-in.
+    pub assurance: Assurance,
     /// The id that the grant must have. Drawn where nobody has to find the grant by something else.
     pub grant_id: Option<String>,
 }
@@ -92,6 +95,7 @@ pub async fn start(cx: &Cx, issue: Issue, auth_time: Time) -> Result<Tokens> {
         device_key: new_device.as_ref().map(|device| device.key.clone()).or_else(|| issue.bound.device_key.clone()),
         sso_id: issue.bound.sso_id.clone(),
         audience: issue.bound.audience.clone(),
+        assurance: issue.bound.assurance.clone(),
         seen: Seen::now(now, &cx.origin, &issue.client),
     };
     let most = issue.pool.most_sessions();
@@ -215,6 +219,11 @@ fn shared_claims(cx: &Cx, issue: &Issue, grant: &Grant, now: Time) -> Map<String
     claims.insert("event_id".into(), json!(grant.event_id));
     claims.insert("auth_time".into(), json!(grant.auth_time.seconds()));
     claims.insert("iat".into(), json!(now.seconds()));
+    let assurance = &grant.assurance;
+    if !assurance.is_empty() && (assurance.is_told || issue.pool.names_levels()) {
+        claims.insert("acr".into(), json!(issue.pool.level_name(assurance.level())));
+        claims.insert("amr".into(), json!(assurance.names()));
+    }
     if issue.client.can_revoke() || issue.pool.tracks_sessions() {
         claims.insert("origin_jti".into(), json!(grant.id));
         claims.insert("jti".into(), json!(cx.random().uuid()));

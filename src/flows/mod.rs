@@ -52,6 +52,7 @@ pub mod sign_in;
 pub mod sign_up;
 pub mod site;
 pub mod software_tokens;
+pub mod step_up;
 pub mod takeover;
 pub mod terms;
 pub mod triggers;

@@ -185,7 +185,7 @@ fn within_grace(grant: Grant, claims: &RefreshClaims, grace_seconds: u32, now: T
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::grant::GrantSource;
+    use crate::domain::{assurance::Assurance, grant::GrantSource};
 
     #[test]
     fn who_lost_the_race_has_the_grace_that_the_client_gives_and_no_more() {
@@ -205,6 +205,7 @@ mod tests {
             device_key: None,
             sso_id: None,
             audience: None,
+            assurance: Assurance::default(),
             seen: Seen {
                 created_at: Time::from_seconds(0),
                 active_at: Time::from_seconds(0),

@@ -17,6 +17,7 @@ mod second_factor;
 mod session;
 pub mod signed_up;
 mod srp;
+pub mod step_up;
 mod tries;
 mod watch;
 
@@ -33,6 +34,7 @@ use super::{
 use crate::{
     domain::{
         Client, Error, Pool, Result, User,
+        assurance::Level,
         challenge::{Awaits, FirstFactor, FirstProof, Progress, Prompt, Step, Subject},
         client::Flow,
         device::Device,
@@ -85,6 +87,10 @@ pub struct Start {
     pub preferred: Option<String>,
     /// That of a sign-up that was confirmed.
     pub session: Option<String>,
+    /// What a sign-in by choice says of the level that it is to reach.
+    pub step_up: step_up::Asked,
+    /// The levels that the client asks for, the most wanted first.
+    pub levels: Vec<Level>,
 }
 
 impl Start {
@@ -101,6 +107,8 @@ impl Start {
             event_id: None,
             preferred: None,
             session: None,
+            step_up: step_up::Asked::default(),
+            levels: Vec::new(),
         }
     }
 
@@ -109,7 +117,8 @@ impl Start {
     }
 
     fn progress(&self) -> Progress {
-        Progress { event_id: self.event_id.clone(), ..Progress::new(self.flow, self.device_key.clone()) }
+        let (event_id, levels) = (self.event_id.clone(), self.levels.clone());
+        Progress { event_id, levels, ..Progress::new(self.flow, self.device_key.clone()) }
     }
 }
 
@@ -217,7 +226,11 @@ async fn finish(cx: &Cx, door: &Door, outcome: Outcome) -> Result<Step> {
         event_id: progress.event_id,
         nonce: None,
         client_metadata: door.metadata.clone(),
-        bound: Bound { device_key: progress.device_key.filter(|_| progress.device), ..Bound::default() },
+        bound: Bound {
+            device_key: progress.device_key.filter(|_| progress.device),
+            assurance: progress.assurance.told(!progress.levels.is_empty()),
+            ..Bound::default()
+        },
     };
     Ok(Step::Tokens(Box::new(issue::start(cx, issue, cx.now()).await?)))
 }
@@ -331,7 +344,7 @@ async fn take_next(cx: &Cx, door: &Door, reply: Reply) -> Result<Outcome> {
 
 /// What comes after a proof: the next question, or the end.
 ///
-/// The order is the service's: what threat protection says of it, a new password for a temporary one, the second factor, the device, PostAuthentication.
+/// The order is the service's: what threat protection says of it, a new password for a temporary one, what the level lacks, the second factor, the device, PostAuthentication.
 async fn proceed(cx: &Cx, door: &Door, progress: Progress, user: User) -> Result<Outcome> {
     // Whoever comes from another identity provider proves nothing here that would let them in.
     if user.status == Status::ExternalProvider {
@@ -344,6 +357,9 @@ async fn proceed(cx: &Cx, door: &Door, progress: Progress, user: User) -> Result
     let progress = watch::judge(cx, door, progress, &user).await?;
     if user.status == Status::ForceChangePassword {
         return new_password::begin(cx, door, &progress, &user);
+    }
+    if let Some(prompt) = Box::pin(step_up::begin(cx, door, &progress, &user)).await? {
+        return Outcome::asks(prompt);
     }
     let device = device::named(cx, door, &progress, &user).await?;
     if needs_second_factor(door, &progress, device.as_ref())

@@ -110,6 +110,8 @@ pub struct Assertion {
     /// To be kept, unless another that is as high was kept meanwhile.
     pub counter: u32,
     pub user_verified: bool,
+    /// The key may be on several devices of its owner.
+    pub is_shared: bool,
 }
 
 /// For whom passkeys are made: a domain, whose pages and whose subdomains' pages may use them.
@@ -211,7 +213,8 @@ impl RelyingParty {
             return Err(Rejection::Origin);
         }
         let result = self.core.authenticate_single_credential(response, &state, &credential)?;
-        Ok(Assertion { counter: result.counter(), user_verified: result.user_verified() })
+        let user_verified = result.user_verified();
+        Ok(Assertion { counter: result.counter(), user_verified, is_shared: result.backup_eligible() })
     }
 }
 

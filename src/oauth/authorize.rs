@@ -14,7 +14,7 @@ use crate::{
     flows::{
         App, Cx,
         authorize::{self, SignedIn},
-        pushed,
+        pushed, step_up,
     },
     web::{
         authorization::{self, Asked, Prompt, Refusal},
@@ -82,11 +82,10 @@ async fn living(cx: &Cx, session: &Session, asked: &Asked) -> Result<Option<Sign
         return Ok(None);
     };
     let age = cx.now().since(signed_in.auth_time).as_secs();
-    if asked.max_age.is_some_and(|most| age > most)
-        || !asked.way.was_taken(&signed_in)
-        || !authorize::still_signed_in(cx, &asked.request, &signed_in).await?
-    {
+    if asked.max_age.is_some_and(|most| age > most) || !asked.way.was_taken(&signed_in) {
         return Ok(None);
     }
-    Ok(Some(signed_in))
+    let Some(user) = authorize::user_of(cx, &asked.request, &signed_in).await? else { return Ok(None) };
+    let is_enough = step_up::is_reached(cx, pool, (&user, &signed_in), &asked.request.levels).await?;
+    Ok(is_enough.then_some(signed_in))
 }

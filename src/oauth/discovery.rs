@@ -21,7 +21,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 use crate::{
-    domain::{Error, Pool, Result, attribute::standard_schema},
+    domain::{Error, Pool, Result, assurance::Level, attribute::standard_schema},
     flows::{
         App, Setup, directory,
         key_ring::{self, PoolKeys},
@@ -50,6 +50,7 @@ struct Published {
     issuer: String,
     is_complete: bool,
     registers: bool,
+    levels: Vec<String>,
     document: Document,
 }
 
@@ -111,13 +112,16 @@ impl Documents {
         let Some(pool) = find(app, pool_id).await? else { return Ok(None) };
         let (issuer, is_complete) = (app.setup.issuer_of(&pool), pool.publishes_everything());
         let registers = pool.registration().is_some();
-        if let Some(known) = known(&self.configurations, pool_id)
-            .filter(|known| known.issuer == issuer && known.is_complete == is_complete && known.registers == registers)
-        {
+        let levels = if is_complete { levels(&pool) } else { Vec::new() };
+        let is_same = |known: &Arc<Published>| {
+            (&known.issuer, &known.levels) == (&issuer, &levels)
+                && (known.is_complete, known.registers) == (is_complete, registers)
+        };
+        if let Some(known) = known(&self.configurations, pool_id).filter(is_same) {
             return Ok(Some(known));
         }
         let document = Document::of(&Configuration::new(&app.setup, &pool))?;
-        let published = Arc::new(Published { issuer, is_complete, registers, document });
+        let published = Arc::new(Published { issuer, is_complete, registers, levels, document });
         keep(&self.configurations, pool_id, Arc::clone(&published));
         Ok(Some(published))
     }
@@ -162,6 +166,9 @@ fn keep<T>(rendered: &Rendered<T>, pool_id: &str, document: Arc<T>) {
 /// What a strict pool tells besides. <https://www.rfc-editor.org/rfc/rfc8414>
 #[derive(Serialize)]
 struct Further {
+    /// The names of the pool's levels, the highest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    acr_values_supported: Vec<String>,
     authorization_response_iss_parameter_supported: bool,
     backchannel_logout_session_supported: bool,
     backchannel_logout_supported: bool,
@@ -185,11 +192,12 @@ struct Further {
 }
 
 impl Further {
-    fn new(setup: &Setup) -> Self {
-        let own = ["iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "sid"].map(str::to_owned);
+    fn new(setup: &Setup, pool: &Pool) -> Self {
+        let own = ["iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "acr", "amr", "sid"].map(str::to_owned);
         // The service's standard attributes are the standard claims (OpenID Connect Core, section 5.1).
         let claims = own.into_iter().chain(standard_schema().into_iter().map(|attribute| attribute.name)).collect();
         Self {
+            acr_values_supported: levels(pool),
             authorization_response_iss_parameter_supported: true,
             backchannel_logout_session_supported: true,
             backchannel_logout_supported: true,
@@ -268,9 +276,15 @@ impl Configuration<'_> {
             token_endpoint: paths::full(setup, Place::Token),
             token_endpoint_auth_methods_supported: methods,
             userinfo_endpoint: paths::full(setup, Place::UserInfo),
-            further: pool.publishes_everything().then(|| Further::new(setup)),
+            further: pool.publishes_everything().then(|| Further::new(setup, pool)),
         }
     }
+}
+
+/// What clients may ask for in `acr_values`, the strongest first.
+fn levels(pool: &Pool) -> Vec<String> {
+    let levels = Level::ALL.iter().rev().filter(|_| !pool.is_lite());
+    levels.map(|level| pool.level_name(*level).to_owned()).collect()
 }
 
 impl Document {

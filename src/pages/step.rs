@@ -19,7 +19,7 @@ use crate::{
 /// `username` is what was typed: that is what stands on the pages that follow, and what browsers remember.
 pub async fn go_on(visit: Visit, username: &str, outcome: Outcome) -> Response {
     match outcome {
-        Outcome::Done(arrival) => visit.finish(&arrival.user).await,
+        Outcome::Done(arrival) => visit.finish(*arrival).await,
         // One question may lead to the next at once.
         Outcome::Challenge(prompt) => Box::pin(ask(visit, username, *prompt)).await,
     }

@@ -28,7 +28,7 @@ use crate::{
         directory,
         looks::Look,
         passkeys, providers,
-        sign_in::{self, Answer, Door, Goal, Outcome, Reply, Start},
+        sign_in::{self, Answer, Arrival, Door, Goal, Outcome, Reply, Start},
         sign_up::Named,
     },
     web::{
@@ -141,6 +141,7 @@ impl Visit {
 
     /// The first step of a sign-in. The machine is on the heap: with the page around it, it is too large for a stack.
     pub async fn identify(&self, start: Start) -> Result<Outcome, Error> {
+        let start = Start { levels: self.asked.request.levels.clone(), ..start };
         Box::pin(sign_in::identify(&self.cx, &self.door(), start)).await
     }
 
@@ -243,23 +244,25 @@ impl Visit {
     }
 
     /// Signed in: the browser remembers it under a new session, and the client gets what it asked for.
-    pub async fn finish(self, user: &User) -> Response {
-        match self.enter(user).await {
+    pub async fn finish(self, arrival: Arrival) -> Response {
+        match self.enter(arrival).await {
             Ok(response) => response,
             Err((refusal, app)) => refusal.respond(&app),
         }
     }
 
-    async fn enter(self, user: &User) -> Result<Response, (Refusal, Arc<App>)> {
+    async fn enter(self, arrival: Arrival) -> Result<Response, (Refusal, Arc<App>)> {
+        let Arrival { user, progress } = arrival;
         let offers_passkey = self
-            .offers_passkey(user)
+            .offers_passkey(&user)
             .await
             .map_err(|error| (self.asked.fail(&self.cx, &error), Arc::clone(&self.cx.app)))?;
         let add_passkey = offers_passkey.then(|| self.address(Place::AddPasskey));
         let Self { cx, asked, session, browser, .. } = self;
         let refuse = |error: Error| (asked.fail(&cx, &error), Arc::clone(&cx.app));
         let former = browser.signed_in(&asked.request.pool);
-        let signed_in = authorize::enter(&cx, &asked.request, user, former).await.map_err(refuse)?;
+        let signed_in =
+            authorize::enter(&cx, &asked.request, (&user, progress.assurance), former).await.map_err(refuse)?;
         session::enter(&cx, &session, browser, (&asked.request.pool, signed_in.clone())).await.map_err(refuse)?;
         if let Some(address) = add_passkey {
             return Ok(authorization::found(&address));

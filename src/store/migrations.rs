@@ -37,6 +37,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (19, "saml", include_str!("../../migrations/0019_saml.sql")),
     (20, "registration", include_str!("../../migrations/0020_registration.sql")),
     (21, "requests", include_str!("../../migrations/0021_requests.sql")),
+    (26, "assurance", include_str!("../../migrations/0026_assurance.sql")),
 ];
 
 /// Brings the database behind `connection` up to date. Several instances may do so at once on PostgreSQL: an advisory lock

@@ -19,11 +19,11 @@ use super::{
     way::Way,
 };
 use crate::{
-    domain::{Client, Error, Pool, client::ClientId, device_request::UserCode},
+    domain::{Client, Error, Pool, assurance::Level, client::ClientId, device_request::UserCode},
     flows::{
         App, Cx,
         authorize::{self, Given, RedirectUri, Request, Resource, ResponseType},
-        directory,
+        directory, passkeys,
         pushed::{self, RequestUri},
     },
 };
@@ -34,7 +34,7 @@ const MOST_RESOURCE_BYTES: usize = 2_048;
 const LONGEST_CLIENT_ID: usize = 128;
 /// The response type of the page of devices, which no application can ask for.
 pub const DEVICE: &str = "device";
-const KNOWN: [&str; 18] = [
+const KNOWN: [&str; 19] = [
     "response_type",
     "client_id",
     "redirect_uri",
@@ -49,6 +49,7 @@ const KNOWN: [&str; 18] = [
     "prompt",
     "resource",
     "max_age",
+    "acr_values",
     "lang",
     "response_mode",
     "request",
@@ -181,6 +182,7 @@ fn device(cx: &Cx, pool: Arc<Pool>, client: Arc<Client>, parameters: &Parameters
             nonce: None,
             challenge: None,
             resource: None,
+            levels: Vec::new(),
             pushed: None,
         },
         recipient: Recipient { redirect_uri, mode: Mode::Query, state: None, issuer: None },
@@ -232,6 +234,7 @@ impl Told<'_> {
         let prompt = self.prompt()?;
         let max_age = self.max_age(&pool)?;
         let resource = self.resource(&pool)?;
+        let levels = self.levels(&pool).await?;
         let scopes = match authorize::scopes(self.cx, &pool, &client, parameters.get("scope")).await {
             Ok(scopes) => scopes,
             Err(Error::NoSuchScope(_)) => return Err(self.fault("invalid_scope", "a scope is not allowed".into())),
@@ -254,6 +257,7 @@ impl Told<'_> {
                 nonce: parameters.filled("nonce").map(str::to_owned),
                 challenge,
                 resource,
+                levels,
                 pushed: self.pushed,
                 redirect_uri: self.recipient.redirect_uri.clone(),
             },
@@ -268,6 +272,22 @@ impl Told<'_> {
         } else {
             "invalid_request"
         }
+    }
+
+    /// A level is a wish, so what the pool does not know is left out, and so is what only passkeys reach where browsers do not
+    /// let them be used on these pages.
+    async fn levels(&self, pool: &Pool) -> Result<Vec<Level>, Refusal> {
+        let cx = self.cx;
+        let named = self.parameters.filled("acr_values").filter(|_| !pool.is_lite());
+        let mut levels = named.map(|list| pool.levels_named(list)).unwrap_or_default();
+        if levels.contains(&Level::Four) {
+            let relying_party =
+                passkeys::usable_relying_party(cx, pool).await.map_err(|error| self.internal(&error))?;
+            if !relying_party.is_some_and(|one| paths::is_within(&cx.app.setup, &cx.site, one.id())) {
+                levels.retain(|level| *level != Level::Four);
+            }
+        }
+        Ok(levels)
     }
 
     fn max_age(&self, pool: &Pool) -> Result<Option<u64>, Refusal> {

@@ -62,7 +62,9 @@ async fn ask(departure: &Departure<'_>) -> Result<Response, Refusal> {
     let memo = oidc::memo(cx, provider, callback);
     let state = departure.begin(memo.clone()).await?;
     let request = Parameters::parse(departure.query.as_bytes()).unwrap_or_default();
-    let wishes = Wishes { login_hint: request.filled("login_hint"), prompt: request.filled("prompt") };
+    let acr_values = oidc::acr_values(provider, &asked.request.levels);
+    let (login_hint, prompt) = (request.filled("login_hint"), request.filled("prompt"));
+    let wishes = Wishes { login_hint, prompt, acr_values: acr_values.as_deref() };
     match oidc::question(cx, provider, &memo, (&state, wishes)).await {
         Ok(address) => Ok(authorization::found(&address)),
         Err(Fault::Ours(error)) => Err(asked.fail(cx, &error)),
@@ -141,10 +143,12 @@ impl Landing {
     ) -> Result<Response, Refusal> {
         let request = &self.asked.request;
         let fail = |error: Error| self.fail(cx, &error);
+        let assurance = arrival.assurance(&self.provider);
         let user = Box::pin(federate::arrive(cx, request, &self.provider, arrival)).await.map_err(fail)?;
         let browser = Browser::find(session).await.map_err(fail)?;
         let former = browser.as_ref().and_then(|browser| browser.signed_in(&request.pool));
-        let signed_in = authorize::enter(cx, request, &user, former).await.map_err(fail)?.through(&self.provider.name);
+        let signed_in =
+            authorize::enter(cx, request, (&user, assurance), former).await.map_err(fail)?.through(&self.provider.name);
         let signed_in = signed_in.known_there_by(session_there);
         self.enter(cx, session, signed_in.clone()).await.map_err(fail)?;
         let given = authorize::answer(cx, request, &signed_in).await.map_err(fail)?;

@@ -21,7 +21,7 @@ use crate::{
         Cx, client_proof, directory,
         refresh::{self, Proof, Refresh},
         revoke,
-        sign_in::{self, Door, Goal, Reply, Start},
+        sign_in::{self, Door, Goal, Reply, Start, step_up},
     },
     kit::secret::Secret,
 };
@@ -234,6 +234,12 @@ async fn initiate(
         event_id: None,
         preferred: take("PREFERRED_CHALLENGE"),
         session,
+        step_up: step_up::Asked {
+            targets: take("TARGET_ACR_VALUES"),
+            access_token: take("ACCESS_TOKEN"),
+            max_age: take("MAX_AGE"),
+        },
+        levels: Vec::new(),
     };
     let door = Door { pool, client, goal: Goal::Tokens, metadata: None };
     sign_in::begin(cx, &door, start).await.map(AuthOutput::of_step)

@@ -10,6 +10,7 @@ use crate::{
     },
     domain::{
         Error, Pool, Result,
+        assurance::Level,
         pool::{Members, named_attributes},
     },
     flows::{Cx, directory, domains, pools, population},
@@ -25,6 +26,10 @@ fn described(cx: &Cx, pool: &Pool, users: i64) -> Result<Value> {
     shown["SchemaAttributes"] = schema.unwrap_or_default();
     // This has an operation of its own.
     shown.as_object_mut().and_then(|members| members.remove("SessionConfiguration"));
+    if !pool.is_lite() {
+        let level = |level: Level| (level.key().to_owned(), json!({"AcrValue": pool.level_name(level)}));
+        shown["AcrConfiguration"] = Level::ALL.map(level).into_iter().collect();
+    }
     shown["Id"] = pool.id.clone().into();
     shown["Name"] = pool.name.clone().into();
     shown["Arn"] = pool.arn(&cx.app.setup.account_id).into();

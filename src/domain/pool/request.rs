@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::{DeletionProtection, PoolSettings, RecoveryName, beyond_lite};
 use crate::domain::{
+    assurance::Level,
     attribute::{self, SchemaAttribute},
     error::{Error, Result},
     template,
@@ -26,8 +27,6 @@ const KEPT_BY_UPDATES: [&str; 3] = ["UserAttributeUpdateSettings", "UserPoolTags
 
 /// What a sign-in of the user's choice can begin with.
 const BUILT_FIRST_FACTORS: [&str; 4] = ["PASSWORD", "EMAIL_OTP", "SMS_OTP", "WEB_AUTHN"];
-
-const LEVELS: [&str; 4] = ["Level1", "Level2", "Level3", "Level4"];
 
 /// A template's member, and the older member of the pool that mirrors it.
 const MIRRORED_TEXTS: [(&str, &str); 3] = [
@@ -198,12 +197,11 @@ impl PoolSettings {
     /// <https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AcrLevelConfigType.html>
     fn check_levels(&self) -> Result<()> {
         let Some(levels) = self.kept.get("AcrConfiguration").and_then(Value::as_object) else { return Ok(()) };
-        let usual = |level: &str| format!("urn:cognito:loa:{}", level.trim_start_matches("Level"));
-        let own = |level: &str| levels.get(level).and_then(|level| level.get("AcrValue")?.as_str());
-        for (index, level) in LEVELS.iter().enumerate() {
+        let own = |level: Level| levels.get(level.key()).and_then(|level| level.get("AcrValue")?.as_str());
+        for (index, level) in Level::ALL.into_iter().enumerate() {
             let Some(name) = own(level) else { continue };
-            let is_usual_elsewhere = LEVELS.iter().any(|other| other != level && usual(other) == name);
-            if is_usual_elsewhere || LEVELS[..index].iter().any(|other| own(other) == Some(name)) {
+            let is_usual_elsewhere = Level::ALL.iter().any(|other| *other != level && other.usual_name() == name);
+            if is_usual_elsewhere || Level::ALL[..index].iter().any(|other| own(*other) == Some(name)) {
                 return invalid(format!("AcrValue {name} must be unique across all levels, including default names."));
             }
         }
@@ -224,6 +222,9 @@ impl PoolSettings {
         }
         if self.dcr_configuration.as_ref().is_some_and(super::DcrConfiguration::is_enabled) {
             return beyond_lite("DcrConfiguration");
+        }
+        if self.kept.get("AcrConfiguration").and_then(Value::as_object).is_some_and(|levels| !levels.is_empty()) {
+            return beyond_lite("AcrConfiguration");
         }
         Ok(())
     }

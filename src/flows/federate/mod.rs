@@ -11,6 +11,8 @@ mod trip;
 
 pub use trip::{Memo, Returned, Trip, depart, hold, take};
 
+use serde_json::Value;
+
 use super::{
     Cx,
     attributes::{claim_aliases, verified_flag},
@@ -22,6 +24,7 @@ use super::{
 use crate::{
     domain::{
         Client, Error, Group, Pool, Provider, Result, User,
+        assurance::Assurance,
         attribute::{self, NEVER_WRITABLE, Write},
         auth_event::Kind,
         code::Medium,
@@ -71,6 +74,17 @@ pub struct Arrival {
     pub said: ExternalAttributes,
     /// The entity id of a SAML provider; none for the others.
     pub issuer: Option<String>,
+}
+
+impl Arrival {
+    /// How strongly the provider says that they have signed in there.
+    pub fn assurance(&self, provider: &Provider) -> Assurance {
+        let claims = self.said.id_token.as_ref();
+        let claim = |name: &str| claims.and_then(|claims| claims.get(name));
+        let methods = claim("amr").and_then(Value::as_array);
+        let methods: Vec<&str> = methods.into_iter().flatten().filter_map(Value::as_str).collect();
+        Assurance::federated(&provider.settings.acr_mapping, claim("acr").and_then(Value::as_str), &methods)
+    }
 }
 
 /// Who it is that arrives: the account that they are linked to, their own, or a new one. Asks no second factor; the triggers are

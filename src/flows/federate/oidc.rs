@@ -16,6 +16,7 @@ use super::{Arrival, Fault, Memo, endpoints::Endpoints};
 use crate::{
     domain::{
         Provider,
+        assurance::Level,
         provider::{Claims, Kind},
     },
     flows::Cx,
@@ -38,6 +39,15 @@ const ASSERTION_SECONDS: i64 = 300;
 pub struct Wishes<'a> {
     pub login_hint: Option<&'a str>,
     pub prompt: Option<&'a str>,
+    /// In the provider's words.
+    pub acr_values: Option<&'a str>,
+}
+
+/// What the provider calls the levels that an application asks for, where it was told to us.
+pub fn acr_values(provider: &Provider, levels: &[Level]) -> Option<String> {
+    let mapping = &provider.settings.acr_mapping;
+    let values: Vec<&str> = levels.iter().filter_map(|level| mapping.get(level.key()).map(String::as_str)).collect();
+    (!values.is_empty()).then(|| values.join(" "))
 }
 
 /// An answer as the browser has brought it.
@@ -101,7 +111,9 @@ pub async fn question(
             query.append_pair("response_mode", "form_post");
         }
         if takes_pkce(provider.kind) {
-            for (name, value) in [("login_hint", wishes.login_hint), ("prompt", wishes.prompt)] {
+            let wishes =
+                [("login_hint", wishes.login_hint), ("prompt", wishes.prompt), ("acr_values", wishes.acr_values)];
+            for (name, value) in wishes {
                 if let Some(value) = value {
                     query.append_pair(name, value);
                 }

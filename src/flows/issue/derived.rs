@@ -6,6 +6,7 @@ use super::{Changes, Issue, access_claims, id_claims, sign_access};
 use crate::{
     domain::{
         Grant, Result,
+        assurance::Assurance,
         grant::{GrantSource, Seen},
         token::AccessClaims,
     },
@@ -90,6 +91,7 @@ fn stand_in(cx: &Cx, issue: &Issue, subject: &AccessClaims, auth_time: Time) -> 
         device_key: None,
         sso_id: None,
         audience: None,
+        assurance: Assurance::default(),
         seen: Seen::now(cx.now(), &cx.origin, &issue.client),
     }
 }

@@ -4,7 +4,7 @@
 use super::{
     Cx, Door, Outcome, Start, check_state, code, is_hidden, meet, missing, passkey, password, proceed,
     session::{self, Draft, Opened},
-    srp, subject,
+    srp, step_up, subject,
 };
 use crate::{
     domain::{
@@ -36,16 +36,24 @@ struct Choosing {
     available: Vec<FirstFactor>,
 }
 
-pub(super) async fn begin(cx: &Cx, door: &Door, start: Start) -> Result<Outcome> {
+pub(super) async fn begin(cx: &Cx, door: &Door, mut start: Start) -> Result<Outcome> {
     if let Some(session) = &start.session {
         return after_sign_up(cx, door, session, &start).await;
     }
+    let credit = Box::pin(step_up::read(cx, door, &mut start)).await?;
     let user = meet(cx, door, &start).await?.filter(|user| !is_hidden(door, user));
+    let earlier = credit.map(|credit| credit.of(user.as_ref())).transpose()?.flatten();
     if let Some(user) = &user {
         check_state(user)?;
         // Nothing that could be chosen here is theirs.
         if user.status == Status::ExternalProvider {
             return Err(Error::WrongCredentials);
+        }
+    }
+    if let (Some(user), Some(assurance)) = (&user, earlier) {
+        let progress = Progress { assurance, ..start.progress().proven(FirstProof::Earlier) };
+        if let Some(prompt) = Box::pin(step_up::begin(cx, door, &progress, user)).await? {
+            return Outcome::asks(prompt);
         }
     }
     let choosing = Choosing {

@@ -110,7 +110,7 @@ pub(super) async fn answer(cx: &Cx, door: &Door, opened: Opened, (sent, given): 
     let user = redeem(cx, door, &session, (&sent, user)).await?;
     let progress = match sent.purpose {
         CodePurpose::First => session.progress.proven(FirstProof::Code(sent.medium)),
-        CodePurpose::Second | CodePurpose::SetUp => session.proven_second(),
+        CodePurpose::Second | CodePurpose::SetUp => session.proven_second(sent.medium.into()),
     };
     proceed(cx, door, progress, user).await
 }

@@ -9,8 +9,9 @@ use super::{
 use crate::{
     domain::{
         Result,
+        assurance::Method,
         attribute::{self, Write},
-        challenge::{Awaits, CodePurpose, Progress, Session, Subject},
+        challenge::{Awaits, CodePurpose, Session, Subject},
         code::Medium,
         mfa::Factor,
     },
@@ -23,7 +24,7 @@ pub(super) async fn answer(cx: &Cx, door: &Door, opened: Opened, email: Option<S
     match (&session.awaits, email) {
         (Awaits::FactorReady, _) => {
             session::spend_now(cx, &session).await?;
-            proceed(cx, door, Progress { second: true, ..session.progress }, user).await
+            proceed(cx, door, session.progress.proven_second(Method::Totp), user).await
         }
         (Awaits::FactorSetup(among), Some(email)) if among.contains(&Factor::Email) => {
             let given = [("email".to_owned(), email)].into();

@@ -59,8 +59,11 @@ pub(super) async fn answer(cx: &Cx, door: &Door, opened: Opened, (state, credent
     let preference = store::factors::find(&mut tx, &user).await?.preference;
     tx.commit().await?;
     let is_two_factors = assertion.user_verified && factor::is_two_factors(&door.pool, &preference);
+    // Asked for after another proof, to reach a level, it is the second.
+    let is_second = session.progress.first.is_some();
+    let assurance = session.progress.assurance.clone().with_passkey(assertion.is_shared, assertion.user_verified);
     let progress = session.progress.proven(FirstProof::Passkey);
-    proceed(cx, door, Progress { second: is_two_factors, ..progress }, user).await
+    proceed(cx, door, Progress { second: is_two_factors || is_second, assurance, ..progress }, user).await
 }
 
 fn refusal(rejection: Rejection) -> Error {

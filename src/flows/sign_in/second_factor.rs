@@ -8,6 +8,7 @@ use super::{
 use crate::{
     domain::{
         Error, Result, User,
+        assurance::Method,
         challenge::{Awaits, Challenge, CodePurpose, FirstProof, Progress, Prompt, Subject},
         error::FactorFault,
         mfa::{self, Demand, Factor, Mode},
@@ -95,7 +96,7 @@ pub(super) async fn answer_totp(cx: &Cx, door: &Door, opened: Opened, given: &st
     }
     let user = user.ok_or_else(session::invalid)?;
     session::spend_now(cx, &session).await?;
-    proceed(cx, door, session.proven_second(), user).await
+    proceed(cx, door, session.proven_second(Method::Totp), user).await
 }
 
 /// Takes the code of the user's app, once ever. Nobody has one.

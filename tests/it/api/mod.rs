@@ -51,6 +51,7 @@ mod sign_up;
 mod signatures;
 mod signing_certificate;
 mod srp;
+mod step_up;
 mod strangers;
 mod takeover;
 mod terms;

@@ -19,7 +19,7 @@ mod sessions_end;
 mod strict;
 mod strict_age;
 mod strict_logout;
-mod token;
+pub mod token;
 mod tokens_back;
 mod triggers;
 

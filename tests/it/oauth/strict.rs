@@ -413,9 +413,12 @@ async fn discovery_tells_all_that_a_client_can_use() {
             (&document["request_parameter_supported"], &document["request_uri_parameter_supported"]),
             (&json!(false), &json!(false))
         );
+        assert_eq!(document["acr_values_supported"][0], "urn:cognito:loa:4");
         let told = document["claims_supported"].as_array().unwrap();
         assert!(
-            ["iss", "sub", "email_verified", "address", "updated_at"].iter().all(|claim| told.contains(&json!(claim)))
+            ["iss", "sub", "acr", "email_verified", "address", "updated_at"]
+                .iter()
+                .all(|claim| told.contains(&json!(claim)))
         );
         let scopes = document["scopes_supported"].as_array().unwrap();
         assert!(scopes.contains(&json!("address")) && scopes.contains(&json!("offline_access")));

@@ -1,10 +1,17 @@
 //! The second step of a sign-in, in a browser.
 
-use poolhouse::{domain::mfa::Mode, keys::totp, store};
-use serde_json::json;
+use poolhouse::{
+    domain::mfa::{Factor, Mode},
+    keys::totp,
+    store,
+};
+use serde_json::{Value, json};
 
 use super::query;
-use crate::app::{Browser, House, PASSWORD, Reply, houses};
+use crate::{
+    app::{Browser, CALLBACK, House, PASSWORD, Reply, WEB, houses},
+    oauth::token::claims,
+};
 
 /// Lets the pool ask for second factors: e-mail, and authenticator apps where `apps`.
 async fn guard(house: &House, email: bool, apps: bool) {
@@ -41,6 +48,69 @@ async fn send(browser: &mut Browser<'_>, path: &str, page: &Reply, fields: &[(&s
 fn code_of(house: &House, page: &Reply) -> String {
     let secret = data_encoding::BASE32_NOPAD.decode(page.input("secret").as_bytes()).unwrap();
     totp::code_at(&secret, house.app.clock.now())
+}
+
+/// What the tokens of a client that asked for `levels` say.
+async fn level_and_methods(house: &House, answer: &Reply) -> (Value, Value) {
+    let code = answer.told("code").unwrap_or_else(|| panic!("{} {}", answer.location(), answer.text));
+    let form = [("grant_type", "authorization_code"), ("client_id", WEB), ("redirect_uri", CALLBACK), ("code", &*code)];
+    let tokens = house.token(&form).await.json();
+    let told = claims(&tokens["id_token"]);
+    assert_eq!(claims(&tokens["access_token"])["acr"], told["acr"]);
+    (told["acr"].clone(), told["amr"].clone())
+}
+
+#[tokio::test]
+async fn a_client_that_wants_more_has_its_user_asked_for_more() {
+    for house in houses().await {
+        guard(&house, false, true).await;
+        let mut browser = Browser::new(&house);
+        let page = browser.sign_in(&query(), "ann", PASSWORD).await;
+        let done = send(&mut browser, "/mfaSetup", &page, &[("code", &code_of(&house, &page))]).await;
+        assert!(done.told("code").is_some(), "{}", done.text);
+        // Whoever came in by a password alone is asked once more, and whoever did more is not.
+        house.set_pool(|pool| pool.mfa_configuration = Mode::Optional).await;
+        let wishing = |level: &str| format!("{}&acr_values=urn%3Aelsewhere%20urn%3Acognito%3Aloa%3A{level}", query());
+        let strong = browser.get(&format!("/oauth2/authorize?{}", wishing("3"))).await;
+        let expected = (json!("urn:cognito:loa:3"), json!(["pwd", "otp", "mfa"]));
+        assert_eq!(level_and_methods(&house, &strong).await, expected);
+        let highest = browser.get(&format!("/oauth2/authorize?{}", wishing("4"))).await;
+        assert!(highest.told("code").is_some(), "what nobody can reach is not asked for: {}", highest.location());
+        // A sign-in of before levels were kept counts for nothing.
+        let user = house.find("ann").await;
+        let mut tx = house.app.store.begin().await.unwrap();
+        let mut preference = store::factors::find(&mut tx, &user).await.unwrap().preference;
+        preference.disable(Factor::Totp);
+        store::factors::set_preference(&mut tx, &user, &preference).await.unwrap();
+        tx.commit().await.unwrap();
+        let mut browser = Browser::new(&house);
+        let weak = browser.sign_in(&wishing("3"), "ann", PASSWORD).await;
+        assert_eq!(level_and_methods(&house, &weak).await, (json!("urn:cognito:loa:1"), json!(["pwd"])));
+        let mut tx = house.app.store.begin().await.unwrap();
+        preference.enable(Factor::Totp);
+        store::factors::set_preference(&mut tx, &user, &preference).await.unwrap();
+        tx.commit().await.unwrap();
+        let silent = browser.get(&format!("/oauth2/authorize?{}&prompt=none", wishing("3"))).await;
+        assert_eq!(silent.told("error").as_deref(), Some("login_required"));
+        let plain = browser.get(&format!("/oauth2/authorize?{}", query())).await;
+        assert!(plain.told("code").is_some(), "who asks for nothing is content");
+        house.app.clock.advance(std::time::Duration::from_secs(60));
+        let asked = browser.sign_in(&wishing("3"), "ann", PASSWORD).await;
+        assert!(asked.text.contains("Enter the code that your authenticator app shows."), "{}", asked.text);
+        let code = totp::code_at(
+            &data_encoding::BASE32_NOPAD.decode(page.input("secret").as_bytes()).unwrap(),
+            house.app.clock.now(),
+        );
+        let form: Vec<(String, String)> = ["_csrf", "session", "username", "challenge"]
+            .into_iter()
+            .filter(|name| asked.text.contains(&format!("name=\"{name}\"")))
+            .map(|name| (name.to_owned(), asked.input(name)))
+            .chain([("code".to_owned(), code)])
+            .collect();
+        let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let done = browser.post(&format!("/mfa?{}", wishing("3")), &form).await;
+        assert_eq!(level_and_methods(&house, &done).await, expected);
+    }
 }
 
 #[tokio::test]

@@ -474,3 +474,31 @@ async fn passkeys_beside_a_required_second_factor_must_be_two() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_passkey_that_recognises_its_user_is_the_highest_level() {
+    for site in sites().await {
+        let mut authenticator = site.passkey_of("ann").await;
+        let mut wish = site.choice("ann", Some("PASSWORD"));
+        wish["AuthParameters"]["PASSWORD"] = json!(PASSWORD);
+        wish["AuthParameters"]["TARGET_ACR_VALUES"] = json!("urn:cognito:loa:4");
+        let output = site.call("InitiateAuth", wish).await;
+        assert_eq!(output["ChallengeName"], "WEB_AUTHN", "{output}");
+        let tokens = site.signed_in(&Asked::of("ann", &output), &mut authenticator).await;
+        for token in [&tokens.id, &tokens.access] {
+            let told = claims(token);
+            assert_eq!(told["acr"], "urn:cognito:loa:4");
+            assert_eq!(told["amr"], json!(["pwd", "hwk", "mfa"]));
+        }
+        // One that does not is asked once, and is told for what it is.
+        site.person("bob").await;
+        let mut authenticator = Authenticator::with(|one| one.recognises = false);
+        site.register(&site.tokens("bob").await.access, &mut authenticator).await;
+        authenticator.counter = 2;
+        let mut wish = site.choice("bob", Some("WEB_AUTHN"));
+        wish["AuthParameters"]["TARGET_ACR_VALUES"] = json!("urn:cognito:loa:4");
+        let output = site.call("InitiateAuth", wish).await;
+        let told = claims(&site.signed_in(&Asked::of("bob", &output), &mut authenticator).await.id);
+        assert_eq!((&told["acr"], &told["amr"]), (&json!("urn:cognito:loa:1"), &json!(["hwk"])));
+    }
+}

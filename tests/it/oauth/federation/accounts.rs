@@ -10,8 +10,10 @@ use poolhouse::{
 };
 use serde_json::{Value, json};
 
-use super::{assert_told, idp::Idp, map, tokens, trip, with_idp};
-use crate::app::{House, POOL, WEB, houses};
+use super::{
+    NAME, assert_told, change_provider, come_back, depart, idp::Idp, map, query, tokens, trip, value, with_idp,
+};
+use crate::app::{Browser, House, POOL, WEB, houses};
 
 type Events = Arc<Mutex<Vec<Value>>>;
 
@@ -179,6 +181,7 @@ async fn request(house: &House) -> poolhouse::flows::authorize::Request {
         nonce: None,
         challenge: None,
         resource: None,
+        levels: Vec::new(),
         pushed: None,
     }
 }
@@ -315,5 +318,32 @@ async fn a_function_that_refuses_is_heard_and_makes_nobody() {
         let pool = house.pool().await;
         let mut tx = house.app.store.read().await.unwrap();
         assert_eq!(store::users::by_login(&mut tx, &pool, "okta_00u1").await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn levels_are_asked_for_and_told_in_the_words_of_either_side() {
+    for house in houses().await {
+        let idp = with_idp(&house).await;
+        change_provider(&house, |provider| {
+            provider.settings.acr_mapping = [("Level3".to_owned(), "urn:okta:two".to_owned())].into();
+        })
+        .await;
+        let wish = [("acr_values", "urn:cognito:loa:4 urn:cognito:loa:3")];
+        for (acr, level) in [("urn:okta:two", "urn:cognito:loa:3"), ("urn:okta:odd", "urn:cognito:loa:1")] {
+            let mut browser = Browser::new(&house);
+            let asked = depart(&mut browser, &idp, &wish).await;
+            assert_eq!(value(&asked, "acr_values"), "urn:okta:two");
+            idp.claim("acr", json!(acr));
+            idp.claim("amr", json!(["pwd", "otp", "retina"]));
+            let told = tokens(&house, &come_back(&mut browser, &asked).await).await;
+            assert_eq!((&told["acr"], &told["amr"]), (&json!(level), &json!(["fed", "pwd", "otp"])));
+            // The session is as good as what the provider has said.
+            let again = query(&[("identity_provider", NAME), wish[0], ("prompt", "none")]);
+            let again = browser.get(&format!("/oauth2/authorize?{again}")).await;
+            assert_eq!(again.told("code").is_some(), level.ends_with('3'), "{}", again.location());
+        }
+        let asked = depart(&mut Browser::new(&house), &idp, &[]).await;
+        assert_eq!(value(&asked, "acr_values"), "");
     }
 }
