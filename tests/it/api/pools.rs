@@ -36,6 +36,10 @@ async fn a_new_pool_has_the_services_defaults() {
             "UserAttributeUpdateSettings": {"AttributesRequireVerificationBeforeUpdate": []},
             "UserPoolTier": "ESSENTIALS", "UserPoolTags": {}, "SchemaAttributes": pool["SchemaAttributes"],
             "CreationDate": 1_800_000_000.0, "LastModifiedDate": 1_800_000_000.0,
+            "AcrConfiguration": {
+                "Level1": {"AcrValue": "urn:cognito:loa:1"}, "Level2": {"AcrValue": "urn:cognito:loa:2"},
+                "Level3": {"AcrValue": "urn:cognito:loa:3"}, "Level4": {"AcrValue": "urn:cognito:loa:4"},
+            },
         });
         assert_eq!(pool, expected);
         let schema = pool["SchemaAttributes"].as_array().unwrap();
