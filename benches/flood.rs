@@ -41,12 +41,12 @@ use tower::ServiceExt;
 const PEOPLE: usize = 500;
 const PASSWORD: &str = "Right-1234";
 
-/// What a process of the flood is started with: the iterations of a hash that needs next to no memory, none for production's.
-const ITERATIONS: &str = "FLOOD_ITERATIONS";
+/// What a process of the flood is started with, and after it the iterations of a hash in little memory, none for production's.
+const ITERATIONS: &str = "--iterations";
 
 fn main() {
     let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    if let Ok(iterations) = env::var(ITERATIONS) {
+    if let Some(iterations) = env::args().skip_while(|argument| argument != ITERATIONS).nth(1) {
         let iterations: u32 = iterations.parse().unwrap();
         let hashing = if iterations == 0 { Hashing::OWASP } else { Hashing { iterations, ..SMALL } };
         return flood(hashing, workers);
@@ -54,7 +54,7 @@ fn main() {
     let as_slow = (took(Hashing::OWASP).as_secs_f64() / took(SMALL).as_secs_f64()).ceil().max(1.0);
     let [without, with] = [format!("{as_slow:.0}"), "0".to_owned()].map(|iterations| {
         println!("{}", if iterations == "0" { "production's hash" } else { "a hash as slow, in little memory" });
-        let flood = Command::new(env::current_exe().unwrap()).env(ITERATIONS, iterations).output().unwrap();
+        let flood = Command::new(env::current_exe().unwrap()).args([ITERATIONS, &*iterations]).output().unwrap();
         let text = String::from_utf8(flood.stdout).unwrap();
         assert!(flood.status.success(), "{}", String::from_utf8_lossy(&flood.stderr));
         let (rounds, most) = text.trim_end().rsplit_once('\n').unwrap();
