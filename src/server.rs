@@ -25,7 +25,7 @@ use crate::{
     controls,
     flows::{App, Cx, Parts, Setup, outbox},
     functions::Functions,
-    gateway::{self, Surroundings},
+    gateway::{self, Explanation, Gateway, Question, Surroundings},
     hooks::{GROUPS_TO_SCOPES, Hook, Hooks, PreTokenGeneration, Trigger},
     import,
     keys::{compromised::Compromised, hashing::Hasher, seal::Sealer},
@@ -116,14 +116,7 @@ impl Builder {
         refuse(import::unanswered_triggers(&config, |trigger, name| app.hooks.knows(trigger, name)))?;
         let cx = Cx::new(Arc::clone(&app), &config.region, app.random.uuid());
         import::apply(&cx, &config).await?;
-        let around = Surroundings {
-            functions: Arc::clone(&functions),
-            issuers: Arc::new(issuers::OwnPools::new(Arc::clone(&app))),
-            clock: app.clock.clone(),
-            random: app.random.clone(),
-            account_id: config.account_id.clone(),
-            region: config.region.clone(),
-        };
+        let around = surroundings(&config, &app, &functions);
         let file = FromFile { apis: config.apis.clone(), domains: config.domains.clone(), functions };
         let served = Arc::new(Served::new(file, &config.gateway, around)?);
         let proxies = TrustedProxies::parse(&config.server.trusted_proxies).context("[server] trusted_proxies")?;
@@ -183,6 +176,26 @@ fn refuse(mistakes: Vec<Mistake>) -> anyhow::Result<()> {
     let lines: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
     anyhow::ensure!(lines.is_empty(), "the configuration has mistakes:\n{}", lines.join("\n"));
     Ok(())
+}
+
+/// What would become of a request to the gateway, with the pools of the database as they are. No listener is bound, and the
+/// configuration is not applied.
+pub async fn explain(config: &Config, question: Question<'_>) -> anyhow::Result<Explanation> {
+    let functions = Arc::new(Functions::load(&config.functions)?);
+    let app = Arc::new(open(config, Clock::system(), Random::system(), &functions, Vec::new()).await?);
+    let around = surroundings(config, &app, &functions);
+    Ok(Gateway::new(&config.apis, &config.domains, &config.gateway, around)?.explain(question).await)
+}
+
+fn surroundings(config: &Config, app: &Arc<App>, functions: &Arc<Functions>) -> Surroundings {
+    Surroundings {
+        functions: Arc::clone(functions),
+        issuers: Arc::new(issuers::OwnPools::new(Arc::clone(app))),
+        clock: app.clock.clone(),
+        random: app.random.clone(),
+        account_id: config.account_id.clone(),
+        region: config.region.clone(),
+    }
 }
 
 async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {

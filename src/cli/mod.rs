@@ -1,6 +1,7 @@
 //! The command line: one file per command. Exit codes: 0 done, 1 failed, 2 wrong usage or a mistake in the configuration.
 
 mod check;
+mod explain;
 mod health;
 mod serve;
 
@@ -21,8 +22,8 @@ use crate::{
 };
 
 /// Commands that have a name already, and nothing else.
-const NOT_BUILT: [&str; 7] = ["export", "import", "backup", "restore", "keys", "token", "explain"];
-const BUILT: [&str; 3] = ["serve", "check", "health"];
+const NOT_BUILT: [&str; 6] = ["export", "import", "backup", "restore", "keys", "token"];
+const BUILT: [&str; 4] = ["serve", "check", "explain", "health"];
 
 /// A self-hosted identity provider that speaks the Amazon Cognito user-pools API, with a gateway that enforces its tokens.
 ///
@@ -45,6 +46,9 @@ enum Command {
     /// Reports every mistake in the configuration, with file and line, and touches nothing
     #[command(after_help = "Example:\n  poolhouse check --config poolhouse.toml")]
     Check(Places),
+    /// Shows which route a request finds and every check of its authorizer; exits with 1 where the request is refused
+    #[command(after_help = "Example:\n  poolhouse explain --route \"GET /AdminUser\" --token eyJraWQ…")]
+    Explain(explain::Asked),
     /// Exits with 0 when the running server is ready, for container health checks
     #[command(after_help = "Example:\n  poolhouse health --config /etc/poolhouse/poolhouse.toml")]
     Health(Places),
@@ -114,6 +118,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let outcome = match line.command.unwrap_or(Command::Serve(line.serve)) {
         Command::Serve(places) => places.sources().and_then(serve::run),
         Command::Check(places) => places.sources().and_then(check::run),
+        Command::Explain(asked) => explain::run(asked),
         Command::Health(places) => places.sources().and_then(health::run),
         Command::Other(words) => Err(unknown(&words)),
     };

@@ -13,6 +13,7 @@ mod context;
 mod cors;
 mod decisions;
 mod exchange;
+mod explain;
 mod integration;
 mod load;
 mod path;
@@ -40,6 +41,7 @@ pub use self::{
     authorizer::{Bearer, Denial, KeySet, LambdaPrincipal, LocalIssuers, Principal, UrlError},
     body::{BODY_LIMIT, Body},
     check::mistakes,
+    explain::{Check, Explanation, Question, Verdict},
     integration::{MappingError, RespondError, TargetError},
     load::{GatewayError, Surroundings},
     path::PathError,

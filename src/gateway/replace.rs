@@ -66,7 +66,7 @@ impl Gateway {
         apis.handle(request, peer).await
     }
 
-    fn serving(&self) -> Arc<Apis> {
+    pub(super) fn serving(&self) -> Arc<Apis> {
         Arc::clone(&self.serving.read().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -91,14 +91,24 @@ class Server:
         self.environment = environment or {}
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> Server:
+    def surroundings(self) -> dict[str, str]:
         # A developer's own settings must not reach the server under test.
         environment = {key: value for key, value in os.environ.items() if not key.startswith("POOLHOUSE_")}
-        environment |= {
+        return environment | {
             "POOLHOUSE_SERVER__PUBLIC_URL": self.public_url,
             "POOLHOUSE_DATABASE__URL": self.database,
             "RUST_LIB_BACKTRACE": "0",
         } | self.environment
+
+    def command(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Runs another command beside the server, on its database."""
+        return subprocess.run(
+            [str(binary()), name, "--config", str(self.config), "--data", str(self.data), *arguments],
+            cwd=self.folder, env=self.surroundings(), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
+        )
+
+    def start(self) -> Server:
+        environment = self.surroundings()
         command = [
             str(binary()), "serve", "--config", str(self.config), "--data", str(self.data),
             "--listen", f"127.0.0.1:{self.port}", "--gateway-listen", f"127.0.0.1:{self.gateway_port}",

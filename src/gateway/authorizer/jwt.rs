@@ -24,10 +24,10 @@ use crate::{
 };
 
 pub(in crate::gateway) struct JwtAuthorizer {
-    source: Source,
+    pub(super) source: Source,
     issuer: TrustedIssuer,
-    audience: Vec<String>,
-    skew: Duration,
+    pub(super) audience: Vec<String>,
+    pub(super) skew: Duration,
     issuers: Arc<dyn LocalIssuers>,
     verdicts: Verdicts,
 }
@@ -134,15 +134,30 @@ impl JwtAuthorizer {
     async fn verify_afresh(&self, token: &str, now: Time) -> Result<Verified, Denial> {
         let token = Token::parse(token).map_err(refused)?;
         token.algorithm().map_err(refused)?;
-        let mut keys = self.keys(now).await?;
-        if keys.find(token.kid()).next().is_none() {
-            keys = self.keys_after_rotation(keys, now).await;
-        }
+        let keys = self.keys_for(token.kid(), now).await?;
         verify_signature(&token, &keys)?;
         self.check_issuer(token.claims())?;
         self.check_audience(token.claims())?;
         check_times(token.claims(), now, self.skew, true).map_err(|error| Denial::invalid(error.to_string()))?;
         Ok(Verified::of(token.into_claims(), keys.version()))
+    }
+
+    /// The issuer's keys, as new as is needed to know this one.
+    pub(super) async fn keys_for(&self, kid: &str, now: Time) -> Result<Arc<KeySet>, Denial> {
+        let keys = self.keys(now).await?;
+        if keys.find(kid).next().is_some() { Ok(keys) } else { Ok(self.keys_after_rotation(keys, now).await) }
+    }
+
+    pub(in crate::gateway) fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// Every `iss` that counts.
+    pub(super) fn accepted_issuers(&self) -> Vec<String> {
+        match (self.pool(), &self.issuer) {
+            (None, TrustedIssuer::Url { foreign, .. }) => vec![foreign.issuer().to_owned()],
+            (pool, _) => self.issuers.issuers_of(pool.as_deref().unwrap_or_default()),
+        }
     }
 
     /// The pool of this server that the issuer is, if it is one.
@@ -179,7 +194,7 @@ impl JwtAuthorizer {
         }
     }
 
-    fn check_issuer(&self, claims: &Map<String, Value>) -> Result<(), Denial> {
+    pub(super) fn check_issuer(&self, claims: &Map<String, Value>) -> Result<(), Denial> {
         let issuer = claims.get("iss").and_then(Value::as_str);
         let matches = match (self.pool(), &self.issuer) {
             (None, TrustedIssuer::Url { foreign, .. }) => issuer == Some(foreign.issuer()),
@@ -192,7 +207,7 @@ impl JwtAuthorizer {
     }
 
     /// `client_id` counts only where there is no `aud` at all.
-    fn check_audience(&self, claims: &Map<String, Value>) -> Result<(), Denial> {
+    pub(super) fn check_audience(&self, claims: &Map<String, Value>) -> Result<(), Denial> {
         let accepted = |value: &Value| value.as_str().is_some_and(|text| self.audience.iter().any(|one| one == text));
         let holds = match claims.get("aud") {
             Some(Value::Array(several)) => several.iter().any(accepted),
@@ -203,7 +218,7 @@ impl JwtAuthorizer {
     }
 }
 
-fn verify_signature(token: &Token<'_>, keys: &KeySet) -> Result<(), Denial> {
+pub(super) fn verify_signature(token: &Token<'_>, keys: &KeySet) -> Result<(), Denial> {
     let mut outcome = Err(JwtError::UnknownKid);
     for key in keys.find(token.kid()) {
         outcome = key.verify(token);
@@ -223,7 +238,7 @@ impl Source {
     }
 
     /// The token, with or without the word `Bearer` before it. Two of them are none: nobody can say which one would count.
-    pub(super) fn token<'r>(&self, headers: &'r HeaderMap, uri: &'r Uri) -> Result<Cow<'r, str>, Denial> {
+    pub(in crate::gateway) fn token<'r>(&self, headers: &'r HeaderMap, uri: &'r Uri) -> Result<Cow<'r, str>, Denial> {
         let (text, more) = match self {
             Self::Header(name) => {
                 let mut values = headers.get_all(name).iter();
@@ -258,7 +273,7 @@ fn without_scheme(text: &str) -> Result<&str, Denial> {
 }
 
 /// `scp` when it says anything, else `scope`, as was measured on the service; each as words in a string or as a list.
-fn scopes(claims: &Map<String, Value>) -> Vec<String> {
+pub(super) fn scopes(claims: &Map<String, Value>) -> Vec<String> {
     let words = |name| match claims.get(name) {
         Some(Value::String(text)) => text.split_whitespace().map(str::to_owned).collect(),
         Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).map(str::to_owned).collect(),

@@ -1,6 +1,7 @@
 //! Who may pass. An authorizer returns a [`Principal`] or a [`Denial`]; the words of a denial are API Gateway's.
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html>
 
+mod explain;
 mod fetch;
 mod jwks;
 mod jwt;
@@ -15,7 +16,7 @@ use async_trait::async_trait;
 use http::{HeaderValue, StatusCode};
 use serde_json::{Map, Value};
 
-pub use self::{fetch::UrlError, lambda::LambdaPrincipal};
+pub use self::{explain::Check, fetch::UrlError, lambda::LambdaPrincipal};
 pub(super) use self::{
     fetch::{Fetcher, check_url},
     jwks::ForeignIssuer,

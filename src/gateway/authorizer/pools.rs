@@ -68,7 +68,7 @@ impl PoolsAuthorizer {
         Ok(Bearer { token: Arc::new(verified) })
     }
 
-    fn pool_of(&self, claims: &Map<String, Value>) -> Option<&str> {
+    pub(super) fn pool_of(&self, claims: &Map<String, Value>) -> Option<&str> {
         let issuer = claims.get("iss")?.as_str()?;
         let names = |pool: &&String| self.issuers.issuers_of(pool).iter().any(|own| own == issuer);
         self.pools.iter().find(names).map(String::as_str)

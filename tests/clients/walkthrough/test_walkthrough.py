@@ -189,6 +189,21 @@ def test_an_unknown_route_is_not_found(server: Server, tokens: dict):
     assert said(answer) == (404, '{"message":"Not Found"}')
 
 
+def test_a_refusal_can_be_explained(server: Server, tokens: dict):
+    def explained(token: str, code: int) -> list[str]:
+        done = server.command("explain", "--route", "GET /AdminUser", "--token", token)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout.splitlines()
+
+    passes = explained(tokens["adminuser"]["IdToken"], 0)
+    assert passes[:3] == ["API JWTAuth, stage $default", "route GET /AdminUser", "authorizer JWTAuth (JWT)"]
+    assert passes[-1] == "the request passes"
+    refused = explained(tokens["regularuser"]["IdToken"], 1)
+    assert [line.split()[1] for line in refused if "FAILED" in line] == ["scopes"]
+    assert refused[-1].startswith("refused with 403: insufficient_scope")
+    assert explained("garbage", 1)[-1].startswith("refused with 401: invalid_token")
+
+
 def test_tokens_survive_a_restart(server: Server, tokens: dict):
     assert server.stop() == 0
     server.start()

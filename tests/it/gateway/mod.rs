@@ -4,6 +4,7 @@ mod authorizers;
 mod cors;
 mod decisions;
 mod events;
+mod explain;
 mod foreign;
 mod logs;
 mod mapping;

@@ -1,0 +1,139 @@
+//! Why a request would pass, or would not: the route that it finds and every check of its authorizer. Nothing behind the gateway
+//! is asked, and no function is run.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use http::{Method, Request, StatusCode, Uri, header};
+
+pub use super::authorizer::Check;
+use super::{
+    Api, Apis, Route, authorizer::Authorizer, check_request, exchange::Exchange, match_route, refusal::Refusal,
+    replace::Gateway,
+};
+
+/// A request that nobody has sent.
+#[derive(Debug)]
+pub struct Question<'q> {
+    pub method: Method,
+    /// The path with its query.
+    pub uri: Uri,
+    /// The host, where APIs are told apart by it.
+    pub host: &'q str,
+    /// Put where the route's authorizer looks for it.
+    pub token: Option<&'q str>,
+}
+
+/// What would become of it.
+#[derive(Debug)]
+pub struct Explanation {
+    /// The API and its stage.
+    pub api: Option<(String, String)>,
+    /// The key of the route.
+    pub route: Option<String>,
+    /// The authorizer's name and type.
+    pub authorizer: Option<(String, &'static str)>,
+    pub checks: Vec<Check>,
+    pub verdict: Verdict,
+}
+
+#[derive(Debug)]
+pub enum Verdict {
+    /// It reaches the integration.
+    Passes,
+    Refused {
+        status: StatusCode,
+        reason: String,
+    },
+    /// A function decides, which was not asked.
+    Asks,
+}
+
+impl From<Refusal> for Verdict {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused { status: refusal.status(), reason: refusal.to_string() }
+    }
+}
+
+impl Gateway {
+    pub async fn explain(&self, question: Question<'_>) -> Explanation {
+        self.serving().explain(question).await
+    }
+}
+
+impl Apis {
+    async fn explain(&self, question: Question<'_>) -> Explanation {
+        let mut explanation =
+            Explanation { api: None, route: None, authorizer: None, checks: Vec::new(), verdict: Verdict::Passes };
+        let (mut head, ()) = Request::new(()).into_parts();
+        (head.method, head.uri) = (question.method, question.uri);
+        if let Ok(host) = question.host.parse() {
+            head.headers.insert(header::HOST, host);
+        }
+        let mut exchange = Exchange::begin(head, SocketAddr::from(([127, 0, 0, 1], 0)), self.clock.now(), &self.random);
+        let found = check_request(&exchange).and_then(|()| self.match_api(&mut exchange));
+        let found = found.and_then(|(api, stage)| {
+            explanation.api = Some((api.name.clone(), stage.name.clone()));
+            Ok((api, match_route(&mut exchange, stage)?))
+        });
+        match found {
+            Ok((api, route)) => {
+                explanation.route = Some(route.key.clone());
+                self.examine(&mut explanation, (exchange, question.token), (api, route)).await;
+            }
+            Err(refusal) => explanation.verdict = refusal.into(),
+        }
+        explanation
+    }
+
+    async fn examine(
+        &self,
+        explanation: &mut Explanation,
+        (mut exchange, token): (Exchange<'_>, Option<&str>),
+        (api, route): (&Api, &Route),
+    ) {
+        let Some(authorizer) = &route.authorizer else { return };
+        explanation.authorizer = Some((self.name_of(authorizer), kind(authorizer, api)));
+        let head = &mut exchange.head;
+        let source = match &**authorizer {
+            Authorizer::Jwt(jwt) => jwt.source(),
+            Authorizer::Pools(pools) => &pools.source(),
+            Authorizer::Lambda(_) => {
+                explanation.verdict = Verdict::Asks;
+                return;
+            }
+        };
+        if let Some(token) = token {
+            if source.put(token, &mut head.headers, &mut head.uri).is_none() {
+                let reason = "the token has characters that cannot be sent".to_owned();
+                explanation.verdict = Verdict::Refused { status: StatusCode::BAD_REQUEST, reason };
+                return;
+            }
+            let text = source.token(&head.headers, &head.uri);
+            let (text, now) = (text.unwrap_or_default(), exchange.at);
+            explanation.checks = match &**authorizer {
+                Authorizer::Jwt(jwt) => jwt.explain(&text, &route.scopes, now).await,
+                Authorizer::Pools(pools) => pools.explain(&text, &route.scopes, now).await,
+                Authorizer::Lambda(_) => Vec::new(),
+            };
+        }
+        // The word of the authorizer itself, not what the checks add up to.
+        if let Err(refusal) = authorizer.authorize(&exchange, &route.scopes).await {
+            explanation.verdict = refusal.into();
+        }
+    }
+
+    fn name_of(&self, authorizer: &Arc<Authorizer>) -> String {
+        let is_it = |made: &super::replace::Made| Arc::ptr_eq(&made.authorizer, authorizer);
+        let found = self.authorizers.iter().find(|(_, made)| made.iter().any(is_it));
+        found.map(|((_, name), _)| name.clone()).unwrap_or_default()
+    }
+}
+
+fn kind(authorizer: &Authorizer, api: &Api) -> &'static str {
+    match authorizer {
+        Authorizer::Jwt(_) => "JWT",
+        Authorizer::Pools(_) => "COGNITO_USER_POOLS",
+        Authorizer::Lambda(_) if api.rest => "CUSTOM",
+        Authorizer::Lambda(_) => "REQUEST",
+    }
+}
