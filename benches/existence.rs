@@ -373,7 +373,7 @@ async fn furnish(app: &Arc<App>, scenario: &Scenario) {
     let cx = Cx::new(Arc::clone(app), "us-east-1", "bench".into());
     let first = user(app, 0, scenario.status, Credential::default());
     // One password for all of them: what it is does not matter to whoever guesses wrongly.
-    let credential = passwords::unjudged(&cx, &pool, &first, &"Right-1234".into()).await.unwrap();
+    let credential = passwords::unjudged(&cx, &first, &"Right-1234".into()).await.unwrap();
     let mut tx = app.store.begin().await.unwrap();
     assert!(store::pools::insert(&mut tx, &pool).await.unwrap());
     assert!(store::clients::insert(&mut tx, &client).await.unwrap());

@@ -206,7 +206,7 @@ async fn furnish(router: &Router, app: &Arc<App>) -> String {
         modified_at: cx.now(),
     };
     let first = user(0, Credential::default());
-    let credential = passwords::unjudged(&cx, &pool, &first, &PASSWORD.into()).await.unwrap();
+    let credential = passwords::unjudged(&cx, &first, &PASSWORD.into()).await.unwrap();
     let mut tx = app.store.begin().await.unwrap();
     for number in 0..PEOPLE {
         assert!(store::users::insert(&mut tx, &pool, &user(number, credential.clone())).await.unwrap());

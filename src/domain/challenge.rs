@@ -228,7 +228,7 @@ impl Subject {
 
 /// New with every password.
 pub fn salt_of(user: &User) -> Vec<u8> {
-    user.credential.srp.as_ref().map(|srp| srp.salt.clone()).unwrap_or_default()
+    user.credential.salt().map(<[u8]>::to_vec).unwrap_or_default()
 }
 
 /// What an answer is held against.

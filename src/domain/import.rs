@@ -5,6 +5,8 @@ pub mod file;
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::pool::PoolId;
 use crate::kit::clock::Time;
 
@@ -23,6 +25,8 @@ pub struct ImportJob {
     pub name: String,
     /// Where the service would write its log. Only kept.
     pub role_arn: String,
+    /// How the hashes of passwords in its file were made; none where the file has no column of them.
+    pub password_hashing: Option<HashAlgorithm>,
     pub status: JobStatus,
     pub created_at: Time,
     pub started_at: Option<Time>,
@@ -72,6 +76,33 @@ impl ImportJob {
 
     pub fn takes_files_until(&self) -> Time {
         self.created_at.plus(UPLOAD_WINDOW)
+    }
+}
+
+/// The model's PasswordHashingAlgorithmType: how another system has hashed the passwords of those who come from there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum HashAlgorithm {
+    Bcrypt,
+    Scrypt,
+    Argon2id,
+    Pbkdf2Sha256,
+}
+
+impl HashAlgorithm {
+    pub const ALL: [Self; 4] = [Self::Bcrypt, Self::Scrypt, Self::Argon2id, Self::Pbkdf2Sha256];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bcrypt => "BCRYPT",
+            Self::Scrypt => "SCRYPT",
+            Self::Argon2id => "ARGON2ID",
+            Self::Pbkdf2Sha256 => "PBKDF2_SHA256",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
     }
 }
 

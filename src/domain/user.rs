@@ -74,14 +74,29 @@ impl Status {
 /// What a password is checked against.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Credential {
-    /// An argon2id hash in PHC form; none for a user without a password.
+    /// An argon2id hash in PHC form, or one that an import brought and whose password nobody has given since; none for a user
+    /// without a password.
     pub password_hash: Option<String>,
     /// The Secure Remote Password salt and verifier of the same password. The store seals the verifier.
     pub srp: Option<SrpVerifier>,
+    /// The salt that the verifier of an imported password will have. There is none yet, because it is made from the password.
+    pub imported_salt: Option<Vec<u8>>,
     /// When a temporary password was set. It expires by the pool's policy at the time of use.
     pub temporary_since: Option<Time>,
     /// Hashes of earlier passwords, newest first, as many as the policy remembers.
     pub history: Vec<String>,
+}
+
+impl Credential {
+    /// A hash of another system's, until its password is given.
+    pub fn imported(password_hash: String, salt: Vec<u8>) -> Self {
+        Self { password_hash: Some(password_hash), imported_salt: Some(salt), ..Self::default() }
+    }
+
+    /// New with every password, and the same as long as the password is: whatever is kept of it.
+    pub fn salt(&self) -> Option<&[u8]> {
+        self.srp.as_ref().map(|srp| &*srp.salt).or(self.imported_salt.as_deref())
+    }
 }
 
 #[derive(Clone, PartialEq, Eq)]

@@ -90,7 +90,7 @@ async fn made(cx: &Cx, stranger: &Stranger<'_>, answer: &UserMigrationResponse) 
     };
     let mut user = sign_up::new_user(pool, names, attributes, status, cx.now());
     if let Some(password) = stranger.password.filter(|_| status == Status::Confirmed) {
-        user.credential = passwords::unjudged(cx, pool, &user, password).await?;
+        user.credential = passwords::unjudged(cx, &user, password).await?;
     }
     Ok((user, told))
 }

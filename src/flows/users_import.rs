@@ -18,7 +18,7 @@ use crate::{
     domain::{
         Error, Pool, Result,
         error::PoolFault,
-        import::{Counts, ImportJob, JobStatus, file},
+        import::{Counts, HashAlgorithm, ImportJob, JobStatus, file},
     },
     kit::clock::Time,
     store::{self, Tx},
@@ -35,13 +35,22 @@ pub async fn header(cx: &Cx, pool_id: &str) -> Result<Vec<String>> {
     Ok(file::columns(&*directory::pool(cx, pool_id).await?))
 }
 
+/// What is asked of a new job.
+pub struct Wanted<'a> {
+    pub name: &'a str,
+    pub role_arn: &'a str,
+    /// Says that the file has hashes of passwords, and of what algorithm.
+    pub password_hashing: Option<HashAlgorithm>,
+}
+
 /// Makes a job that waits for its file and its start.
-pub async fn create(cx: &Cx, pool_id: &str, name: &str, role_arn: &str) -> Result<ImportJob> {
+pub async fn create(cx: &Cx, pool_id: &str, wanted: Wanted<'_>) -> Result<ImportJob> {
     let job = ImportJob {
         pool_id: pool_id.to_owned(),
         id: format!("import-{}", cx.random().alphanumeric(10)),
-        name: name.to_owned(),
-        role_arn: role_arn.to_owned(),
+        name: wanted.name.to_owned(),
+        role_arn: wanted.role_arn.to_owned(),
+        password_hashing: wanted.password_hashing,
         status: JobStatus::Created,
         created_at: cx.now(),
         started_at: None,

@@ -54,6 +54,8 @@ fn least(outcome: &Result<Outcome>) -> Option<Duration> {
     }
 }
 
+/// What has taken longer, as an imported hash may, leaves a moment later too.
 async fn leave(cx: &Cx, at: Instant) {
+    let at = at.max(Instant::now());
     sleep_until(at + Duration::from_micros(cx.random().below(MOMENT).into())).await;
 }

@@ -4,8 +4,11 @@
 //! is fair, so nobody starves. A user who does not exist costs the same as one who does: see [`Permit::decoy`]. The hashes have
 //! threads of their own, each with the memory of one hash, because the allocator keeps what a thread gave back: spread over the
 //! runtime's many, a flood left half a gigabyte behind, and two threads that asked for memory each time still a fifth of one.
+//! Hashes that other systems made ([`imported`]) are verified in the same queue and by the same threads.
 //! <https://www.rfc-editor.org/rfc/rfc9106>
 //! <https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html>
+
+pub mod imported;
 
 use std::{
     fmt,
@@ -220,6 +223,9 @@ impl Memory {
     }
 
     fn verify(&mut self, password: &Secret, phc: &str) -> Result<bool, KeyError> {
+        if let Some(outcome) = imported::verify(password, phc) {
+            return outcome;
+        }
         let unreadable = |reason: String| KeyError::PasswordHash(reason);
         let hash = PasswordHash::new(phc).map_err(|error| unreadable(error.to_string()))?;
         let (Some(salt), Some(expected)) = (hash.salt, hash.hash) else {

@@ -1,8 +1,8 @@
 //! Keys: what signs, hashes, proves and seals. Knows no pool, no database and no protocol of ours; it is handed bytes and
 //! gives back bytes.
 //!
-//! Every primitive comes from aws-lc (RSA, HMAC, HKDF, AES), argon2 or crypto-bigint; nothing here invents one. What takes
-//! longer than a millisecond says so, so that callers keep it off the executor.
+//! Every primitive comes from aws-lc (RSA, HMAC, HKDF, AES, PBKDF2), argon2, bcrypt, scrypt or crypto-bigint; nothing
+//! here invents one. What takes longer than a millisecond says so, so that callers keep it off the executor.
 
 pub mod certificate;
 pub mod client_assertion;

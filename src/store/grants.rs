@@ -95,7 +95,7 @@ pub async fn insert(tx: &mut Tx, grant: &Grant, user: &User) -> Result<bool> {
         .bind(Doc(&grant.assurance))
         .bind(user.status.name())
         // The salt is new with every password, and stays when only the cost of its hash is changed.
-        .bind(user.credential.srp.as_ref().map(|srp| srp.salt.clone()))
+        .bind(user.credential.salt().map(<[u8]>::to_vec))
         .run()
         .await?;
     Ok(inserted == 1)

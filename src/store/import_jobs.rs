@@ -5,7 +5,7 @@
 
 use super::{Result, StoreError, Tx, row::row};
 use crate::{
-    domain::import::{Counts, EXPIRED, File, ImportJob, JobStatus},
+    domain::import::{Counts, EXPIRED, File, HashAlgorithm, ImportJob, JobStatus},
     kit::clock::Time,
 };
 
@@ -15,6 +15,7 @@ row! {
         id: String,
         name: String,
         role_arn: String,
+        password_hashing: Option<String>,
         status: String,
         created_at: i64,
         started_at: Option<i64>,
@@ -39,11 +40,16 @@ impl TryFrom<JobRow> for ImportJob {
             parts: row.parts.unsigned_abs(),
             lines: lines.unsigned_abs(),
         });
+        let password_hashing = row
+            .password_hashing
+            .map(|name| HashAlgorithm::from_name(&name).ok_or(StoreError::Corrupt("algorithm of an import job")));
+        let password_hashing = password_hashing.transpose()?;
         Ok(Self {
             pool_id: row.pool_id,
             id: row.id,
             name: row.name,
             role_arn: row.role_arn,
+            password_hashing,
             status: JobStatus::from_name(&row.status).ok_or(StoreError::Corrupt("import job status"))?,
             created_at: Time::from_millis(row.created_at),
             started_at: row.started_at.map(Time::from_millis),
@@ -66,9 +72,9 @@ fn number(value: u64) -> i64 {
 
 pub async fn insert(tx: &mut Tx, job: &ImportJob) -> Result<()> {
     tx.sql(
-        "INSERT INTO import_job (pool_id, id, name, role_arn, status, created_at, parts, leased_until, lines_done,
-                                 imported, skipped, failed)
-         VALUES ($1, $2, $3, $4, $5, $6, 0, 0, 0, 0, 0, 0)",
+        "INSERT INTO import_job (pool_id, id, name, role_arn, status, created_at, password_hashing, parts, leased_until,
+                                 lines_done, imported, skipped, failed)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0, 0, 0, 0, 0)",
     )
     .bind(&*job.pool_id)
     .bind(&*job.id)
@@ -76,6 +82,7 @@ pub async fn insert(tx: &mut Tx, job: &ImportJob) -> Result<()> {
     .bind(&*job.role_arn)
     .bind(job.status.name())
     .bind(job.created_at.millis())
+    .bind(job.password_hashing.map(HashAlgorithm::name))
     .run()
     .await?;
     Ok(())
@@ -84,8 +91,8 @@ pub async fn insert(tx: &mut Tx, job: &ImportJob) -> Result<()> {
 pub async fn find(tx: &mut Tx, pool_id: &str, id: &str) -> Result<Option<ImportJob>> {
     let row = tx
         .sql(
-            "SELECT pool_id, id, name, role_arn, status, created_at, started_at, completed_at, upload, parts, lines,
-                    lines_done, imported, skipped, failed, message
+            "SELECT pool_id, id, name, role_arn, password_hashing, status, created_at, started_at, completed_at,
+                    upload, parts, lines, lines_done, imported, skipped, failed, message
              FROM import_job
              WHERE pool_id = $1 AND id = $2",
         )
@@ -100,8 +107,8 @@ pub async fn find(tx: &mut Tx, pool_id: &str, id: &str) -> Result<Option<ImportJ
 pub async fn page(tx: &mut Tx, pool_id: &str, (before, id): (Time, &str), limit: i64) -> Result<Vec<ImportJob>> {
     let rows = tx
         .sql(
-            "SELECT pool_id, id, name, role_arn, status, created_at, started_at, completed_at, upload, parts, lines,
-                    lines_done, imported, skipped, failed, message
+            "SELECT pool_id, id, name, role_arn, password_hashing, status, created_at, started_at, completed_at,
+                    upload, parts, lines, lines_done, imported, skipped, failed, message
              FROM import_job
              WHERE pool_id = $1 AND (created_at < $2 OR (created_at = $2 AND id < $3))
              ORDER BY created_at DESC, id DESC

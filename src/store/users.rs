@@ -79,14 +79,14 @@ pub(super) async fn all(query: super::Query<'_>, sealer: &crate::keys::seal::Sea
 
 impl UserRow {
     fn open(self, sealer: &crate::keys::seal::Sealer) -> Result<User> {
-        let srp = match (self.srp_salt, self.srp_verifier) {
+        let (srp, imported_salt) = match (self.srp_salt, self.srp_verifier) {
             (Some(salt), Some(sealed)) => {
                 let verifier = sealer
                     .open_with(Purpose::SrpVerifier, self.sub.as_bytes(), &sealed)
                     .ok_or(StoreError::Unsealable("SRP verifier"))?;
-                Some(SrpVerifier { salt, verifier: verifier.to_vec() })
+                (Some(SrpVerifier { salt, verifier: verifier.to_vec() }), None)
             }
-            _ => None,
+            (salt, _) => (None, salt),
         };
         Ok(User {
             pool_id: self.pool_id,
@@ -98,6 +98,7 @@ impl UserRow {
             credential: Credential {
                 password_hash: self.password_hash,
                 srp,
+                imported_salt,
                 temporary_since: self.temporary_since.map(Time::from_millis),
                 history: self.password_history.0,
             },
@@ -135,7 +136,7 @@ pub async fn insert(tx: &mut Tx, pool: &Pool, user: &User) -> Result<bool> {
         .bind(user.enabled)
         .bind(Doc(&user.attributes))
         .bind(user.credential.password_hash.clone())
-        .bind(user.credential.srp.as_ref().map(|srp| srp.salt.clone()))
+        .bind(user.credential.salt().map(<[u8]>::to_vec))
         .bind(sealed)
         .bind(Doc(&user.credential.history))
         .bind(user.credential.temporary_since.map(Time::millis))
@@ -192,7 +193,7 @@ pub async fn set_credential(tx: &mut Tx, user: &User) -> Result<bool> {
         .bind(&*user.sub)
         .bind(user.status.name())
         .bind(user.credential.password_hash.clone())
-        .bind(user.credential.srp.as_ref().map(|srp| srp.salt.clone()))
+        .bind(user.credential.salt().map(<[u8]>::to_vec))
         .bind(sealed)
         .bind(Doc(&user.credential.history))
         .bind(user.credential.temporary_since.map(Time::millis))
@@ -202,16 +203,60 @@ pub async fn set_credential(tx: &mut Tx, user: &User) -> Result<bool> {
     Ok(updated == 1)
 }
 
-/// Replaces only the hash, when its cost was changed. Nothing else about the user moves.
-pub async fn rehash(tx: &mut Tx, user: &User, from: &str, to: &str) -> Result<()> {
-    tx.sql("UPDATE pool_user SET password_hash = $4 WHERE pool_id = $1 AND sub = $2 AND password_hash = $3")
+/// Replaces only the hash, when its cost was changed. Nothing else about the user moves. False when the hash is not `from` any more.
+pub async fn rehash(tx: &mut Tx, user: &User, from: &str, to: &str) -> Result<bool> {
+    let rehashed = tx
+        .sql("UPDATE pool_user SET password_hash = $4 WHERE pool_id = $1 AND sub = $2 AND password_hash = $3")
         .bind(&*user.pool_id)
         .bind(&*user.sub)
         .bind(from)
         .bind(to)
         .run()
         .await?;
-    Ok(())
+    Ok(rehashed == 1)
+}
+
+/// Replaces an imported hash by what the user's credential now keeps of the same password. False when the hash is not `from` any
+/// more.
+pub async fn adopt(tx: &mut Tx, user: &User, from: &str) -> Result<bool> {
+    let sealed = seal_verifier(tx, user);
+    let adopted = tx
+        .sql(
+            "UPDATE pool_user SET password_hash = $4, srp_salt = $5, srp_verifier = $6
+             WHERE pool_id = $1 AND sub = $2 AND password_hash = $3 AND srp_verifier IS NULL",
+        )
+        .bind(&*user.pool_id)
+        .bind(&*user.sub)
+        .bind(from)
+        .bind(user.credential.password_hash.clone())
+        .bind(user.credential.salt().map(<[u8]>::to_vec))
+        .bind(sealed)
+        .run()
+        .await?;
+    Ok(adopted == 1)
+}
+
+row! {
+    struct HashRow {
+        password_hash: Option<String>,
+    }
+}
+
+/// The hash of whoever comes at `place` or next after it, by `sub`; around the end the first. None where that one has no password,
+/// or nobody is there.
+pub async fn hash_near(tx: &mut Tx, pool_id: &str, place: &str) -> Result<Option<String>> {
+    for from in [place, ""] {
+        let row = tx
+            .sql("SELECT password_hash FROM pool_user WHERE pool_id = $1 AND sub >= $2 ORDER BY sub LIMIT 1")
+            .bind(pool_id)
+            .bind(from)
+            .optional::<HashRow>()
+            .await?;
+        if let Some(row) = row {
+            return Ok(row.password_hash);
+        }
+    }
+    Ok(None)
 }
 
 fn seal_verifier(tx: &Tx, user: &User) -> Option<Vec<u8>> {

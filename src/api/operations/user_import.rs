@@ -4,10 +4,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     api::{Operation, shapes::Timestamp},
-    domain::{Result, import::ImportJob, pool::not_built},
+    domain::{
+        Result,
+        import::{HashAlgorithm, ImportJob},
+    },
     flows::{
-        Cx, directory,
-        users_import::{self, upload},
+        Cx,
+        users_import::{self, Wanted, upload},
     },
     web::paths::{self, Place},
 };
@@ -30,6 +33,8 @@ struct Job {
     completion_date: Option<Timestamp>,
     status: &'static str,
     cloud_watch_logs_role_arn: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    password_hashing_algorithm: Option<HashAlgorithm>,
     imported_users: u64,
     skipped_users: u64,
     failed_users: u64,
@@ -50,6 +55,7 @@ impl Job {
             completion_date: job.completed_at.map(Into::into),
             status: job.status.name(),
             cloud_watch_logs_role_arn: job.role_arn,
+            password_hashing_algorithm: job.password_hashing,
             imported_users: job.counts.imported,
             skipped_users: job.counts.skipped,
             failed_users: job.counts.failed,
@@ -101,20 +107,19 @@ pub struct CreateUserImportJob {
     user_pool_id: String,
     job_name: String,
     cloud_watch_logs_role_arn: String,
-    password_hashing_algorithm: Option<String>,
+    password_hashing_algorithm: Option<HashAlgorithm>,
 }
 
 impl Operation for CreateUserImportJob {
     type Output = JobOutput;
 
     async fn run(self, cx: Cx) -> Result<JobOutput> {
-        directory::pool(&cx, &self.user_pool_id).await?;
-        // The service does not say in which column, and in which form, hashes would stand.
-        if let Some(algorithm) = self.password_hashing_algorithm {
-            return not_built(&format!("PasswordHashingAlgorithm {algorithm}"));
-        }
-        let role = &self.cloud_watch_logs_role_arn;
-        let job = users_import::create(&cx, &self.user_pool_id, &self.job_name, role).await?;
+        let wanted = Wanted {
+            name: &self.job_name,
+            role_arn: &self.cloud_watch_logs_role_arn,
+            password_hashing: self.password_hashing_algorithm,
+        };
+        let job = users_import::create(&cx, &self.user_pool_id, wanted).await?;
         JobOutput::of(&cx, job)
     }
 }

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 use time::{Date, format_description::BorrowedFormatItem, macros::format_description};
 
+use super::HashAlgorithm;
 use crate::domain::{
     attribute::missing_required,
     mfa::{self, Factor, Mode},
@@ -21,6 +22,9 @@ pub const MOST_ROWS: u64 = 500_000;
 const LONGEST_ROW: usize = 16_000;
 const USERNAME: &str = "cognito:username";
 const MFA_ENABLED: &str = "cognito:mfa_enabled";
+/// The column of hashes of passwords, in files of jobs that say how those were made. The service does not publish its name: it is
+/// one like those of the other columns that are no attributes.
+pub const PASSWORD_HASH: &str = "cognito:password_hash";
 const BIRTHDATE: &[BorrowedFormatItem<'_>] = format_description!("[month]/[day]/[year]");
 
 /// In the order in which the service lists them; custom attributes follow before [`MFA_ENABLED`] and [`USERNAME`].
@@ -62,6 +66,12 @@ pub enum FileFault {
     TooManyRows,
     #[error("The header of the CSV file is not the one of the user pool: it must be UTF-8 and have every column once.")]
     Header,
+    #[error("The header of the CSV file has {PASSWORD_HASH}, but the user import job has no PasswordHashingAlgorithm.")]
+    UnexplainedHashes,
+    #[error(
+        "The header of the CSV file has no {PASSWORD_HASH}, but the user import job has a PasswordHashingAlgorithm."
+    )]
+    NoHashes,
 }
 
 /// Why a row is no user. The sentence stands in the log.
@@ -103,13 +113,22 @@ pub struct Row {
     pub username: String,
     pub attributes: Attributes,
     pub has_mfa: bool,
+    /// Of the password that the user had elsewhere, as it stands in the file.
+    pub password_hash: Option<String>,
 }
 
 impl Header {
-    /// Columns may stand in any order, but all must be there, and no others.
-    pub fn read(line: &Line, pool: &Pool) -> Result<Self, FileFault> {
+    /// Columns may stand in any order, but all must be there, and no others. That of hashes is one of them where the job says how
+    /// they were made.
+    pub fn read(line: &Line, pool: &Pool, hashes: Option<HashAlgorithm>) -> Result<Self, FileFault> {
         let found = split(line.as_ref().map_err(|_| FileFault::Header)?);
-        let (wanted, given) = (columns(pool), found.iter().collect::<BTreeSet<_>>());
+        let (mut wanted, given) = (columns(pool), found.iter().collect::<BTreeSet<_>>());
+        match (hashes, found.iter().any(|column| column == PASSWORD_HASH)) {
+            (None, true) => return Err(FileFault::UnexplainedHashes),
+            (Some(_), false) => return Err(FileFault::NoHashes),
+            (Some(_), true) => wanted.push(PASSWORD_HASH.to_owned()),
+            (None, false) => {}
+        }
         if found.len() == wanted.len() && wanted.iter().all(|column| given.contains(column)) {
             return Ok(Self(found));
         }
@@ -126,6 +145,7 @@ impl Header {
             self.0.iter().cloned().zip(values).filter(|(_, value)| !value.is_empty()).collect();
         let username = attributes.remove(USERNAME).ok_or(RowFault::NoUsername)?;
         let mfa = attributes.remove(MFA_ENABLED).ok_or(RowFault::Flag(MFA_ENABLED))?;
+        let password_hash = attributes.remove(PASSWORD_HASH);
         let has_mfa = flag(&mfa).ok_or(RowFault::Flag(MFA_ENABLED))?;
         if attributes.get("birthdate").is_some_and(|date| Date::parse(date, BIRTHDATE).is_err()) {
             return Err(RowFault::Birthdate);
@@ -134,7 +154,7 @@ impl Header {
             return Err(RowFault::UpdatedAt);
         }
         check_addresses(pool, &username, &attributes)?;
-        Ok(Row { username, attributes, has_mfa })
+        Ok(Row { username, attributes, has_mfa, password_hash })
     }
 }
 
@@ -188,7 +208,7 @@ pub fn second_factor(pool: &Pool, user: &User, has_mfa: bool) -> Result<Option<F
     }
 }
 
-/// Whoever can sign in with a code that is sent to a verified address needs no password; everybody else has to set one.
+/// Whoever brings no password can sign in with a code that is sent to a verified address; everybody else has to set one.
 pub fn status_of(pool: &Pool, attributes: &Attributes) -> Status {
     let is_verified = |name: &String| attributes.get(&format!("{name}_verified")).is_some_and(|value| value == "true");
     let verified = attributes.iter().filter(|(name, _)| is_verified(name));

@@ -14,12 +14,13 @@ use crate::{
             file::{self, FileFault, Header, Line, Lines, MOST_ROWS, Row, RowFault},
         },
         mfa::Preference,
-        user::Status,
+        user::{Credential, Status},
     },
     flows::{
         App, Cx, attributes, directory,
         sign_up::{self, Names},
     },
+    keys::hashing::imported,
     kit::ids,
     store::{
         self, Tx,
@@ -156,7 +157,7 @@ impl Worker<'_> {
     async fn take(&mut self, line: Line) -> Result<Option<Outcome>> {
         self.line += 1;
         let Some(header) = &self.header else {
-            return match Header::read(&line, self.pool) {
+            return match Header::read(&line, self.pool, self.job.password_hashing) {
                 Ok(header) => {
                     self.header = Some(header);
                     Ok(None)
@@ -190,7 +191,7 @@ impl Worker<'_> {
         let (mut counts, mut fates) = (Counts::default(), Vec::new());
         for (line, row) in batch {
             let fate = match row {
-                Ok(row) => admit(self.cx, &mut tx, self.pool, row).await?,
+                Ok(row) => admit(self.cx, &mut tx, (self.pool, self.job), row).await?,
                 Err(fault) => Fate::Failed(fault.to_string()),
             };
             match fate {
@@ -225,8 +226,13 @@ impl Worker<'_> {
 }
 
 /// Makes a row a user, or says why not. What the row broke is undone before the next one's turn.
-async fn admit(cx: &Cx, tx: &mut Tx, pool: &Pool, row: Row) -> Result<Fate> {
-    let Row { username, mut attributes, has_mfa } = row;
+async fn admit(cx: &Cx, tx: &mut Tx, (pool, job): (&Pool, &ImportJob), row: Row) -> Result<Fate> {
+    let Row { username, mut attributes, has_mfa, password_hash } = row;
+    if let (Some(algorithm), Some(hash)) = (job.password_hashing, &password_hash)
+        && let Err(fault) = imported::check(algorithm, hash)
+    {
+        return Ok(Fate::Failed(format!("{} {fault}.", file::PASSWORD_HASH)));
+    }
     let names = match Names::choose(cx, pool, &username, &mut attributes) {
         Ok(names) => names,
         Err(refusal) => return failed(refusal),
@@ -247,7 +253,10 @@ async fn admit(cx: &Cx, tx: &mut Tx, pool: &Pool, row: Row) -> Result<Fate> {
         Ok(factor) => factor,
         Err(fault) => return Ok(Fate::Failed(fault.to_string())),
     };
-    if factor.is_some() {
+    if let Some(hash) = password_hash {
+        user.status = Status::Confirmed;
+        user.credential = Credential::imported(hash, cx.random().bytes::<16>().to_vec());
+    } else if factor.is_some() {
         // The second factor needs a first one, and a code alone would be none.
         user.status = Status::ResetRequired;
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
 import time
@@ -430,15 +432,17 @@ def test_logs_replicas_and_limits(town: Town, place: Place):
 
 def test_user_import(town: Town, place: Place):
     idp = town.idp
-    header = idp.get_csv_header(**place.pool)["CSVHeader"]
-    assert header[0] == "name" and header[-1] == "cognito:username"
+    columns = idp.get_csv_header(**place.pool)["CSVHeader"]
+    assert columns[0] == "name" and columns[-1] == "cognito:username"
 
-    def job(name: str) -> dict[str, Any]:
-        return idp.create_user_import_job(**place.pool, JobName=name, CloudWatchLogsRoleArn=ROLE)["UserImportJob"]
+    def job(name: str, **members: str) -> dict[str, Any]:
+        return idp.create_user_import_job(**place.pool, JobName=name, CloudWatchLogsRoleArn=ROLE, **members)["UserImportJob"]
 
-    def uploaded(name: str, usernames: list[str]) -> dict[str, str]:
-        made = job(name)
+    def uploaded(name: str, usernames: list[str], hashed: str = "", **members: str) -> dict[str, str]:
+        made = job(name, **members)
+        header = columns + (["cognito:password_hash"] if hashed else [])
         row = {"email_verified": "true", "phone_number_verified": "false", "cognito:mfa_enabled": "false"}
+        row["cognito:password_hash"] = hashed
         people = [row | {"cognito:username": username, "email": f"{username}@example.com"} for username in usernames]
         lines = [header] + [[person.get(column, "") for column in header] for person in people]
         table = "".join(",".join(line) + "\n" for line in lines)
@@ -455,13 +459,24 @@ def test_user_import(town: Town, place: Place):
     assert (done["Status"], done["ImportedUsers"]) == ("Succeeded", 1), done
     assert town.status(place.client.pool, "imported") == "RESET_REQUIRED"
 
+    # With the hash of the password that they had elsewhere, in Django's form.
+    output = base64.b64encode(hashlib.pbkdf2_hmac("sha256", PASSWORD.encode(), b"seasalt", 1000)).decode()
+    hashed = f"pbkdf2_sha256$1000$seasalt${output}"
+    moved = uploaded("moved", ["moved"], hashed, PasswordHashingAlgorithm="PBKDF2_SHA256")
+    assert idp.start_user_import_job(**moved)["UserImportJob"]["PasswordHashingAlgorithm"] == "PBKDF2_SHA256"
+    done = ended(town, moved)
+    assert (done["Status"], done["ImportedUsers"]) == ("Succeeded", 1), done
+    assert town.status(place.client.pool, "moved") == "CONFIRMED"
+    flow = {"AuthFlow": "ADMIN_USER_PASSWORD_AUTH", "AuthParameters": {"USERNAME": "moved", "PASSWORD": PASSWORD}}
+    assert idp.admin_initiate_auth(**place.app, **flow)["AuthenticationResult"]["AccessToken"]
+
     # So many that the job is still at work when it is told to stop.
     second = uploaded("second", [f"imported-{number}" for number in range(20_000)])
     idp.start_user_import_job(**second)
     assert idp.stop_user_import_job(**second)["UserImportJob"]["Status"] in ("Stopping", "Stopped")
     done = ended(town, second)
     assert done["Status"] == "Stopped" and done["ImportedUsers"] < 20_000, done
-    assert [job["JobName"] for job in idp.list_user_import_jobs(**place.pool, MaxResults=60)["UserImportJobs"]] == ["second", "first"]
+    assert [job["JobName"] for job in idp.list_user_import_jobs(**place.pool, MaxResults=60)["UserImportJobs"]] == ["second", "moved", "first"]
 
 
 def ended(town: Town, job: dict[str, str]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ mod forged_tokens;
 mod groups;
 mod hooks;
 mod identity_providers;
+mod import_hashes;
 mod links;
 mod list_users;
 mod log_delivery;

@@ -25,7 +25,7 @@ fn verifying() -> Pool {
 }
 
 fn header(pool: &Pool) -> Header {
-    Header::read(&Ok(columns(pool).join(",")), pool).unwrap()
+    Header::read(&Ok(columns(pool).join(",")), pool, None).unwrap()
 }
 
 /// A row with these columns filled, beside those that no row can do without.
@@ -51,14 +51,14 @@ fn a_header_has_every_column_in_any_order() {
     let pool = verifying();
     let mut columns = columns(&pool);
     columns.reverse();
-    assert!(Header::read(&Ok(columns.join(",")), &pool).is_ok());
+    assert!(Header::read(&Ok(columns.join(",")), &pool, None).is_ok());
     columns[0] = "name".into();
-    assert_eq!(Header::read(&Ok(columns.join(",")), &pool), Err(FileFault::Header), "one is there twice");
+    assert_eq!(Header::read(&Ok(columns.join(",")), &pool, None), Err(FileFault::Header), "one is there twice");
     columns[0] = "custom:none".into();
-    assert_eq!(Header::read(&Ok(columns.join(",")), &pool), Err(FileFault::Header));
+    assert_eq!(Header::read(&Ok(columns.join(",")), &pool, None), Err(FileFault::Header));
     let marked = format!("\u{feff}{}", self::columns(&pool).join(","));
-    assert_eq!(Header::read(&Ok(marked), &pool), Err(FileFault::Header), "a byte order mark");
-    assert_eq!(Header::read(&Err(RowFault::NotText), &pool), Err(FileFault::Header));
+    assert_eq!(Header::read(&Ok(marked), &pool, None), Err(FileFault::Header), "a byte order mark");
+    assert_eq!(Header::read(&Err(RowFault::NotText), &pool, None), Err(FileFault::Header));
 }
 
 #[test]
