@@ -12,6 +12,7 @@
 //! | [`oauth`] | the doors of OAuth 2.0 and OpenID Connect |
 //! | [`pages`] | the hosted pages |
 //! | [`gateway`] | the listener that checks tokens in front of an API |
+//! | [`control`] | the control plane of the gateway: `apigatewayv2` |
 //! | [`import`] | `poolhouse.toml` becomes pools, clients, groups and users |
 //! | [`controls`] | `/_poolhouse`: what test suites control in development |
 //! | [`web`] | what the doors for browsers share |
@@ -31,6 +32,7 @@
 pub mod api;
 pub mod cli;
 pub mod config;
+pub mod control;
 pub mod controls;
 pub mod domain;
 pub mod flows;

@@ -22,8 +22,8 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     api,
     config::{Config, Mistake, Mode},
-    controls,
-    flows::{App, Cx, Parts, Setup, outbox},
+    control, controls,
+    flows::{App, Cx, Parts, Setup, http_apis::Serving, outbox},
     functions::Functions,
     gateway::{self, Explanation, Gateway, Question, Surroundings},
     hooks::{GROUPS_TO_SCOPES, Hook, Hooks, PreTokenGeneration, Trigger},
@@ -118,9 +118,11 @@ impl Builder {
         import::apply(&cx, &config).await?;
         let around = surroundings(&config, &app, &functions);
         let file = FromFile { apis: config.apis.clone(), domains: config.domains.clone(), functions };
-        let served = Arc::new(Served::new(file, &config.gateway, around)?);
+        let address = gateway_url(&config, gate.local_addr()?);
+        let served = Arc::new(Served::new(Arc::clone(&app), address, file, &config.gateway, around)?);
+        served.look().await.context("cannot read the APIs of the control plane")?;
         let proxies = TrustedProxies::parse(&config.server.trusted_proxies).context("[server] trusted_proxies")?;
-        let router = router(&app, metrics, proxies);
+        let router = router(&app, &served, metrics, proxies);
         Ok(Poolhouse { app, served, main, gate, tls, router })
     }
 }
@@ -156,16 +158,18 @@ impl Poolhouse {
         let shutdown = CancellationToken::new();
         let background = tokio::spawn(background::run(Arc::clone(&self.app), shutdown.clone()));
         let outbox = tokio::spawn(outbox::run(Arc::clone(&self.app), shutdown.clone()));
+        let watch = tokio::spawn(Arc::clone(&self.served).watch(shutdown.clone()));
         let main = tokio::spawn(listener::serve(self.main, self.tls, self.router, shutdown.clone()));
         let gate = tokio::spawn(self.served.gateway().serve(self.gate, shutdown.clone()));
         stop.await;
         tracing::info!("stopping: requests in flight end first");
         shutdown.cancel();
-        let (main, gate, background, outbox) = tokio::join!(main, gate, background, outbox);
+        let (main, gate, background, outbox, watch) = tokio::join!(main, gate, background, outbox, watch);
         main?;
         gate?;
         background?;
         outbox?;
+        watch?;
         tracing::info!("stopped");
         Ok(())
     }
@@ -196,6 +200,18 @@ fn surroundings(config: &Config, app: &Arc<App>, functions: &Arc<Functions>) -> 
         account_id: config.account_id.clone(),
         region: config.region.clone(),
     }
+}
+
+/// Where clients of this machine, or those that reach the public URL, find the gateway.
+fn gateway_url(config: &Config, gate: SocketAddr) -> String {
+    let public = || config.server.public_url.parse::<http::Uri>().ok()?.host().map(str::to_owned);
+    let host = match gate.ip() {
+        ip if ip.is_loopback() => "localhost".to_owned(),
+        ip if ip.is_unspecified() => public().unwrap_or_else(|| "localhost".to_owned()),
+        ip if ip.is_ipv6() => format!("[{ip}]"),
+        ip => ip.to_string(),
+    };
+    format!("http://{host}:{}", gate.port())
 }
 
 async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
@@ -255,11 +271,12 @@ fn sealer(config: &Config, random: &Random) -> anyhow::Result<Sealer> {
     Sealer::load_or_create(&path, random).with_context(|| format!("the master key {}", path.display()))
 }
 
-fn router(app: &Arc<App>, metrics: Option<PrometheusHandle>, proxies: TrustedProxies) -> Router {
+fn router(app: &Arc<App>, served: &Arc<Served>, metrics: Option<PrometheusHandle>, proxies: TrustedProxies) -> Router {
     let mut router = Router::new()
         .merge(api::router().with_state(Arc::clone(app)))
         .merge(oauth::router(Arc::clone(app)))
         .merge(pages::router(Arc::clone(app)))
+        .merge(control::router(Arc::clone(app), Arc::clone(served) as Arc<dyn Serving>))
         .merge(health::router(Arc::clone(app), metrics));
     if app.setup.mode == Mode::Development {
         router = router.nest("/_poolhouse", controls::router(Arc::clone(app)));

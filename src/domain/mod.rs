@@ -15,6 +15,7 @@ pub mod error;
 pub mod factor;
 pub mod grant;
 pub mod group;
+pub mod http_api;
 pub mod identity;
 pub mod image;
 pub mod import;

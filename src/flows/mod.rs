@@ -23,6 +23,7 @@ pub mod exchange;
 pub mod factors;
 pub mod federate;
 pub mod groups;
+pub mod http_apis;
 pub mod issue;
 pub mod key_ring;
 pub mod links;

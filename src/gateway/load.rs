@@ -103,6 +103,15 @@ impl Loader {
         Ok(Self { section: section.clone(), around, fetcher, proxy, foreign: HashMap::new() })
     }
 
+    pub(super) fn functions(&self) -> Arc<Functions> {
+        Arc::clone(&self.around.functions)
+    }
+
+    /// After a set that was made only to see whether it can be.
+    pub(super) fn put_back(&mut self, functions: Arc<Functions>) {
+        self.around.functions = functions;
+    }
+
     /// `domains` name APIs of `apis` and their stages. `before` is the set that is served now.
     pub(super) fn load(
         &mut self,

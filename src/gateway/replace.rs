@@ -60,6 +60,20 @@ impl Gateway {
         Ok(())
     }
 
+    /// Whether an API could be served beside others, with these functions or those that there are now. Changes nothing.
+    pub fn try_out(&self, api: &config::Api, functions: Option<&Arc<Functions>>) -> Result<(), GatewayError> {
+        let mut loader = self.loader.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = loader.functions();
+        let tried = loader.load(
+            std::slice::from_ref(api),
+            &[],
+            functions.map_or_else(|| Arc::clone(&now), Arc::clone),
+            Some(&self.serving()),
+        );
+        loader.put_back(now);
+        tried.map(drop)
+    }
+
     /// Answers one request. A refusal is an answer too: this never fails.
     pub async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
         let apis = self.serving();

@@ -1,16 +1,32 @@
-//! What the gateway serves at a time, put together from its sources, and its replacement while requests come in.
+//! What the gateway serves at a time: the APIs of the configuration's files and those of the control plane, put together anew
+//! whenever one of the two has changed.
+//!
+//! A file goes first: an API or a domain of the database that has the id or name of one in a file is not served, and the log
+//! says so. An API of the database that the gateway cannot serve any more, for instance under another setting, is left out in
+//! the same way; it takes nothing else down.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::{api::Api, domain::Domain, gateway as section},
+    flows::{
+        App,
+        http_apis::{self, Serving, compile, compile_domain, deployments_of, shown_api, shown_domain},
+    },
     functions::Functions,
     gateway::{Gateway, GatewayError, Surroundings},
+    store::{self, StoreError},
 };
 
+/// How often a shared database is asked for changes of other instances. They are seen within a second.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
 /// The part that the configuration's files name.
+#[derive(Clone)]
 pub struct FromFile {
     pub apis: Vec<Api>,
     pub domains: Vec<Domain>,
@@ -20,14 +36,40 @@ pub struct FromFile {
 
 /// See [`Poolhouse::served`](super::Poolhouse::served).
 pub struct Served {
+    app: Arc<App>,
     gateway: Arc<Gateway>,
-    file: Mutex<FromFile>,
+    /// Where the gateway is reached.
+    address: String,
+    state: Mutex<State>,
+}
+
+struct State {
+    file: FromFile,
+    stored: Stored,
+}
+
+/// What the database holds.
+#[derive(Default)]
+struct Stored {
+    revision: i64,
+    apis: Vec<(
+        crate::domain::http_api::HttpApi,
+        std::collections::BTreeMap<String, crate::domain::http_api::Deployment>,
+    )>,
+    domains: Vec<crate::domain::http_api::GatewayDomain>,
 }
 
 impl Served {
-    pub(super) fn new(file: FromFile, section: &section::Gateway, around: Surroundings) -> Result<Self, GatewayError> {
+    /// Serves the files alone, until [`Served::look`].
+    pub(super) fn new(
+        app: Arc<App>,
+        address: String,
+        file: FromFile,
+        section: &section::Gateway,
+        around: Surroundings,
+    ) -> Result<Self, GatewayError> {
         let gateway = Arc::new(Gateway::new(&file.apis, &file.domains, section, around)?);
-        Ok(Self { gateway, file: Mutex::new(file) })
+        Ok(Self { app, gateway, address, state: Mutex::new(State { file, stored: Stored::default() }) })
     }
 
     pub(super) fn gateway(&self) -> Arc<Gateway> {
@@ -36,9 +78,113 @@ impl Served {
 
     /// Serves what the files say now, from the next request on. After an error everything stays as it was.
     pub async fn configure(&self, file: FromFile) -> Result<(), GatewayError> {
-        let mut now = self.file.lock().await;
-        self.gateway.replace(&file.apis, &file.domains, Arc::clone(&file.functions))?;
-        *now = file;
+        let mut state = self.state.lock().await;
+        self.serve(&file, &state.stored)?;
+        state.file = file;
         Ok(())
+    }
+
+    /// Serves what the database says now, if that is something else.
+    pub(super) async fn look(&self) -> Result<(), StoreError> {
+        let mut state = self.state.lock().await;
+        let mut tx = self.app.store.read().await?;
+        let revision = store::http_apis::revision(&mut tx).await?;
+        if revision == state.stored.revision {
+            return Ok(());
+        }
+        // Whatever is changed meanwhile has a later number, and is looked at next.
+        let mut stored = Stored { revision, ..Stored::default() };
+        for api in store::http_apis::all(&mut tx).await? {
+            let deployments = deployments_of(&mut tx, &api).await?;
+            stored.apis.push((api, deployments));
+        }
+        stored.domains = store::http_apis::domains(&mut tx).await?;
+        if let Err(error) = self.serve(&state.file, &stored) {
+            tracing::error!(%error, "what the control plane has changed is not served");
+        }
+        state.stored = stored;
+        Ok(())
+    }
+
+    /// Goes on looking, where other instances may change something.
+    pub(super) async fn watch(self: Arc<Self>, shutdown: CancellationToken) {
+        if !self.app.store.is_shared() {
+            return;
+        }
+        let mut ticks = tokio::time::interval(LOOK_EVERY);
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                _ = ticks.tick() => {}
+            }
+            if let Err(error) = self.look().await {
+                tracing::warn!(%error, "changes of APIs by other instances are not seen; the next look tries again");
+            }
+        }
+    }
+
+    fn serve(&self, file: &FromFile, stored: &Stored) -> Result<(), GatewayError> {
+        let functions: Vec<String> = file.functions.names().map(str::to_owned).collect();
+        let mut apis = file.apis.clone();
+        for (api, deployments) in &stored.apis {
+            if apis.iter().any(|one| one.id == api.id || one.name == api.id) {
+                tracing::warn!(
+                    api = api.id,
+                    "a file defines an API of this id: the one of the control plane is not served"
+                );
+                continue;
+            }
+            let compiled = compile(api, deployments, &functions).api;
+            match self.gateway.try_out(&compiled, Some(&file.functions)) {
+                Ok(()) => apis.push(compiled),
+                Err(error) => tracing::error!(api = api.id, %error, "an API of the control plane cannot be served"),
+            }
+        }
+        let mut domains = file.domains.clone();
+        for domain in &stored.domains {
+            let compiled = compile_domain(domain, |id, stage| {
+                let api = apis.iter().find(|api| api.id == id)?;
+                api.stages.contains_key(stage).then(|| api.name.clone())
+            });
+            if domains.iter().any(|one| one.name == compiled.name) {
+                tracing::warn!(
+                    domain = compiled.name,
+                    "a file defines this domain: the one of the control plane is not served"
+                );
+            } else {
+                domains.push(compiled);
+            }
+        }
+        self.gateway.replace(&apis, &domains, Arc::clone(&file.functions))
+    }
+}
+
+#[async_trait]
+impl Serving for Served {
+    async fn objection(&self, api: &Api) -> Option<String> {
+        let error = self.gateway.try_out(api, None).err()?.to_string();
+        // The place is where the caller stands already.
+        let plain = error.strip_prefix(http_apis::SOURCE).and_then(|rest| rest.strip_prefix(": "));
+        Some(plain.unwrap_or(&error).to_owned())
+    }
+
+    async fn changed(&self) -> Result<(), StoreError> {
+        self.look().await
+    }
+
+    async fn file(&self) -> http_apis::FromFile {
+        let state = self.state.lock().await;
+        let FromFile { apis, domains, functions } = &state.file;
+        let setup = &self.app.setup;
+        let id = |name: &str| apis.iter().find(|api| api.name == name).map(|api| api.id.clone());
+        http_apis::FromFile {
+            apis: apis.iter().filter_map(|api| shown_api(api, &setup.account_id, &setup.region)).collect(),
+            domains: domains.iter().map(|domain| shown_domain(domain, id)).collect(),
+            functions: functions.names().map(str::to_owned).collect(),
+        }
+    }
+
+    fn address(&self) -> &str {
+        &self.address
     }
 }

@@ -34,6 +34,7 @@ pub mod domains;
 pub mod factors;
 pub mod grants;
 pub mod groups;
+pub mod http_apis;
 pub mod import_jobs;
 pub mod links;
 pub mod log_delivery;

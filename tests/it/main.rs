@@ -4,6 +4,7 @@
 mod api;
 mod app;
 mod authenticator;
+mod control;
 mod controls;
 mod documents;
 mod flows;

@@ -7,7 +7,7 @@ const FLOORS: &[&[&str]] = &[
     &["main"],
     &["cli"],
     &["server"],
-    &["api", "oauth", "pages", "console", "gateway", "import", "controls"],
+    &["api", "oauth", "pages", "console", "gateway", "control", "import", "controls"],
     &["web"],
     &["flows"],
     &["hooks"],

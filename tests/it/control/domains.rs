@@ -1,0 +1,113 @@
+//! Domain names and API mappings.
+
+use super::*;
+
+fn named(name: &str) -> Value {
+    json!({"domainName": name, "domainNameConfigurations": [{"certificateArn": "arn:aws:acm:us-east-1:1:certificate/x"}]})
+}
+
+#[tokio::test]
+async fn a_domain_leads_to_stages_by_its_mappings() {
+    for house in houses().await {
+        let given = json!({"name": "n", "protocolType": "HTTP", "target": format!("{ARN}:hello")});
+        let api = house.done("POST", "/v2/apis", given).await["apiId"].as_str().unwrap().to_owned();
+        let made = house.done("POST", "/v2/domainnames", named("API.example.com")).await;
+        assert_eq!(made["domainName"], "api.example.com");
+        let configuration = &made["domainNameConfigurations"][0];
+        for (member, value) in [
+            ("domainNameStatus", "AVAILABLE"),
+            ("endpointType", "REGIONAL"),
+            ("securityPolicy", "TLS_1_2"),
+            ("ipAddressType", "ipv4"),
+        ] {
+            assert_eq!(configuration[member], value);
+        }
+        assert_eq!(
+            (&made["routingMode"], &made["apiMappingSelectionExpression"]),
+            (&json!("API_MAPPING_ONLY"), &json!("$request.basepath"))
+        );
+        let domain = "/v2/domainnames/api.example.com";
+        assert_eq!(house.done("GET", domain, Value::Null).await, made);
+        assert_eq!(house.get("api.example.com", "/v1/x", "").await.status, 404);
+
+        let mappings = format!("{domain}/apimappings");
+        let mapping =
+            house.done("POST", &mappings, json!({"apiId": api, "stage": "$default", "apiMappingKey": "v1"})).await;
+        assert_eq!(house.get("api.example.com", "/v1/x", "").await.body, "hello");
+        let one = format!("{mappings}/{}", mapping["apiMappingId"].as_str().unwrap());
+        assert_eq!(house.done("GET", &one, Value::Null).await, mapping);
+        let key = json!({"apiId": api, "stage": "$default", "apiMappingKey": "v1"});
+        house.is_conflict("POST", &mappings, key, "exists").await;
+        let changed = house.done("PATCH", &one, json!({"apiId": api, "apiMappingKey": ""})).await;
+        assert_eq!(changed["apiMappingKey"], "");
+        assert_eq!(house.get("api.example.com", "/x", "").await.body, "hello");
+        assert_eq!(house.done("GET", &mappings, Value::Null).await["items"], json!([changed]));
+
+        house.is_conflict("DELETE", &format!("/v2/apis/{api}"), Value::Null, "api.example.com").await;
+        house.is_conflict("DELETE", &format!("/v2/apis/{api}/stages/%24default"), Value::Null, "api.example.com").await;
+        house.done("PATCH", &format!("/v2/apis/{api}"), json!({"disableExecuteApiEndpoint": true})).await;
+        assert_eq!(house.get("localhost", &format!("/_apis/{api}/x"), "").await.status, 403);
+        assert_eq!(house.get("api.example.com", "/x", "").await.status, 200);
+
+        house.done("DELETE", &one, Value::Null).await;
+        for method in ["GET", "PATCH", "DELETE"] {
+            house.is_missing(method, &one, json!({"apiId": api})).await;
+        }
+        house.is_conflict("POST", "/v2/domainnames", named("api.example.com"), "exists").await;
+        let arn = "/v2/tags/arn%3Aaws%3Aapigateway%3Aus-east-1%3A%3A%2Fdomainnames%2Fapi.example.com";
+        house.done("POST", arn, json!({"tags": {"a": "b"}})).await;
+        let changed = house
+            .done("PATCH", domain, json!({"domainNameConfigurations": [{"certificateArn": "arn:aws:acm:y"}]}))
+            .await;
+        assert_eq!(
+            (&changed["domainNameConfigurations"][0]["certificateArn"], &changed["tags"]),
+            (&json!("arn:aws:acm:y"), &json!({"a": "b"}))
+        );
+        let names = house.done("GET", "/v2/domainnames", Value::Null).await;
+        let names: Vec<_> =
+            names["items"].as_array().unwrap().iter().map(|one| one["domainName"].as_str().unwrap()).collect();
+        assert_eq!(names, ["api.example.com", "written.example.com"]);
+        house.done("DELETE", domain, Value::Null).await;
+        for (method, path) in [("GET", domain), ("PATCH", domain), ("DELETE", domain), ("GET", &*mappings)] {
+            house.is_missing(method, path, json!({})).await;
+        }
+        house.is_missing("POST", &mappings, json!({"apiId": api, "stage": "$default"})).await;
+    }
+}
+
+#[tokio::test]
+async fn what_a_domain_cannot_be_is_refused() {
+    let house = House::open(TOWN, None).await;
+    let with = |more: Value| {
+        let mut given = named("x.example.com");
+        given.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        given
+    };
+    for (given, text) in [
+        (named("*.example.com"), "Wildcard"),
+        (named("nodots"), "domain name"),
+        (named("a_b.example.com"), "domain name"),
+        (with(json!({"mutualTlsAuthentication": {"truststoreUri": "s3://x/y"}})), "mutualTlsAuthentication"),
+        (with(json!({"routingMode": "ROUTING_RULE_ONLY"})), "routing rules"),
+        (with(json!({"domainNameConfigurations": []})), "configuration"),
+        (with(json!({"domainNameConfigurations": [{"endpointType": "EDGE"}]})), "REGIONAL"),
+        (with(json!({"domainNameConfigurations": [{"securityPolicy": "TLS_1_0"}]})), "TLS_1_2"),
+    ] {
+        house.is_bad("POST", "/v2/domainnames", given, text).await;
+    }
+    house.done("POST", "/v2/domainnames", named("x.example.com")).await;
+    let mappings = "/v2/domainnames/x.example.com/apimappings";
+    house.is_bad("POST", mappings, json!({"apiId": "nothing", "stage": "$default"}), "API identifier").await;
+    house.is_bad("POST", mappings, json!({"apiId": "written123", "stage": "nothing"}), "stage").await;
+    house
+        .is_bad(
+            "POST",
+            mappings,
+            json!({"apiId": "written123", "stage": "$default", "apiMappingKey": "/a"}),
+            "mapping key",
+        )
+        .await;
+    // An API of the file may be mapped.
+    house.done("POST", mappings, json!({"apiId": "written123", "stage": "$default"})).await;
+    assert_eq!(house.get("x.example.com", "/written", "").await.body, "from the file");
+}

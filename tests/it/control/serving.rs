@@ -1,0 +1,137 @@
+//! The gateway serves what calls have made: at once, after a restart, and at other instances.
+
+use super::*;
+
+/// An API with an open route, one of the JWT authorizer with a scope that nobody has, one without, and one of the function `who`.
+async fn guarded(house: &House) -> String {
+    let api = house.api().await;
+    let target = house.hello(&api).await;
+    let jwt = house.done("POST", &format!("{api}/authorizers"), jwt()).await["authorizerId"].clone();
+    let lambda = house.done("POST", &format!("{api}/authorizers"), lambda()).await["authorizerId"].clone();
+    for (key, more) in [
+        ("GET /open", json!({})),
+        ("GET /jwt", json!({"authorizationType": "JWT", "authorizerId": jwt})),
+        ("GET /scoped", json!({"authorizationType": "JWT", "authorizerId": jwt, "authorizationScopes": ["nobody"]})),
+        ("GET /who", json!({"authorizationType": "CUSTOM", "authorizerId": lambda})),
+        ("GET /nothing", json!({"target": ""})),
+    ] {
+        let mut given = json!({"routeKey": key, "target": target});
+        given.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        house.done("POST", &format!("{api}/routes"), given).await;
+    }
+    house.done("POST", &format!("{api}/stages"), json!({"stageName": "$default", "autoDeploy": true})).await;
+    api.rsplit('/').next().unwrap().to_owned()
+}
+
+async fn answers(house: &House, id: &str, token: &str) -> Vec<u16> {
+    let mut statuses = Vec::new();
+    for (path, authorization) in [
+        ("open", ""),
+        ("jwt", ""),
+        ("jwt", token),
+        ("scoped", token),
+        ("who", "ann"),
+        ("who", "bob"),
+        ("who", ""),
+        ("nothing", ""),
+    ] {
+        statuses.push(house.get("localhost", &format!("/_apis/{id}/{path}"), authorization).await.status);
+    }
+    statuses
+}
+
+const EXPECTED: [u16; 8] = [200, 401, 200, 403, 200, 403, 401, 500];
+
+#[tokio::test]
+async fn what_calls_have_made_is_served_at_once_and_after_a_restart() {
+    for house in houses().await {
+        let id = guarded(&house).await;
+        let token = house.token().await;
+        assert_eq!(answers(&house, &id, &token).await, EXPECTED);
+        assert_eq!(house.get(&format!("{id}.execute-api.localhost"), "/open", "").await.body, "hello");
+        // The file's API stays the one that answers where nothing names an API.
+        assert_eq!(house.get("localhost", "/written", "").await.body, "from the file");
+        let house = house.again(TOWN).await;
+        assert_eq!(answers(&house, &id, &token).await, EXPECTED);
+    }
+}
+
+#[tokio::test]
+async fn a_function_that_is_gone_takes_only_its_routes_down() {
+    for house in houses().await {
+        let id = guarded(&house).await;
+        let token = house.token().await;
+        let without = TOWN.replace("[function.who]\nscript = \"who.js\"\n", "");
+        let house = house.again(&without).await;
+        assert_eq!(answers(&house, &id, &token).await, [200, 401, 200, 403, 500, 500, 500, 500]);
+        // And a file that takes the API's id wins.
+        let taken = TOWN.replace("id = \"written123\"", &format!("id = \"{id}\""));
+        let house = house.again(&taken).await;
+        assert_eq!(house.get("localhost", &format!("/_apis/{id}/written"), "").await.body, "from the file");
+        assert_eq!(house.get("localhost", &format!("/_apis/{id}/open"), "").await.status, 404);
+    }
+}
+
+#[tokio::test]
+async fn another_instance_sees_a_change_within_a_second() {
+    for house in houses().await {
+        if !house.is_shared() {
+            continue;
+        }
+        let other = house.beside().await;
+        let id = guarded(&house).await;
+        tokio::time::sleep(Duration::from_millis(1000)).await;
+        assert_eq!(other.get("localhost", &format!("/_apis/{id}/open"), "").await.status, 200);
+        other.done("DELETE", &format!("/v2/apis/{id}"), Value::Null).await;
+        tokio::time::sleep(Duration::from_millis(1000)).await;
+        assert_eq!(house.get("localhost", &format!("/_apis/{id}/open"), "").await.status, 404);
+    }
+}
+
+#[tokio::test]
+async fn answers_of_authorizers_are_kept_until_they_are_reset() {
+    for house in houses().await {
+        let id = guarded(&house).await;
+        let path = format!("/_apis/{id}/who");
+        let status = async || house.get("localhost", &path, "dice").await.status;
+        let first = status().await;
+        for _ in 0..10 {
+            assert_eq!(status().await, first, "the answer is remembered");
+        }
+        // Asked again, the function throws its dice again.
+        let mut others = 0;
+        for _ in 0..64 {
+            house.done("DELETE", &format!("/v2/apis/{id}/stages/%24default/cache/authorizers"), Value::Null).await;
+            others += u32::from(status().await != first);
+            if others > 0 {
+                break;
+            }
+        }
+        assert!(others > 0, "nothing was forgotten");
+    }
+}
+
+#[tokio::test]
+async fn changes_at_once_lose_nothing() {
+    for house in houses().await {
+        let api = house.api().await;
+        house.done("POST", &format!("{api}/stages"), json!({"stageName": "$default", "autoDeploy": true})).await;
+        let id = api.rsplit('/').next().unwrap().to_owned();
+        let target = house.hello(&api).await;
+        let other = if house.is_shared() { Some(house.beside().await) } else { None };
+        let mut tasks = tokio::task::JoinSet::new();
+        for number in 0..24 {
+            let at = other.as_ref().filter(|_| number % 2 == 0).map_or(house.main, |other| other.main);
+            let (path, given) =
+                (format!("{api}/routes"), json!({"routeKey": format!("GET /r{number}"), "target": target}));
+            tasks.spawn(async move { call(at, "POST", &path, given).await.status });
+        }
+        assert_eq!(tasks.join_all().await, [201; 24]);
+        tokio::time::sleep(Duration::from_millis(1000)).await;
+        for number in 0..24 {
+            assert_eq!(house.get("localhost", &format!("/_apis/{id}/r{number}"), "").await.status, 200, "{number}");
+        }
+        let deployments = house.done("GET", &format!("{api}/deployments"), Value::Null).await;
+        assert_eq!(deployments["items"].as_array().unwrap().len(), 1, "old automatic ones are forgotten");
+    }
+}
