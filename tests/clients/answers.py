@@ -16,14 +16,14 @@ class Answers:
     def __init__(self, client: Any):
         self.model = client.meta.service_model
         self.succeeded: set[str] = set()
-        client.meta.events.register("response-received.cognito-identity-provider", self._received)
+        client.meta.events.register(f"response-received.{self.model.service_id.hyphenize()}", self._received)
 
     @property
     def operations(self) -> set[str]:
         return set(self.model.operation_names)
 
     def _received(self, event_name: str, response_dict: dict[str, Any] | None, **_: Any) -> None:
-        if response_dict is None or response_dict["status_code"] != 200:
+        if response_dict is None or response_dict["status_code"] >= 300:
             return
         operation: OperationModel = self.model.operation_model(event_name.rsplit(".", 1)[1])
         faults = misfits(operation, response_dict["body"])
@@ -45,7 +45,7 @@ def _visit(shape: Shape, value: Any, path: str, faults: list[str]) -> None:
         return
     kinds = {
         "structure": dict, "map": dict, "list": list, "string": str, "blob": str, "boolean": bool, "integer": int, "long": int,
-        "timestamp": (int, float), "float": (int, float), "double": (int, float),
+        "timestamp": str if shape.serialization.get("timestampFormat") == "iso8601" else (int, float), "float": (int, float), "double": (int, float),
     }
     kind = kinds[shape.type_name]
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
@@ -53,12 +53,15 @@ def _visit(shape: Shape, value: Any, path: str, faults: list[str]) -> None:
         return
     match shape.type_name:
         case "structure":
-            faults += [f"{path}.{name} is not published" for name in value.keys() - shape.members.keys()]
+            # REST services have names on the wire.
+            members = {member.serialization.get("name", name): member for name, member in shape.members.items()}
+            wire = {name: member.serialization.get("name", name) for name, member in shape.members.items()}
+            faults += [f"{path}.{name} is not published" for name in value.keys() - members.keys()]
             # The service itself answers an empty CustomDomainConfig for a domain of its own.
-            required = set(shape.required_members) if value or not path.endswith(".CustomDomainConfig") else set()
+            required = {wire[name] for name in shape.required_members} if value or not path.endswith(".CustomDomainConfig") else set()
             faults += [f"{path}.{name} is required" for name in required - value.keys()]
-            for name in value.keys() & shape.members.keys():
-                _visit(shape.members[name], value[name], f"{path}.{name}", faults)
+            for name in value.keys() & members.keys():
+                _visit(members[name], value[name], f"{path}.{name}", faults)
         case "list":
             for index, item in enumerate(value):
                 _visit(shape.member, item, f"{path}[{index}]", faults)
