@@ -41,7 +41,9 @@ impl ApiSettings {
         short("Description", self.description.as_ref(), 1024)?;
         short("Version", self.version.as_ref(), 64)?;
         let route = super::route_selection();
-        ensure(self.route_selection_expression == route, || {
+        // Terraform writes it without braces, which the service takes for the same.
+        let same = [&*route, "$request.method $request.path"];
+        ensure(same.contains(&&*self.route_selection_expression), || {
             format!("RouteSelectionExpression must be {route} for HTTP APIs.")
         })?;
         let key = super::key_selection();

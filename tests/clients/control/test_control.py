@@ -64,28 +64,20 @@ def refused(call, **arguments) -> tuple[int, str, str]:
 
 @pytest.fixture(scope="module")
 def story(server: Server) -> dict:
-    """Everything of the README's example that calls can make, by the command line."""
+    """Everything of the README's example that calls can make; the gateway by the command line."""
+    people = client(server, "cognito-idp")
     rule = {"PreTokenGeneration": f"{ARN}:groups-to-scopes"}
-    pool = aws(server, "cognito-idp", "create-user-pool", "--pool-name", "example", "--lambda-config", json.dumps(rule))
-    pool = pool["UserPool"]["Id"]
-    made = aws(
-        server, "cognito-idp", "create-user-pool-client", "--user-pool-id", pool, "--client-name", "web",
-        "--explicit-auth-flows", "ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH",
-    )
+    pool = people.create_user_pool(PoolName="example", LambdaConfig=rule)["UserPool"]["Id"]
+    flows = ["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
+    made = people.create_user_pool_client(UserPoolId=pool, ClientName="web", ExplicitAuthFlows=flows)
     audience = made["UserPoolClient"]["ClientId"]
     for group in ("admin", "regular"):
-        aws(server, "cognito-idp", "create-group", "--user-pool-id", pool, "--group-name", group)
+        people.create_group(UserPoolId=pool, GroupName=group)
     for user, groups in (("adminuser", ("admin", "regular")), ("regularuser", ("regular",))):
-        aws(server, "cognito-idp", "admin-create-user", "--user-pool-id", pool, "--username", user, "--message-action", "SUPPRESS")
-        aws(
-            server, "cognito-idp", "admin-set-user-password", "--user-pool-id", pool, "--username", user,
-            "--password", "Right-1234", "--permanent",
-        )
+        people.admin_create_user(UserPoolId=pool, Username=user, MessageAction="SUPPRESS")
+        people.admin_set_user_password(UserPoolId=pool, Username=user, Password="Right-1234", Permanent=True)
         for group in groups:
-            aws(
-                server, "cognito-idp", "admin-add-user-to-group", "--user-pool-id", pool, "--username", user,
-                "--group-name", group,
-            )
+            people.admin_add_user_to_group(UserPoolId=pool, Username=user, GroupName=group)
     v2 = "apigatewayv2"
     api = aws(server, v2, "create-api", "--name", "JWTAuth", "--protocol-type", "HTTP")
     of = ("--api-id", api["ApiId"])
@@ -116,9 +108,9 @@ def told(server: Server, story: dict) -> list[tuple[int, str]]:
     for path in ("/RegularUser", "/AdminUser"):
         answers.append(requests.get(story["endpoint"] + path, timeout=30))
     for user in ("regularuser", "adminuser"):
-        tokens = aws(
-            server, "cognito-idp", "initiate-auth", "--auth-flow", "USER_PASSWORD_AUTH", "--client-id", story["audience"],
-            "--auth-parameters", f"USERNAME={user},PASSWORD=Right-1234",
+        tokens = client(server, "cognito-idp").initiate_auth(
+            AuthFlow="USER_PASSWORD_AUTH", ClientId=story["audience"],
+            AuthParameters={"USERNAME": user, "PASSWORD": "Right-1234"},
         )["AuthenticationResult"]
         for path in ("/RegularUser", "/AdminUser"):
             for token in ("IdToken", "AccessToken"):

@@ -27,6 +27,12 @@ async fn an_api_is_made_shown_changed_and_deleted() {
         assert!(date.len() == 20 && date.ends_with('Z'), "{date}");
         let path = format!("/v2/apis/{id}");
         assert_eq!(house.done("GET", &path, Value::Null).await, made);
+        // As Terraform writes it.
+        let plain = json!({"routeSelectionExpression": "$request.method $request.path"});
+        assert_eq!(
+            house.done("PATCH", &path, plain.clone()).await["routeSelectionExpression"],
+            plain["routeSelectionExpression"]
+        );
 
         let changed = json!({"name": "two", "description": "", "disableExecuteApiEndpoint": true, "corsConfiguration": {"allowOrigins": ["*"], "maxAge": 60}});
         let changed = house.done("PATCH", &path, changed).await;

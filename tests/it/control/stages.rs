@@ -93,7 +93,7 @@ async fn settings_of_a_stage_act_and_are_taken_away() {
         assert_eq!((status("/b").await, status("/b").await), (200, 429), "as the stage has it");
         house.done("DELETE", &format!("{stage}/accesslogsettings"), Value::Null).await;
         let shown = house.done("GET", &stage, Value::Null).await;
-        let left: Vec<_> = shown["routeSettings"].as_object().unwrap().keys().collect();
+        let left: Vec<_> = shown["routeSettings"].as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!((shown.get("accessLogSettings"), left), (None, vec!["GET /v"]));
         house.is_conflict("POST", &format!("{api}/stages"), json!({"stageName": "s"}), "exists").await;
         assert_eq!(house.done("GET", &format!("{api}/stages"), Value::Null).await["items"], json!([shown]));
