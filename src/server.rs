@@ -186,7 +186,10 @@ fn refuse(mistakes: Vec<Mistake>) -> anyhow::Result<()> {
 /// configuration is not applied.
 pub async fn explain(config: &Config, question: Question<'_>) -> anyhow::Result<Explanation> {
     let functions = Arc::new(Functions::load(&config.functions)?);
-    let app = Arc::new(open(config, Clock::system(), Random::system(), &functions, Vec::new()).await?);
+    let (clock, random) = (Clock::system(), Random::system());
+    let sealer = sealer(config, &random)?;
+    let store = Store::open_to_read(&config.database.url, sealer.clone()).await.context("cannot read the database")?;
+    let app = Arc::new(app(config, (clock, random, sealer, store), &functions, Vec::new())?);
     let around = surroundings(config, &app, &functions);
     Ok(Gateway::new(&config.apis, &config.domains, &config.gateway, around)?.explain(question).await)
 }
@@ -233,6 +236,15 @@ async fn open(
     let mut tx = store.begin().await?;
     store::signing_keys::prove_master_key(&mut tx).await?;
     tx.commit().await?;
+    app(config, (clock, random, sealer, store), functions, hooks)
+}
+
+fn app(
+    config: &Config,
+    (clock, random, sealer, store): (Clock, Random, Sealer, Store),
+    functions: &Arc<Functions>,
+    hooks: Vec<Registration>,
+) -> anyhow::Result<App> {
     let mut registry = Hooks::new(Arc::clone(functions));
     for register in hooks {
         register(&mut registry);

@@ -136,6 +136,16 @@ impl Columns for PgRow {
 pub trait Row: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
 impl<T> Row for T where T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
 
+/// The file of an SQLite database; none of another engine.
+fn file(url: &str) -> Result<Option<&Path>> {
+    let Some(path) = url.strip_prefix("sqlite:") else { return Ok(None) };
+    let path = path.strip_prefix("//").unwrap_or(path);
+    if path.is_empty() || path.contains(['?', '#']) || path.starts_with(":memory:") {
+        return Err(StoreError::Url("after `sqlite:` comes the path of a file and nothing else".to_owned()));
+    }
+    Ok(Some(Path::new(path)))
+}
+
 impl Store {
     /// Opens `sqlite:PATH` (made when absent, with its folder) or `postgres://…`. Does not migrate.
     pub async fn open(url: &str, durability: Durability, sealer: Sealer) -> Result<Self> {
@@ -144,12 +154,8 @@ impl Store {
 
     /// The same, and for a PostgreSQL server that is still starting, keeps trying for `patience`.
     pub async fn open_waiting(url: &str, durability: Durability, sealer: Sealer, patience: Duration) -> Result<Self> {
-        if let Some(path) = url.strip_prefix("sqlite:") {
-            let path = path.strip_prefix("//").unwrap_or(path);
-            if path.is_empty() || path.contains(['?', '#']) || path.starts_with(":memory:") {
-                return Err(StoreError::Url("after `sqlite:` comes the path of a file and nothing else".to_owned()));
-            }
-            let sqlite = sqlite::Sqlite::open(Path::new(path), durability).await?;
+        if let Some(path) = file(url)? {
+            let sqlite = sqlite::Sqlite::open(path, durability).await?;
             return Ok(Self { engine: Engine::Sqlite(Arc::new(sqlite)), sealer, bell: Arc::default() });
         }
         if url.starts_with("postgres:") || url.starts_with("postgresql:") {
@@ -157,6 +163,13 @@ impl Store {
             return Ok(Self { engine, sealer, bell: Arc::default() });
         }
         Err(StoreError::Url("it starts with neither `sqlite:` nor `postgres:`".to_owned()))
+    }
+
+    /// Opens a database that is there, also beside a server that has it open, to read from it.
+    pub async fn open_to_read(url: &str, sealer: Sealer) -> Result<Self> {
+        let Some(path) = file(url)? else { return Self::open(url, Durability::Relaxed, sealer).await };
+        let sqlite = sqlite::Sqlite::open_to_read(path).await?;
+        Ok(Self { engine: Engine::Sqlite(Arc::new(sqlite)), sealer, bell: Arc::default() })
     }
 
     /// Brings the schema up to date. Several instances may do this at once.

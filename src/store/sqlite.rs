@@ -42,7 +42,8 @@ pub(super) struct Sqlite {
     permits: Arc<Semaphore>,
     /// Absent when commits need not wait for the disk.
     pub(super) flusher: Option<Flusher>,
-    _lock: Lock,
+    /// Absent where nothing is written.
+    _lock: Option<Lock>,
 }
 
 struct Writer {
@@ -60,6 +61,15 @@ pub(super) struct Reading {
     _permit: OwnedSemaphorePermit,
 }
 
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(5))
+        .synchronous(SqliteSynchronous::Normal)
+        .statement_cache_capacity(STATEMENTS)
+}
+
 impl Sqlite {
     pub(super) async fn open(path: &Path, durability: Durability) -> Result<Self> {
         if let Some(folder) = path.parent() {
@@ -67,25 +77,28 @@ impl Sqlite {
         }
         let lock = Lock::take(path)?;
         keep_to_owner(path)?;
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(5))
-            .synchronous(SqliteSynchronous::Normal)
-            .statement_cache_capacity(STATEMENTS);
-        let writer = options
-            .clone()
+        let writer = options(path)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .pragma("journal_size_limit", LOG_BYTES)
             .connect()
             .await?;
-        let reader = options.read_only(true);
-        let (a, b, c, d) = tokio::try_join!(reader.connect(), reader.connect(), reader.connect(), reader.connect())?;
         let flusher = match durability {
             Durability::Full => Some(Flusher::of_log(beside(path, "-wal"))?),
             Durability::Relaxed => None,
         };
+        Self::with(path, writer, flusher, Some(lock)).await
+    }
+
+    /// A file that is there, to read what another process may be writing. It has no lock, and every statement that writes fails.
+    pub(super) async fn open_to_read(path: &Path) -> Result<Self> {
+        let writer = options(path).read_only(true).connect().await?;
+        Self::with(path, writer, None, None).await
+    }
+
+    async fn with(path: &Path, writer: SqliteConnection, flusher: Option<Flusher>, lock: Option<Lock>) -> Result<Self> {
+        let reader = options(path).read_only(true);
+        let (a, b, c, d) = tokio::try_join!(reader.connect(), reader.connect(), reader.connect(), reader.connect())?;
         Ok(Self {
             writer: Arc::new(Mutex::new(Writer { connection: writer, unfinished: false })),
             readers: [a, b, c, d].map(|connection| Arc::new(Mutex::new(connection))),

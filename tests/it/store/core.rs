@@ -277,6 +277,25 @@ async fn a_second_opening_of_a_sqlite_file_is_refused_by_its_name() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_open_is_read_beside_its_owner_and_not_written() {
+    let owner = sqlite(Durability::Relaxed).await;
+    let absent = Store::open_to_read(&format!("{}.absent", owner.url), sealer()).await;
+    assert!(matches!(absent, Err(StoreError::Database(_))), "nothing is made");
+    with_things(&owner.store).await;
+    let beside = Store::open_to_read(&owner.url, sealer()).await.unwrap();
+    assert_eq!(count(&beside).await, 0);
+    let mut tx = owner.store.begin().await.unwrap();
+    insert(&mut tx, "a").await;
+    tx.commit().await.unwrap();
+    assert_eq!(count(&beside).await, 1, "it sees what is committed");
+    let written = match beside.begin().await {
+        Ok(mut tx) => tx.sql("DELETE FROM things").run().await,
+        Err(refused) => Err(refused),
+    };
+    assert!(written.is_err() && count(&owner.store).await == 1);
+}
+
+#[tokio::test]
 async fn a_url_that_names_no_database_is_explained() {
     for url in ["", "mysql://x", "sqlite:", "sqlite::memory:", "sqlite:a.db?mode=ro", "postgres://[::"] {
         let error = open(url, Durability::Full).await.err().unwrap();
