@@ -25,7 +25,7 @@ use crate::{
     control, controls,
     flows::{App, Cx, Parts, Setup, http_apis::Serving, outbox},
     functions::Functions,
-    gateway::{self, Explanation, Gateway, Question, Surroundings},
+    gateway::{self, Explanation, Question, Surroundings},
     hooks::{GROUPS_TO_SCOPES, Hook, Hooks, PreTokenGeneration, Trigger},
     import,
     keys::{compromised::Compromised, hashing::Hasher, seal::Sealer},
@@ -191,7 +191,10 @@ pub async fn explain(config: &Config, question: Question<'_>) -> anyhow::Result<
     let store = Store::open_to_read(&config.database.url, sealer.clone()).await.context("cannot read the database")?;
     let app = Arc::new(app(config, (clock, random, sealer, store), &functions, Vec::new())?);
     let around = surroundings(config, &app, &functions);
-    Ok(Gateway::new(&config.apis, &config.domains, &config.gateway, around)?.explain(question).await)
+    let file = FromFile { apis: config.apis.clone(), domains: config.domains.clone(), functions };
+    let served = Served::new(app, gateway_url(config, config.gateway.listen), file, &config.gateway, around)?;
+    served.look().await.context("cannot read the APIs of the control plane")?;
+    Ok(served.gateway().explain(question).await)
 }
 
 fn surroundings(config: &Config, app: &Arc<App>, functions: &Arc<Functions>) -> Surroundings {

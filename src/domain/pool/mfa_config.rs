@@ -151,7 +151,10 @@ impl PoolSettings {
     pub fn second_factors(&self) -> Members {
         let mut shown = Members::new();
         shown.insert("MfaConfiguration".to_owned(), json!(self.mfa_configuration));
-        shown.insert("SoftwareTokenMfaConfiguration".to_owned(), json!(self.software_token_mfa_configuration));
+        // The service says nothing of apps that are off.
+        if self.software_token_mfa_configuration.enabled {
+            shown.insert("SoftwareTokenMfaConfiguration".to_owned(), json!(self.software_token_mfa_configuration));
+        }
         if let Some(configuration) = self.kept.get("SmsConfiguration") {
             let mut sms = json!({"SmsConfiguration": configuration});
             if let Some(message) = self.kept.get("SmsAuthenticationMessage") {

@@ -98,10 +98,8 @@ async fn the_configuration_of_a_pool_is_set_shown_and_kept() {
     for site in sites_with(every_factor(), json!({})).await {
         let pool = json!({"UserPoolId": site.pool});
         let shown = site.call("GetUserPoolMfaConfig", pool.clone()).await;
-        assert_eq!(
-            (&shown["MfaConfiguration"], &shown["SoftwareTokenMfaConfiguration"]),
-            (&json!("OFF"), &json!({"Enabled": false}))
-        );
+        assert_eq!(shown["MfaConfiguration"], "OFF");
+        assert!(shown.get("SoftwareTokenMfaConfiguration").is_none(), "{shown}");
         let set = |members: Value| site.call("SetUserPoolMfaConfig", with(&pool, members));
         let shown = set(json!({"MfaConfiguration": "OPTIONAL", "SoftwareTokenMfaConfiguration": {"Enabled": true},
                                "EmailMfaConfiguration": {"Message": "m {####}", "Subject": "s"}}))
