@@ -41,7 +41,7 @@ fn load() -> Arc<dyn Function> {
 }
 
 async fn invoke(function: &dyn Function, event: Value) -> Value {
-    let call = Call { event, deadline: Duration::from_secs(5), request_id: "bench".into() };
+    let call = Call::new(event, Duration::from_secs(5), "bench");
     function.invoke(call).await.expect("the example answers")
 }
 

@@ -24,7 +24,7 @@ use crate::{
     config::{Config, Mistake, Mode},
     control, controls,
     flows::{App, Cx, Parts, Setup, http_apis::Serving, outbox},
-    functions::Functions,
+    functions::{self, Functions},
     gateway::{self, Explanation, Question, Surroundings},
     hooks::{GROUPS_TO_SCOPES, Hook, Hooks, PreTokenGeneration, Trigger},
     import,
@@ -41,6 +41,8 @@ pub use served::{FromFile, Served};
 /// How long a PostgreSQL server that is starting is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
 const MASTER_KEY_FILE: &str = "master.key";
+/// The folder of what functions print, in the data folder.
+const FUNCTION_LOGS: &str = "functions";
 
 /// Judges what only the rooms that receive a section can judge: settings against the service's facts, the syntax of
 /// functions. Touches nothing.
@@ -68,6 +70,7 @@ pub async fn serve(config: Config, metrics: Option<PrometheusHandle>) -> anyhow:
 /// A server that is ready to serve: its listeners are bound, its database is open, its configuration is applied.
 pub struct Poolhouse {
     app: Arc<App>,
+    functions: Arc<Functions>,
     served: Arc<Served>,
     main: TcpListener,
     gate: TcpListener,
@@ -110,20 +113,22 @@ impl Builder {
         let gate = bind(config.gateway.listen).await?;
         let tls =
             config.server.tls.as_ref().map(|tls| listener::Tls::new(tls, &config.server.public_url)).transpose()?;
-        let functions = Arc::new(Functions::load(&config.functions)?);
+        let functions = Arc::new(Functions::load_in(&config.functions, &around_functions(&config, &clock, &random))?);
+        functions.start().await?;
         let app = Arc::new(open(&config, clock, random, &functions, hooks).await?);
         refuse(import::check(&config))?;
         refuse(import::unanswered_triggers(&config, |trigger, name| app.hooks.knows(trigger, name)))?;
         let cx = Cx::new(Arc::clone(&app), &config.region, app.random.uuid());
         import::apply(&cx, &config).await?;
         let around = surroundings(&config, &app, &functions);
-        let file = FromFile { apis: config.apis.clone(), domains: config.domains.clone(), functions };
+        let file =
+            FromFile { apis: config.apis.clone(), domains: config.domains.clone(), functions: Arc::clone(&functions) };
         let address = gateway_url(&config, gate.local_addr()?);
         let served = Arc::new(Served::new(Arc::clone(&app), address, file, &config.gateway, around)?);
         served.look().await.context("cannot read the APIs of the control plane")?;
         let proxies = TrustedProxies::parse(&config.server.trusted_proxies).context("[server] trusted_proxies")?;
         let router = router(&app, &served, metrics, proxies);
-        Ok(Poolhouse { app, served, main, gate, tls, router })
+        Ok(Poolhouse { app, functions, served, main, gate, tls, router })
     }
 }
 
@@ -155,7 +160,7 @@ impl Poolhouse {
             gateway = %self.gateway_address()?,
             "poolhouse is ready"
         );
-        let shutdown = CancellationToken::new();
+        let (shutdown, functions) = (CancellationToken::new(), self.functions);
         let background = tokio::spawn(background::run(Arc::clone(&self.app), shutdown.clone()));
         let outbox = tokio::spawn(outbox::run(Arc::clone(&self.app), shutdown.clone()));
         let watch = tokio::spawn(Arc::clone(&self.served).watch(shutdown.clone()));
@@ -170,8 +175,19 @@ impl Poolhouse {
         background?;
         outbox?;
         watch?;
+        functions.stop().await;
         tracing::info!("stopped");
         Ok(())
+    }
+}
+
+fn around_functions(config: &Config, clock: &Clock, random: &Random) -> functions::Surroundings {
+    functions::Surroundings {
+        region: config.region.clone(),
+        account_id: config.account_id.clone(),
+        logs: Some(config.data.join(FUNCTION_LOGS)),
+        clock: clock.clone(),
+        random: random.clone(),
     }
 }
 

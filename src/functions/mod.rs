@@ -1,19 +1,28 @@
-//! How a function runs, whoever wants it: a trigger, an authorizer or an integration.
+//! How a function runs, whoever wants it: a trigger, an authorizer, an integration, or Lambda's Invoke API.
 //!
 //! A [`Function`] takes one JSON event and gives one JSON value, within a deadline and within Lambda's payload limit. What the
-//! event means is for the caller to know. Two kinds exist: [`script`] is a JavaScript handler in the embedded engine, without
-//! Node, network or file system; [`native`] is Rust. What a failed call looks like follows
-//! <https://docs.aws.amazon.com/lambda/latest/dg/nodejs-exceptions.html>.
+//! event means is for the caller to know. [`script`] is a JavaScript handler in the embedded engine, without Node, network or file
+//! system; [`process`] is a process of any language on the Lambda Runtime API; [`remote`] is another server; [`native`] is Rust.
+//! What a failed call looks like follows <https://docs.aws.amazon.com/lambda/latest/dg/nodejs-exceptions.html>.
 
+mod failure;
+pub mod log;
 pub mod native;
+pub mod process;
+pub mod remote;
 pub mod script;
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::config::{Mistake, Place, function as config};
+pub use self::failure::FunctionError;
+use self::log::{Journal, Ledger, Tail};
+use crate::{
+    config::{Mistake, Place, function as config},
+    kit::{clock::Clock, random::Random},
+};
 
 /// Lambda's limit for a synchronous call, for what goes in and for what comes out, in bytes of JSON.
 pub const PAYLOAD_LIMIT: usize = 6 * 1024 * 1024;
@@ -28,6 +37,19 @@ pub trait Function: Send + Sync {
     fn is_worth_retrying(&self) -> bool {
         true
     }
+
+    /// Makes ready what must be there before the first call.
+    async fn start(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Where processes attach to this function, once it was started.
+    fn runtime_api(&self) -> Option<SocketAddr> {
+        None
+    }
+
+    /// Ends what runs for this function. Later calls fail.
+    async fn stop(&self) {}
 }
 
 /// One call of a function.
@@ -36,107 +58,127 @@ pub struct Call {
     pub event: Value,
     /// The time left to the caller. A function's own, shorter timeout wins.
     pub deadline: Duration,
-    /// `context.awsRequestId`, and the id in the function's log lines.
+    /// `context.awsRequestId`, and the id in the function's log lines. A process gets one of its own where this is no UUID, or was
+    /// used before.
     pub request_id: String,
+    /// `context.clientContext`: JSON that a caller of the Invoke API sends along.
+    pub client_context: Option<String>,
+    /// Where the caller wants to read what the call prints.
+    pub tail: Option<Arc<Tail>>,
 }
 
-/// Why a call gave no value.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum FunctionError {
-    /// The code threw or rejected: Lambda's `errorType`, `errorMessage` and `trace`. The message is exactly what was thrown.
-    #[error("{kind}: {message}")]
-    Threw { kind: String, message: String, trace: Vec<String> },
-    #[error("timed out after {:.2} seconds", after.as_secs_f64())]
-    TimedOut { after: Duration },
-    #[error("out of memory")]
-    OutOfMemory,
-    #[error("stack overflow")]
-    StackOverflow,
-    /// The code returned something that has no JSON form.
-    #[error("returned something that is not JSON: {0}")]
-    InvalidJson(String),
-    #[error("the event or the answer is larger than {limit} bytes")]
-    TooLarge { limit: usize },
-    /// Every instance is at work and nobody became free in time.
-    #[error("too many calls at once")]
-    Busy,
-    /// The code does not load: it does not parse, throws while loading, or exports no such handler.
-    #[error("does not load: {0}")]
-    Broken(String),
-}
-
-impl FunctionError {
-    /// Whether the code came to no word at all, for a reason that may be gone in a moment.
-    pub fn is_passing(&self) -> bool {
-        match self {
-            Self::TimedOut { .. } | Self::Busy => true,
-            Self::Threw { .. }
-            | Self::OutOfMemory
-            | Self::StackOverflow
-            | Self::InvalidJson(_)
-            | Self::TooLarge { .. }
-            | Self::Broken(_) => false,
-        }
+impl Call {
+    pub fn new(event: Value, deadline: Duration, request_id: impl Into<String>) -> Self {
+        Self { event, deadline, request_id: request_id.into(), client_context: None, tail: None }
     }
+}
 
-    /// What Lambda would answer in the payload of a failed call.
-    pub fn payload(&self) -> Value {
-        let kind = match self {
-            Self::Threw { kind, message, trace } => {
-                return json!({"errorType": kind, "errorMessage": message, "trace": trace});
-            }
-            Self::TimedOut { after } => {
-                let message = format!("Task timed out after {:.2} seconds", after.as_secs_f64());
-                return json!({"errorType": "Sandbox.Timedout", "errorMessage": message});
-            }
-            Self::OutOfMemory => "Runtime.OutOfMemory",
-            Self::StackOverflow => "RangeError",
-            Self::InvalidJson(_) => "Runtime.MarshalError",
-            Self::TooLarge { .. } => "Function.ResponseSizeTooLarge",
-            Self::Busy => "TooManyRequestsException",
-            Self::Broken(_) => "Runtime.ImportModuleError",
-        };
-        json!({"errorType": kind, "errorMessage": self.to_string()})
+/// What functions are told of the server, and where they may write.
+#[derive(Clone)]
+pub struct Surroundings {
+    pub region: String,
+    pub account_id: String,
+    /// The folder of their logs. Without one they go to the server's log alone.
+    pub logs: Option<PathBuf>,
+    pub clock: Clock,
+    pub random: Random,
+}
+
+impl Default for Surroundings {
+    fn default() -> Self {
+        let (region, account_id) = ("us-east-1".to_owned(), "123456789012".to_owned());
+        Self { region, account_id, logs: None, clock: Clock::system(), random: Random::system() }
+    }
+}
+
+impl Surroundings {
+    /// A local function has no ARN; a well-formed one keeps handlers that take it apart from failing.
+    pub fn arn(&self, function: &str) -> String {
+        format!("arn:aws:lambda:{}:{}:function:{function}", self.region, self.account_id)
     }
 }
 
 /// The functions of a server by their names.
 #[derive(Clone, Default)]
-pub struct Functions(BTreeMap<String, Arc<dyn Function>>);
+pub struct Functions {
+    named: BTreeMap<String, Arc<dyn Function>>,
+    ledger: Option<Ledger>,
+}
 
 impl Functions {
     /// Reads and parses every script, but runs none: a mistake in the text is found here, not at the first call.
     pub fn load(sections: &[config::Function]) -> Result<Self, LoadError> {
+        Self::load_in(sections, &Surroundings::default())
+    }
+
+    /// The same in a server's surroundings. Nothing runs and listens before [`start`](Self::start).
+    pub fn load_in(sections: &[config::Function], around: &Surroundings) -> Result<Self, LoadError> {
         let mut functions = Self::default();
+        if let Some(folder) = &around.logs {
+            functions.ledger = Some(Ledger::open(folder.clone()).map_err(LoadError::Logs)?);
+        }
         for section in sections {
-            if functions.0.contains_key(&section.name) {
+            if functions.named.contains_key(&section.name) {
                 return Err(LoadError::Twice { function: section.name.clone(), at: section.at.clone() });
             }
-            let function = match &section.runs {
-                config::Runs::Script(file) => script::Script::load(section, file)?,
-                _ => {
-                    let (function, at) = (section.name.clone(), section.at.clone());
-                    return Err(LoadError::NotBuilt { function, at });
+            let journal = Journal::new(&section.name, functions.ledger.clone());
+            let function: Arc<dyn Function> = match &section.runs {
+                config::Runs::Script(file) => Arc::new(script::Script::load_in(section, file, around, journal)?),
+                config::Runs::Command { command, directory } => {
+                    Arc::new(process::Process::command(section, (command, directory), around, journal))
+                }
+                config::Runs::Attach => Arc::new(process::Process::attached(section, around, journal)),
+                config::Runs::Invoke(url) => Arc::new(remote::Remote::invoke(section, url, around)),
+                config::Runs::Webhook { url, secret } => {
+                    Arc::new(remote::Remote::webhook(section, url, secret.as_ref(), around))
                 }
             };
-            functions.insert(&section.name, Arc::new(function));
+            functions.insert(&section.name, function);
         }
         Ok(functions)
     }
 
+    /// Opens the places where processes attach.
+    pub async fn start(&self) -> Result<(), StartError> {
+        for (name, function) in &self.named {
+            let failed = |source| StartError { function: name.clone(), source };
+            function.start().await.map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// Ends every process that was started here, and writes what is left of the logs.
+    pub async fn stop(&self) {
+        for function in self.named.values() {
+            function.stop().await;
+        }
+        if let Some(ledger) = self.ledger.clone() {
+            // It only fails when the writing panicked, and then there is nothing to wait for.
+            let _ = tokio::task::spawn_blocking(move || ledger.flush()).await;
+        }
+    }
+
     pub fn get(&self, name: &str) -> Option<Arc<dyn Function>> {
-        self.0.get(name).cloned()
+        self.named.get(name).cloned()
     }
 
     /// Adds a function, or replaces the one of that name.
     pub fn insert(&mut self, name: &str, function: Arc<dyn Function>) {
-        self.0.insert(name.to_owned(), function);
+        self.named.insert(name.to_owned(), function);
     }
 
     /// In alphabetical order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
+        self.named.keys().map(String::as_str)
     }
+}
+
+/// Why a function cannot be made ready.
+#[derive(Debug, thiserror::Error)]
+#[error("function `{function}`: the Runtime API cannot listen: {source}")]
+pub struct StartError {
+    pub function: String,
+    pub source: io::Error,
 }
 
 /// Why the functions of a configuration cannot be used.
@@ -144,10 +186,10 @@ impl Functions {
 pub enum LoadError {
     #[error("{at}: function `{function}` is defined twice")]
     Twice { function: String, at: Place },
-    #[error("{at}: function `{function}`: only `script` functions are built yet")]
-    NotBuilt { function: String, at: Place },
+    #[error("the logs of functions cannot be written: {0}")]
+    Logs(io::Error),
     #[error("{at}: function `{function}`: cannot read {}: {source}", file.display())]
-    Unreadable { function: String, at: Place, file: PathBuf, source: std::io::Error },
+    Unreadable { function: String, at: Place, file: PathBuf, source: io::Error },
     /// Line and column are counted from one; zero where the engine gave none.
     #[error("{}:{line}:{column}: function `{function}`: {message}", file.display())]
     Syntax { function: String, file: PathBuf, line: usize, column: usize, message: String },
@@ -158,9 +200,7 @@ impl LoadError {
     pub fn mistake(&self) -> Mistake {
         let (at, message) = match self {
             Self::Twice { function, at } => (at.clone(), format!("function `{function}` is defined twice")),
-            Self::NotBuilt { function, at } => {
-                (at.clone(), format!("function `{function}`: only `script` functions are built yet"))
-            }
+            Self::Logs(_) => (Place::whole("functions"), self.to_string()),
             Self::Unreadable { function, at, file, source } => {
                 (at.clone(), format!("function `{function}`: cannot read {}: {source}", file.display()))
             }
@@ -170,24 +210,5 @@ impl LoadError {
             }
         };
         Mistake::new(&at, message)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_thrown_error_has_lambdas_shape() {
-        let error =
-            FunctionError::Threw { kind: "Error".into(), message: "no".into(), trace: vec!["Error: no".into()] };
-        assert_eq!(error.payload(), json!({"errorType": "Error", "errorMessage": "no", "trace": ["Error: no"]}));
-    }
-
-    #[test]
-    fn a_timeout_says_its_seconds() {
-        let error = FunctionError::TimedOut { after: Duration::from_millis(1500) };
-        assert_eq!(error.payload()["errorMessage"], "Task timed out after 1.50 seconds");
-        assert_eq!(error.to_string(), "timed out after 1.50 seconds");
     }
 }

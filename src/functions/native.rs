@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     fn call(event: Value) -> Call {
-        Call { event, deadline: Duration::from_millis(50), request_id: "1".into() }
+        Call::new(event, Duration::from_millis(50), "1")
     }
 
     #[tokio::test]

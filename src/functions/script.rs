@@ -37,7 +37,10 @@ use self::{
     source::Source,
     worker::{Job, Seat, Worker},
 };
-use super::{Call, Function, FunctionError, LoadError};
+use super::{
+    Call, Function, FunctionError, LoadError, Surroundings,
+    log::{self, Journal},
+};
 use crate::config::function as config;
 
 /// The engine's stack. Its thread has four times as much, for the C code between two checks.
@@ -65,6 +68,8 @@ struct Pool {
 /// What an instance is made from.
 struct Plan {
     name: String,
+    arn: String,
+    journal: Journal,
     source: Source,
     handler: String,
     timeout: Duration,
@@ -74,10 +79,17 @@ struct Plan {
 
 impl Script {
     /// Reads and parses the file; runs nothing yet.
-    pub fn load(section: &config::Function, file: &Path) -> Result<Self, LoadError> {
+    pub(super) fn load_in(
+        section: &config::Function,
+        file: &Path,
+        around: &Surroundings,
+        journal: Journal,
+    ) -> Result<Self, LoadError> {
         let source = Source::load(section, file)?;
         let plan = Plan {
             name: section.name.clone(),
+            arn: around.arn(&section.name),
+            journal,
             source,
             handler: section.handler.rsplit('.').next().unwrap_or_default().to_owned(),
             timeout: section.timeout,
@@ -120,12 +132,22 @@ impl Function for Script {
         let deadline = Instant::now() + after;
         let seat = self.seat(deadline).await?;
         let (reply, answer) = oneshot::channel();
-        seat.send(Job { event: call.event, request_id: call.request_id, after, deadline, reply })?;
-        match tokio::time::timeout_at((deadline + GRACE).into(), answer).await {
+        let Call { event, request_id, tail, .. } = call;
+        // Scripts are called far more often than anybody reads about it.
+        let read = tail.clone().map(|tail| (tail, request_id.clone(), Instant::now()));
+        if let Some((tail, id, _)) = &read {
+            tail.push(&log::start(id));
+        }
+        seat.send(Job { event, request_id, tail, after, deadline, reply })?;
+        let answer = match tokio::time::timeout_at((deadline + GRACE).into(), answer).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(FunctionError::Broken("the engine's thread ended".into())),
             Err(_) => Err(FunctionError::TimedOut { after }),
+        };
+        if let Some((tail, id, began)) = read {
+            log::end(&id, began.elapsed(), self.pool.plan.memory_mib).iter().for_each(|line| tail.push(line));
         }
+        answer
     }
 
     /// Without a network and files it would only do the same once more, and it has waited for its turn already.

@@ -118,7 +118,7 @@ impl Hooks {
             return Err(unavailable::<T>("ResourceNotFoundException"));
         };
         let event = serde_json::to_value(&event).map_err(|error| Error::Internal(error.to_string()))?;
-        let call = Call { event, deadline: DEADLINE, request_id: request_id.to_owned() };
+        let call = Call::new(event, DEADLINE, request_id);
         let answer = invoke(function.as_ref(), call).await.map_err(failure::<T>)?;
         response::<T>(answer)
     }
@@ -163,7 +163,9 @@ fn response<T: Trigger>(answer: Value) -> Result<T::Response> {
 fn failure<T: Trigger>(error: FunctionError) -> Error {
     tracing::warn!(trigger = T::NAME, %error, "a trigger's function failed");
     match error {
-        FunctionError::Threw { message, .. } => Error::HookThrew { trigger: T::NAME, message },
+        FunctionError::Threw { message, .. } | FunctionError::Reported { message, .. } => {
+            Error::HookThrew { trigger: T::NAME, message }
+        }
         FunctionError::InvalidJson(_) => Error::HookNotJson(T::NAME),
         FunctionError::TimedOut { .. } => unavailable::<T>("Timeout"),
         FunctionError::OutOfMemory => unavailable::<T>("OutOfMemory"),
@@ -171,6 +173,7 @@ fn failure<T: Trigger>(error: FunctionError) -> Error {
         FunctionError::TooLarge { .. } => unavailable::<T>("RequestTooLargeException"),
         FunctionError::Busy => unavailable::<T>("TooManyRequestsException"),
         FunctionError::Broken(_) => unavailable::<T>("InvalidRuntimeException"),
+        FunctionError::Unreachable(_) => unavailable::<T>("ServiceException"),
     }
 }
 

@@ -27,7 +27,7 @@ impl Function for Flaky {
 
 async fn tries(failures: u32, error: FunctionError, is_worth_retrying: bool) -> (u32, bool) {
     let function = Flaky { failures, error, is_worth_retrying, calls: AtomicU32::new(0) };
-    let call = Call { event: json!({}), deadline: DEADLINE, request_id: "1".into() };
+    let call = Call::new(json!({}), DEADLINE, "1");
     let answer = invoke(&function, call).await;
     (function.calls.load(Ordering::Relaxed), answer.is_ok())
 }

@@ -15,6 +15,7 @@ pub mod signing;
 pub mod srp;
 pub mod totp;
 pub mod webauthn;
+pub mod webhook;
 
 use std::path::PathBuf;
 

@@ -13,7 +13,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
-pub use sms::{SIGNATURE_HEADER, TIMESTAMP_HEADER};
 
 use self::{sms::Webhook, smtp::Smtp};
 use crate::{

@@ -1,12 +1,10 @@
 //! SMS by webhook: each message is one signed POST of JSON to whatever sends it on.
 //!
-//! The body is `{"id", "to", "message", "pool", "occasion", "sender_id"?}`. With a secret, `X-Poolhouse-Signature` is
-//! `v1=` and the hexadecimal HMAC-SHA256 of `X-Poolhouse-Timestamp`, a full stop and the body: the time is signed along, so that
-//! a receiver can refuse what somebody has kept. Any 2xx means delivered. Redirects are not followed.
+//! The body is `{"id", "to", "message", "pool", "occasion", "sender_id"?}`, signed where there is a secret (`keys::webhook`). Any 2xx
+//! means delivered. Redirects are not followed.
 
 use std::time::Duration;
 
-use aws_lc_rs::hmac;
 use bytes::Bytes;
 use http::{Method, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, Limited};
@@ -18,10 +16,7 @@ use hyper_util::{
 use serde::Serialize;
 
 use super::{PostError, Undelivered};
-use crate::{config::sms::Sms, domain::message::Letter, kit::clock::Time};
-
-pub const TIMESTAMP_HEADER: &str = "x-poolhouse-timestamp";
-pub const SIGNATURE_HEADER: &str = "x-poolhouse-signature";
+use crate::{config::sms::Sms, domain::message::Letter, keys::webhook::WebhookKey, kit::clock::Time};
 
 /// How much of an answer is read, so that its connection can be used again.
 const MOST_ANSWER: usize = 16 * 1024;
@@ -29,7 +24,7 @@ const MOST_ANSWER: usize = 16 * 1024;
 pub(super) struct Webhook {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     address: Uri,
-    key: Option<hmac::Key>,
+    key: Option<WebhookKey>,
     sender_id: Option<String>,
     timeout: Duration,
 }
@@ -62,7 +57,7 @@ impl Webhook {
         Ok(Self {
             client,
             address: section.webhook.as_str().parse()?,
-            key: section.secret.as_ref().map(|secret| hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes())),
+            key: section.secret.as_ref().map(WebhookKey::new),
             sender_id: section.sender_id.clone(),
             timeout: section.timeout,
         })
@@ -98,11 +93,8 @@ impl Webhook {
             .uri(self.address.clone())
             .header(header::CONTENT_TYPE, "application/json")
             .header(header::USER_AGENT, "Poolhouse");
-        if let Some(key) = &self.key {
-            let timestamp = now.seconds().to_string();
-            let signed = [timestamp.as_bytes(), b".", &body].concat();
-            let signature = format!("v1={}", hex::encode(hmac::sign(key, &signed)));
-            request = request.header(TIMESTAMP_HEADER, timestamp).header(SIGNATURE_HEADER, signature);
+        for (name, value) in self.key.iter().flat_map(|key| key.headers(&body, now)) {
+            request = request.header(name, value);
         }
         let request = request.body(Full::from(body)).map_err(|error| Undelivered::Ever(error.to_string()))?;
         let answer = self.client.request(request).await.map_err(|error| Undelivered::Yet(error.to_string()))?;

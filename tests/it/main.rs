@@ -8,6 +8,7 @@ mod control;
 mod controls;
 mod documents;
 mod flows;
+mod functions;
 mod gateway;
 mod import;
 mod oauth;

@@ -48,13 +48,12 @@ fn shim<'js>(cx: &Ctx<'js>, name: &str, text: &str) -> Result<Function<'js>> {
     cx.eval_with_options(text, options)
 }
 
-/// What `context` and `process.env` are made from. A local function has no ARN; a well-formed one keeps handlers that take it
-/// apart from failing.
+/// What `context` and `process.env` are made from.
 fn facts<'js>(cx: &Ctx<'js>, plan: &Plan) -> Result<Object<'js>> {
     let name = plan.name.as_str();
     let facts = Object::new(cx.clone())?;
     facts.set("functionName", name)?;
-    facts.set("invokedFunctionArn", format!("arn:aws:lambda:us-east-1:123456789012:function:{name}"))?;
+    facts.set("invokedFunctionArn", plan.arn.as_str())?;
     facts.set("memoryLimitInMB", plan.memory_mib.to_string())?;
     facts.set("logGroupName", format!("/aws/lambda/{name}"))?;
     facts.set("logStreamName", format!("[$LATEST]{}", uuid().replace('-', "")))?;

@@ -23,10 +23,10 @@ type Last = (Job, Seat, Result<Value, FunctionError>);
 
 /// Makes an instance, serves this call and those that follow. Comes back with the call that spoiled the instance, or with
 /// nothing when the function itself is gone.
-pub(super) fn live(plan: &Plan, pool: &Weak<Pool>, inbox: &Inbox, first: (Job, Seat)) -> Option<Last> {
+pub(super) fn live(plan: &Arc<Plan>, pool: &Weak<Pool>, inbox: &Inbox, first: (Job, Seat)) -> Option<Last> {
     let (mut job, mut seat) = first;
-    let watch = Arc::new(Watch::new(&plan.name));
-    watch.set(job.deadline, &job.request_id);
+    let watch = Arc::new(Watch::new(plan));
+    watch.set(job.deadline, &job.request_id, job.tail.clone());
     let context = match engine(plan, &watch) {
         Ok(context) => context,
         Err(error) => return Some((job, seat, Err(FunctionError::Broken(error.to_string())))),
@@ -43,7 +43,7 @@ pub(super) fn live(plan: &Plan, pool: &Weak<Pool>, inbox: &Inbox, first: (Job, S
                 Err(spoiled) => return Some(last(job, seat, spoiled)),
             }
             (job, seat) = inbox.recv().ok()?;
-            watch.set(job.deadline, &job.request_id);
+            watch.set(job.deadline, &job.request_id, job.tail.clone());
         }
     })
 }

@@ -19,7 +19,11 @@ fn script_in(file: &str, text: &str) -> Script {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join(file);
     std::fs::write(&file, text).unwrap();
-    Script::load(&section(&file), &file).unwrap()
+    load(&section(&file), &file).unwrap()
+}
+
+fn load(section: &config::Function, file: &Path) -> Result<Script, LoadError> {
+    Script::load_in(section, file, &Surroundings::default(), Journal::new(&section.name, None))
 }
 
 fn section(file: &Path) -> config::Function {
@@ -33,7 +37,7 @@ fn section(file: &Path) -> config::Function {
 }
 
 fn call(event: Value) -> Call {
-    Call { event, deadline: Duration::from_secs(5), request_id: "request-1".into() }
+    Call::new(event, Duration::from_secs(5), "request-1")
 }
 
 async fn run(script: &Script, event: Value) -> Result<Value, FunctionError> {
@@ -66,7 +70,7 @@ async fn the_example_handlers_run_unmodified() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("functions");
     let load = |file: &str, handler: &str| {
         let file = folder.join(file);
-        Script::load(&config::Function { handler: handler.into(), ..section(&file) }, &file).unwrap()
+        load(&config::Function { handler: handler.into(), ..section(&file) }, &file).unwrap()
     };
     let event = json!({
         "callerContext": {"clientId": "CID"},

@@ -4,46 +4,44 @@
 
 use std::{
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
 
-/// What one call may log, in bytes.
-const LOG_LIMIT: usize = 64 * 1024;
+use super::Plan;
+use crate::functions::log::{CALL_LIMIT, Level, Tail};
 
 pub(super) struct Watch {
-    function: String,
+    plan: Arc<Plan>,
     /// The zero of the instance's own time.
     start: Instant,
     /// Nanoseconds after `start`.
     deadline: AtomicU64,
     interrupted: AtomicBool,
     logged: AtomicUsize,
-    request_id: Mutex<String>,
+    call: Mutex<(String, Option<Arc<Tail>>)>,
 }
 
 impl Watch {
-    pub(super) fn new(function: &str) -> Self {
+    pub(super) fn new(plan: &Arc<Plan>) -> Self {
         Self {
-            function: function.to_owned(),
+            plan: Arc::clone(plan),
             start: Instant::now(),
             deadline: AtomicU64::new(u64::MAX),
             interrupted: AtomicBool::new(false),
             logged: AtomicUsize::new(0),
-            request_id: Mutex::default(),
+            call: Mutex::default(),
         }
     }
 
     /// A new call begins.
-    pub(super) fn set(&self, deadline: Instant, request_id: &str) {
+    pub(super) fn set(&self, deadline: Instant, request_id: &str, tail: Option<Arc<Tail>>) {
         self.deadline.store(nanoseconds(deadline.saturating_duration_since(self.start)), Ordering::Relaxed);
         self.interrupted.store(false, Ordering::Relaxed);
         self.logged.store(0, Ordering::Relaxed);
-        let mut current = self.request_id.lock().unwrap_or_else(PoisonError::into_inner);
-        current.clear();
-        current.push_str(request_id);
+        *self.call.lock().unwrap_or_else(PoisonError::into_inner) = (request_id.to_owned(), tail);
     }
 
     /// Time since the instance was made.
@@ -72,7 +70,7 @@ impl Watch {
 
     /// Whether the call has used up what it may log.
     pub(super) fn is_silenced(&self) -> bool {
-        self.logged.load(Ordering::Relaxed) > LOG_LIMIT
+        self.logged.load(Ordering::Relaxed) > CALL_LIMIT
     }
 
     pub(super) fn log(&self, level: &str, text: &str) {
@@ -80,23 +78,20 @@ impl Watch {
             return;
         }
         let before = self.logged.fetch_add(text.len() + 1, Ordering::Relaxed);
-        let request_id = self.request_id.lock().unwrap_or_else(PoisonError::into_inner);
-        if before + text.len() + 1 > LOG_LIMIT {
-            tracing::warn!(target: "function", function = %self.function, request_id = %request_id,
-                "log limit of {LOG_LIMIT} bytes reached, the rest of this call is not logged");
+        let call = self.call.lock().unwrap_or_else(PoisonError::into_inner);
+        let (request_id, tail) = (&*call.0, call.1.as_deref());
+        if before + text.len() + 1 > CALL_LIMIT {
+            let line = format!("log limit of {CALL_LIMIT} bytes reached, the rest of this call is not logged");
+            self.plan.journal.print(Level::Warn, request_id, tail, &line);
             return;
         }
-        // A script must not be able to write lines of others or to steer a terminal.
-        let text: String = text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect();
-        for line in text.lines() {
-            let (function, request_id) = (&self.function, &*request_id);
-            match level {
-                "error" => tracing::error!(target: "function", %function, %request_id, "{line}"),
-                "warn" => tracing::warn!(target: "function", %function, %request_id, "{line}"),
-                "debug" => tracing::debug!(target: "function", %function, %request_id, "{line}"),
-                _ => tracing::info!(target: "function", %function, %request_id, "{line}"),
-            }
-        }
+        let level = match level {
+            "error" => Level::Error,
+            "warn" => Level::Warn,
+            "debug" => Level::Debug,
+            _ => Level::Info,
+        };
+        self.plan.journal.print(level, request_id, tail, text);
     }
 }
 

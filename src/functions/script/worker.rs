@@ -11,12 +11,13 @@ use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::{Plan, Pool, STACK, instance};
-use crate::functions::FunctionError;
+use crate::functions::{FunctionError, log::Tail};
 
 /// What a worker is asked to do.
 pub(super) struct Job {
     pub(super) event: Value,
     pub(super) request_id: String,
+    pub(super) tail: Option<Arc<Tail>>,
     /// The limit in words: what a timeout reports.
     pub(super) after: Duration,
     pub(super) deadline: Instant,
@@ -64,7 +65,7 @@ impl Seat {
     }
 }
 
-fn work(plan: &Plan, pool: &Weak<Pool>, inbox: &Inbox) {
+fn work(plan: &Arc<Plan>, pool: &Weak<Pool>, inbox: &Inbox) {
     while let Ok((job, seat)) = inbox.recv() {
         // The instance lives in here, for this call and those that follow, until a call spoils it or the function goes.
         let Some((job, seat, answer)) = instance::live(plan, pool, inbox, (job, seat)) else { return };

@@ -22,7 +22,7 @@ use serde_json::{Map, Value};
 use super::policy::{Circumstances, Decision, Policy};
 use crate::{
     config::api::PayloadFormat,
-    functions::{Call, Function, FunctionError},
+    functions::{Call, Function},
     gateway::{
         exchange::Exchange,
         integration::authorizer_event,
@@ -126,11 +126,11 @@ impl LambdaAuthorizer {
 
     async fn ask(&self, exchange: &Exchange<'_>, identity: Vec<String>) -> Result<Answer, Refusal> {
         let event = authorizer_event(exchange, &self.kind, identity).ok_or(Refusal::NotFound)?;
-        let call = Call { event, deadline: TIMEOUT, request_id: exchange.id.clone() };
+        let call = Call::new(event, TIMEOUT, &*exchange.id);
         let began = Instant::now();
         let returned = match self.function.invoke(call).await {
             Ok(returned) => returned,
-            Err(FunctionError::Threw { message, .. }) if message == UNAUTHORIZED => {
+            Err(error) if error.thrown() == Some(UNAUTHORIZED) => {
                 return Err(Refusal::Unauthorized("the function says so"));
             }
             Err(error) => return Err(Refusal::Authorizer(error.to_string())),

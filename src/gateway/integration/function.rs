@@ -44,7 +44,7 @@ impl FunctionIntegration {
             PayloadFormat::V2 => event::version_2(exchange, &body),
         };
         let event = event.ok_or(Refusal::NotFound)?;
-        let call = Call { event, deadline: timeout, request_id: exchange.id.clone() };
+        let call = Call::new(event, timeout, &*exchange.id);
         let returned = match self.function.invoke(call).await {
             Ok(returned) => returned,
             Err(FunctionError::TimedOut { after }) if after >= timeout => {

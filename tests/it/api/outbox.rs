@@ -16,8 +16,9 @@ use poolhouse::{
         message::{Letter, Occasion, Parcel},
     },
     flows::{App, Parts, outbox},
+    keys::webhook::{SIGNATURE_HEADER, TIMESTAMP_HEADER},
     kit::secret::Secret,
-    post::{Post, SIGNATURE_HEADER, TIMESTAMP_HEADER},
+    post::Post,
     store::{self, outbox::Waiting},
 };
 use serde_json::{Value, json};

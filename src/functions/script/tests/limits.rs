@@ -184,7 +184,7 @@ async fn the_shorter_of_two_deadlines_wins() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("handler.js");
     std::fs::write(&file, "exports.handler = async () => { for (;;) {} }").unwrap();
-    let script = Script::load(&config::Function { timeout: 150 * MS, ..section(&file) }, &file).unwrap();
+    let script = load(&config::Function { timeout: 150 * MS, ..section(&file) }, &file).unwrap();
     assert_eq!(run(&script, json!({})).await, Err(FunctionError::TimedOut { after: 150 * MS }));
 }
 

@@ -1,0 +1,125 @@
+//! A process that the server starts: its environment, its leash, and what it prints.
+//!
+//! The leash is a pipe that only the server holds. A shell in the process's own group reads from it and kills the group when it
+//! ends: at the end of the function, of the server, or of a server that was killed. What leaves the group (`setsid`) escapes it.
+
+use std::{path::Path, process::ExitStatus, process::Stdio, sync::Arc, time::Duration};
+
+use tokio::{
+    io::{AsyncRead, AsyncReadExt},
+    process::{Child as TokioChild, ChildStdin, Command},
+};
+
+use super::{Plan, counter::Counter};
+
+/// Waits on the leash beside the command, which takes over the shell's own process.
+const LEASH: &str = r#"exec 3<&0; { read -r _ <&3; kill -KILL 0; } >/dev/null 2>&1 & exec "$@" </dev/null 3<&-"#;
+/// Variables of the server that a command needs to be found and to work. Everything else stays with the server: it holds secrets.
+const INHERITED: [&str; 6] = ["PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "USER"];
+/// A longer line is printed in pieces.
+const LONGEST_LINE: usize = 8 * 1024;
+/// How long a process that prints more than is kept is made to wait for each piece.
+const BRAKE: Duration = Duration::from_millis(5);
+
+pub(super) struct Child {
+    process: TokioChild,
+    leash: Option<ChildStdin>,
+}
+
+impl Child {
+    /// Starts the command, with the Runtime API at `address`.
+    pub(super) fn start(plan: &Plan, address: &str, counter: &Arc<Counter>) -> std::io::Result<Self> {
+        let directory = std::path::absolute(&plan.directory)?;
+        let mut child = Command::new("/bin/sh")
+            .args(["-c", LEASH, "sh"])
+            .args(&plan.command)
+            .current_dir(&directory)
+            .env_clear()
+            .envs(INHERITED.into_iter().filter_map(|name| std::env::var_os(name).map(|value| (name, value))))
+            .envs(environment(plan, address, &directory))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()?;
+        if let Some(stdout) = child.stdout.take() {
+            tokio::spawn(print(stdout, Arc::clone(counter)));
+        }
+        if let Some(stderr) = child.stderr.take() {
+            tokio::spawn(print(stderr, Arc::clone(counter)));
+        }
+        // Not left in there: waiting for the process would close it.
+        let leash = child.stdin.take();
+        Ok(Self { process: child, leash })
+    }
+
+    /// Comes back when the process has ended by itself.
+    pub(super) async fn ended(&mut self) -> Option<ExitStatus> {
+        self.process.wait().await.ok()
+    }
+
+    /// Ends the process and everything that it has started.
+    pub(super) async fn kill(mut self) {
+        drop(self.leash.take());
+        // It may have ended already.
+        let _ = self.process.start_kill();
+        let _ = self.process.wait().await;
+    }
+}
+
+/// What Lambda sets, over what the configuration says.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime>
+fn environment(plan: &Plan, address: &str, directory: &Path) -> Vec<(String, String)> {
+    let own = |name: &str| plan.environment.contains_key(name);
+    let stream = hex::encode(plan.random.bytes::<16>());
+    let mut variables: Vec<(String, String)> =
+        plan.environment.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+    let fixed = [
+        ("AWS_LAMBDA_RUNTIME_API", address.to_owned()),
+        ("_HANDLER", plan.handler.clone()),
+        ("LAMBDA_TASK_ROOT", directory.display().to_string()),
+        ("AWS_LAMBDA_FUNCTION_NAME", plan.name.clone()),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", plan.memory_mib.to_string()),
+        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
+        ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{}", plan.name)),
+        ("AWS_LAMBDA_LOG_STREAM_NAME", format!("[$LATEST]{stream}")),
+    ];
+    // Credentials that are none: the server in development believes any, and so do other local stand-ins.
+    let changeable = [
+        ("AWS_REGION", plan.region.clone()),
+        ("AWS_DEFAULT_REGION", plan.region.clone()),
+        ("AWS_ACCESS_KEY_ID", "local".to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
+        ("AWS_SESSION_TOKEN", "local".to_owned()),
+        ("AWS_EXECUTION_ENV", "AWS_Lambda_provided".to_owned()),
+        ("TZ", ":UTC".to_owned()),
+    ];
+    let changeable = changeable.into_iter().filter(|(name, _)| !own(name));
+    variables.extend(fixed.into_iter().chain(changeable).map(|(name, value)| (name.to_owned(), value)));
+    variables
+}
+
+/// Reads until the process and its children have closed the pipe.
+async fn print(mut pipe: impl AsyncRead + Unpin, counter: Arc<Counter>) {
+    let (mut buffer, mut line) = (vec![0; LONGEST_LINE], Vec::new());
+    while let Ok(count @ 1..) = pipe.read(&mut buffer).await {
+        let mut is_kept = true;
+        for &byte in &buffer[..count] {
+            if byte != b'\n' {
+                line.push(byte);
+            }
+            if byte == b'\n' || line.len() >= LONGEST_LINE {
+                is_kept = counter.print(&String::from_utf8_lossy(&line));
+                line.clear();
+            }
+        }
+        if !is_kept {
+            tokio::time::sleep(BRAKE).await;
+        }
+    }
+    if !line.is_empty() {
+        counter.print(&String::from_utf8_lossy(&line));
+    }
+}

@@ -1,0 +1,203 @@
+//! Where the calls of one function meet the processes that ask for them. Whoever comes first waits.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use serde_json::Value;
+use tokio::sync::oneshot;
+
+use crate::functions::{FunctionError, log::Tail};
+
+/// Calls that may wait for a process. Each holds its event in memory.
+const QUEUE: usize = 256;
+/// Ids that are not given to another call: a process that is late must not answer for it.
+const REMEMBERED: usize = 1024;
+
+/// A call that no process has taken yet.
+pub(super) struct Job {
+    pub(super) id: String,
+    pub(super) event: Bytes,
+    pub(super) client_context: Option<String>,
+    /// The caller's patience, and when it ends.
+    pub(super) patience: Duration,
+    pub(super) deadline: Instant,
+    pub(super) tail: Option<Arc<Tail>>,
+    pub(super) reply: oneshot::Sender<Result<Value, FunctionError>>,
+}
+
+impl Job {
+    fn is_wanted(&self) -> bool {
+        !self.reply.is_closed() && Instant::now() < self.deadline
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Desk(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    waiting: VecDeque<Job>,
+    pollers: VecDeque<oneshot::Sender<Job>>,
+    ids: VecDeque<String>,
+    was_attended: bool,
+}
+
+impl Desk {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether this id was not used lately. From now on it was.
+    pub(super) fn takes(&self, id: &str) -> bool {
+        let mut state = self.state();
+        if state.ids.iter().any(|used| used == id) {
+            return false;
+        }
+        state.ids.push_back(id.to_owned());
+        if state.ids.len() > REMEMBERED {
+            state.ids.pop_front();
+        }
+        true
+    }
+
+    /// Hands the call to a process that waits for one, or lets it wait.
+    pub(super) fn admit(&self, mut job: Job) -> Result<(), FunctionError> {
+        let mut state = self.state();
+        while let Some(poller) = state.pollers.pop_front() {
+            match poller.send(job) {
+                Ok(()) => return Ok(()),
+                Err(back) => job = back,
+            }
+        }
+        state.waiting.retain(Job::is_wanted);
+        if state.waiting.len() >= QUEUE {
+            return Err(FunctionError::Busy);
+        }
+        state.waiting.push_back(job);
+        Ok(())
+    }
+
+    /// The next call. When the asker goes away, a call that it was just given stays for another one.
+    pub(super) async fn next(&self) -> Job {
+        let mut place = {
+            let mut state = self.state();
+            state.was_attended = true;
+            while let Some(job) = state.waiting.pop_front() {
+                if job.is_wanted() {
+                    return job;
+                }
+            }
+            let (send, receive) = oneshot::channel();
+            state.pollers.retain(|poller| !poller.is_closed());
+            state.pollers.push_back(send);
+            Place { desk: self, receive }
+        };
+        match (&mut place.receive).await {
+            Ok(job) => job,
+            // The desk keeps the other end as long as it is asked.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Calls that wait for a process.
+    pub(super) fn waiting(&self) -> usize {
+        self.state().waiting.iter().filter(|job| job.is_wanted()).count()
+    }
+
+    /// Whether some process waits for a call.
+    pub(super) fn is_attended(&self) -> bool {
+        self.state().pollers.iter().any(|poller| !poller.is_closed())
+    }
+
+    /// Whether some process has ever asked for a call.
+    pub(super) fn was_attended(&self) -> bool {
+        self.state().was_attended
+    }
+
+    /// Tells everybody who waits that nothing will come.
+    pub(super) fn fail(&self, error: &FunctionError) {
+        let waiting = std::mem::take(&mut self.state().waiting);
+        for job in waiting {
+            // A caller who went away needs no answer.
+            let _ = job.reply.send(Err(error.clone()));
+        }
+    }
+}
+
+/// The place of a process that waits.
+struct Place<'a> {
+    desk: &'a Desk,
+    receive: oneshot::Receiver<Job>,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.receive.close();
+        let Ok(mut job) = self.receive.try_recv() else { return };
+        let mut state = self.desk.state();
+        while let Some(poller) = state.pollers.pop_front() {
+            match poller.send(job) {
+                Ok(()) => return,
+                Err(back) => job = back,
+            }
+        }
+        // It has waited longest.
+        state.waiting.push_front(job);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Answer = oneshot::Receiver<Result<Value, FunctionError>>;
+
+    fn job(id: &str) -> (Job, Answer) {
+        let (reply, answer) = oneshot::channel();
+        let patience = Duration::from_secs(5);
+        let deadline = Instant::now() + patience;
+        let (event, client_context, tail) = (Bytes::from_static(b"1"), None, None);
+        (Job { id: id.into(), event, client_context, patience, deadline, tail, reply }, answer)
+    }
+
+    #[tokio::test]
+    async fn a_call_survives_the_process_that_went_away_with_it() {
+        let desk = Desk::default();
+        let mut gone = Box::pin(desk.next());
+        assert!(polled(&mut gone).is_none());
+        let (first, _answer) = job("1");
+        desk.admit(first).unwrap();
+        drop(gone);
+        assert_eq!(desk.waiting(), 1);
+        assert_eq!(desk.next().await.id, "1");
+    }
+
+    #[tokio::test]
+    async fn calls_wait_in_their_order_and_not_without_bound() {
+        let desk = Desk::default();
+        let mut answers = Vec::new();
+        for number in 0..QUEUE {
+            let (job, answer) = job(&number.to_string());
+            desk.admit(job).unwrap();
+            answers.push(answer);
+        }
+        assert_eq!(desk.admit(job("x").0), Err(FunctionError::Busy));
+        answers.remove(0);
+        assert_eq!(desk.next().await.id, "1");
+        desk.fail(&FunctionError::OutOfMemory);
+        assert_eq!(answers.pop().unwrap().await.unwrap(), Err(FunctionError::OutOfMemory));
+        assert_eq!(desk.waiting(), 0);
+    }
+
+    fn polled<T>(future: &mut std::pin::Pin<Box<impl Future<Output = T>>>) -> Option<T> {
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        match future.as_mut().poll(&mut context) {
+            std::task::Poll::Ready(value) => Some(value),
+            std::task::Poll::Pending => None,
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Functions in processes, any language: the server speaks the Lambda Runtime API, and a process asks it for calls.
+//!
+//! A *command* is started and supervised here: as many processes as calls need, up to its `concurrency`, each with one call at a
+//! time and a Runtime API of its own. One that does not answer in time is killed with everything that it started, and replaced. A
+//! process that *attaches* is started elsewhere, under a debugger or in another terminal; as many calls run at once as ask for one.
+//!
+//! The function's timeout counts from when a process takes the call, the caller's patience from the call. Calls wait in a bounded
+//! queue for a process; a call that nobody took in time was too many.
+
+mod api;
+mod child;
+mod counter;
+mod crew;
+mod desk;
+
+use std::{
+    collections::BTreeMap,
+    io,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, OnceLock, atomic::AtomicU32},
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use serde_json::Value;
+use tokio::sync::oneshot;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use self::{
+    counter::Counter,
+    crew::Crew,
+    desk::{Desk, Job},
+};
+use super::{Call, Function, FunctionError, PAYLOAD_LIMIT, Surroundings, log::Journal};
+use crate::{config::function as config, kit::random::Random};
+
+/// How long after its deadline an answer may take to arrive.
+const GRACE: Duration = Duration::from_millis(250);
+/// How long the end of the server waits for processes to be gone.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// What processes of a function are made from and told.
+struct Plan {
+    name: String,
+    arn: String,
+    region: String,
+    handler: String,
+    timeout: Duration,
+    memory_mib: u32,
+    environment: BTreeMap<String, String>,
+    /// Empty where processes attach.
+    command: Vec<String>,
+    directory: PathBuf,
+    concurrency: usize,
+    listen: SocketAddr,
+    journal: Journal,
+    random: Random,
+    /// Ends and failed starts since the last answer.
+    misfortunes: AtomicU32,
+}
+
+/// A function that runs in processes. They end with it.
+pub struct Process {
+    plan: Arc<Plan>,
+    desk: Arc<Desk>,
+    /// None where processes attach.
+    crew: Option<Arc<Crew>>,
+    /// Where processes attach.
+    address: OnceLock<SocketAddr>,
+    closed: CancellationToken,
+    _close: DropGuard,
+}
+
+impl Process {
+    /// Of a command. Nothing runs before the first call.
+    pub(super) fn command(
+        section: &config::Function,
+        (command, directory): (&[String], &std::path::Path),
+        around: &Surroundings,
+        journal: Journal,
+    ) -> Self {
+        let mut plan = Plan::new(section, around, journal);
+        (plan.command, plan.directory) = (command.to_vec(), directory.to_owned());
+        Self::new(plan, true)
+    }
+
+    /// Of processes that attach, once [`start`](Function::start) has made the place for that.
+    pub(super) fn attached(section: &config::Function, around: &Surroundings, journal: Journal) -> Self {
+        Self::new(Plan::new(section, around, journal), false)
+    }
+
+    fn new(plan: Plan, is_supervised: bool) -> Self {
+        let (plan, desk, closed) = (Arc::new(plan), Arc::new(Desk::default()), CancellationToken::new());
+        let crew = is_supervised.then(|| Crew::new(&plan, &desk, closed.clone()));
+        Self { plan, desk, crew, address: OnceLock::new(), _close: closed.clone().drop_guard(), closed }
+    }
+
+    /// Why nobody took the call.
+    fn nobody(&self, patience: Duration) -> FunctionError {
+        match (&self.crew, self.address.get()) {
+            (Some(crew), _) if crew.is_starting() => FunctionError::TimedOut { after: patience },
+            (Some(_), _) => FunctionError::Busy,
+            (None, Some(address)) if !self.desk.was_attended() => FunctionError::Unreachable(format!(
+                "no process has attached: start one with AWS_LAMBDA_RUNTIME_API={address}"
+            )),
+            (None, _) => FunctionError::Busy,
+        }
+    }
+}
+
+impl Plan {
+    fn new(section: &config::Function, around: &Surroundings, journal: Journal) -> Self {
+        Self {
+            name: section.name.clone(),
+            arn: around.arn(&section.name),
+            region: around.region.clone(),
+            handler: section.handler.clone(),
+            timeout: section.timeout,
+            memory_mib: section.memory_mib,
+            environment: section.environment.clone(),
+            command: Vec::new(),
+            directory: PathBuf::new(),
+            concurrency: usize::try_from(section.concurrency).unwrap_or(usize::MAX),
+            listen: section.listen,
+            journal,
+            random: around.random.clone(),
+            misfortunes: AtomicU32::new(0),
+        }
+    }
+}
+
+#[async_trait]
+impl Function for Process {
+    async fn invoke(&self, call: Call) -> Result<Value, FunctionError> {
+        let event = serde_json::to_vec(&call.event).map_err(|error| FunctionError::InvalidJson(error.to_string()))?;
+        if event.len() > PAYLOAD_LIMIT {
+            return Err(FunctionError::TooLarge { limit: PAYLOAD_LIMIT });
+        }
+        let (reply, answer) = oneshot::channel();
+        let (patience, deadline) = (call.deadline, Instant::now() + call.deadline);
+        // Callers may use an id twice, and others than UUIDs do not fit into a path.
+        let is_usable = uuid::Uuid::parse_str(&call.request_id).is_ok() && self.desk.takes(&call.request_id);
+        let id = if is_usable { call.request_id } else { self.plan.random.uuid() };
+        let (client_context, tail) = (call.client_context, call.tail);
+        self.desk.admit(Job { id, event: event.into(), client_context, patience, deadline, tail, reply })?;
+        if let Some(crew) = &self.crew {
+            crew.help();
+        }
+        match tokio::time::timeout_at((deadline + GRACE).into(), answer).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => Err(self.nobody(patience)),
+            Err(_) => Err(self.nobody(patience)),
+        }
+    }
+
+    async fn start(&self) -> io::Result<()> {
+        if self.crew.is_some() || self.address.get().is_some() {
+            return Ok(());
+        }
+        let listener = api::bind(self.plan.listen).await?;
+        let address = listener.local_addr()?;
+        // Nobody else sets it: a function is started once.
+        let _ = self.address.set(address);
+        let counter = Counter::new(&self.plan, &self.desk, self.closed.clone(), None);
+        tokio::spawn(api::serve(listener, counter, self.closed.clone().cancelled_owned()));
+        tracing::info!(function = self.plan.name, "a process attaches with AWS_LAMBDA_RUNTIME_API={address}");
+        Ok(())
+    }
+
+    fn runtime_api(&self) -> Option<SocketAddr> {
+        self.address.get().copied()
+    }
+
+    async fn stop(&self) {
+        self.closed.cancel();
+        if let Some(crew) = &self.crew {
+            crew.tasks.close();
+            if tokio::time::timeout(FAREWELL, crew.tasks.wait()).await.is_err() {
+                tracing::warn!(function = self.plan.name, "processes did not end in time");
+            }
+        }
+    }
+}

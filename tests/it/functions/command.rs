@@ -1,0 +1,213 @@
+//! Supervised processes. The process is this test binary itself, which plays a runtime by raw HTTP.
+
+use std::{path::PathBuf, process::Command, time::Instant};
+
+use poolhouse::functions::log::Tail;
+
+use super::*;
+
+/// What the process of a function does. Not a test: the tests below start it.
+#[test]
+#[ignore = "it is the process that the other tests start"]
+fn runtime() {
+    let Ok(address) = std::env::var_os("AWS_LAMBDA_RUNTIME_API").unwrap_or_default().into_string() else { return };
+    let Ok(address) = address.parse::<SocketAddr>() else { return };
+    let variable = |name: &str| std::env::var_os(name).unwrap_or_default().to_string_lossy().into_owned();
+    println!("starting");
+    match variable("INIT").as_str() {
+        "error" => {
+            let said = r#"{"errorMessage":"no handler","errorType":"Runtime.HandlerNotFound"}"#;
+            speak(address, "POST /2018-06-01/runtime/init/error", "", said);
+            std::process::exit(1);
+        }
+        "exit" => std::process::exit(3),
+        _ => {}
+    }
+    let mut served = 0;
+    loop {
+        let next = speak(address, NEXT, "", "");
+        let event: Value = serde_json::from_str(&next.body).unwrap();
+        served += 1;
+        let answer = match event["do"].as_str().unwrap() {
+            "environment" => {
+                let names = [
+                    "_HANDLER",
+                    "LAMBDA_TASK_ROOT",
+                    "AWS_LAMBDA_FUNCTION_NAME",
+                    "AWS_REGION",
+                    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+                    "STAGE",
+                    "CARGO_PKG_NAME",
+                ];
+                let values: Vec<_> = names.iter().map(|name| variable(name)).collect();
+                json!({"values": values, "directory": std::env::current_dir().unwrap()})
+            }
+            "print" => {
+                println!("a line\u{1b}[31m");
+                eprintln!("another");
+                json!(served)
+            }
+            "flood" => {
+                (0..20_000).for_each(|_| println!("{}", "x".repeat(100)));
+                json!(served)
+            }
+            "leave" => {
+                let child = Command::new("sleep").arg("600").spawn().unwrap();
+                std::fs::write(event["file"].as_str().unwrap(), child.id().to_string()).unwrap();
+                json!({"child": child.id(), "own": std::process::id()})
+            }
+            "hang" => loop {
+                std::thread::sleep(SECOND);
+            },
+            "exit" => std::process::exit(event["status"].as_i64().unwrap() as i32),
+            "wait" => {
+                std::thread::sleep(Duration::from_millis(300));
+                json!(std::process::id())
+            }
+            _ => json!({"served": served, "pid": std::process::id()}),
+        };
+        respond(address, next.id(), &answer.to_string());
+    }
+}
+
+fn own_process() -> Section {
+    let program = std::env::current_exe().unwrap().to_string_lossy().into_owned();
+    let arguments = ["functions::command::runtime", "--exact", "--ignored", "--nocapture", "--test-threads=1"];
+    let command = std::iter::once(program).chain(arguments.map(str::to_owned)).collect();
+    let section = section(Runs::Command { command, directory: PathBuf::from(".") });
+    Section { environment: [("STAGE".to_owned(), "test".to_owned())].into(), ..section }
+}
+
+fn with(mut section: Section, name: &str, value: &str) -> Section {
+    section.environment.insert(name.into(), value.into());
+    section
+}
+
+fn is_alive(pid: u64) -> bool {
+    // A zombie that nobody has buried yet is as dead.
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z"))
+}
+
+async fn wait_for(what: impl Fn() -> bool) {
+    let until = Instant::now() + 10 * SECOND;
+    while !what() {
+        assert!(Instant::now() < until, "it did not happen");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_starts_with_the_first_call_and_stays_warm() {
+    let (_functions, function) = started(own_process(), None).await;
+    let first = ask(&function, json!({"do": "count"})).await.unwrap();
+    let second = ask(&function, json!({"do": "count"})).await.unwrap();
+    assert_eq!((&first["served"], &second["served"]), (&json!(1), &json!(2)));
+    assert_eq!(first["pid"], second["pid"]);
+    let told = ask(&function, json!({"do": "environment"})).await.unwrap();
+    let directory = std::env::current_dir().unwrap();
+    assert_eq!(told["directory"], json!(directory));
+    // What the server itself was started with stays with it.
+    assert_eq!(told["values"], json!(["app.handler", directory, "example", "us-east-1", "128", "test", ""]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_at_once_have_a_process_each_up_to_the_limit() {
+    let (_functions, function) = started(Section { concurrency: 2, ..own_process() }, None).await;
+    let calls: Vec<_> = (0..6)
+        .map(|_| {
+            let own = Arc::clone(&function);
+            tokio::spawn(async move { ask(&own, json!({"do": "wait"})).await.unwrap() })
+        })
+        .collect();
+    let mut pids = std::collections::BTreeSet::new();
+    for call in calls {
+        pids.insert(call.await.unwrap().as_u64().unwrap());
+    }
+    assert_eq!(pids.len(), 2, "{pids:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_over_its_deadline_is_killed_with_what_it_started_and_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pid");
+    let section = Section { timeout: 2 * SECOND, concurrency: 1, ..own_process() };
+    let (_functions, function) = started(section, None).await;
+    let left = ask(&function, json!({"do": "leave", "file": file})).await.unwrap();
+    let (child, own) = (left["child"].as_u64().unwrap(), left["own"].as_u64().unwrap());
+    assert!(is_alive(child) && is_alive(own));
+    assert_eq!(ask(&function, json!({"do": "hang"})).await, Err(FunctionError::TimedOut { after: 2 * SECOND }));
+    wait_for(|| !is_alive(child) && !is_alive(own)).await;
+    let again = ask(&function, json!({"do": "count"})).await.unwrap();
+    assert_eq!(again["served"], 1);
+    assert_ne!(again["pid"], own);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_end_with_their_function() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pid");
+    for gently in [true, false] {
+        let (functions, function) = started(own_process(), None).await;
+        let left = ask(&function, json!({"do": "leave", "file": file})).await.unwrap();
+        let (child, own) = (left["child"].as_u64().unwrap(), left["own"].as_u64().unwrap());
+        if gently {
+            functions.stop().await;
+            assert!(!is_alive(own));
+        }
+        drop((functions, function));
+        wait_for(|| !is_alive(child) && !is_alive(own)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_dies_fails_its_call_and_is_replaced() {
+    let (_functions, function) = started(Section { concurrency: 1, ..own_process() }, None).await;
+    for (status, said) in [
+        (3, "Error: Runtime exited with error: exit status 3"),
+        (0, "Error: Runtime exited without providing a reason"),
+    ] {
+        let error = ask(&function, json!({"do": "exit", "status": status})).await.unwrap_err();
+        let payload = error.payload();
+        assert_eq!(payload["errorType"], "Runtime.ExitError");
+        let message = payload["errorMessage"].as_str().unwrap();
+        assert!(message.starts_with("RequestId: ") && message.ends_with(said), "{message}");
+    }
+    assert_eq!(ask(&function, json!({"do": "count"})).await.unwrap()["served"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_start_says_why() {
+    let (_functions, function) = started(with(own_process(), "INIT", "error"), None).await;
+    for _ in 0..3 {
+        let error = ask(&function, json!({"do": "count"})).await.unwrap_err();
+        assert_eq!(error.payload(), json!({"errorType": "Runtime.HandlerNotFound", "errorMessage": "no handler"}));
+    }
+    let (_functions, function) = started(with(own_process(), "INIT", "exit"), None).await;
+    let error = ask(&function, json!({"do": "count"})).await.unwrap_err();
+    assert_eq!(error.thrown(), Some("Runtime exited with error: exit status 3"));
+    let nothing = Runs::Command { command: vec!["./no-such-program".into()], directory: PathBuf::from(".") };
+    let (_functions, function) = started(section(nothing), None).await;
+    let error = ask(&function, json!(1)).await;
+    assert_eq!(error, Err(FunctionError::Broken("there is no program `./no-such-program`".into())));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_process_prints_is_kept_and_a_flood_is_cut_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let logs = folder.path().join("functions");
+    let (functions, function) = started(Section { timeout: 30 * SECOND, ..own_process() }, Some(&logs)).await;
+    let mut call = call(json!({"do": "print"}), 20 * SECOND);
+    call.tail = Some(Arc::new(Tail::default()));
+    let tail = call.tail.clone().unwrap();
+    function.invoke(call).await.unwrap();
+    let tail = String::from_utf8(tail.bytes()).unwrap();
+    assert!(tail.contains("\na line\u{fffd}[31m\n") && tail.contains("\nanother\n"), "{tail}");
+    assert!(tail.starts_with("START RequestId: ") && tail.contains("\nREPORT RequestId: "), "{tail}");
+    ask(&function, json!({"do": "flood"})).await.unwrap();
+    functions.stop().await;
+    let log = std::fs::read_to_string(logs.join("example.log")).unwrap();
+    assert!(log.contains("starting\n"), "what is printed before the first call is kept");
+    assert_eq!(log.matches("\tSTART RequestId: ").count(), 2);
+    assert_eq!(log.matches("log limit of 65536 bytes reached").count(), 1);
+    assert!(log.len() < 100_000, "{}", log.len());
+}
