@@ -11,6 +11,7 @@
 //! | [`api`] | the door of AWS JSON 1.1: every operation on one screen in `api/operations` |
 //! | [`oauth`] | the doors of OAuth 2.0 and OpenID Connect |
 //! | [`pages`] | the hosted pages |
+//! | [`lambda`] | the door of Lambda's Invoke API |
 //! | [`gateway`] | the listener that checks tokens in front of an API |
 //! | [`control`] | the control plane of the gateway: `apigatewayv2` |
 //! | [`import`] | `poolhouse.toml` becomes pools, clients, groups and users |
@@ -42,6 +43,7 @@ pub mod hooks;
 pub mod import;
 pub mod keys;
 pub mod kit;
+pub mod lambda;
 pub mod model;
 pub mod oauth;
 pub mod outside;

@@ -30,6 +30,7 @@ use crate::{
     import,
     keys::{compromised::Compromised, hashing::Hasher, seal::Sealer},
     kit::{clock::Clock, random::Random},
+    lambda::{self, Lambda},
     oauth, pages,
     post::Post,
     store::{self, Store},
@@ -127,7 +128,7 @@ impl Builder {
         let served = Arc::new(Served::new(Arc::clone(&app), address, file, &config.gateway, around)?);
         served.look().await.context("cannot read the APIs of the control plane")?;
         let proxies = TrustedProxies::parse(&config.server.trusted_proxies).context("[server] trusted_proxies")?;
-        let router = router(&app, &served, metrics, proxies);
+        let router = router(&app, &served, &functions, metrics, proxies);
         Ok(Poolhouse { app, functions, served, main, gate, tls, router })
     }
 }
@@ -302,12 +303,30 @@ fn sealer(config: &Config, random: &Random) -> anyhow::Result<Sealer> {
     Sealer::load_or_create(&path, random).with_context(|| format!("the master key {}", path.display()))
 }
 
-fn router(app: &Arc<App>, served: &Arc<Served>, metrics: Option<PrometheusHandle>, proxies: TrustedProxies) -> Router {
+fn lambda_door(app: &App, functions: &Arc<Functions>) -> Lambda {
+    Lambda {
+        functions: Arc::clone(functions),
+        mode: app.setup.mode,
+        account_id: app.setup.account_id.clone(),
+        admin_keys: app.setup.admin_keys.clone(),
+        clock: app.clock.clone(),
+        random: app.random.clone(),
+    }
+}
+
+fn router(
+    app: &Arc<App>,
+    served: &Arc<Served>,
+    functions: &Arc<Functions>,
+    metrics: Option<PrometheusHandle>,
+    proxies: TrustedProxies,
+) -> Router {
     let mut router = Router::new()
         .merge(api::router().with_state(Arc::clone(app)))
         .merge(oauth::router(Arc::clone(app)))
         .merge(pages::router(Arc::clone(app)))
         .merge(control::router(Arc::clone(app), Arc::clone(served) as Arc<dyn Serving>))
+        .merge(lambda::router(lambda_door(app, functions)))
         .merge(health::router(Arc::clone(app), metrics));
     if app.setup.mode == Mode::Development {
         router = router.nest("/_poolhouse", controls::router(Arc::clone(app)));

@@ -11,6 +11,7 @@ mod flows;
 mod functions;
 mod gateway;
 mod import;
+mod lambda;
 mod oauth;
 mod pages;
 mod saml_provider;

@@ -7,7 +7,7 @@ const FLOORS: &[&[&str]] = &[
     &["main"],
     &["cli"],
     &["server"],
-    &["api", "oauth", "pages", "console", "gateway", "control", "import", "controls"],
+    &["api", "oauth", "pages", "console", "gateway", "control", "import", "controls", "lambda"],
     &["web"],
     &["flows"],
     &["hooks"],

@@ -126,12 +126,12 @@ async fn a_flood_of_output_is_cut() {
     let text =
         "exports.handler = async () => { for (let i = 0; i < 20000; i++) console.log('x'.repeat(100)); return 1 }";
     assert_eq!(answer(text).await, Ok(json!(1)));
-    let watch = watch::Watch::new("example");
+    let watch = watch::Watch::new(&script("").pool.plan);
     for _ in 0..1000 {
         watch.log("info", &"x".repeat(100));
     }
     assert!(watch.is_silenced());
-    watch.set(Instant::now(), "next");
+    watch.set(Instant::now(), "next", None);
     assert!(!watch.is_silenced());
 }
 
