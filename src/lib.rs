@@ -14,7 +14,8 @@
 //! | [`lambda`] | the door of Lambda's Invoke API |
 //! | [`gateway`] | the listener that checks tokens in front of an API |
 //! | [`control`] | the control plane of the gateway: `apigatewayv2` |
-//! | [`import`] | `poolhouse.toml` becomes pools, clients, groups and users |
+//! | [`import`] | `poolhouse.toml` and templates become pools, clients, groups and users |
+//! | [`export`] | pools and APIs become a template |
 //! | [`controls`] | `/_poolhouse`: what test suites control in development |
 //! | [`web`] | what the doors for browsers share |
 //! | [`flows`] | what the server does, told once |
@@ -36,6 +37,7 @@ pub mod config;
 pub mod control;
 pub mod controls;
 pub mod domain;
+pub mod export;
 pub mod flows;
 pub mod functions;
 pub mod gateway;

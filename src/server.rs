@@ -10,6 +10,7 @@ mod issuers;
 mod listener;
 mod observe;
 mod served;
+mod watch;
 
 use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -38,6 +39,7 @@ use crate::{
 };
 
 pub use served::{FromFile, Served};
+pub use watch::Watch;
 
 /// How long a PostgreSQL server that is starting is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -61,22 +63,36 @@ pub fn check(config: &Config) -> Vec<Mistake> {
     mistakes
 }
 
-/// Serves until a signal stops the process.
-pub async fn serve(config: Config, metrics: Option<PrometheusHandle>) -> anyhow::Result<()> {
+/// Serves until a signal stops the process, and reads again what is watched when it changes.
+pub async fn serve(config: Config, metrics: Option<PrometheusHandle>, watch: Option<Watch>) -> anyhow::Result<()> {
     let mut builder = Poolhouse::builder(config);
     builder.metrics = metrics;
-    builder.build().await?.serve(background::signal()).await
+    let mut server = builder.build().await?;
+    server.watch = watch;
+    server.serve(background::signal()).await
+}
+
+/// The database of a configuration without a server: for commands that read it.
+pub async fn database(config: &Config) -> anyhow::Result<Arc<App>> {
+    to_read(config, &Arc::default()).await
+}
+
+async fn to_read(config: &Config, functions: &Arc<Functions>) -> anyhow::Result<Arc<App>> {
+    let (clock, random) = (Clock::system(), Random::system());
+    let sealer = sealer(config, &random)?;
+    let store = Store::open_to_read(&config.database.url, sealer.clone()).await.context("cannot read the database")?;
+    Ok(Arc::new(app(config, (clock, random, sealer, store), functions, Vec::new())?))
 }
 
 /// A server that is ready to serve: its listeners are bound, its database is open, its configuration is applied.
 pub struct Poolhouse {
     app: Arc<App>,
-    functions: Arc<Functions>,
     served: Arc<Served>,
     main: TcpListener,
     gate: TcpListener,
     tls: Option<listener::Tls>,
     router: Router,
+    watch: Option<Watch>,
 }
 
 /// Puts one hook into the registry, once that exists.
@@ -122,14 +138,13 @@ impl Builder {
         let cx = Cx::new(Arc::clone(&app), &config.region, app.random.uuid());
         import::apply(&cx, &config).await?;
         let around = surroundings(&config, &app, &functions);
-        let file =
-            FromFile { apis: config.apis.clone(), domains: config.domains.clone(), functions: Arc::clone(&functions) };
+        let file = FromFile { apis: config.apis.clone(), domains: config.domains.clone(), functions };
         let address = gateway_url(&config, gate.local_addr()?);
         let served = Arc::new(Served::new(Arc::clone(&app), address, file, &config.gateway, around)?);
         served.look().await.context("cannot read the APIs of the control plane")?;
         let proxies = TrustedProxies::parse(&config.server.trusted_proxies).context("[server] trusted_proxies")?;
-        let router = router(&app, &served, &functions, metrics, proxies);
-        Ok(Poolhouse { app, functions, served, main, gate, tls, router })
+        let router = router(&app, &served, metrics, proxies);
+        Ok(Poolhouse { app, served, main, gate, tls, router, watch: None })
     }
 }
 
@@ -161,22 +176,26 @@ impl Poolhouse {
             gateway = %self.gateway_address()?,
             "poolhouse is ready"
         );
-        let (shutdown, functions) = (CancellationToken::new(), self.functions);
+        let (shutdown, app) = (CancellationToken::new(), Arc::clone(&self.app));
         let background = tokio::spawn(background::run(Arc::clone(&self.app), shutdown.clone()));
         let outbox = tokio::spawn(outbox::run(Arc::clone(&self.app), shutdown.clone()));
-        let watch = tokio::spawn(Arc::clone(&self.served).watch(shutdown.clone()));
+        let look = tokio::spawn(Arc::clone(&self.served).watch(shutdown.clone()));
         let main = tokio::spawn(listener::serve(self.main, self.tls, self.router, shutdown.clone()));
         let gate = tokio::spawn(self.served.gateway().serve(self.gate, shutdown.clone()));
+        let watch = self.watch.map(|watch| tokio::spawn(watch.run(self.app, self.served, shutdown.clone())));
         stop.await;
         tracing::info!("stopping: requests in flight end first");
         shutdown.cancel();
-        let (main, gate, background, outbox, watch) = tokio::join!(main, gate, background, outbox, watch);
+        let (main, gate, background, outbox, look) = tokio::join!(main, gate, background, outbox, look);
         main?;
         gate?;
         background?;
         outbox?;
-        watch?;
-        functions.stop().await;
+        look?;
+        if let Some(watch) = watch {
+            watch.await?;
+        }
+        app.hooks.functions().stop().await;
         tracing::info!("stopped");
         Ok(())
     }
@@ -203,10 +222,7 @@ fn refuse(mistakes: Vec<Mistake>) -> anyhow::Result<()> {
 /// configuration is not applied.
 pub async fn explain(config: &Config, question: Question<'_>) -> anyhow::Result<Explanation> {
     let functions = Arc::new(Functions::load(&config.functions)?);
-    let (clock, random) = (Clock::system(), Random::system());
-    let sealer = sealer(config, &random)?;
-    let store = Store::open_to_read(&config.database.url, sealer.clone()).await.context("cannot read the database")?;
-    let app = Arc::new(app(config, (clock, random, sealer, store), &functions, Vec::new())?);
+    let app = to_read(config, &functions).await?;
     let around = surroundings(config, &app, &functions);
     let file = FromFile { apis: config.apis.clone(), domains: config.domains.clone(), functions };
     let served = Served::new(app, gateway_url(config, config.gateway.listen), file, &config.gateway, around)?;
@@ -303,9 +319,10 @@ fn sealer(config: &Config, random: &Random) -> anyhow::Result<Sealer> {
     Sealer::load_or_create(&path, random).with_context(|| format!("the master key {}", path.display()))
 }
 
-fn lambda_door(app: &App, functions: &Arc<Functions>) -> Lambda {
+fn lambda_door(app: &Arc<App>) -> Lambda {
+    let current = Arc::clone(app);
     Lambda {
-        functions: Arc::clone(functions),
+        functions: Arc::new(move || current.hooks.functions()),
         mode: app.setup.mode,
         account_id: app.setup.account_id.clone(),
         admin_keys: app.setup.admin_keys.clone(),
@@ -314,19 +331,13 @@ fn lambda_door(app: &App, functions: &Arc<Functions>) -> Lambda {
     }
 }
 
-fn router(
-    app: &Arc<App>,
-    served: &Arc<Served>,
-    functions: &Arc<Functions>,
-    metrics: Option<PrometheusHandle>,
-    proxies: TrustedProxies,
-) -> Router {
+fn router(app: &Arc<App>, served: &Arc<Served>, metrics: Option<PrometheusHandle>, proxies: TrustedProxies) -> Router {
     let mut router = Router::new()
         .merge(api::router().with_state(Arc::clone(app)))
         .merge(oauth::router(Arc::clone(app)))
         .merge(pages::router(Arc::clone(app)))
         .merge(control::router(Arc::clone(app), Arc::clone(served) as Arc<dyn Serving>))
-        .merge(lambda::router(lambda_door(app, functions)))
+        .merge(lambda::router(lambda_door(app)))
         .merge(health::router(Arc::clone(app), metrics));
     if app.setup.mode == Mode::Development {
         router = router.nest("/_poolhouse", controls::router(Arc::clone(app)));

@@ -2,6 +2,7 @@
 
 mod check;
 mod explain;
+mod export;
 mod health;
 mod serve;
 
@@ -22,8 +23,8 @@ use crate::{
 };
 
 /// Commands that have a name already, and nothing else.
-const NOT_BUILT: [&str; 6] = ["export", "import", "backup", "restore", "keys", "token"];
-const BUILT: [&str; 4] = ["serve", "check", "explain", "health"];
+const NOT_BUILT: [&str; 5] = ["import", "backup", "restore", "keys", "token"];
+const BUILT: [&str; 5] = ["serve", "check", "explain", "export", "health"];
 
 /// A self-hosted identity provider that speaks the Amazon Cognito user-pools API, with a gateway that enforces its tokens.
 ///
@@ -49,6 +50,9 @@ enum Command {
     /// Shows which route a request finds and every check of its authorizer; exits with 1 where the request is refused
     #[command(after_help = "Example:\n  poolhouse explain --route \"GET /AdminUser\" --token eyJraWQ…")]
     Explain(explain::Asked),
+    /// Writes what runs here as a CloudFormation template
+    #[command(after_help = "Example:\n  poolhouse export --format cloudformation > template.json")]
+    Export(export::Wanted),
     /// Exits with 0 when the running server is ready, for container health checks
     #[command(after_help = "Example:\n  poolhouse health --config /etc/poolhouse/poolhouse.toml")]
     Health(Places),
@@ -119,6 +123,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Serve(places) => places.sources().and_then(serve::run),
         Command::Check(places) => places.sources().and_then(check::run),
         Command::Explain(asked) => explain::run(asked),
+        Command::Export(wanted) => export::run(wanted),
         Command::Health(places) => places.sources().and_then(health::run),
         Command::Other(words) => Err(unknown(&words)),
     };

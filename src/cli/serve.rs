@@ -29,6 +29,7 @@ pub(super) fn run(sources: Sources) -> Result<(), Failure> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
     let metrics = telemetry::metrics().context("cannot count")?;
-    runtime.block_on(server::serve(config, Some(metrics)))?;
+    let watch = (!loaded.files.is_empty()).then(|| server::Watch::new(sources, config.clone(), &loaded.files));
+    runtime.block_on(server::serve(config, Some(metrics), watch))?;
     Ok(())
 }

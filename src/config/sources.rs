@@ -73,6 +73,11 @@ impl Sources {
         (file, folder)
     }
 
+    /// The configuration file, if one is read.
+    pub fn config_file(&self) -> Option<PathBuf> {
+        self.place().0
+    }
+
     /// All sources as one tree.
     pub(super) fn read(&self, file: Option<&Path>) -> Result<Table, Vec<Mistake>> {
         let mut table = match file {

@@ -19,7 +19,7 @@ mod user_migration;
 use std::{
     any::{Any, TypeId},
     collections::HashMap,
-    sync::Arc,
+    sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
 
@@ -65,7 +65,7 @@ pub trait Hook<T: Trigger>: Send + Sync + 'static {
 
 /// Everything that can answer a trigger.
 pub struct Hooks {
-    functions: Arc<Functions>,
+    functions: RwLock<Arc<Functions>>,
     /// `(trigger's type, name)` → an `Arc<dyn Hook<T>>` of that type.
     rust: HashMap<(TypeId, String), Registered>,
 }
@@ -79,12 +79,26 @@ struct Registered {
 impl Hooks {
     pub fn new(functions: Arc<Functions>) -> Self {
         let shadowed = functions.get(GROUPS_TO_SCOPES).is_some();
-        let mut hooks = Self { functions, rust: HashMap::new() };
+        let mut hooks = Self { functions: RwLock::new(functions), rust: HashMap::new() };
         if !shadowed {
             hooks.register::<PreTokenGeneration>(GROUPS_TO_SCOPES, Arc::new(GroupsToScopes));
             hooks.register::<PreTokenGenerationV2>(GROUPS_TO_SCOPES, Arc::new(GroupsToScopes));
         }
         hooks
+    }
+
+    /// The functions that are asked now.
+    pub fn functions(&self) -> Arc<Functions> {
+        Arc::clone(&self.functions.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Asks these functions from the next event on.
+    pub fn replace_functions(&self, functions: Arc<Functions>) {
+        *self.functions.write().unwrap_or_else(PoisonError::into_inner) = functions;
+    }
+
+    fn function(&self, name: &str) -> Option<Arc<dyn Function>> {
+        self.functions().get(name)
     }
 
     /// Lets `hook` answer trigger `T` wherever a pool names `name`. A later registration takes the place of an earlier one.
@@ -97,7 +111,7 @@ impl Hooks {
     pub fn knows(&self, setting: &str, name: &str) -> bool {
         let is_rust =
             |((_, known), registered): (&(TypeId, String), &Registered)| known == name && registered.setting == setting;
-        self.functions.get(name).is_some() || self.rust.iter().any(is_rust)
+        self.function(name).is_some() || self.rust.iter().any(is_rust)
     }
 
     /// Whether firing `T` in this pool would run anything. Lets a caller spare the making of an event.
@@ -113,7 +127,7 @@ impl Hooks {
         if let Some(hook) = registered.and_then(|registered| registered.hook.downcast_ref::<Arc<dyn Hook<T>>>()) {
             return ask_rust(hook.as_ref(), &event).await;
         }
-        let Some(function) = self.functions.get(name) else {
+        let Some(function) = self.function(name) else {
             tracing::warn!(trigger = T::NAME, function = name, "a pool names a function that does not exist");
             return Err(unavailable::<T>("ResourceNotFoundException"));
         };

@@ -55,7 +55,8 @@ const LATEST: HeaderValue = HeaderValue::from_static("$LATEST");
 
 /// What the door knows of the server.
 pub struct Lambda {
-    pub functions: Arc<Functions>,
+    /// Those of the moment: the configuration may be applied anew.
+    pub functions: Arc<dyn Fn() -> Arc<Functions> + Send + Sync>,
     pub mode: Mode,
     pub account_id: String,
     pub admin_keys: Vec<AccessKey>,
@@ -131,7 +132,7 @@ impl Door {
         let arn = reference.arn(region, &self.lambda.account_id);
         let is_here = reference.region.as_deref().is_none_or(|named| named == region)
             && reference.account.as_deref().is_none_or(|named| named == self.lambda.account_id);
-        let found = self.lambda.functions.get(&reference.name).filter(|_| is_here);
+        let found = (self.lambda.functions)().get(&reference.name).filter(|_| is_here);
         found.ok_or(Fault::NotFound(arn))
     }
 

@@ -58,8 +58,9 @@ fn door(mode: Mode) -> Router {
         _ => FunctionError::Unreachable("secret detail".into()),
     };
     functions.insert("fail", native(move |call| async move { Err(failure(&call.event)) }));
+    let functions = Arc::new(functions);
     lambda::router(Lambda {
-        functions: Arc::new(functions),
+        functions: Arc::new(move || Arc::clone(&functions)),
         mode,
         account_id: "123456789012".into(),
         admin_keys: vec![AccessKey {
@@ -179,8 +180,9 @@ async fn events_run_behind_the_answer_and_dry_runs_not_at_all() {
             }
         }),
     );
+    let functions = Arc::new(functions);
     let router = lambda::router(Lambda {
-        functions: Arc::new(functions),
+        functions: Arc::new(move || Arc::clone(&functions)),
         mode: Mode::Development,
         account_id: "123456789012".into(),
         admin_keys: Vec::new(),

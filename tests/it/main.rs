@@ -7,6 +7,7 @@ mod authenticator;
 mod control;
 mod controls;
 mod documents;
+mod export;
 mod flows;
 mod functions;
 mod gateway;

@@ -7,7 +7,7 @@ const FLOORS: &[&[&str]] = &[
     &["main"],
     &["cli"],
     &["server"],
-    &["api", "oauth", "pages", "console", "gateway", "control", "import", "controls", "lambda"],
+    &["api", "oauth", "pages", "console", "gateway", "control", "import", "export", "controls", "lambda"],
     &["web"],
     &["flows"],
     &["hooks"],

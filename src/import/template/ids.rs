@@ -22,7 +22,7 @@ pub(super) fn derived(text: &str, length: usize, alphabet: &[u8]) -> String {
 
 impl Scope<'_> {
     fn pinned(&self, name: &str) -> Option<String> {
-        let pinned = self.world.basics.ids.get(name)?;
+        let Some(pinned) = self.world.basics.ids.get(name) else { return self.stack.ids.get(name).cloned() };
         self.world.used_ids.borrow_mut().insert(name.to_owned());
         Some(pinned.value.clone())
     }

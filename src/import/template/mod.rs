@@ -205,7 +205,7 @@ fn make(scope: Scope, name: &str, resource: &Resource, desired: &mut Desired) {
     let kind = resource.kind.value.as_str();
     let properties = || Properties::new(scope, &resource.at, name, resource.properties.clone());
     match kind {
-        "AWS::Cognito::UserPool" => pools::pool(name, properties(), desired),
+        "AWS::Cognito::UserPool" => pools::pool(name, resource.metadata.as_ref(), properties(), desired),
         "AWS::Lambda::Function" => {
             let called = scope.function_name(name, resource);
             functions::function(name, resource.metadata.as_ref(), &called, properties(), desired);

@@ -10,7 +10,9 @@ use super::{
 use crate::config::{Mistake, Place, Placed, tree};
 
 /// Makes a pool. What belongs into it comes with resources of its own.
-pub(super) fn pool(name: &str, mut properties: Properties, desired: &mut Desired) {
+///
+/// `Metadata.Poolhouse.oidc` says what no property does: whether the pool is strict.
+pub(super) fn pool(name: &str, metadata: Option<&Node>, mut properties: Properties, desired: &mut Desired) {
     let scope = properties.scope;
     let at = properties.at.clone();
     let id = scope.pool_id(name);
@@ -19,6 +21,9 @@ pub(super) fn pool(name: &str, mut properties: Properties, desired: &mut Desired
     let pool_name = properties.text("UserPoolName");
     let pool_name = pool_name.unwrap_or_else(|| Placed { value: scope.generated_name(name), at: at.clone() });
     made.text("name", &pool_name);
+    if let Some(oidc) = metadata.and_then(|metadata| metadata.get("Poolhouse")?.get("oidc")) {
+        made.text("oidc", &Placed { value: oidc.as_text().unwrap_or_default().to_owned(), at: oidc.at.clone() });
+    }
     if let Some(factors) = second_factors(&mut properties) {
         made.table("mfa", &at, factors);
     }

@@ -25,6 +25,8 @@ pub(super) struct Stack {
     pub conditions: Map,
     pub resources: BTreeMap<String, Resource>,
     pub outputs: Map,
+    /// `Metadata.Poolhouse.Ids`: what our own export says of ids. `--id` wins over it.
+    pub ids: BTreeMap<String, String>,
 }
 
 pub(super) struct Parameter {
@@ -78,7 +80,11 @@ impl Stack {
             notes.tell(&node.at, format!("rule {name}: rules are not checked"));
         }
         let is_serverless = transforms(sections.remove("Transform"), notes);
-        for known in ["AWSTemplateFormatVersion", "Description", "Metadata"] {
+        let metadata = sections.remove("Metadata");
+        let ids = metadata.as_ref().and_then(|node| node.get("Poolhouse")?.get("Ids")?.as_map());
+        let id = |(name, node): (&String, &Node)| Some((name.clone(), node.as_text()?.to_owned()));
+        let ids = ids.into_iter().flatten().filter_map(id).collect();
+        for known in ["AWSTemplateFormatVersion", "Description"] {
             sections.remove(known);
         }
         for (name, node) in sections {
@@ -101,7 +107,8 @@ impl Stack {
             }
         }
         let Origin { name, folder, assets } = origin;
-        let mut stack = Self { name, at, folder, assets, parameters, mappings, conditions, resources: found, outputs };
+        let mut stack =
+            Self { name, at, folder, assets, parameters, mappings, conditions, resources: found, outputs, ids };
         if is_serverless {
             super::sam::transform(&mut stack, globals, notes);
         } else if let Some(node) = globals.values().next() {

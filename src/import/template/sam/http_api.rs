@@ -217,6 +217,11 @@ fn inner_map<'a>(map: &'a mut Map, key: &str, at: &Place) -> Option<&'a mut Map>
     }
 }
 
+/// Browsers send no token when they ask if they may ask.
+fn is_options(method: &str) -> bool {
+    method.eq_ignore_ascii_case("options")
+}
+
 fn add_schemes(body: &mut Map, at: &Place, schemes: Map) {
     if schemes.is_empty() {
         return;
@@ -229,13 +234,14 @@ fn add_schemes(body: &mut Map, at: &Place, schemes: Map) {
 
 fn add_paths(body: &mut Map, at: &Place, routes: &[Route], auth: &Auth, settings: &mut Map, notes: &Notes) {
     let Some(paths) = inner_map(body, "paths", at) else { return };
-    // What the document itself holds is behind the default authorizer too.
+    // What the document itself holds is behind the default authorizer too, but for OPTIONS, as the service's transform has it.
     for operations in paths.values_mut() {
         let Value::Map(operations) = &mut operations.value else { continue };
-        for operation in operations.values_mut() {
+        for (method, operation) in operations.iter_mut().filter(|(method, _)| !is_options(method)) {
             let at = operation.at.clone();
             let Value::Map(members) = &mut operation.value else { continue };
-            if let Some(default) = auth.default.as_ref().filter(|_| !members.contains_key("security")) {
+            let is_guarded = members.get("security").and_then(Node::as_list).is_some_and(|list| !list.is_empty());
+            if let Some(default) = auth.default.as_ref().filter(|_| !is_guarded && method != "parameters") {
                 members.insert("security".to_owned(), security(&at, &default.value, None, auth));
             }
         }
@@ -292,7 +298,9 @@ fn operation(route: &Route, is_default: bool, auth: &Auth, notes: &Notes) -> Nod
     let (named, scopes) = (own.remove("Authorizer"), own.remove("AuthorizationScopes"));
     leftovers(own, "Auth", &["Authorizer", "AuthorizationScopes"], notes);
     let named = named.and_then(|node| node.as_text().map(|text| (text.to_owned(), node.at.clone())));
-    let default = || auth.default.as_ref().map(|default| (default.value.clone(), default.at.clone()));
+    let is_options = route.method.as_deref().is_some_and(is_options);
+    let default =
+        || auth.default.as_ref().filter(|_| !is_options).map(|default| (default.value.clone(), default.at.clone()));
     match named.or_else(default) {
         Some((name, place)) => {
             if name != "NONE" && !auth.schemes.contains_key(&name) {

@@ -1,0 +1,211 @@
+"""Templates served as they are: a cloud assembly with a Python function, and the README's story in three forms."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import boto3
+import pytest
+import requests
+from launch import EXAMPLE_CONFIG, REPOSITORY, WORK, Server, binary
+from town import claims
+
+TEMPLATES = REPOSITORY / "tests" / "templates"
+UNAUTHORIZED = (401, '{"message":"Unauthorized"}')
+FORBIDDEN = (403, '{"message":"Forbidden"}')
+NOT_FOUND = (404, '{"message":"Not Found"}')
+PASSWORD = "Chosen-1234"
+
+# The runtime client of Python functions lies beside this interpreter.
+PYTHON = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+
+
+def written(name: str, text: str) -> Path:
+    folder = WORK / "templates"
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / name
+    file.write_text(text)
+    return file
+
+
+def api(server: Server):
+    return boto3.client("cognito-idp", region_name="us-east-1", endpoint_url=server.url)
+
+
+def get(server: Server, path: str, token: str | None = None, method: str = "GET") -> tuple[int, str]:
+    headers = {} if token is None else {"Authorization": token}
+    answer = requests.request(method, server.gateway + path, headers=headers, timeout=30)
+    return answer.status_code, answer.text
+
+
+# --- a cloud assembly -------------------------------------------------------------------------------------------------
+
+
+def test_an_assembly_with_a_python_function_runs_unchanged():
+    pool, client = "us-east-1_Hello0001", "1hello23456789abcdefghijkl"
+    config = written("hello.toml", f"""
+template = ["{TEMPLATES / 'hello.cdk.out'}"]
+[template_ids]
+UserPool6BA7E5F2 = "{pool}"
+UserPoolWebClient4C9370B0 = "{client}"
+""")
+    with Server("hello", config, environment=PYTHON) as server:
+        cognito = api(server)
+        cognito.admin_create_user(UserPoolId=pool, Username="ann", MessageAction="SUPPRESS")
+        cognito.admin_set_user_password(UserPoolId=pool, Username="ann", Password=PASSWORD, Permanent=True)
+        token = cognito.admin_initiate_auth(
+            UserPoolId=pool, ClientId=client, AuthFlow="ADMIN_USER_PASSWORD_AUTH",
+            AuthParameters={"USERNAME": "ann", "PASSWORD": PASSWORD},
+        )["AuthenticationResult"]["IdToken"]
+        told = claims(token)
+        assert told["exp"] - told["iat"] == 24 * 3600
+        assert get(server, "/api/hello", f"Bearer {token}") == (200, '"Hello from Lambda!"')
+        assert get(server, "/api/hello", token) == (200, '"Hello from Lambda!"')
+        assert get(server, "/api/hello") == UNAUTHORIZED
+        assert get(server, "/hello", token) == NOT_FOUND
+        assert get(server, "/api/nope", token) == NOT_FOUND
+        assert get(server, "/api/hello", token, "POST") == NOT_FOUND
+
+
+# --- the README's story ---------------------------------------------------------------------------------------------
+
+POOL, WEB, OTHER = "us-east-1_Example01", "1example23456789abcdefghij", "2example23456789abcdefghij"
+FORMS = {
+    "sam": ("groups.yaml", {"Pool": POOL, "Web": WEB, "Other": OTHER}, ""),
+    "assembly": ("groups.cdk.out", {"PoolD3F588B8": POOL, "PoolWeb224A1DFF": WEB, "PoolOtherB9A58BB6": OTHER}, ""),
+    "openapi": ("groups.openapi.yaml", {}, "/_apis/groups"),
+}
+
+
+@pytest.fixture(scope="module", params=FORMS)
+def story(request: pytest.FixtureRequest):
+    template, ids, base = FORMS[request.param]
+    head = f'template = ["{TEMPLATES / template}"]\n'
+    if ids:
+        pins = "".join(f'{logical} = "{pinned}"\n' for logical, pinned in ids.items())
+        config = written(f"{request.param}.toml", f"{head}[template_ids]\n{pins}")
+    else:
+        # The pool and the functions of the example, and the document's API beside its own.
+        text = EXAMPLE_CONFIG.read_text().replace('script = "', f'script = "{REPOSITORY}/')
+        config = written(f"{request.param}.toml", head + text)
+    with Server(f"story-{request.param}", config) as server:
+        cognito = api(server)
+        for username in ("adminuser", "regularuser"):
+            cognito.admin_set_user_password(UserPoolId=POOL, Username=username, Password=PASSWORD, Permanent=True)
+        yield server, base
+
+
+def tokens(server: Server, username: str, client: str = WEB) -> dict:
+    return api(server).initiate_auth(
+        ClientId=client, AuthFlow="USER_PASSWORD_AUTH", AuthParameters={"USERNAME": username, "PASSWORD": PASSWORD}
+    )["AuthenticationResult"]
+
+
+def test_the_story_has_the_same_answers_in_every_form(story: tuple[Server, str]):
+    server, base = story
+    admin, regular = tokens(server, "adminuser"), tokens(server, "regularuser")
+    other = tokens(server, "adminuser", OTHER)
+    hello_admin, hello_regular = (200, '"Hello from Admin User"'), (200, '"Hello from Regular User"')
+    for path, token, expected in [
+        ("/AdminUser", None, UNAUTHORIZED),
+        ("/RegularUser", None, UNAUTHORIZED),
+        ("/RegularUser", regular["IdToken"], hello_regular),
+        ("/AdminUser", regular["IdToken"], FORBIDDEN),
+        ("/RegularUser", admin["IdToken"], hello_regular),
+        ("/AdminUser", f"Bearer {admin['IdToken']}", hello_admin),
+        ("/RegularUser", regular["AccessToken"], FORBIDDEN),
+        ("/AdminUser", regular["AccessToken"], FORBIDDEN),
+        ("/RegularUser", admin["AccessToken"], FORBIDDEN),
+        ("/AdminUser", admin["AccessToken"], FORBIDDEN),
+        ("/AdminUser", other["IdToken"], UNAUTHORIZED),
+        ("/AdminUser", "no-token", UNAUTHORIZED),
+    ]:
+        assert get(server, base + path, token) == expected, (path, token)
+
+
+# --- edits while serving --------------------------------------------------------------------------------------------
+
+WATCHED = """\
+Resources:
+  Hello:
+    Type: AWS::Lambda::Function
+    Properties: {Runtime: nodejs22.x, Handler: index.handler, Code: {ZipFile: "exports.handler = async () => 'ONE'"}}
+  Api: {Type: AWS::ApiGatewayV2::Api, Properties: {Name: watched, ProtocolType: HTTP, Target: !GetAtt Hello.Arn}}
+  Pool: {Type: AWS::Cognito::UserPool, Properties: {UserPoolName: first}}
+"""
+
+
+def until(what, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_an_edit_is_served_and_a_broken_one_is_not():
+    template = written("watched.yaml", WATCHED)
+    config = written("watched.toml", f'template = ["{template}"]\n[template_ids]\nPool = "us-east-1_Watched01"\n')
+    with Server("watched", config) as server:
+        assert get(server, "/") == (200, "ONE")
+        template.write_text(WATCHED.replace("ONE", "TWO").replace("first", "second"))
+        until(lambda: get(server, "/") == (200, "TWO"))
+        until(lambda: api(server).describe_user_pool(UserPoolId="us-east-1_Watched01")["UserPool"]["Name"] == "second")
+        template.write_text(WATCHED.replace("ONE", "THREE").replace("UserPoolName", "UserPolName"))
+        until(lambda: "watched.yaml:6: `UserPolName` of Pool is not supported" in server.log.read_text())
+        assert get(server, "/") == (200, "TWO")
+        template.write_text(WATCHED.replace("ONE", "FOUR"))
+        until(lambda: get(server, "/") == (200, "FOUR"))
+
+
+# --- what the commands say --------------------------------------------------------------------------------------------
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("POOLHOUSE_")}
+    return subprocess.run(
+        [str(binary()), *arguments], env=environment, cwd=WORK / "templates", capture_output=True, text=True, timeout=60
+    )
+
+
+def test_check_tells_mistakes_outputs_and_what_means_nothing():
+    config = written("empty.toml", "")
+    done = run("check", "--config", str(config), "--template", str(TEMPLATES / "groups.yaml"))
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^output: groups\.PoolId = us-east-1_[A-Za-z0-9]{9}$", done.stdout, re.MULTILINE)
+    assert "no mistakes: 1 pool, 3 functions, 1 API" in done.stdout
+    wrong = written("wrong.yaml", WATCHED + "  Table: {Type: AWS::DynamoDB::Table}\n")
+    done = run("check", "--config", str(config), "--template", str(wrong))
+    assert done.returncode == 2
+    assert f"{wrong}:7: Table: AWS::DynamoDB::Table is not supported" in done.stderr
+    done = run("check", "--config", str(config), "--template", str(wrong), "--ignore-warnings")
+    assert done.returncode == 0, done.stderr
+    assert f"warning: {wrong}:7: Table" in done.stdout
+
+
+def test_what_is_exported_is_imported_as_the_same():
+    with Server("export", EXAMPLE_CONFIG) as server:
+        def exported(*more: str) -> tuple[dict, str]:
+            done = run("export", "--format", "cloudformation", "--data", str(server.data), *more)
+            assert done.returncode == 0, done.stderr
+            return json.loads(done.stdout), done.stderr
+
+        first, left_out = exported("--config", str(EXAMPLE_CONFIG))
+        assert "the secret of the client 3example23456789abcdefghij" in left_out
+        pool = api(server).describe_user_pool(UserPoolId=POOL)["UserPool"]
+    template = written("exported.json", json.dumps(first, indent=1))
+    config = written("exported.toml", f'template = ["{template}"]\n')
+    with Server("imported", config) as server:
+        again = api(server).describe_user_pool(UserPoolId=POOL)["UserPool"]
+        same = lambda described: {name: value for name, value in described.items() if "Date" not in name and "Estimated" not in name}
+        assert same(again) == same(pool)
+        cognito = api(server)
+        cognito.admin_create_user(UserPoolId=POOL, Username="ann", MessageAction="SUPPRESS")
+        cognito.admin_set_user_password(UserPoolId=POOL, Username="ann", Password=PASSWORD, Permanent=True)
+        cognito.admin_add_user_to_group(UserPoolId=POOL, Username="ann", GroupName="admin")
+        assert get(server, "/AdminUser", tokens(server, "ann")["IdToken"]) == (200, '"Hello from Admin User"')

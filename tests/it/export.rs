@@ -1,0 +1,137 @@
+//! Templates out, and in again: the same state.
+
+use std::{fs, path::Path};
+
+use poolhouse::{
+    config::{Config, Flags, Sources},
+    export, import, store,
+};
+
+use crate::api::town::{Town, towns};
+
+/// Something of everything that a template can say.
+const TEMPLATE: &str = r#"
+Parameters:
+  Secret: {Type: String, NoEcho: true}
+Resources:
+  Pool:
+    Type: AWS::Cognito::UserPool
+    Metadata: {Poolhouse: {oidc: strict}}
+    Properties:
+      UserPoolName: whole
+      MfaConfiguration: OPTIONAL
+      EnabledMfas: [SOFTWARE_TOKEN_MFA]
+      AutoVerifiedAttributes: [email]
+      UsernameAttributes: [email]
+      Policies: {PasswordPolicy: {MinimumLength: 10, RequireUppercase: true, TemporaryPasswordValidityDays: 3}}
+      Schema:
+        - {Name: email, Required: true, Mutable: true, AttributeDataType: String}
+        - {Name: team, AttributeDataType: String, Mutable: true, StringAttributeConstraints: {MinLength: "1", MaxLength: "20"}}
+      LambdaConfig: {PreTokenGeneration: !GetAtt Hello.Arn}
+      UserPoolTags: {team: blue}
+      WebAuthnRelyingPartyID: login.example.com
+      WebAuthnUserVerification: preferred
+  Client:
+    Type: AWS::Cognito::UserPoolClient
+    Properties:
+      UserPoolId: !Ref Pool
+      ClientName: web
+      GenerateSecret: true
+      AllowedOAuthFlows: [code]
+      AllowedOAuthFlowsUserPoolClient: true
+      AllowedOAuthScopes: [openid, reports/read]
+      CallbackURLs: [https://app.example.com/callback]
+      SupportedIdentityProviders: [COGNITO, Partner]
+      AccessTokenValidity: 30
+      TokenValidityUnits: {AccessToken: minutes}
+  Group: {Type: AWS::Cognito::UserPoolGroup, Properties: {UserPoolId: !Ref Pool, GroupName: staff, Precedence: 4, Description: All}}
+  Server:
+    Type: AWS::Cognito::UserPoolResourceServer
+    Properties: {UserPoolId: !Ref Pool, Identifier: reports, Name: Reports, Scopes: [{ScopeName: read, ScopeDescription: Read}]}
+  Domain: {Type: AWS::Cognito::UserPoolDomain, Properties: {UserPoolId: !Ref Pool, Domain: whole-pages, ManagedLoginVersion: 2}}
+  Partner:
+    Type: AWS::Cognito::UserPoolIdentityProvider
+    Properties:
+      UserPoolId: !Ref Pool
+      ProviderName: Partner
+      ProviderType: OIDC
+      ProviderDetails:
+        client_id: partner
+        client_secret: !Ref Secret
+        attributes_request_method: GET
+        oidc_issuer: https://partner.example.com
+        authorize_scopes: openid
+      AttributeMapping: {email: email}
+      IdpIdentifiers: [partner.example.com]
+  Hello:
+    Type: AWS::Lambda::Function
+    Properties: {FunctionName: hello, Runtime: nodejs22.x, Handler: index.handler, Timeout: 4, Environment: {Variables: {A: b}}, Code: {ZipFile: "exports.handler = async (event) => event"}}
+  Api: {Type: AWS::ApiGatewayV2::Api, Properties: {Name: whole, ProtocolType: HTTP, CorsConfiguration: {AllowOrigins: ["https://app.example.com"], MaxAge: 9}}}
+  Jwt:
+    Type: AWS::ApiGatewayV2::Authorizer
+    Properties: {ApiId: !Ref Api, Name: Jwt, AuthorizerType: JWT, IdentitySource: [$request.header.Authorization], JwtConfiguration: {Issuer: !GetAtt Pool.ProviderURL, Audience: [!Ref Client]}}
+  Asks:
+    Type: AWS::ApiGatewayV2::Authorizer
+    Properties: {ApiId: !Ref Api, Name: Asks, AuthorizerType: REQUEST, AuthorizerUri: !GetAtt Hello.Arn, AuthorizerPayloadFormatVersion: "2.0", EnableSimpleResponses: true, IdentitySource: [$request.header.Authorization], AuthorizerResultTtlInSeconds: 60}
+  Run: {Type: AWS::ApiGatewayV2::Integration, Properties: {ApiId: !Ref Api, IntegrationType: AWS_PROXY, IntegrationUri: !GetAtt Hello.Arn, PayloadFormatVersion: "2.0", ResponseParameters: {"200": {ResponseParameters: [{Source: "yes", Destination: "append:header.x-seen"}]}}}}
+  Proxy: {Type: AWS::ApiGatewayV2::Integration, Properties: {ApiId: !Ref Api, IntegrationType: HTTP_PROXY, IntegrationUri: "http://127.0.0.1:1/{proxy}", IntegrationMethod: ANY, PayloadFormatVersion: "1.0", TimeoutInMillis: 900, RequestParameters: {"overwrite:header.x-sub": $context.authorizer.claims.sub}}}
+  One: {Type: AWS::ApiGatewayV2::Route, Properties: {ApiId: !Ref Api, RouteKey: GET /one, Target: !Sub "integrations/${Run}", AuthorizationType: CUSTOM, AuthorizerId: !Ref Asks}}
+  Two: {Type: AWS::ApiGatewayV2::Route, Properties: {ApiId: !Ref Api, RouteKey: "ANY /{proxy+}", Target: !Sub "integrations/${Proxy}", AuthorizationType: JWT, AuthorizerId: !Ref Jwt, AuthorizationScopes: [reports/read]}}
+  Stage:
+    Type: AWS::ApiGatewayV2::Stage
+    Properties: {ApiId: !Ref Api, StageName: dev, AutoDeploy: true, StageVariables: {a: b}, DefaultRouteSettings: {ThrottlingRateLimit: 10, ThrottlingBurstLimit: 5}, RouteSettings: {"GET /one": {ThrottlingRateLimit: 2.5, ThrottlingBurstLimit: 1}}, AccessLogSettings: {Format: $context.requestId}}
+  Host: {Type: AWS::ApiGatewayV2::DomainName, Properties: {DomainName: api.example.com}}
+  Mapping: {Type: AWS::ApiGatewayV2::ApiMapping, Properties: {DomainName: !Ref Host, ApiId: !Ref Api, Stage: !Ref Stage, ApiMappingKey: v1}}
+"#;
+
+fn load(folder: &Path, name: &str, text: &str, secret: &str) -> Config {
+    let (file, template) = (folder.join("poolhouse.toml"), folder.join(name));
+    fs::write(&file, "").unwrap();
+    fs::write(&template, text).unwrap();
+    let flags = Flags {
+        templates: vec![template.display().to_string()],
+        parameters: vec![(secret.to_owned(), "partner-secret".to_owned())],
+        ..Flags::default()
+    };
+    let sources = Sources { file: Some(file), environment: Vec::new(), flags };
+    let loaded = import::load(&sources, Some(folder.join(format!("code-{name}"))));
+    let loaded = loaded.unwrap_or_else(|said| panic!("{said:#?}"));
+    assert_eq!(import::check(&loaded.config), []);
+    loaded.config
+}
+
+async fn exported(town: &Town, config: &Config) -> String {
+    import::apply(&town.cx(), config).await.unwrap_or_else(|error| panic!("{error:#}"));
+    // Twice, so that what is there already is left as it is.
+    import::apply(&town.cx(), config).await.unwrap_or_else(|error| panic!("{error:#}"));
+    let export = export::cloudformation(&town.cx(), config, None).await.unwrap();
+    let secret = "the secret of the client";
+    assert!(export.left_out.iter().all(|line| line.starts_with(secret)), "{:?}", export.left_out);
+    serde_json::to_string_pretty(&export.template).unwrap()
+}
+
+#[tokio::test]
+async fn what_is_exported_and_imported_is_the_same_state_under_the_same_ids() {
+    for (full, empty) in towns().await.into_iter().zip(towns().await) {
+        let folder = tempfile::tempdir().unwrap();
+        let config = load(folder.path(), "whole.yaml", TEMPLATE, "Secret");
+        let first = exported(&full, &config).await;
+        assert!(!first.contains("partner-secret"), "{first}");
+        let again = load(folder.path(), "exported.json", &first, "PoolWholePartnerclientsecret");
+        assert_eq!(exported(&empty, &again).await, first);
+        let id = &config.pools[0].id;
+        let pool =
+            async |town: &Town| store::pools::find(&mut town.cx().read().await.unwrap(), id).await.unwrap().unwrap();
+        let (before, after) = (pool(&full).await, pool(&empty).await);
+        assert_eq!((before.settings, before.strict_oidc), (after.settings, after.strict_oidc));
+        let client = async |town: &Town| {
+            let id = &config.pools[0].clients[0].id;
+            store::clients::find(&mut town.cx().read().await.unwrap(), id).await.unwrap().unwrap()
+        };
+        let (before, after) = (client(&full).await, client(&empty).await);
+        assert_eq!((before.settings, before.name), (after.settings, after.name));
+        assert_ne!(before.secrets[0].value, after.secrets[0].value);
+        assert_eq!(config.apis[0].id, again.apis[0].id);
+        assert_eq!(config.apis[0].routes.len(), again.apis[0].routes.len());
+    }
+}
