@@ -4,6 +4,7 @@
 mod claims;
 mod details;
 mod metadata;
+mod validity;
 
 use std::collections::BTreeMap;
 
@@ -142,6 +143,11 @@ pub fn check_identifiers(identifiers: &[String]) -> Result<()> {
     }
 }
 
+/// Where the metadata of a SAML provider with these details are published.
+pub fn metadata_url(kind: Kind, details: &Details) -> Option<&str> {
+    details.get(details::METADATA_URL).map(String::as_str).filter(|_| kind == Kind::Saml)
+}
+
 impl Provider {
     /// The details without what is written only.
     pub fn shown_details(&self) -> Details {
@@ -154,14 +160,14 @@ impl Provider {
         self.details.get(details::METADATA_FILE).map(String::as_str).filter(|_| self.kind == Kind::Saml)
     }
 
+    /// Where the metadata of a SAML provider are published, if they were not given as a file.
+    pub fn metadata_url(&self) -> Option<&str> {
+        metadata_url(self.kind, &self.details)
+    }
+
     /// Whether a switch of the details is on.
     pub fn is_on(&self, switch: &str) -> bool {
         self.details.get(switch).is_some_and(|value| value.eq_ignore_ascii_case("true"))
-    }
-
-    /// What a SAML provider calls itself, as far as its metadata are at hand.
-    pub fn entity_id(&self) -> Option<String> {
-        metadata::entity_id(self.metadata_file()?)
     }
 
     /// Whether users can be told apart by this claim: only claims that are mapped ever reach the pool.

@@ -1,7 +1,7 @@
 //! Linking: somebody at an identity provider signs in as a user of the pool who was there before.
 //! <https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-identity-federation-consolidate-users.html>
 
-use super::{Cx, directory};
+use super::{Cx, directory, saml};
 use crate::{
     domain::{
         Error, Pool, Provider, Result, User,
@@ -70,6 +70,7 @@ pub async fn link(cx: &Cx, pool_id: &str, destination: &Person, source: &Person)
     let missing = || Error::NotFound(format!("Identity provider {} does not exist.", source.provider));
     let provider = provider.ok_or_else(missing)?;
     check_attribute(&provider, source)?;
+    let issuer = saml::issuer(cx, &provider).await;
 
     let now = cx.now();
     let mut tx = cx.begin().await?;
@@ -95,7 +96,7 @@ pub async fn link(cx: &Cx, pool_id: &str, destination: &Person, source: &Person)
         user_id: source.value.clone(),
         provider_name: provider.name.clone(),
         provider_type: provider.kind.name().to_owned(),
-        issuer: provider.entity_id(),
+        issuer,
         primary: false,
         date_created: now.millis(),
     });

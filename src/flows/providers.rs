@@ -10,6 +10,7 @@ use super::{
     cursor::{self, Page},
     directory,
     pools::held,
+    saml,
 };
 use crate::{
     config::Mode,
@@ -19,7 +20,7 @@ use crate::{
         provider::{self, Details, ENCRYPTION_CERTIFICATE, Kind, MOST_PROVIDERS, OWN, ProviderSettings, Rules},
     },
     kit::text::fold,
-    store::{self, Tx, providers::ProviderLine},
+    store::{self, Tx, providers::ProviderLine, saml_metadata::SamlMetadata},
 };
 
 /// What a call names. Creation needs the details; a change leaves alone what it omits.
@@ -31,7 +32,8 @@ pub struct Wanted {
     pub acr_mapping: Option<BTreeMap<String, String>>,
 }
 
-fn rules(cx: &Cx) -> Rules {
+/// What details are judged by here.
+pub(super) fn rules(cx: &Cx) -> Rules {
     Rules { now: cx.now(), allows_http: cx.app.setup.mode == Mode::Development }
 }
 
@@ -48,17 +50,21 @@ pub async fn create(cx: &Cx, pool_id: &str, name: String, kind: Kind, wanted: Wa
         created_at: now,
         modified_at: now,
     };
+    let exists = |name: &str| Error::Exists(Existing::Provider(name.to_owned()));
+    if find(cx, pool_id, &provider.name).await?.is_some() {
+        return Err(exists(&provider.name));
+    }
+    let (details, metadata) = complete(cx, kind, wanted.details.unwrap_or_default()).await?;
+    provider.details = details;
     let mut tx = cx.begin().await?;
     let pool = held(&mut tx, pool_id).await?;
     let present = store::providers::names(&mut tx, pool_id).await?;
-    let exists = |name: &str| Error::Exists(Existing::Provider(name.to_owned()));
     if present.contains(&provider.name) {
         return Err(exists(&provider.name));
     }
     if present.len() >= MOST_PROVIDERS {
         return Err(Error::LimitExceeded(format!("A user pool holds at most {MOST_PROVIDERS} identity providers.")));
     }
-    provider.details = provider::details(kind, wanted.details.unwrap_or_default(), rules(cx))?;
     provider.settings.attribute_mapping = provider::mapping(&pool, kind, wanted.mapping.unwrap_or_default())?;
     provider.settings.idp_identifiers = wanted.identifiers.unwrap_or_default();
     provider.settings.acr_mapping = wanted.acr_mapping.unwrap_or_default();
@@ -66,19 +72,45 @@ pub async fn create(cx: &Cx, pool_id: &str, name: String, kind: Kind, wanted: Wa
         return Err(exists(&provider.name));
     }
     claim_identifiers(&mut tx, &provider).await?;
+    keep(&mut tx, &provider, metadata).await?;
     tx.commit().await?;
     Ok(provider)
 }
 
+/// The details as they are kept, and the metadata at their address. No transaction may be open.
+async fn complete(cx: &Cx, kind: Kind, given: Details) -> Result<(Details, Option<SamlMetadata>)> {
+    let details = provider::details(kind, given, rules(cx))?;
+    let metadata = match provider::metadata_url(kind, &details) {
+        Some(url) => Some(saml::metadata::fetch(cx, url).await?.0),
+        None => None,
+    };
+    Ok((details, metadata))
+}
+
+async fn keep(tx: &mut Tx, provider: &Provider, metadata: Option<SamlMetadata>) -> Result<()> {
+    match metadata {
+        Some(metadata) => Ok(store::saml_metadata::put(tx, provider, &metadata).await?),
+        None => Ok(store::saml_metadata::remove(tx, provider).await?),
+    }
+}
+
 /// Replaces what the call names, each member as a whole.
 pub async fn update(cx: &Cx, pool_id: &str, name: &str, wanted: Wanted) -> Result<Provider> {
+    directory::pool(cx, pool_id).await?;
+    refuse_own(name)?;
+    // A provider keeps its type as long as it lives.
+    let kind = find(cx, pool_id, name).await?.ok_or_else(|| missing(name))?.kind;
+    let details = match wanted.details {
+        Some(details) => Some(complete(cx, kind, details).await?),
+        None => None,
+    };
     let mut tx = cx.begin().await?;
     let pool = held(&mut tx, pool_id).await?;
-    refuse_own(name)?;
     let found = store::providers::find(&mut tx, pool_id, name).await?;
     let mut provider = found.ok_or_else(|| missing(name))?;
-    if let Some(details) = wanted.details {
-        provider.details = provider::details(provider.kind, details, rules(cx))?;
+    if let Some((details, metadata)) = details {
+        provider.details = details;
+        keep(&mut tx, &provider, metadata).await?;
     }
     if let Some(mapping) = wanted.mapping {
         provider.settings.attribute_mapping = provider::mapping(&pool, provider.kind, mapping)?;
@@ -186,6 +218,12 @@ pub async fn shown_details(cx: &Cx, provider: &Provider) -> Result<Details> {
     if provider.kind == Kind::Saml {
         let certificate = certificates::encryption(cx, &provider.pool_id).await?;
         details.insert(ENCRYPTION_CERTIFICATE.to_owned(), certificate);
+        // Those of a file are kept with it. What cannot be had is not shown.
+        if provider.metadata_url().is_some()
+            && let Ok(place) = saml::place(cx, provider).await
+        {
+            details.extend(place.details());
+        }
     }
     Ok(details)
 }

@@ -3,16 +3,20 @@
 //! Redirects are not followed and nothing is decompressed. Plain http is for this machine, and for everything in development.
 //! What is asked for often, keys and descriptions of issuers, is kept for a while.
 
+mod address;
 mod documents;
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_rustls::HttpsConnector;
 use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
+    client::legacy::{
+        Client,
+        connect::{HttpConnector, dns::Name},
+    },
     rt::{TokioExecutor, TokioTimer},
 };
 use serde_json::Value;
@@ -42,7 +46,10 @@ pub enum Failure {
     Json,
 }
 
-type HttpClient = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
+type Connector = HttpConnector<tower::util::ServiceFn<fn(Name) -> Resolving>>;
+type Resolving = BoxFuture<std::io::Result<std::vec::IntoIter<std::net::SocketAddr>>>;
+type BoxFuture<T> = std::pin::Pin<Box<dyn Future<Output = T> + Send>>;
+type HttpClient = Client<HttpsConnector<Connector>, Full<Bytes>>;
 
 /// Asks.
 pub struct Outside {
@@ -60,6 +67,16 @@ pub struct Question<'a> {
     /// A form, which is posted.
     pub form: Option<&'a [(&'a str, &'a str)]>,
     pub bearer: Option<&'a str>,
+    /// Media types that are understood; JSON where nothing is said.
+    pub accept: Option<&'static str>,
+}
+
+/// A good answer.
+#[derive(Debug)]
+pub struct Answer {
+    /// As it was sent, parameters included; empty for none.
+    pub media_type: String,
+    pub body: Bytes,
 }
 
 impl Outside {
@@ -77,23 +94,23 @@ impl Outside {
         Ok(document)
     }
 
-    /// The body of a good answer. Any other status than 200 is a failure.
-    pub async fn ask(&self, question: Question<'_>) -> Result<Bytes, Failure> {
+    /// A good answer. Any other status than 200 is a failure.
+    pub async fn ask(&self, question: Question<'_>) -> Result<Answer, Failure> {
         tokio::time::timeout(TIMEOUT, self.ask_unlimited(question)).await.map_err(|_| Failure::Timeout)?
     }
 
     /// The same for an answer in JSON.
     pub async fn ask_json(&self, question: Question<'_>) -> Result<Value, Failure> {
-        let body = self.ask(question).await?;
-        serde_json::from_slice(&body).map_err(|_| Failure::Json)
+        let answer = self.ask(question).await?;
+        serde_json::from_slice(&answer.body).map_err(|_| Failure::Json)
     }
 
-    async fn ask_unlimited(&self, question: Question<'_>) -> Result<Bytes, Failure> {
+    async fn ask_unlimited(&self, question: Question<'_>) -> Result<Answer, Failure> {
         let uri = self.checked(question.url)?;
         let mut request = Request::builder()
             .method(if question.form.is_some() { Method::POST } else { Method::GET })
             .uri(uri)
-            .header(header::ACCEPT, "application/json")
+            .header(header::ACCEPT, question.accept.unwrap_or("application/json"))
             .header(header::USER_AGENT, "Poolhouse");
         if let Some(token) = question.bearer {
             let value = HeaderValue::from_str(&format!("Bearer {token}"));
@@ -113,8 +130,10 @@ impl Outside {
         if head.status != StatusCode::OK {
             return Err(Failure::Status(head.status));
         }
+        let media_type = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let media_type = media_type.unwrap_or_default().to_owned();
         let body = Limited::new(body, MOST_BYTES).collect().await.map_err(|_| Failure::Body)?;
-        Ok(body.to_bytes())
+        Ok(Answer { media_type, body: body.to_bytes() })
     }
 
     fn checked(&self, address: &str) -> Result<Uri, Failure> {
@@ -126,6 +145,8 @@ impl Outside {
             "http" => self.allows_http || is_this_machine(host),
             _ => false,
         };
+        let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+        let is_safe = is_safe && literal.map_or(true, address::may_be_asked);
         if !is_safe || !url.username().is_empty() || url.password().is_some() {
             return Err(refuse());
         }
@@ -134,7 +155,8 @@ impl Outside {
 }
 
 fn client() -> Result<HttpClient, rustls::Error> {
-    let mut http = HttpConnector::new();
+    let resolve: fn(Name) -> Resolving = |name| Box::pin(address::resolve(name));
+    let mut http = HttpConnector::new_with_resolver(tower::service_fn(resolve));
     http.enforce_http(false);
     http.set_nodelay(true);
     let connector = hyper_rustls::HttpsConnectorBuilder::new()
@@ -164,6 +186,10 @@ mod tests {
         {
             assert!(outside.checked(url).is_err(), "{url}");
         }
-        assert!(Outside::new(true).checked("http://a.example").is_ok());
+        let development = Outside::new(true);
+        assert!(development.checked("http://a.example").is_ok());
+        for url in ["http://169.254.169.254/latest", "http://0xA9FEA9FE/", "http://[fe80::1]/", "https://0.0.0.0/"] {
+            assert!(development.checked(url).is_err(), "{url}");
+        }
     }
 }

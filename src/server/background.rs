@@ -1,4 +1,5 @@
-//! What goes on beside requests: removing what has ended, going on with imports that were interrupted, and waiting for the signal
+//! What goes on beside requests: removing what has ended, going on with imports that were interrupted,
+//! refreshing what providers publish, and waiting for the signal
 //! to stop.
 
 use std::{sync::Arc, time::Duration};
@@ -6,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    flows::{App, auth_events, users_import::work},
+    flows::{App, auth_events, saml::metadata, users_import::work},
     store,
 };
 
@@ -35,6 +36,13 @@ pub(super) async fn run(app: Arc<App>, shutdown: CancellationToken) {
         }
         if let Err(error) = work::resume(&app).await {
             tracing::warn!(%error, "imports that were interrupted do not go on yet; the next sweep tries again");
+        }
+        let refreshed = tokio::select! {
+            () = shutdown.cancelled() => return,
+            refreshed = metadata::refresh_due(&app) => refreshed,
+        };
+        if let Err(error) = refreshed {
+            tracing::warn!(%error, "metadata of SAML providers were not refreshed; the next sweep tries again");
         }
     }
 }

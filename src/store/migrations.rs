@@ -38,6 +38,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (20, "registration", include_str!("../../migrations/0020_registration.sql")),
     (21, "requests", include_str!("../../migrations/0021_requests.sql")),
     (22, "HTTP APIs", include_str!("../../migrations/0022_http_apis.sql")),
+    (23, "saml metadata", include_str!("../../migrations/0023_saml_metadata.sql")),
     (26, "assurance", include_str!("../../migrations/0026_assurance.sql")),
     (27, "import hashes", include_str!("../../migrations/0027_import_hashes.sql")),
 ];

@@ -50,6 +50,7 @@ pub mod replicas;
 pub mod resource_servers;
 pub mod risk;
 pub mod saml_assertions;
+pub mod saml_metadata;
 pub mod signing_keys;
 pub mod sso_sessions;
 pub mod terms;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use url::Url;
 
-use super::{Kind, invalid, metadata};
+use super::{Kind, SamlPlace, invalid};
 use crate::{
     domain::error::Result,
     kit::{clock::Time, host::is_this_machine},
@@ -20,8 +20,8 @@ pub(super) const METADATA_FILE: &str = "MetadataFile";
 pub(super) const METADATA_URL: &str = "MetadataURL";
 /// Ours, not the provider's: it is shown and never kept.
 pub const ENCRYPTION_CERTIFICATE: &str = "ActiveEncryptionCertificate";
-const SIGN_ON: &str = "SSORedirectBindingURI";
-const LOG_OUT: &str = "SLORedirectBindingURI";
+pub(super) const SIGN_ON: &str = "SSORedirectBindingURI";
+pub(super) const LOG_OUT: &str = "SLORedirectBindingURI";
 /// What Facebook's addresses hold where none is asked for.
 const FACEBOOK_VERSION: &str = "v17.0";
 
@@ -174,7 +174,7 @@ fn is_address(key: &str) -> bool {
         || key.ends_with("_url")
 }
 
-fn check_address(key: &str, value: &str, rules: Rules) -> Result<()> {
+pub(super) fn check_address(key: &str, value: &str, rules: Rules) -> Result<()> {
     let refuse = |what: &str| invalid(format!("Invalid ProviderDetails: {key} {what}."));
     let Ok(url) = Url::parse(value) else { return refuse("is no absolute URL") };
     let Some(host) = url.host_str() else { return refuse("has no host") };
@@ -188,26 +188,24 @@ fn check_address(key: &str, value: &str, rules: Rules) -> Result<()> {
     }
 }
 
-/// Exactly one source of metadata. A file is read at once; an address is kept, and read when somebody signs in there.
+/// Exactly one source of metadata. What follows from a file is kept with it; what follows from an address changes with what is
+/// found there.
 fn complete_saml(given: &mut Details, rules: Rules) -> Result<()> {
-    let file = match (given.get(METADATA_FILE), given.get(METADATA_URL)) {
-        (Some(file), None) => file,
-        (None, Some(_)) => return Ok(()),
-        _ => {
-            return invalid(
-                "Invalid ProviderDetails: either MetadataFile or MetadataURL is required for SAML providers.",
-            );
+    given.remove(SIGN_ON);
+    given.remove(LOG_OUT);
+    match (given.get(METADATA_FILE), given.get(METADATA_URL)) {
+        (Some(file), None) => {
+            let place = SamlPlace::checked(file, rules)?;
+            given.extend(place.details());
+            Ok(())
         }
-    };
-    let metadata = metadata::read(file, rules.now)?;
-    for (key, address) in [(SIGN_ON, metadata.sign_on), (LOG_OUT, metadata.log_out)] {
-        given.remove(key);
-        if let Some(address) = address {
-            check_address(key, &address, rules)?;
-            given.insert(key.to_owned(), address);
+        (None, Some(_)) => Ok(()),
+        // In the service's words.
+        (None, None) => invalid("At least one of the MetadataURL or MetadataFile should be provided."),
+        (Some(_), Some(_)) => {
+            invalid("Invalid ProviderDetails: SAML providers have either MetadataFile or MetadataURL.")
         }
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -4,17 +4,23 @@
 //! anything, and into a tree that knows namespaces.
 //! <https://docs.oasis-open.org/security/saml/v2.0/saml-metadata-2.0-os.pdf>
 
+use std::time::Duration;
+
 use base64::{Engine, prelude::BASE64_STANDARD};
 use roxmltree::{Document, Node};
 use x509_parser::{parse_x509_certificate, time::ASN1Time};
 
-use super::invalid;
+use super::{
+    details::{LOG_OUT, Rules, SIGN_ON, check_address},
+    invalid, validity,
+};
 use crate::{domain::error::Result, kit::clock::Time};
 
 const METADATA: &str = "urn:oasis:names:tc:SAML:2.0:metadata";
 const SIGNATURE: &str = "http://www.w3.org/2000/09/xmldsig#";
 const REDIRECT: &str = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect";
-const POST: &str = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST";
+/// In the service's words.
+const NO_SIGN_ON: &str = "No SingleSignOn Http redirect binding location found in metadata.";
 /// Characters of base64; the service takes no longer certificates.
 const LONGEST_CERTIFICATE: usize = 4_096;
 
@@ -28,6 +34,10 @@ pub struct SamlPlace {
     pub log_out: Option<String>,
     /// What it signs with, each DER.
     pub certificates: Vec<Vec<u8>>,
+    /// When all of this ends, where the document says so.
+    pub valid_until: Option<Time>,
+    /// How long it may be kept without being looked at again, where the document says so.
+    pub kept_for: Option<Duration>,
 }
 
 impl SamlPlace {
@@ -45,21 +55,46 @@ impl SamlPlace {
             sign_on: location(role, "SingleSignOnService", REDIRECT),
             log_out: location(role, "SingleLogoutService", REDIRECT),
             certificates,
+            valid_until: earliest(role, "validUntil", validity::moment)?,
+            kept_for: earliest(role, "cacheDuration", validity::duration)?,
         })
+    }
+
+    /// Reads metadata that must be usable now: of an identity provider, with an address to sign in at and a certificate that has
+    /// not run out. Requests go by redirect, as the service sends them, so a provider that takes them by form only is refused.
+    pub fn checked(text: &str, rules: Rules) -> Result<Self> {
+        let place = Self::read(text)?;
+        if place.has_ended(rules.now) {
+            return refuse("it has expired");
+        }
+        let Some(sign_on) = &place.sign_on else { return invalid(NO_SIGN_ON) };
+        check_address(SIGN_ON, sign_on, rules)?;
+        if let Some(log_out) = &place.log_out {
+            check_address(LOG_OUT, log_out, rules)?;
+        }
+        check_certificates(&place.certificates, rules.now)?;
+        Ok(place)
+    }
+
+    pub fn has_ended(&self, now: Time) -> bool {
+        self.valid_until.is_some_and(|until| until <= now)
+    }
+
+    /// What follows from the metadata in the details of a provider.
+    pub fn details(&self) -> impl Iterator<Item = (String, String)> {
+        let places = [(SIGN_ON, &self.sign_on), (LOG_OUT, &self.log_out)];
+        places.into_iter().filter_map(|(key, address)| Some((key.to_owned(), address.clone()?)))
     }
 }
 
-/// Reads metadata that must be usable at `now`: of an identity provider, with an address to sign in at and a certificate that
-/// has not run out.
-pub(super) fn read(text: &str, now: Time) -> Result<SamlPlace> {
-    let place = SamlPlace::read(text)?;
-    let document = parse(text)?;
-    let (_, role) = entity(&document)?;
-    if place.sign_on.is_none() && location(role, "SingleSignOnService", POST).is_none() {
-        return refuse("it has no SingleSignOnService by HTTP-Redirect or HTTP-POST");
+/// The smallest value of an attribute that both the entity and its role may have.
+fn earliest<T: Ord + Copy>(role: Node<'_, '_>, name: &str, read: impl Fn(&str) -> Option<T>) -> Result<Option<T>> {
+    let mut least = None;
+    for text in [Some(role), role.parent()].into_iter().flatten().filter_map(|node| node.attribute(name)) {
+        let Some(value) = read(text.trim()) else { return refuse(&format!("its {name} cannot be read")) };
+        least = Some(least.map_or(value, |other: T| other.min(value)));
     }
-    check_certificates(&place.certificates, now)?;
-    Ok(place)
+    Ok(least)
 }
 
 fn parse(text: &str) -> Result<Document<'_>> {
@@ -78,12 +113,6 @@ fn entity<'a, 'input>(document: &'a Document<'input>) -> Result<(&'a str, Node<'
         Some(role) => Ok((entity_id, role)),
         None => refuse("it has no IDPSSODescriptor"),
     }
-}
-
-/// The entity's name, of metadata that have been read before.
-pub(super) fn entity_id(text: &str) -> Option<String> {
-    let document = Document::parse(text.trim_start_matches('\u{feff}').trim_start()).ok()?;
-    document.root_element().attribute("entityID").map(str::to_owned)
 }
 
 fn refuse<T>(why: &str) -> Result<T> {

@@ -295,7 +295,8 @@ async fn user_info(cx: &Cx, provider: &Provider, (url, token): (&str, &str)) -> 
     };
     let is_post = detail("attributes_request_method").eq_ignore_ascii_case("POST");
     let form: Option<&[(&str, &str)]> = if is_post { Some(&[]) } else { None };
-    let answer = cx.app.outside.ask_json(Question { url: &url, form, bearer: Some(token) }).await;
+    let answer =
+        cx.app.outside.ask_json(Question { url: &url, form, bearer: Some(token), ..Question::default() }).await;
     match answer {
         Ok(Value::Object(told)) => Ok(told),
         Ok(_) => Err(failed(provider, "userInfo", &Failure::Json)),

@@ -3,6 +3,7 @@
 //! The provider's keys and addresses come from its metadata and from nowhere else. An assertion counts once, whoever brings it.
 //! <https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-saml-idp.html>
 
+pub mod metadata;
 pub mod sign_out;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -44,7 +45,7 @@ pub fn new_id(cx: &Cx) -> String {
 
 /// The address at the provider that asks the question.
 pub async fn ask(cx: &Cx, provider: &Provider, question: Question<'_>) -> Result<String> {
-    let place = place(provider)?;
+    let place = place(cx, provider).await?;
     let Some(destination) = &place.sign_on else {
         let text = format!("The identity provider {} takes no request by HTTP-Redirect.", provider.name);
         return Err(Error::InvalidParameter(text));
@@ -90,7 +91,7 @@ pub struct Answer<'a> {
 
 /// Who it is that the provider vouches for, and their session there. [`Error::InvalidParameter`] tells the application what is wrong with the answer.
 pub async fn arrival(cx: &Cx, provider: &Provider, answer: Answer<'_>) -> Result<(Arrival, ProviderSession)> {
-    let place = place(provider)?;
+    let place = place(cx, provider).await?;
     let partner = partner(&place);
     let decryption = match provider.is_on("EncryptedResponses") {
         true => Some(certificates::decryption(cx, &provider.pool_id).await?),
@@ -139,21 +140,21 @@ fn assertion_hash(pool_id: &str, entity_id: &str, assertion_id: &str) -> Vec<u8>
     digest(&SHA256, format!("{pool_id}\0{entity_id}\0{assertion_id}").as_bytes()).as_ref().to_vec()
 }
 
-/// What the provider's metadata say.
-pub fn place(provider: &Provider) -> Result<SamlPlace> {
+/// What the provider's metadata say. Those at an address may have to be fetched first.
+pub async fn place(cx: &Cx, provider: &Provider) -> Result<SamlPlace> {
+    match (provider.metadata_file(), provider.metadata_url()) {
+        (Some(text), _) => SamlPlace::read(text),
+        (None, Some(url)) => metadata::current(cx, provider, url).await,
+        (None, None) => Err(Error::Internal("a provider without SAML metadata was asked for them".into())),
+    }
+}
+
+/// What a SAML provider calls itself, as far as its metadata are at hand. None for the other types.
+pub async fn issuer(cx: &Cx, provider: &Provider) -> Option<String> {
     if provider.kind != Kind::Saml {
-        return Err(Error::Internal("a provider of another type was asked for its SAML metadata".into()));
+        return None;
     }
-    match provider.metadata_file() {
-        Some(text) => SamlPlace::read(text),
-        None => {
-            let text = format!(
-                "The metadata of {} are an address, which is not fetched: give them as MetadataFile.",
-                provider.name
-            );
-            Err(Error::InvalidParameter(text))
-        }
-    }
+    place(cx, provider).await.ok().map(|place| place.entity_id)
 }
 
 pub(super) fn partner(place: &SamlPlace) -> Partner {

@@ -39,7 +39,15 @@ struct State {
 /// there to `destination`. None where nobody needs to be told.
 pub async fn farewell(cx: &Cx, pool: &Pool, signed_in: &SignedIn, destination: &str) -> Result<Option<String>> {
     let Some((provider, session)) = told(cx, pool, signed_in).await? else { return Ok(None) };
-    let place = place(&provider)?;
+    let place = match place(cx, &provider).await {
+        Ok(place) => place,
+        // Whoever leaves is not kept here because their provider cannot be told.
+        Err(Error::InvalidParameter(reason)) => {
+            tracing::warn!(provider = &*provider.name, reason, "a provider is not told of the end of a session");
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
     let Some(log_out) = place.log_out else { return Ok(None) };
     let state = State {
         pool_id: pool.id.clone(),
@@ -79,7 +87,7 @@ pub async fn answered(cx: &Cx, state: &str, message: Redirected<'_>, endpoint: &
     });
     let Some(state) = opened.filter(|state| cx.now() < state.expires_at) else { return Ok(None) };
     let Some(provider) = providers::find(cx, &state.pool_id, &state.provider).await? else { return Ok(None) };
-    let place = place(&provider)?;
+    let place = place(cx, &provider).await?;
     match read_logout(message, &partner(&place), endpoint, cx.now()) {
         // Here they have signed out before; a provider that could not must not keep them here.
         Ok(LogoutMessage::Response { in_response_to, is_done }) if in_response_to == state.request_id => {
@@ -106,7 +114,7 @@ pub async fn ended_there(
     endpoint: &str,
 ) -> Result<Option<String>> {
     let Some((provider, session)) = told(cx, pool, signed_in).await? else { return Ok(None) };
-    let place = place(&provider)?;
+    let place = place(cx, &provider).await?;
     let (id, name_id, session_indexes) = match read_logout(message, &partner(&place), endpoint, cx.now()) {
         Ok(LogoutMessage::Request { id, name_id, session_indexes }) => (id, name_id, session_indexes),
         Ok(LogoutMessage::Response { .. }) => return Ok(None),

@@ -1,6 +1,7 @@
 //! Signing in with a SAML provider, and everything that must not work.
 
 mod messages;
+mod published;
 mod requests;
 pub mod sign_in;
 mod sign_out;
