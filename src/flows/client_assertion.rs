@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::Cx;
 use crate::{
     domain::{Client, Error, Pool, Result},
-    keys::jwt::{Token, VerifyingKey, check_times},
+    keys::jwt::{IssuerKeys, JwtError, Token, check_times, verify_published},
     kit::clock::Time,
     store,
 };
@@ -27,7 +27,6 @@ const KEYS_STAY: Duration = Duration::from_secs(300);
 /// Whoever names a key that is not among them has them fetched again, no sooner than after this.
 const KEYS_REST: Duration = Duration::from_secs(30);
 const MOST_KEY_SETS: u64 = 1_000;
-const MOST_KEYS: usize = 50;
 
 /// The keys that clients publish, by address. Fetched when they are needed.
 pub struct ClientKeys(Cache<String, Arc<Fetched>>);
@@ -39,7 +38,8 @@ impl Default for ClientKeys {
 }
 
 struct Fetched {
-    keys: Vec<VerifyingKey>,
+    /// A JWKS, or nothing that holds a key.
+    keys: Value,
     at: Time,
 }
 
@@ -66,8 +66,10 @@ pub async fn check(cx: &Cx, pool: &Pool, client: &Client, assertion: &str) -> Re
     }
     let jti = text("jti").filter(|jti| !jti.is_empty() && jti.len() <= LONGEST_JTI);
     let jti = jti.ok_or_else(|| refuse("it has no jti"))?.to_owned();
-    let key = key(cx, client, &token).await?.ok_or_else(|| refuse("its key is unknown"))?;
-    key.verify(&token).map_err(|_| refuse("its signature is wrong"))?;
+    verified(cx, client, assertion).await?.map_err(|error| match error {
+        JwtError::UnknownKid => refuse("its key is unknown"),
+        _ => refuse("its signature is wrong"),
+    })?;
     let mut tx = cx.single().await?;
     let is_first = store::grants::spend(&mut tx, &format!("assertion:{}:{jti}", client.id), latest.plus(SKEW)).await?;
     tx.commit().await?;
@@ -83,38 +85,33 @@ fn is_for(aud: Option<&Value>, issuer: &str) -> bool {
     }
 }
 
-async fn key(cx: &Cx, client: &Client, token: &Token<'_>) -> Result<Option<VerifyingKey>> {
+/// Whether one of the client's keys has signed the assertion. There is no secret that both know: HMAC is no proof here.
+async fn verified(cx: &Cx, client: &Client, assertion: &str) -> Result<std::result::Result<(), JwtError>> {
+    let by = |jwks: &Value| verify_published(assertion, &IssuerKeys { jwks, secret: None }).map(drop);
     let own = &client.settings.relying_party;
-    let named = |keys: &[VerifyingKey]| keys.iter().find(|key| key.kid() == Some(token.kid())).cloned();
     if let Some(set) = &own.jwks {
-        return Ok(named(&read(set)));
+        return Ok(by(set));
     }
-    let Some(uri) = &own.jwks_uri else { return Ok(None) };
+    let Some(uri) = &own.jwks_uri else { return Ok(Err(JwtError::UnknownKid)) };
     let now = cx.now();
     if let Some(known) = cx.app.client_keys.0.get(uri) {
         let age = now.since(known.at);
-        let found = named(&known.keys).filter(|_| age < KEYS_STAY);
-        if found.is_some() || age < KEYS_REST {
-            return Ok(found);
+        let outcome = by(&known.keys);
+        if age < KEYS_REST || (age < KEYS_STAY && outcome != Err(JwtError::UnknownKid)) {
+            return Ok(outcome);
         }
     }
     // Also nothing is remembered for a while: nobody makes us call again and again.
     let keys = match cx.app.post.get_document(uri).await {
-        Ok(body) => serde_json::from_slice::<Value>(&body).map(|set| read(&set)).unwrap_or_default(),
+        Ok(body) => serde_json::from_slice::<Value>(&body).unwrap_or_default(),
         Err(error) => {
             tracing::warn!(client = client.id, %error, "a client's keys cannot be had");
-            Vec::new()
+            Value::Null
         }
     };
-    let found = named(&keys);
+    let outcome = by(&keys);
     cx.app.client_keys.0.insert(uri.clone(), Arc::new(Fetched { keys, at: now }));
-    Ok(found)
-}
-
-/// The keys of a set that can verify; others in it are passed over.
-fn read(set: &Value) -> Vec<VerifyingKey> {
-    let keys = set.get("keys").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    keys.iter().take(MOST_KEYS).filter_map(|jwk| VerifyingKey::from_jwk(jwk).ok()).collect()
+    Ok(outcome)
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@
 //! are not looked at), and a key says which algorithms it serves, not the token alone. Claims are not judged here, except by
 //! [`check_times`]. <https://www.rfc-editor.org/rfc/rfc7515> <https://www.rfc-editor.org/rfc/rfc8725>
 
-mod id_token;
 mod json;
+mod published;
 #[cfg(test)]
 mod tests;
 mod times;
@@ -18,7 +18,7 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Map, Value};
 
 pub use self::{
-    id_token::{IssuerKeys, verify_id_token},
+    published::{IssuerKeys, verify_published},
     times::{TimeError, check_times},
     verifying::{Algorithm, VerifyingKey},
 };

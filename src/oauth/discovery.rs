@@ -188,7 +188,7 @@ struct Further {
     request_uri_parameter_supported: bool,
     response_modes_supported: [&'static str; 3],
     revocation_endpoint_auth_methods_supported: [&'static str; 4],
-    token_endpoint_auth_signing_alg_values_supported: [&'static str; 3],
+    token_endpoint_auth_signing_alg_values_supported: [&'static str; 9],
 }
 
 impl Further {
@@ -231,7 +231,9 @@ impl Further {
                 "none",
                 "private_key_jwt",
             ],
-            token_endpoint_auth_signing_alg_values_supported: ["RS256", "RS384", "RS512"],
+            token_endpoint_auth_signing_alg_values_supported: [
+                "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512",
+            ],
         }
     }
 }

@@ -93,6 +93,9 @@ async fn receive(cx: &Cx, session: &Session, query: &[u8]) -> Result<Response, R
         None => come,
     };
     if let Some(error) = answer.filled("error") {
+        // A refusal of somebody else is none either (RFC 9207, section 2.4).
+        let checked = oidc::check_issuer(cx, &landing.provider, answer.get("iss")).await;
+        checked.map_err(|fault| told(cx, &landing, fault))?;
         return Err(refused(&landing, error, answer.get("error_description")));
     }
     let code = answer.filled("code").ok_or_else(|| landing.page(cx, "neither code nor error"))?;
@@ -100,9 +103,15 @@ async fn receive(cx: &Cx, session: &Session, query: &[u8]) -> Result<Response, R
     let arrival = oidc::receive(cx, &landing.provider, &landing.memo, answer).await;
     match arrival {
         Ok(arrival) => landing.arrive(cx, session, arrival).await,
-        Err(Fault::Foreign(reason)) => Err(landing.page(cx, &reason)),
-        Err(Fault::Provider(text)) => Err(landing.asked.refuse("invalid_request", &text)),
-        Err(Fault::Ours(error)) => Err(landing.fail(cx, &error)),
+        Err(fault) => Err(told(cx, &landing, fault)),
+    }
+}
+
+fn told(cx: &Cx, landing: &Landing, fault: Fault) -> Refusal {
+    match fault {
+        Fault::Foreign(reason) => landing.page(cx, &reason),
+        Fault::Provider(text) => landing.asked.refuse("invalid_request", &text),
+        Fault::Ours(error) => landing.fail(cx, &error),
     }
 }
 

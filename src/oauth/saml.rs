@@ -76,9 +76,17 @@ async fn unasked(cx: &Cx, session: &Session, response: &str, query: &str) -> Res
         return Err(landing.page(cx, "nobody has asked, and the provider may not send anybody by itself"));
     }
     let answer = Answer { response, consumer: &consumer(cx), request_id: None };
-    let arrived = saml::arrival(cx, &landing.provider, answer).await.map_err(|error| landing.fail(cx, &error))?;
+    let arrived = saml::arrival(cx, &landing.provider, answer).await.map_err(|error| refused(cx, &landing, &error))?;
     let (arrival, there) = arrived;
     landing.arrive_from(cx, session, arrival, Some(there)).await
+}
+
+/// A response that does not count is the provider's failure to the application, as with the service.
+fn refused(cx: &Cx, landing: &Landing, error: &Error) -> Refusal {
+    match error {
+        Error::InvalidParameter(text) => landing.asked.refuse("server_error", text),
+        other => landing.fail(cx, other),
+    }
 }
 
 /// What a provider is configured with: the pool as a service provider.
@@ -113,7 +121,7 @@ async fn land(cx: &Cx, session: &Session, state: &str) -> Result<Response, Refus
         return Err(landing.page(cx, "no response was posted to a SAML request"));
     };
     let answer = Answer { response, consumer: &landing.memo.callback, request_id: Some(request_id) };
-    let arrived = saml::arrival(cx, &landing.provider, answer).await.map_err(|error| landing.fail(cx, &error))?;
+    let arrived = saml::arrival(cx, &landing.provider, answer).await.map_err(|error| refused(cx, &landing, &error))?;
     let (arrival, there) = arrived;
     landing.arrive_from(cx, session, arrival, Some(there)).await
 }

@@ -72,8 +72,9 @@ async fn run(cx: &Cx, session: &Session, parameters: &Parameters, query: &str) -
             None => Ok(None),
         };
     }
-    let (Some(field), Some(browser)) = (parameters.filled("SAMLRequest"), Browser::find(session).await?) else {
-        return Ok(None);
+    let Some(field) = parameters.filled("SAMLRequest") else { return Ok(None) };
+    let Some(browser) = Browser::find(session).await? else {
+        return sign_out::nothing_to_end(cx, (message(field), state), &endpoint).await;
     };
     for pool_id in browser.pools() {
         let Some(pool) = directory::find_pool(cx, pool_id).await? else { continue };
@@ -85,5 +86,5 @@ async fn run(cx: &Cx, session: &Session, parameters: &Parameters, query: &str) -
             return Ok::<_, Error>(Some(location));
         }
     }
-    Ok(None)
+    sign_out::nothing_to_end(cx, (message(field), state), &endpoint).await
 }

@@ -114,6 +114,24 @@ pub async fn find(tx: &mut Tx, pool_id: &str, name: &str) -> Result<Option<Provi
     row.map(|row| row.open(tx)).transpose()
 }
 
+/// Providers of a type, of one pool or of all, in the order of their names.
+pub async fn of_kind(tx: &mut Tx, kind: Kind, pool_id: Option<&str>, limit: i64) -> Result<Vec<Provider>> {
+    let rows = tx
+        .sql(
+            "SELECT pool_id, name, kind, details, settings, created_at, modified_at
+             FROM identity_provider
+             WHERE kind = $1 AND ($2 = '' OR pool_id = $2)
+             ORDER BY pool_id, name
+             LIMIT $3",
+        )
+        .bind(kind.name())
+        .bind(pool_id.unwrap_or_default())
+        .bind(limit)
+        .all::<ProviderRow>()
+        .await?;
+    rows.into_iter().map(|row| row.open(tx)).collect()
+}
+
 /// The provider that has this other name.
 pub async fn by_identifier(tx: &mut Tx, pool_id: &str, identifier: &str) -> Result<Option<Provider>> {
     let row = tx

@@ -17,6 +17,7 @@ use crate::{
     flows::{
         Cx,
         authorize::{self, ProviderSession, SignedIn},
+        directory,
         federate::{
             self, Arrival, Fault, Memo, Trip,
             oidc::{self, Wishes},
@@ -93,29 +94,23 @@ impl Landing {
         let returned = federate::take(cx, state, secret).await.map_err(internal)?;
         let returned = returned.ok_or_else(|| Refusal::page("invalid_request", Some("state"), None))?;
         let Trip { pool_id, client_id, provider, query, memo, .. } = returned.trip;
-        let landing = Self::unasked(cx, &query, &provider).await?;
-        let request = &landing.asked.request;
+        // Before the request is read again: it names the provider, and the application would be told that there is none.
+        let found = providers::find(cx, &pool_id, &provider).await.map_err(internal)?;
+        let client = directory::find_client(cx, &client_id).await.map_err(internal)?;
+        let is_offered = client.is_some_and(|client| client.offers(&provider));
+        let Some(provider) = found.filter(|_| is_offered) else {
+            return Err(Refusal::page("invalid_request", Some("identity_provider"), Some(client_id)));
+        };
+        let asked = authorization::read(cx, &query).await?;
+        let request = &asked.request;
         if request.pool.id != pool_id || request.client.id != client_id {
             return Err(Refusal::page("invalid_request", Some("state"), None));
         }
-        Ok(Self { memo, parcel: returned.parcel, ..landing })
+        Ok(Self { asked, provider, memo, parcel: returned.parcel })
     }
 
     /// The same for a browser that has never set out, where a provider may send one: `query` is the authorization request that
-    /// its application would have made. Nothing ties it to this browser.
-    pub async fn unasked(cx: &Cx, query: &str, provider: &str) -> Result<Self, Refusal> {
-        let asked = authorization::read(cx, query).await?;
-        let request = &asked.request;
-        let gone = || Refusal::page("invalid_request", None, Some(request.client.id.clone()));
-        if !request.client.offers(provider) {
-            return Err(gone());
-        }
-        let found = providers::find(cx, &request.pool.id, provider).await;
-        let provider = found.map_err(|error| Refusal::internal(cx, &error))?.ok_or_else(gone)?;
-        Ok(Self { asked, provider, memo: Memo::default(), parcel: None })
-    }
-
-    /// The same where the query itself says through which provider.
+    /// its application would have made, and says through which provider. Nothing ties it to this browser.
     pub async fn sent(cx: &Cx, query: &str) -> Result<Self, Refusal> {
         let asked = authorization::read(cx, query).await?;
         let provider = match &asked.way {

@@ -71,7 +71,7 @@ impl Client {
             return invalid("jwks cannot be given together with jwks_uri.");
         }
         if own.jwks.as_ref().is_some_and(|set| !is_key_set(set)) {
-            return invalid("jwks must hold public RSA keys, each with a kid.");
+            return invalid("jwks must hold public RSA or EC keys, each with a kid.");
         }
         match &own.jwks_uri {
             Some(uri) if !is_callable(uri) => {
@@ -86,7 +86,7 @@ impl Client {
 fn is_key_set(set: &Value) -> bool {
     let keys = set.get("keys").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let is_public = |key: &Value| {
-        key.get("kty").is_some_and(|kty| kty == "RSA")
+        key.get("kty").is_some_and(|kty| kty == "RSA" || kty == "EC")
             && key.get("kid").is_some_and(Value::is_string)
             && ["d", "p", "q", "k"].iter().all(|name| key.get(name).is_none())
     };

@@ -23,7 +23,7 @@ use crate::{
     hooks::ExternalAttributes,
     keys::{
         client_assertion,
-        jwt::{IssuerKeys, JwtError, check_times, verify_id_token},
+        jwt::{IssuerKeys, JwtError, check_times, verify_published},
     },
     outside::{Failure, Question},
 };
@@ -126,17 +126,17 @@ pub async fn question(
 /// Redeems a code and makes somebody of the answer.
 pub async fn receive(cx: &Cx, provider: &Provider, memo: &Memo, answer: Answer<'_>) -> Result<Arrival, Fault> {
     let endpoints = Endpoints::of(cx, provider).await?;
-    check_issuer(&endpoints, answer.issuer)?;
+    judge_issuer(&endpoints, answer.issuer)?;
     let tokens = tokens(cx, provider, &endpoints, (memo, answer.code)).await?;
     let access_token = tokens.get("access_token").and_then(Value::as_str);
     let mut said = ExternalAttributes::default();
     let subject = if has_id_token(provider.kind) {
         let id_token = tokens.get("id_token").and_then(Value::as_str);
         let id_token = id_token.ok_or_else(|| Fault::Provider("The identity provider sent no ID token".to_owned()))?;
-        let claims = verified(cx, provider, &endpoints, id_token).await?;
+        let claims = verified(cx, provider, &endpoints, ("the ID token", id_token)).await?;
         let subject = judged(cx, provider, (&endpoints, memo), &claims)?;
         if let (Some(url), Some(token)) = (&endpoints.user_info, access_token) {
-            let told = user_info(cx, provider, (url, token)).await?;
+            let told = user_info(cx, provider, &endpoints, (url, token)).await?;
             // The token may have been another user's (OpenID Connect Core, section 5.3.2).
             if told.get("sub").and_then(Value::as_str) != Some(&*subject) {
                 return Err(Fault::foreign("the subjects of ID token and userInfo differ"));
@@ -151,7 +151,7 @@ pub async fn receive(cx: &Cx, provider: &Provider, memo: &Memo, answer: Answer<'
     } else {
         let no_token = || Fault::Provider("The identity provider sent no access token".to_owned());
         let (token, url) = access_token.zip(endpoints.user_info.as_deref()).ok_or_else(no_token)?;
-        let told = user_info(cx, provider, (url, token)).await?;
+        let told = user_info(cx, provider, &endpoints, (url, token)).await?;
         let name = if provider.kind == Kind::Facebook { "id" } else { "user_id" };
         let subject = told.get(name).and_then(Value::as_str).map(str::to_owned);
         said.user_info = Some(told);
@@ -161,8 +161,13 @@ pub async fn receive(cx: &Cx, provider: &Provider, memo: &Memo, answer: Answer<'
     Ok(Arrival { subject, said, issuer: None })
 }
 
+/// Whether an answer without a code is the provider's own, as far as it says whose it is.
+pub async fn check_issuer(cx: &Cx, provider: &Provider, named: Option<&str>) -> Result<(), Fault> {
+    judge_issuer(&Endpoints::of(cx, provider).await?, named)
+}
+
 /// An answer of one provider to the question for another would have us hand over its code (RFC 9207).
-fn check_issuer(endpoints: &Endpoints, named: Option<&str>) -> Result<(), Fault> {
+fn judge_issuer(endpoints: &Endpoints, named: Option<&str>) -> Result<(), Fault> {
     match (named, &endpoints.issuer) {
         (Some(named), Some(issuer)) if named != issuer => Err(Fault::foreign("another issuer has answered")),
         (None, _) if endpoints.names_itself => Err(Fault::foreign("the answer does not say who gives it")),
@@ -231,7 +236,13 @@ fn failed(provider: &Provider, endpoint: &str, failure: &Failure) -> Fault {
     })
 }
 
-async fn verified(cx: &Cx, provider: &Provider, endpoints: &Endpoints, token: &str) -> Result<Claims, Fault> {
+/// The claims of what the provider has signed, be it the ID token or its answer at userInfo.
+async fn verified(
+    cx: &Cx,
+    provider: &Provider,
+    endpoints: &Endpoints,
+    (what, token): (&str, &str),
+) -> Result<Claims, Fault> {
     let url = endpoints.jwks.as_deref();
     let url = url.ok_or_else(|| Fault::Provider("The identity provider has no jwks_uri".to_owned()))?;
     let secret = provider.details.get("client_secret").filter(|_| provider.kind == Kind::Oidc).map(String::as_str);
@@ -239,11 +250,19 @@ async fn verified(cx: &Cx, provider: &Provider, endpoints: &Endpoints, token: &s
     loop {
         let jwks = cx.app.outside.document(url, (cx.now(), age)).await;
         let jwks = jwks.map_err(|failure| failed(provider, "JWKS", &failure))?;
-        match verify_id_token(token, &IssuerKeys { jwks: &jwks, secret }) {
+        match verify_published(token, &IssuerKeys { jwks: &jwks, secret }) {
             Ok(claims) => return Ok(claims),
             Err(JwtError::UnknownKid) if age == KEYS_AGE => age = KEYS_AGAIN,
-            Err(error) => return Err(Fault::Foreign(format!("the ID token: {error}"))),
+            Err(error) => return Err(Fault::Foreign(format!("{what}: {error}"))),
         }
+    }
+}
+
+fn audience(claims: &Claims) -> Vec<&str> {
+    match claims.get("aud") {
+        Some(Value::String(one)) => vec![one],
+        Some(Value::Array(many)) => many.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
     }
 }
 
@@ -257,16 +276,12 @@ fn judged(
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
     let client_id = provider.details.get("client_id").map(String::as_str).unwrap_or_default();
     let issuer = endpoints.issuer.as_deref().unwrap_or_default();
+    let audience = audience(claims);
     // Google leaves the scheme out in some of its tokens, and says so in its documentation.
     let short = issuer.strip_prefix("https://").filter(|_| provider.kind == Kind::Google);
     if text("iss").is_none_or(|named| named != issuer && Some(named) != short) {
         return Err(Fault::foreign("the ID token: iss is not the provider's"));
     }
-    let audience: Vec<&str> = match claims.get("aud") {
-        Some(Value::String(one)) => vec![one],
-        Some(Value::Array(many)) => many.iter().filter_map(Value::as_str).collect(),
-        _ => Vec::new(),
-    };
     let is_party = match claims.get("azp") {
         Some(party) => party == client_id,
         None => audience.len() == 1,
@@ -281,7 +296,13 @@ fn judged(
     text("sub").map(str::to_owned).ok_or_else(|| Fault::foreign("the ID token: it has no sub"))
 }
 
-async fn user_info(cx: &Cx, provider: &Provider, (url, token): (&str, &str)) -> Result<Map<String, Value>, Fault> {
+/// What is told at userInfo: JSON, or a token that the provider has signed for us (OpenID Connect Core, section 5.3.2).
+async fn user_info(
+    cx: &Cx,
+    provider: &Provider,
+    endpoints: &Endpoints,
+    (url, token): (&str, &str),
+) -> Result<Claims, Fault> {
     let detail = |key: &str| provider.details.get(key).map(String::as_str).unwrap_or_default();
     let url = if detail("attributes_url_add_attributes").eq_ignore_ascii_case("true") {
         let claims = provider.settings.attribute_mapping.values().map(String::as_str);
@@ -295,13 +316,35 @@ async fn user_info(cx: &Cx, provider: &Provider, (url, token): (&str, &str)) -> 
     };
     let is_post = detail("attributes_request_method").eq_ignore_ascii_case("POST");
     let form: Option<&[(&str, &str)]> = if is_post { Some(&[]) } else { None };
-    let answer =
-        cx.app.outside.ask_json(Question { url: &url, form, bearer: Some(token), ..Question::default() }).await;
-    match answer {
-        Ok(Value::Object(told)) => Ok(told),
-        Ok(_) => Err(failed(provider, "userInfo", &Failure::Json)),
-        Err(failure) => Err(failed(provider, "userInfo", &failure)),
+    let accept = has_id_token(provider.kind).then_some("application/json, application/jwt");
+    let question = Question { url: &url, form, bearer: Some(token), accept };
+    let answer = cx.app.outside.ask(question).await.map_err(|failure| failed(provider, "userInfo", &failure))?;
+    if accept.is_some() && is_token(&answer.media_type) {
+        let token = std::str::from_utf8(&answer.body).map_err(|_| failed(provider, "userInfo", &Failure::Body))?;
+        let told = verified(cx, provider, endpoints, ("userInfo", token.trim())).await?;
+        return for_us(cx, provider, endpoints, told);
     }
+    match serde_json::from_slice(&answer.body) {
+        Ok(Value::Object(told)) => Ok(told),
+        _ => Err(failed(provider, "userInfo", &Failure::Json)),
+    }
+}
+
+fn is_token(media_type: &str) -> bool {
+    media_type.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/jwt"))
+}
+
+/// A signed answer says who gives it and to whom: another client's is not taken, however good its signature.
+fn for_us(cx: &Cx, provider: &Provider, endpoints: &Endpoints, told: Claims) -> Result<Claims, Fault> {
+    let client_id = provider.details.get("client_id").map(String::as_str).unwrap_or_default();
+    if told.get("iss").and_then(Value::as_str) != endpoints.issuer.as_deref() {
+        return Err(Fault::foreign("userInfo: iss is not the provider's"));
+    }
+    if !audience(&told).contains(&client_id) {
+        return Err(Fault::foreign("userInfo: it is for another client"));
+    }
+    check_times(&told, cx.now(), SKEW, false).map_err(|error| Fault::Foreign(format!("userInfo: {error}")))?;
+    Ok(told)
 }
 
 /// The names that come with a user's first sign-in: nobody has signed them, so nothing but a name is taken.

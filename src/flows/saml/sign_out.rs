@@ -12,16 +12,20 @@ use crate::{
         Cx,
         authorize::{ProviderSession, SignedIn},
         certificates, providers,
+        site::Site,
     },
     keys::{
-        saml::{LogoutMessage, LogoutRequest, Redirected, logout_response, read_logout, redirect},
+        saml::{LogoutMessage, LogoutRequest, Redirected, claimed_issuer, logout_response, read_logout, redirect},
         seal::Purpose,
     },
     kit::clock::Time,
+    store,
 };
 
 /// How long a browser may be away to sign out.
 const LIFETIME: Duration = Duration::from_secs(300);
+/// Whoever asks makes us read so many providers' metadata at most.
+const MOST_CANDIDATES: i64 = 100;
 /// What tells these states from other things that are sealed for federation.
 const PLACE: &[u8] = b"saml sign-out";
 
@@ -129,4 +133,40 @@ pub async fn ended_there(
     let xml = logout_response(&new_id(cx), &id, &log_out, &entity_id(&pool.id), cx.now());
     let signer = certificates::signer(cx, &pool.id).await?;
     redirect(&log_out, "SAMLResponse", &xml, relay_state, Some(&signer)).map(Some).map_err(broken)
+}
+
+/// The answer to a request about a session that this browser does not have here: there is nothing left to end, and the provider,
+/// whose user is waiting, is told so (saml-core, section 3.7.3.1; saml-profiles, section 4.4.3.4). None for a request that no
+/// provider of the site has signed. Where several pools share a provider, the first one answers: it is theirs alike.
+pub async fn nothing_to_end(
+    cx: &Cx,
+    (message, relay_state): (Redirected<'_>, Option<&str>),
+    endpoint: &str,
+) -> Result<Option<String>> {
+    let Ok(issuer) = claimed_issuer(message) else { return Ok(None) };
+    let pool_id = match &cx.site {
+        Site::Everywhere => None,
+        Site::Pool { id, .. } => Some(&**id),
+        Site::Nowhere => return Ok(None),
+    };
+    let candidates = store::providers::of_kind(&mut cx.read().await?, Kind::Saml, pool_id, MOST_CANDIDATES).await?;
+    for provider in candidates.into_iter().filter(|provider| provider.is_on("IDPSignout")) {
+        let Ok(place) = place(cx, &provider).await else { continue };
+        if place.entity_id != issuer {
+            continue;
+        }
+        let id = match read_logout(message, &partner(&place), endpoint, cx.now()) {
+            Ok(LogoutMessage::Request { id, .. }) => id,
+            Ok(LogoutMessage::Response { .. }) => return Ok(None),
+            Err(fault) => {
+                tracing::warn!(provider = &*provider.name, %fault, "a message about the end of a session was refused");
+                continue;
+            }
+        };
+        let Some(log_out) = place.log_out else { continue };
+        let xml = logout_response(&new_id(cx), &id, &log_out, &entity_id(&provider.pool_id), cx.now());
+        let signer = certificates::signer(cx, &provider.pool_id).await?;
+        return redirect(&log_out, "SAMLResponse", &xml, relay_state, Some(&signer)).map(Some).map_err(broken);
+    }
+    Ok(None)
 }

@@ -8,7 +8,7 @@ use aws_lc_rs::signature::{
     ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, RsaParameters,
     RsaPublicKeyComponents,
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{JwtError, MAX_KID_BYTES, Token, decode, printable};
 use crate::keys::{KeyError, signing::PublicKey};
@@ -65,8 +65,7 @@ impl VerifyingKey {
         if jwk.get("use").is_some_and(|usage| usage != "sig") {
             return refused("use is not sig");
         }
-        let verifies = |ops: &Value| ops.as_array().is_some_and(|ops| ops.iter().any(|op| op == "verify"));
-        if jwk.get("key_ops").is_some_and(|ops| !verifies(ops)) {
+        if jwk.get("key_ops").is_some_and(|ops| !allow_verification(ops)) {
             return refused("key_ops has no verify");
         }
         let kid = match jwk.get("kid") {
@@ -81,8 +80,7 @@ impl VerifyingKey {
                 None => return refused("alg is not RS256, RS384 or RS512"),
             },
         };
-        let number = |name| jwk.get(name).and_then(Value::as_str).and_then(decode);
-        let (Some(n), Some(e)) = (number("n"), number("e")) else { return refused("n or e is not base64url") };
+        let (n, e) = numbers(jwk)?;
         Self::new(kid, algorithms, &n, &e)
     }
 
@@ -112,17 +110,6 @@ impl VerifyingKey {
     }
 
     fn new(kid: Option<String>, algorithms: Vec<Algorithm>, n: &[u8], e: &[u8]) -> Result<Self, KeyError> {
-        // Some issuers publish the sign byte of their language's big integers; it does not change the number.
-        let (n, e) = (without_leading_zeros(n), without_leading_zeros(e));
-        let bits = n.first().map_or(0, |first| n.len() * 8 - first.leading_zeros() as usize);
-        if !(2048..=8192).contains(&bits) {
-            return Err(KeyError::Jwk("the modulus is not of 2048 to 8192 bits"));
-        }
-        let odd = |number: &[u8]| number.last().is_some_and(|last| last % 2 == 1);
-        // An exponent of 1 makes every padded message its own signature; aws-lc takes at most 33 bits.
-        if !odd(n) || !odd(e) || e == [1] || e.len() > 4 {
-            return Err(KeyError::Jwk("the modulus or the exponent is not one of RSA"));
-        }
         let parse = |algorithm: Algorithm| {
             RsaPublicKeyComponents { n, e }
                 .to_parsed_public_key(algorithm.parameters())
@@ -131,6 +118,35 @@ impl VerifyingKey {
         };
         Ok(Self { kid, keys: algorithms.into_iter().map(parse).collect::<Result<_, _>>()? })
     }
+}
+
+/// What `key_ops` says.
+pub(super) fn allow_verification(ops: &Value) -> bool {
+    ops.as_array().is_some_and(|ops| ops.iter().any(|op| op == "verify"))
+}
+
+/// Modulus and exponent of an RSA key that is strong enough, whatever its `alg`.
+pub(super) fn rsa_numbers(jwk: &Value) -> Result<(Vec<u8>, Vec<u8>), KeyError> {
+    numbers(jwk.as_object().ok_or(KeyError::Jwk("not an object"))?)
+}
+
+fn numbers(jwk: &Map<String, Value>) -> Result<(Vec<u8>, Vec<u8>), KeyError> {
+    let number = |name| jwk.get(name).and_then(Value::as_str).and_then(decode);
+    let (Some(n), Some(e)) = (number("n"), number("e")) else {
+        return Err(KeyError::Jwk("n or e is not base64url"));
+    };
+    // Some issuers publish the sign byte of their language's big integers; it does not change the number.
+    let (n, e) = (without_leading_zeros(&n), without_leading_zeros(&e));
+    let bits = n.first().map_or(0, |first| n.len() * 8 - first.leading_zeros() as usize);
+    if !(2048..=8192).contains(&bits) {
+        return Err(KeyError::Jwk("the modulus is not of 2048 to 8192 bits"));
+    }
+    let odd = |number: &[u8]| number.last().is_some_and(|last| last % 2 == 1);
+    // An exponent of 1 makes every padded message its own signature; aws-lc takes at most 33 bits.
+    if !odd(n) || !odd(e) || e == [1] || e.len() > 4 {
+        return Err(KeyError::Jwk("the modulus or the exponent is not one of RSA"));
+    }
+    Ok((n.to_vec(), e.to_vec()))
 }
 
 fn without_leading_zeros(number: &[u8]) -> &[u8] {

@@ -22,7 +22,7 @@ pub use decrypt::DecryptionKey;
 pub use metadata::ServiceProvider;
 pub use request::{AuthnRequest, RequestSigner, redirect};
 pub use response::{Accepted, Expected, read_response};
-pub use slo::{LogoutMessage, LogoutRequest, Redirected, logout_response, read_logout};
+pub use slo::{LogoutMessage, LogoutRequest, Redirected, claimed_issuer, logout_response, read_logout};
 
 pub(crate) const PROTOCOL: &str = "urn:oasis:names:tc:SAML:2.0:protocol";
 pub(crate) const ASSERTION: &str = "urn:oasis:names:tc:SAML:2.0:assertion";

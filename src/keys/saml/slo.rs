@@ -81,6 +81,16 @@ pub enum LogoutMessage {
     Response { in_response_to: String, is_done: bool },
 }
 
+/// Who a message says that it is from. Nothing has been verified: it tells whose keys to try.
+pub fn claimed_issuer(message: Redirected<'_>) -> Result<String, Fault> {
+    let text = match message {
+        Redirected::Query(query) => message_of(query)?.2,
+        Redirected::Posted(field) => unpacked(field)?,
+    };
+    let document = strict(&text)?;
+    word(one(document.root_element(), ASSERTION, "Issuer")?, "Issuer")
+}
+
 /// Reads a message that must be signed by `partner` and meant for `endpoint`.
 pub fn read_logout(
     message: Redirected<'_>,
@@ -140,10 +150,14 @@ fn request(root: Node<'_, '_>, now: Time) -> Result<LogoutMessage, Fault> {
     })
 }
 
-fn posted(field: &str, partner: &Partner) -> Result<String, Fault> {
+fn unpacked(field: &str) -> Result<String, Fault> {
     let compact: String = field.split_whitespace().collect();
     let bytes = BASE64_STANDARD.decode(compact).map_err(|_| Fault::Unreadable("it is not base64"))?;
-    let text = String::from_utf8(bytes).map_err(|_| Fault::Unreadable("it is not UTF-8"))?;
+    String::from_utf8(bytes).map_err(|_| Fault::Unreadable("it is not UTF-8"))
+}
+
+fn posted(field: &str, partner: &Partner) -> Result<String, Fault> {
+    let text = unpacked(field)?;
     check_places(&strict(&text)?)?;
     let tree = tree(&text)?;
     let root = tree.document_element().ok_or(Fault::Unreadable("it is empty"))?;
@@ -159,24 +173,34 @@ fn posted(field: &str, partner: &Partner) -> Result<String, Fault> {
 /// The message of a query whose signature counts: over the message, the state and the algorithm, in this order and as they were
 /// encoded (saml-bindings, section 3.4.4.1).
 fn signed_query(query: &str, partner: &Partner) -> Result<String, Fault> {
-    let raw = |name: &'static str| -> Result<Option<&str>, Fault> {
-        let mut found = query.split('&').filter_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
-        let first = found.next();
-        if found.next().is_some() { Err(Fault::Repeated(name)) } else { Ok(first) }
+    let (field, encoded, message) = message_of(query)?;
+    let (Some(algorithm), Some(signature)) = (raw(query, "SigAlg")?, raw(query, "Signature")?) else {
+        return Err(Fault::Unsigned);
     };
-    let (field, message) = match (raw("SAMLRequest")?, raw("SAMLResponse")?) {
+    let state = raw(query, "RelayState")?.map(|state| format!("&RelayState={state}")).unwrap_or_default();
+    let signed = format!("{field}={encoded}{state}&SigAlg={algorithm}");
+    let signature: String = decoded(signature)?.split_whitespace().collect();
+    let signature = BASE64_STANDARD.decode(signature).map_err(|_| Fault::Unreadable("a value is not base64"))?;
+    check(&decoded(algorithm)?, signed.as_bytes(), &signature, partner)?;
+    Ok(message)
+}
+
+/// The one message of a query: its field, as it was encoded, and as it is.
+fn message_of(query: &str) -> Result<(&'static str, &str, String), Fault> {
+    let (field, encoded) = match (raw(query, "SAMLRequest")?, raw(query, "SAMLResponse")?) {
         (Some(request), None) => ("SAMLRequest", request),
         (None, Some(response)) => ("SAMLResponse", response),
         (None, None) => return Err(Fault::Missing("SAMLRequest")),
         (Some(_), Some(_)) => return Err(Fault::Repeated("SAMLRequest")),
     };
-    let (Some(algorithm), Some(signature)) = (raw("SigAlg")?, raw("Signature")?) else { return Err(Fault::Unsigned) };
-    let state = raw("RelayState")?.map(|state| format!("&RelayState={state}")).unwrap_or_default();
-    let signed = format!("{field}={message}{state}&SigAlg={algorithm}");
-    let signature: String = decoded(signature)?.split_whitespace().collect();
-    let signature = BASE64_STANDARD.decode(signature).map_err(|_| Fault::Unreadable("a value is not base64"))?;
-    check(&decoded(algorithm)?, signed.as_bytes(), &signature, partner)?;
-    inflated(&decoded(message)?)
+    Ok((field, encoded, inflated(&decoded(encoded)?)?))
+}
+
+/// A parameter as it stands in the query.
+fn raw<'a>(query: &'a str, name: &'static str) -> Result<Option<&'a str>, Fault> {
+    let mut found = query.split('&').filter_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+    let first = found.next();
+    if found.next().is_some() { Err(Fault::Repeated(name)) } else { Ok(first) }
 }
 
 fn decoded(raw: &str) -> Result<String, Fault> {

@@ -1,14 +1,18 @@
-//! ID tokens of identity providers: signed with RSA or ECDSA by one of the provider's keys, or with HMAC by the client secret
-//! that both sides know. The key decides which algorithms it serves, never the token alone: a public key is no secret for HMAC.
-//! <https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation>
+//! What others sign with one of the keys that they publish: ID tokens and userInfo of identity providers, assertions of clients.
+//! The signatures are RSA's in both forms, ECDSA's, or HMAC's with a secret that both sides know. The key decides which algorithms
+//! it serves, never the token alone: a public key is no secret for HMAC, and a curve serves the one algorithm that is made for it.
+//! <https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation> <https://www.rfc-editor.org/rfc/rfc7518#section-3>
 
 use aws_lc_rs::{
     hmac,
-    signature::{self, EcdsaVerificationAlgorithm, UnparsedPublicKey},
+    signature::{self, EcdsaVerificationAlgorithm, RsaParameters, RsaPublicKeyComponents, UnparsedPublicKey},
 };
 use serde_json::{Map, Value};
 
-use super::{Algorithm, JwtError, MAX_KID_BYTES, MAX_TOKEN_BYTES, VerifyingKey, decode, object, printable};
+use super::{
+    Algorithm, JwtError, MAX_KID_BYTES, MAX_TOKEN_BYTES, VerifyingKey, decode, object, printable,
+    verifying::{self, rsa_numbers},
+};
 
 /// More keys than any provider has.
 const MOST_KEYS: usize = 100;
@@ -23,7 +27,7 @@ pub struct IssuerKeys<'a> {
 
 /// The claims of a token that one of the keys has signed. Nothing of them is judged. [`JwtError::UnknownKid`] where no key fits:
 /// the provider may have a new one.
-pub fn verify_id_token(text: &str, keys: &IssuerKeys<'_>) -> Result<Map<String, Value>, JwtError> {
+pub fn verify_published(text: &str, keys: &IssuerKeys<'_>) -> Result<Map<String, Value>, JwtError> {
     if text.len() > MAX_TOKEN_BYTES {
         return Err(JwtError::Malformed("too long"));
     }
@@ -60,7 +64,7 @@ fn check(
         let key = hmac::Key::new(algorithm, secret.as_bytes());
         return hmac::verify(&key, signed, signature).map_err(|_| JwtError::Signature);
     }
-    let is_known = Algorithm::named(alg).is_some() || curve(alg).is_some();
+    let is_known = Algorithm::named(alg).is_some() || pss(alg).is_some() || curve(alg).is_some();
     if !is_known {
         return Err(refused());
     }
@@ -74,7 +78,10 @@ fn check(
         Some(algorithm) => VerifyingKey::from_jwk(jwk)
             .ok()
             .is_some_and(|key| key.serving(algorithm).is_some_and(|key| key.verify_sig(signed, signature).is_ok())),
-        None => verifies_on_curve(jwk, alg, signed, signature),
+        None => match pss(alg) {
+            Some(parameters) => verifies_with_salt(jwk, parameters, signed, signature),
+            None => verifies_on_curve(jwk, alg, signed, signature),
+        },
     });
     if is_signed { Ok(()) } else { Err(JwtError::Signature) }
 }
@@ -86,6 +93,21 @@ fn hmac_named(alg: &str) -> Option<hmac::Algorithm> {
         "HS512" => Some(hmac::HMAC_SHA512),
         _ => None,
     }
+}
+
+/// RSASSA-PSS with a salt as long as the hash (RFC 7518, section 3.5).
+fn pss(alg: &str) -> Option<&'static RsaParameters> {
+    match alg {
+        "PS256" => Some(&signature::RSA_PSS_2048_8192_SHA256),
+        "PS384" => Some(&signature::RSA_PSS_2048_8192_SHA384),
+        "PS512" => Some(&signature::RSA_PSS_2048_8192_SHA512),
+        _ => None,
+    }
+}
+
+fn verifies_with_salt(jwk: &Value, parameters: &'static RsaParameters, signed: &[u8], signature: &[u8]) -> bool {
+    let Ok((n, e)) = rsa_numbers(jwk) else { return false };
+    RsaPublicKeyComponents { n: &*n, e: &*e }.verify(parameters, signed, signature).is_ok()
 }
 
 /// The curve's name, the length of its coordinates, and how it verifies.
@@ -106,6 +128,7 @@ fn fits(jwk: &Value, alg: &str, kid: Option<&str>) -> bool {
     member("kty") == Some(kind)
         && is_this(member("use"), "sig")
         && is_this(member("alg"), alg)
+        && jwk.get("key_ops").is_none_or(verifying::allow_verification)
         && kid.is_none_or(|kid| member("kid") == Some(kid))
 }
 
