@@ -25,7 +25,7 @@ use super::{
     ORDINARY,
     token::{CHALLENGE, VERIFIER, basic, redeeming},
 };
-use crate::app::{Browser, CALLBACK, House, PASSWORD, POOL, SECRET, SERVER, WEB, encode, houses};
+use crate::app::{Browser, CALLBACK, House, PASSWORD, POOL, SECRET, SERVER, WEB, encode, houses, strict_houses};
 
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 
@@ -265,48 +265,51 @@ async fn nobody_is_told_for_ever() {
 
 #[tokio::test]
 async fn a_faithful_pool_tells_nobody() {
-    let house = House::new().await;
-    let reply = house.token(&redeeming(&house.code(&ORDINARY).await)).await.json();
-    assert_eq!(claims(reply["id_token"].as_str().unwrap())["sid"], Value::Null);
-    let web = Application::open().await;
-    // The pool was strict once.
-    listen(&house, WEB, web.relying_party(false)).await;
-    house.code(&ORDINARY).await;
-    revoke::everything_of(&house.cx(), &house.find("ann").await).await.unwrap();
-    deliver(&house).await;
-    assert!(web.told().is_empty());
-    let metadata = house.get(&format!("/{POOL}/.well-known/openid-configuration")).await.json();
-    assert_eq!(metadata["backchannel_logout_supported"], Value::Null);
-    let strict = House::strict().await;
-    let metadata = strict.get(&format!("/{POOL}/.well-known/openid-configuration")).await.json();
-    let member = |name: &str| metadata[name].clone();
-    assert_eq!(
-        (member("backchannel_logout_supported"), member("backchannel_logout_session_supported")),
-        (json!(true), json!(true))
-    );
+    for house in houses().await {
+        let reply = house.token(&redeeming(&house.code(&ORDINARY).await)).await.json();
+        assert_eq!(claims(reply["id_token"].as_str().unwrap())["sid"], Value::Null);
+        let web = Application::open().await;
+        // The pool was strict once.
+        listen(&house, WEB, web.relying_party(false)).await;
+        house.code(&ORDINARY).await;
+        revoke::everything_of(&house.cx(), &house.find("ann").await).await.unwrap();
+        deliver(&house).await;
+        assert!(web.told().is_empty());
+        let metadata = house.get(&format!("/{POOL}/.well-known/openid-configuration")).await.json();
+        assert_eq!(metadata["backchannel_logout_supported"], Value::Null);
+        let strict = House::strict().await;
+        let metadata = strict.get(&format!("/{POOL}/.well-known/openid-configuration")).await.json();
+        let member = |name: &str| metadata[name].clone();
+        assert_eq!(
+            (member("backchannel_logout_supported"), member("backchannel_logout_session_supported")),
+            (json!(true), json!(true))
+        );
+    }
 }
 
 #[tokio::test]
 async fn an_address_must_be_one_that_may_be_called() {
-    let house = House::strict().await;
-    let pool = house.pool().await;
-    let cx = house.cx();
-    let check = async |relying_party: RelyingParty| {
+    for house in strict_houses().await {
+        let pool = house.pool().await;
+        let cx = house.cx();
+        let check = async |relying_party: RelyingParty| {
+            let mut client =
+                poolhouse::store::clients::find(&mut cx.read().await.unwrap(), WEB).await.unwrap().unwrap();
+            client.settings.relying_party = relying_party;
+            client.settings.allowed_oauth_scopes = vec!["openid".into()];
+            client.check(&pool, &[])
+        };
+        let at = |uri: &str| RelyingParty { backchannel_logout_uri: Some(uri.into()), ..RelyingParty::default() };
+        check(at("https://rp.example/out?x=1")).await.unwrap();
+        for uri in ["http://rp.example/out", "https://rp.example/out#x", "rp.example", "https://u:p@rp.example/"] {
+            assert!(check(at(uri)).await.is_err(), "{uri}");
+        }
+        let alone = RelyingParty { backchannel_logout_session_required: true, ..RelyingParty::default() };
+        assert!(check(alone).await.is_err());
+        let faithful = House::new().await.pool().await;
         let mut client = poolhouse::store::clients::find(&mut cx.read().await.unwrap(), WEB).await.unwrap().unwrap();
-        client.settings.relying_party = relying_party;
+        client.settings.relying_party = at("https://rp.example/out");
         client.settings.allowed_oauth_scopes = vec!["openid".into()];
-        client.check(&pool, &[])
-    };
-    let at = |uri: &str| RelyingParty { backchannel_logout_uri: Some(uri.into()), ..RelyingParty::default() };
-    check(at("https://rp.example/out?x=1")).await.unwrap();
-    for uri in ["http://rp.example/out", "https://rp.example/out#x", "rp.example", "https://u:p@rp.example/"] {
-        assert!(check(at(uri)).await.is_err(), "{uri}");
+        assert!(client.check(&faithful, &[]).unwrap_err().to_string().contains("strict"));
     }
-    let alone = RelyingParty { backchannel_logout_session_required: true, ..RelyingParty::default() };
-    assert!(check(alone).await.is_err());
-    let faithful = House::new().await.pool().await;
-    let mut client = poolhouse::store::clients::find(&mut cx.read().await.unwrap(), WEB).await.unwrap().unwrap();
-    client.settings.relying_party = at("https://rp.example/out");
-    client.settings.allowed_oauth_scopes = vec!["openid".into()];
-    assert!(client.check(&faithful, &[]).unwrap_err().to_string().contains("strict"));
 }

@@ -156,30 +156,31 @@ async fn a_code_lives_for_ten_minutes_and_for_its_client() {
 
 #[tokio::test]
 async fn only_devices_of_strict_pools_ask() {
-    let house = House::new().await;
-    furnished(&house).await;
-    let ask = async |client: &str, headers: &[(&str, &str)]| {
-        let form = [("client_id", client)];
-        house.post("/oauth2/device_authorization", &form, headers).await
-    };
-    ask(WEB, &[]).await.assert_refused("unauthorized_client");
-    let refused = ask(SERVER, &[]).await;
-    assert_eq!((refused.status, &refused.json()["error"]), (StatusCode::UNAUTHORIZED, &json!("invalid_client")));
-    let proven = [("authorization", &*basic(SERVER, SECRET))];
-    ask(SERVER, &proven).await.assert_refused("unauthorized_client");
-    let scope = [("client_id", TV), ("scope", "openid profile")];
-    house.post("/oauth2/device_authorization", &scope, &[]).await.assert_refused("invalid_scope");
-    let form = [("grant_type", GRANT), ("client_id", WEB), ("device_code", "x")];
-    house.token(&form).await.assert_refused("unauthorized_client");
-    assert_eq!(house.get("/oauth2/device_authorization").await.status, StatusCode::METHOD_NOT_ALLOWED);
-    let metadata = house.get(&format!("/{POOL}/.well-known/openid-configuration")).await.json();
-    assert_eq!(metadata["device_authorization_endpoint"], "http://localhost:9229/oauth2/device_authorization");
-    assert!(metadata["grant_types_supported"].as_array().unwrap().contains(&json!(GRANT)));
-    house.change_pool(|pool| pool.strict_oidc = false).await;
-    house.app.directory.forget_pool(POOL);
-    ask(TV, &[]).await.assert_refused("unauthorized_client");
-    let form = [("grant_type", GRANT), ("client_id", TV), ("device_code", "x")];
-    house.token(&form).await.assert_refused("unsupported_grant_type");
+    for house in houses().await {
+        furnished(&house).await;
+        let ask = async |client: &str, headers: &[(&str, &str)]| {
+            let form = [("client_id", client)];
+            house.post("/oauth2/device_authorization", &form, headers).await
+        };
+        ask(WEB, &[]).await.assert_refused("unauthorized_client");
+        let refused = ask(SERVER, &[]).await;
+        assert_eq!((refused.status, &refused.json()["error"]), (StatusCode::UNAUTHORIZED, &json!("invalid_client")));
+        let proven = [("authorization", &*basic(SERVER, SECRET))];
+        ask(SERVER, &proven).await.assert_refused("unauthorized_client");
+        let scope = [("client_id", TV), ("scope", "openid profile")];
+        house.post("/oauth2/device_authorization", &scope, &[]).await.assert_refused("invalid_scope");
+        let form = [("grant_type", GRANT), ("client_id", WEB), ("device_code", "x")];
+        house.token(&form).await.assert_refused("unauthorized_client");
+        assert_eq!(house.get("/oauth2/device_authorization").await.status, StatusCode::METHOD_NOT_ALLOWED);
+        let metadata = house.get(&format!("/{POOL}/.well-known/openid-configuration")).await.json();
+        assert_eq!(metadata["device_authorization_endpoint"], "http://localhost:9229/oauth2/device_authorization");
+        assert!(metadata["grant_types_supported"].as_array().unwrap().contains(&json!(GRANT)));
+        house.change_pool(|pool| pool.strict_oidc = false).await;
+        house.app.directory.forget_pool(POOL);
+        ask(TV, &[]).await.assert_refused("unauthorized_client");
+        let form = [("grant_type", GRANT), ("client_id", TV), ("device_code", "x")];
+        house.token(&form).await.assert_refused("unsupported_grant_type");
+    }
 }
 
 #[tokio::test]
@@ -214,31 +215,32 @@ async fn whoever_guesses_at_codes_is_stopped() {
 
 #[tokio::test]
 async fn an_address_that_a_stranger_sends_lets_no_device_in() {
-    let house = House::new().await;
-    furnished(&house).await;
-    let started = begin(&house).await;
-    let code = started["user_code"].as_str().unwrap();
-    let address = format!("/device?user_code={code}");
-    // Nobody is signed in: the page shows the code to be compared, and nothing happens.
-    let mut browser = Browser::new(&house);
-    let page = browser.get(&address).await;
-    assert!(page.status == StatusCode::OK && page.input("user_code") == code);
-    let (mut signed_in, _, page) = arrive(&house, code, "ann").await;
-    let forged = signed_in.post(&address, &[("_csrf", "x"), ("answer", "allow")]).await;
-    assert_eq!(forged.status, StatusCode::FORBIDDEN);
-    let of_another = browser.post(&address, &[("_csrf", &*page.input("_csrf")), ("answer", "allow")]).await;
-    assert_eq!(of_another.status, StatusCode::FORBIDDEN);
-    // A browser with a form of its own, and nobody signed in.
-    let own = browser.get(&address).await;
-    let nobody = press(&mut browser, &address, &own, "allow").await;
-    assert_eq!(nobody.status, StatusCode::BAD_REQUEST);
-    wait(&house).await;
-    poll(&house, &started["device_code"]).await.assert_refused("authorization_pending");
-    // No application gets anything by asking as the page does.
-    let query = encode(&[("client_id", TV), ("response_type", "device"), ("user_code", "nonsense")]);
-    assert!(house.get(&format!("/oauth2/authorize?{query}")).await.location().starts_with("/error?"));
-    let query = encode(&[("client_id", WEB), ("response_type", "device"), ("user_code", code)]);
-    assert!(house.get(&format!("/oauth2/authorize?{query}")).await.location().starts_with("/error?"));
+    for house in houses().await {
+        furnished(&house).await;
+        let started = begin(&house).await;
+        let code = started["user_code"].as_str().unwrap();
+        let address = format!("/device?user_code={code}");
+        // Nobody is signed in: the page shows the code to be compared, and nothing happens.
+        let mut browser = Browser::new(&house);
+        let page = browser.get(&address).await;
+        assert!(page.status == StatusCode::OK && page.input("user_code") == code);
+        let (mut signed_in, _, page) = arrive(&house, code, "ann").await;
+        let forged = signed_in.post(&address, &[("_csrf", "x"), ("answer", "allow")]).await;
+        assert_eq!(forged.status, StatusCode::FORBIDDEN);
+        let of_another = browser.post(&address, &[("_csrf", &*page.input("_csrf")), ("answer", "allow")]).await;
+        assert_eq!(of_another.status, StatusCode::FORBIDDEN);
+        // A browser with a form of its own, and nobody signed in.
+        let own = browser.get(&address).await;
+        let nobody = press(&mut browser, &address, &own, "allow").await;
+        assert_eq!(nobody.status, StatusCode::BAD_REQUEST);
+        wait(&house).await;
+        poll(&house, &started["device_code"]).await.assert_refused("authorization_pending");
+        // No application gets anything by asking as the page does.
+        let query = encode(&[("client_id", TV), ("response_type", "device"), ("user_code", "nonsense")]);
+        assert!(house.get(&format!("/oauth2/authorize?{query}")).await.location().starts_with("/error?"));
+        let query = encode(&[("client_id", WEB), ("response_type", "device"), ("user_code", code)]);
+        assert!(house.get(&format!("/oauth2/authorize?{query}")).await.location().starts_with("/error?"));
+    }
 }
 
 #[tokio::test]

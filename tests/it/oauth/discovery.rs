@@ -3,7 +3,7 @@
 use http::{Request, StatusCode};
 use serde_json::json;
 
-use crate::app::{House, POOL};
+use crate::app::{House, POOL, houses};
 
 #[tokio::test]
 async fn discovery_names_every_endpoint_by_the_public_url() {
@@ -34,32 +34,34 @@ async fn discovery_names_every_endpoint_by_the_public_url() {
 
 #[tokio::test]
 async fn the_keys_are_two_and_can_be_kept() {
-    let house = House::new().await;
-    let path = format!("/{POOL}/.well-known/jwks.json");
-    let reply = house.get(&path).await;
-    assert_eq!(reply.json()["keys"].as_array().unwrap().len(), 2);
-    assert!(reply.header("cache-control").starts_with("public"));
-    let tag = reply.header("etag").to_owned();
-    for known in [&*tag, &format!("W/{tag}"), &format!("\"other\", {tag}"), "*"] {
-        let request = Request::get(&path).header("if-none-match", known);
-        let again = house.send(request.body(axum::body::Body::empty()).unwrap()).await;
-        assert_eq!((again.status, &*again.text), (StatusCode::NOT_MODIFIED, ""));
+    for house in houses().await {
+        let path = format!("/{POOL}/.well-known/jwks.json");
+        let reply = house.get(&path).await;
+        assert_eq!(reply.json()["keys"].as_array().unwrap().len(), 2);
+        assert!(reply.header("cache-control").starts_with("public"));
+        let tag = reply.header("etag").to_owned();
+        for known in [&*tag, &format!("W/{tag}"), &format!("\"other\", {tag}"), "*"] {
+            let request = Request::get(&path).header("if-none-match", known);
+            let again = house.send(request.body(axum::body::Body::empty()).unwrap()).await;
+            assert_eq!((again.status, &*again.text), (StatusCode::NOT_MODIFIED, ""));
+        }
+        let request = Request::get(&path).header("if-none-match", "\"other\"");
+        assert_eq!(house.send(request.body(axum::body::Body::empty()).unwrap()).await.status, StatusCode::OK);
+        let head = house.send(Request::head(&path).body(axum::body::Body::empty()).unwrap()).await;
+        assert_eq!((head.status, &*head.text), (StatusCode::OK, ""));
     }
-    let request = Request::get(&path).header("if-none-match", "\"other\"");
-    assert_eq!(house.send(request.body(axum::body::Body::empty()).unwrap()).await.status, StatusCode::OK);
-    let head = house.send(Request::head(&path).body(axum::body::Body::empty()).unwrap()).await;
-    assert_eq!((head.status, &*head.text), (StatusCode::OK, ""));
 }
 
 #[tokio::test]
 async fn an_unknown_pool_is_not_found() {
-    let house = House::new().await;
-    let expected = house.get("/us-east-1_Unknown01/.well-known/jwks.json").await;
-    assert_eq!(expected.status, StatusCode::NOT_FOUND);
-    for id in ["us-east-1_..", "%00", "x", "us-east-1_Example01%2F..", &"x".repeat(4_000)] {
-        for document in ["jwks.json", "openid-configuration"] {
-            let reply = house.get(&format!("/{id}/.well-known/{document}")).await;
-            assert_eq!((reply.status, &reply.text), (StatusCode::NOT_FOUND, &expected.text));
+    for house in houses().await {
+        let expected = house.get("/us-east-1_Unknown01/.well-known/jwks.json").await;
+        assert_eq!(expected.status, StatusCode::NOT_FOUND);
+        for id in ["us-east-1_..", "%00", "x", "us-east-1_Example01%2F..", &"x".repeat(4_000)] {
+            for document in ["jwks.json", "openid-configuration"] {
+                let reply = house.get(&format!("/{id}/.well-known/{document}")).await;
+                assert_eq!((reply.status, &reply.text), (StatusCode::NOT_FOUND, &expected.text));
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 mod accounts;
 mod answers;
 mod idp;
+mod keys;
 mod links;
 mod social;
 

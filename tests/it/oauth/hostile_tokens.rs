@@ -22,7 +22,7 @@ use super::{
     ORDINARY,
     token::{basic, redeeming},
 };
-use crate::app::{Browser, CALLBACK, House, PASSWORD, POOL, Reply, SECRET, SERVER, WEB, encode, houses};
+use crate::app::{Browser, CALLBACK, House, PASSWORD, POOL, Reply, SECRET, SERVER, WEB, encode, houses, strict_houses};
 
 const OTHER_WEB: &str = "5example23456789abcdefghij";
 const OTHER_SERVER: &str = "6example23456789abcdefghij";
@@ -221,45 +221,48 @@ async fn an_authorization_header_has_one_form() {
 
 #[tokio::test]
 async fn no_origin_is_told_that_it_may_bring_credentials() {
-    let house = House::new().await;
-    for origin in ["https://evil.example", "null", "https://app.example.evil.example", "https://app.example"] {
-        for path in
-            ["/oauth2/token", "/oauth2/revoke", "/oauth2/userInfo", "/us-east-1_Example01/.well-known/jwks.json"]
-        {
-            for method in ["OPTIONS", "GET", "POST"] {
-                let request = Request::builder().method(method).uri(path).header("origin", origin);
-                let request = request.header("access-control-request-method", "POST");
-                let reply = house.send(request.body(Body::empty()).unwrap()).await;
-                assert!(["", "*"].contains(&reply.header("access-control-allow-origin")), "{method} {path}");
-                assert!(!reply.headers.contains_key("access-control-allow-credentials"), "{method} {path}");
+    for house in houses().await {
+        for origin in ["https://evil.example", "null", "https://app.example.evil.example", "https://app.example"] {
+            for path in
+                ["/oauth2/token", "/oauth2/revoke", "/oauth2/userInfo", "/us-east-1_Example01/.well-known/jwks.json"]
+            {
+                for method in ["OPTIONS", "GET", "POST"] {
+                    let request = Request::builder().method(method).uri(path).header("origin", origin);
+                    let request = request.header("access-control-request-method", "POST");
+                    let reply = house.send(request.body(Body::empty()).unwrap()).await;
+                    assert!(["", "*"].contains(&reply.header("access-control-allow-origin")), "{method} {path}");
+                    assert!(!reply.headers.contains_key("access-control-allow-credentials"), "{method} {path}");
+                }
             }
-        }
-        // What a browser shows its user is no other site's business.
-        for path in ["/oauth2/authorize", "/login", "/logout", "/error"] {
-            let path = format!("{path}?{}", encode(&ORDINARY));
-            let reply = house.send(Request::get(path).header("origin", origin).body(Body::empty()).unwrap()).await;
-            assert!(!reply.headers.contains_key("access-control-allow-origin"));
+            // What a browser shows its user is no other site's business.
+            for path in ["/oauth2/authorize", "/login", "/logout", "/error"] {
+                let path = format!("{path}?{}", encode(&ORDINARY));
+                let reply = house.send(Request::get(path).header("origin", origin).body(Body::empty()).unwrap()).await;
+                assert!(!reply.headers.contains_key("access-control-allow-origin"));
+            }
         }
     }
 }
 
 #[tokio::test]
 async fn every_answer_of_the_endpoints_is_json_and_kept_nowhere() {
-    let house = House::strict().await;
-    let authorization = basic(SERVER, SECRET);
-    let wrong = basic(SERVER, "wrong");
-    for path in ["/oauth2/token", "/oauth2/revoke", "/oauth2/introspect", "/oauth2/userInfo"] {
-        for headers in [&[][..], &[("authorization", &*authorization)], &[("authorization", &wrong)]] {
-            for form in [&[][..], &[("grant_type", "client_credentials")], &[("token", "x")], &[("a", "1"), ("a", "2")]]
-            {
-                let reply = house.post(path, form, headers).await;
-                assert!(!reply.status.is_server_error(), "{path} {form:?}: {}", reply.text);
-                reply.assert_protected();
-                assert!(
-                    reply.header("content-type").starts_with("application/json"),
-                    "{path}: {}",
-                    reply.header("content-type")
-                );
+    for house in strict_houses().await {
+        let authorization = basic(SERVER, SECRET);
+        let wrong = basic(SERVER, "wrong");
+        for path in ["/oauth2/token", "/oauth2/revoke", "/oauth2/introspect", "/oauth2/userInfo"] {
+            for headers in [&[][..], &[("authorization", &*authorization)], &[("authorization", &wrong)]] {
+                for form in
+                    [&[][..], &[("grant_type", "client_credentials")], &[("token", "x")], &[("a", "1"), ("a", "2")]]
+                {
+                    let reply = house.post(path, form, headers).await;
+                    assert!(!reply.status.is_server_error(), "{path} {form:?}: {}", reply.text);
+                    reply.assert_protected();
+                    assert!(
+                        reply.header("content-type").starts_with("application/json"),
+                        "{path}: {}",
+                        reply.header("content-type")
+                    );
+                }
             }
         }
     }

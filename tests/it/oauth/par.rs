@@ -9,7 +9,7 @@ use super::{
     ORDINARY,
     token::{CHALLENGE, VERIFIER, basic, redeeming},
 };
-use crate::app::{Browser, CALLBACK, House, PASSWORD, POOL, Reply, SECRET, SERVER, WEB, encode, houses};
+use crate::app::{Browser, CALLBACK, House, PASSWORD, POOL, Reply, SECRET, SERVER, WEB, encode, houses, strict_houses};
 
 /// The ordinary request of a public client, with its challenge.
 fn asked() -> Vec<(&'static str, &'static str)> {
@@ -97,66 +97,70 @@ async fn of_two_tabs_one_is_answered() {
 
 #[tokio::test]
 async fn a_silent_request_is_answered_too() {
-    let house = House::strict().await;
-    let mut browser = Browser::new(&house);
-    browser.sign_in(&encode(&asked()), "ann", PASSWORD).await;
-    let told = push(&house, &with(&asked(), "prompt", "none")).await.json();
-    let query = encode(&[("client_id", WEB), ("request_uri", told["request_uri"].as_str().unwrap())]);
-    assert!(browser.get(&format!("/oauth2/authorize?{query}")).await.told("code").is_some());
-    let told = push(&house, &with(&asked(), "prompt", "none")).await.json();
-    let query = encode(&[("client_id", WEB), ("request_uri", told["request_uri"].as_str().unwrap())]);
-    let nobody = house.get(&format!("/oauth2/authorize?{query}")).await;
-    assert_eq!(nobody.told("error").as_deref(), Some("login_required"));
+    for house in strict_houses().await {
+        let mut browser = Browser::new(&house);
+        browser.sign_in(&encode(&asked()), "ann", PASSWORD).await;
+        let told = push(&house, &with(&asked(), "prompt", "none")).await.json();
+        let query = encode(&[("client_id", WEB), ("request_uri", told["request_uri"].as_str().unwrap())]);
+        assert!(browser.get(&format!("/oauth2/authorize?{query}")).await.told("code").is_some());
+        let told = push(&house, &with(&asked(), "prompt", "none")).await.json();
+        let query = encode(&[("client_id", WEB), ("request_uri", told["request_uri"].as_str().unwrap())]);
+        let nobody = house.get(&format!("/oauth2/authorize?{query}")).await;
+        assert_eq!(nobody.told("error").as_deref(), Some("login_required"));
+    }
 }
 
 #[tokio::test]
 async fn a_client_is_told_at_once_what_is_wrong() {
-    let house = House::strict().await;
-    let asked = asked();
-    for (name, value, error) in [
-        ("redirect_uri", "https://evil.example/", "invalid_request"),
-        ("response_type", "id_token", "unsupported_response_type"),
-        ("response_type", "device", "invalid_request"),
-        ("scope", "openid nonsense", "invalid_scope"),
-        ("code_challenge_method", "plain", "invalid_request"),
-        ("request", "e30.e30.", "request_not_supported"),
-        ("request_uri", "urn:ietf:params:oauth:request_uri:x", "invalid_request"),
-        ("resource", "no url", "invalid_target"),
-        ("client_id", "unknown", "invalid_client"),
-        ("client_secret", "x", "invalid_client"),
-    ] {
-        let reply = push(&house, &with(&asked, name, value)).await;
-        assert_eq!(reply.json()["error"], error, "{name}={value}: {}", reply.text);
-        reply.assert_protected();
+    for house in strict_houses().await {
+        let asked = asked();
+        for (name, value, error) in [
+            ("redirect_uri", "https://evil.example/", "invalid_request"),
+            ("response_type", "id_token", "unsupported_response_type"),
+            ("response_type", "device", "invalid_request"),
+            ("scope", "openid nonsense", "invalid_scope"),
+            ("code_challenge_method", "plain", "invalid_request"),
+            ("request", "e30.e30.", "request_not_supported"),
+            ("request_uri", "urn:ietf:params:oauth:request_uri:x", "invalid_request"),
+            ("resource", "no url", "invalid_target"),
+            ("client_id", "unknown", "invalid_client"),
+            ("client_secret", "x", "invalid_client"),
+        ] {
+            let reply = push(&house, &with(&asked, name, value)).await;
+            assert_eq!(reply.json()["error"], error, "{name}={value}: {}", reply.text);
+            reply.assert_protected();
+        }
+        let without: Vec<_> = asked.iter().filter(|(name, _)| !name.starts_with("code_challenge")).copied().collect();
+        push(&house, &without).await.assert_refused("invalid_request");
+        let twice = [&asked[..], &[("state", "x")]].concat();
+        push(&house, &twice).await.assert_refused("invalid_request");
+        assert_eq!(house.get("/oauth2/par").await.status, StatusCode::METHOD_NOT_ALLOWED);
     }
-    let without: Vec<_> = asked.iter().filter(|(name, _)| !name.starts_with("code_challenge")).copied().collect();
-    push(&house, &without).await.assert_refused("invalid_request");
-    let twice = [&asked[..], &[("state", "x")]].concat();
-    push(&house, &twice).await.assert_refused("invalid_request");
-    assert_eq!(house.get("/oauth2/par").await.status, StatusCode::METHOD_NOT_ALLOWED);
 }
 
 #[tokio::test]
 async fn a_client_with_a_secret_proves_itself() {
-    let house = House::strict().await;
-    let request = [("response_type", "code"), ("redirect_uri", CALLBACK), ("scope", "openid")];
-    let proven = basic(SERVER, SECRET);
-    let reply = house.post("/oauth2/par", &request, &[("authorization", &proven)]).await;
-    assert_eq!(reply.status, StatusCode::CREATED, "{}", reply.text);
-    let unproven = push(&house, &with(&request, "client_id", SERVER)).await;
-    assert_eq!((unproven.status, &unproven.json()["error"]), (StatusCode::UNAUTHORIZED, &json!("invalid_client")));
-    let told = reply.json();
-    let query = encode(&[("client_id", SERVER), ("request_uri", told["request_uri"].as_str().unwrap())]);
-    let mut browser = Browser::new(&house);
-    assert!(browser.sign_in(&query, "ann", PASSWORD).await.told("code").is_some());
+    for house in strict_houses().await {
+        let request = [("response_type", "code"), ("redirect_uri", CALLBACK), ("scope", "openid")];
+        let proven = basic(SERVER, SECRET);
+        let reply = house.post("/oauth2/par", &request, &[("authorization", &proven)]).await;
+        assert_eq!(reply.status, StatusCode::CREATED, "{}", reply.text);
+        let unproven = push(&house, &with(&request, "client_id", SERVER)).await;
+        assert_eq!((unproven.status, &unproven.json()["error"]), (StatusCode::UNAUTHORIZED, &json!("invalid_client")));
+        let told = reply.json();
+        let query = encode(&[("client_id", SERVER), ("request_uri", told["request_uri"].as_str().unwrap())]);
+        let mut browser = Browser::new(&house);
+        assert!(browser.sign_in(&query, "ann", PASSWORD).await.told("code").is_some());
+    }
 }
 
 #[tokio::test]
 async fn a_faithful_pool_takes_none() {
-    let house = House::new().await;
-    push(&house, &asked()).await.assert_refused("invalid_request");
-    let strict = House::strict().await;
-    let metadata = strict.get(&format!("/{POOL}/.well-known/openid-configuration")).await.json();
-    assert_eq!(metadata["pushed_authorization_request_endpoint"], "http://localhost:9229/oauth2/par");
-    assert_eq!(metadata["require_pushed_authorization_requests"], false);
+    for house in houses().await {
+        push(&house, &asked()).await.assert_refused("invalid_request");
+        let strict = House::strict().await;
+        let metadata = strict.get(&format!("/{POOL}/.well-known/openid-configuration")).await.json();
+        assert_eq!(metadata["pushed_authorization_request_endpoint"], "http://localhost:9229/oauth2/par");
+        assert_eq!(metadata["require_pushed_authorization_requests"], false);
+    }
 }

@@ -8,7 +8,13 @@ use std::{
     time::Duration,
 };
 
+use aws_lc_rs::{
+    hmac,
+    rand::SystemRandom,
+    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, RSA_PSS_SHA256, RsaKeyPair},
+};
 use axum::{Router, routing::get};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use http::StatusCode;
 use poolhouse::{domain::client::RelyingParty, keys::signing::SigningKey};
 use serde_json::{Value, json};
@@ -17,7 +23,7 @@ use super::{
     ORDINARY,
     token::{CHALLENGE, basic},
 };
-use crate::app::{Browser, CALLBACK, House, PASSWORD, POOL, Reply, SECRET, WEB, encode, houses};
+use crate::app::{Browser, CALLBACK, House, PASSWORD, POOL, Reply, SECRET, WEB, encode, houses, strict_houses};
 
 const KEYED: &str = "4example23456789abcdefghij";
 const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -153,36 +159,106 @@ async fn no_other_assertion_proves_anything() {
     }
 }
 
+/// A token with this header, signed by `sign`.
+fn made(header: &Value, claims: &Value, sign: impl Fn(&[u8]) -> Vec<u8>) -> String {
+    let encode = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
+    let signed = format!("{}.{}", encode(header.to_string().as_bytes()), encode(claims.to_string().as_bytes()));
+    let signature = sign(signed.as_bytes());
+    format!("{signed}.{}", encode(&signature))
+}
+
+#[tokio::test]
+async fn keys_of_curves_and_salted_signatures_prove_a_client_too() {
+    let curve = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+    let point = curve.public_key().as_ref();
+    let coordinate = |range: std::ops::Range<usize>| BASE64_URL_SAFE_NO_PAD.encode(&point[range]);
+    let ec = json!({"kty": "EC", "crv": "P-256", "kid": "curve", "x": coordinate(1..33), "y": coordinate(33..65)});
+    let changed = |members: Value| {
+        let mut key = ec.clone();
+        key.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        key
+    };
+    let mut open = key().public().jwk();
+    open["kid"] = json!("open");
+    open.as_object_mut().unwrap().remove("alg");
+    let keys = json!({"keys": [
+        ec, changed(json!({"kid": "sealing", "use": "enc"})), changed(json!({"kid": "other", "crv": "P-384"})),
+        key().public().jwk(), open,
+    ]});
+    let by_curve = |signed: &[u8]| curve.sign(&SystemRandom::new(), signed).unwrap().as_ref().to_vec();
+    let pair = RsaKeyPair::from_pkcs8(&key().to_pkcs8().unwrap()).unwrap();
+    let salted = |signed: &[u8]| {
+        let mut signature = vec![0; pair.public_modulus_len()];
+        pair.sign(&RSA_PSS_SHA256, &SystemRandom::new(), signed, &mut signature).unwrap();
+        signature
+    };
+    let public = coordinate(1..33);
+    let mac =
+        |signed: &[u8]| hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, public.as_bytes()), signed).as_ref().to_vec();
+    for house in houses().await {
+        furnish(&house, RelyingParty { jwks: Some(keys.clone()), ..RelyingParty::default() }).await;
+        let claims = || good(&house);
+        for assertion in [
+            made(&json!({"alg": "ES256", "kid": "curve"}), &claims(), by_curve),
+            made(&json!({"alg": "PS256", "kid": "open"}), &claims(), salted),
+        ] {
+            let reply = ask(&house, &assertion).await;
+            assert_eq!(reply.status, StatusCode::OK, "{}", reply.text);
+            assert_unproven(&ask(&house, &assertion).await, "a replay");
+        }
+        for (why, assertion) in [
+            ("none", made(&json!({"alg": "none", "kid": "curve"}), &claims(), |_| Vec::new())),
+            ("a public key as a secret", made(&json!({"alg": "HS256", "kid": "curve"}), &claims(), mac)),
+            ("another curve's algorithm", made(&json!({"alg": "ES384", "kid": "curve"}), &claims(), by_curve)),
+            ("a key of another curve", made(&json!({"alg": "ES256", "kid": "other"}), &claims(), by_curve)),
+            ("a key for encryption", made(&json!({"alg": "ES256", "kid": "sealing"}), &claims(), by_curve)),
+            ("RSA's name", made(&json!({"alg": "RS256", "kid": "curve"}), &claims(), by_curve)),
+            ("another form's name", made(&json!({"alg": "RS256", "kid": "open"}), &claims(), salted)),
+            ("a key that serves RS256", made(&json!({"alg": "PS256", "kid": key().kid()}), &claims(), salted)),
+        ] {
+            assert_unproven(&ask(&house, &assertion).await, why);
+        }
+        let document = house.get("/us-east-1_Example01/.well-known/openid-configuration").await.json();
+        let told = document["token_endpoint_auth_signing_alg_values_supported"].as_array().unwrap();
+        assert!(["RS256", "PS256", "ES256"].iter().all(|alg| told.contains(&json!(alg))), "{told:?}");
+        assert!(!told.contains(&json!("none")) && !told.contains(&json!("HS256")));
+    }
+}
+
 #[tokio::test]
 async fn one_way_at_a_time() {
-    let house = House::new().await;
-    furnish(&house, own_keys()).await;
-    let assertion = signed(&good(&house));
-    let proof = [("client_assertion_type", TYPE), ("client_assertion", &*assertion)];
-    let form = |more: &[(&'static str, &'static str)]| {
-        [&[("grant_type", "client_credentials")][..], &proof[..], more].concat()
-    };
-    house.token(&form(&[("client_secret", "x")])).await.assert_refused("invalid_request");
-    house.token(&form(&[("client_id", WEB)])).await.assert_refused("invalid_request");
-    let basic = basic(KEYED, SECRET);
-    house.post("/oauth2/token", &form(&[]), &[("authorization", &basic)]).await.assert_refused("invalid_request");
-    let alone = [("grant_type", "client_credentials"), ("client_assertion", &*assertion)];
-    house.token(&alone).await.assert_refused("invalid_request");
-    let other =
-        [("grant_type", "client_credentials"), ("client_assertion_type", "saml"), ("client_assertion", &*assertion)];
-    house.token(&other).await.assert_refused("invalid_request");
-    // A client with keys has nothing else to show, and is no public one.
-    for headers in [&[][..], &[("authorization", &*basic)][..]] {
-        let form = [("grant_type", "client_credentials"), ("client_id", KEYED)];
-        assert_unproven(&house.post("/oauth2/token", &form, headers).await, "no assertion");
+    for house in houses().await {
+        furnish(&house, own_keys()).await;
+        let assertion = signed(&good(&house));
+        let proof = [("client_assertion_type", TYPE), ("client_assertion", &*assertion)];
+        let form = |more: &[(&'static str, &'static str)]| {
+            [&[("grant_type", "client_credentials")][..], &proof[..], more].concat()
+        };
+        house.token(&form(&[("client_secret", "x")])).await.assert_refused("invalid_request");
+        house.token(&form(&[("client_id", WEB)])).await.assert_refused("invalid_request");
+        let basic = basic(KEYED, SECRET);
+        house.post("/oauth2/token", &form(&[]), &[("authorization", &basic)]).await.assert_refused("invalid_request");
+        let alone = [("grant_type", "client_credentials"), ("client_assertion", &*assertion)];
+        house.token(&alone).await.assert_refused("invalid_request");
+        let other = [
+            ("grant_type", "client_credentials"),
+            ("client_assertion_type", "saml"),
+            ("client_assertion", &*assertion),
+        ];
+        house.token(&other).await.assert_refused("invalid_request");
+        // A client with keys has nothing else to show, and is no public one.
+        for headers in [&[][..], &[("authorization", &*basic)][..]] {
+            let form = [("grant_type", "client_credentials"), ("client_id", KEYED)];
+            assert_unproven(&house.post("/oauth2/token", &form, headers).await, "no assertion");
+        }
+        let secret = [("grant_type", "client_credentials"), ("client_id", KEYED), ("client_secret", "")];
+        assert_unproven(&house.token(&secret).await, "an empty secret");
+        // One that has no keys proves nothing with those of others.
+        let now = house.app.clock.now().seconds();
+        let of_web = json!({"iss": WEB, "sub": WEB, "aud": ISSUER, "jti": "1", "iat": now, "exp": now + 60});
+        assert_unproven(&ask(&house, &signed(&of_web)).await, "a client without keys");
+        assert_eq!(ask(&house, &assertion).await.status, StatusCode::OK);
     }
-    let secret = [("grant_type", "client_credentials"), ("client_id", KEYED), ("client_secret", "")];
-    assert_unproven(&house.token(&secret).await, "an empty secret");
-    // One that has no keys proves nothing with those of others.
-    let now = house.app.clock.now().seconds();
-    let of_web = json!({"iss": WEB, "sub": WEB, "aud": ISSUER, "jti": "1", "iat": now, "exp": now + 60});
-    assert_unproven(&ask(&house, &signed(&of_web)).await, "a client without keys");
-    assert_eq!(ask(&house, &assertion).await.status, StatusCode::OK);
 }
 
 #[tokio::test]
@@ -265,56 +341,59 @@ async fn keys_that_cannot_be_had_prove_nobody() {
 
 #[tokio::test]
 async fn the_code_grant_works_with_a_key() {
-    let house = House::strict().await;
-    house.set_client(WEB, |client| client.relying_party = own_keys()).await;
-    let query = encode(&[&ORDINARY[..], &CHALLENGE[..]].concat());
-    let code = Browser::new(&house).sign_in(&query, "ann", PASSWORD).await.told("code").unwrap();
-    let claims = with(&with(&good(&house), "iss", json!(WEB)), "sub", json!(WEB));
-    let assertion = signed(&claims);
-    let form = [
-        ("grant_type", "authorization_code"),
-        ("code", &*code),
-        ("redirect_uri", CALLBACK),
-        ("code_verifier", super::token::VERIFIER),
-        ("client_assertion_type", TYPE),
-        ("client_assertion", &*assertion),
-    ];
-    let tokens = house.token(&form).await;
-    assert_eq!(tokens.status, StatusCode::OK, "{}", tokens.text);
-    let metadata = house.get(&format!("/{POOL}/.well-known/openid-configuration")).await.json();
-    for name in ["token", "revocation", "introspection"] {
-        let methods = metadata[format!("{name}_endpoint_auth_methods_supported")].as_array().unwrap().clone();
-        assert!(methods.contains(&json!("private_key_jwt")), "{name}: {methods:?}");
+    for house in strict_houses().await {
+        house.set_client(WEB, |client| client.relying_party = own_keys()).await;
+        let query = encode(&[&ORDINARY[..], &CHALLENGE[..]].concat());
+        let code = Browser::new(&house).sign_in(&query, "ann", PASSWORD).await.told("code").unwrap();
+        let claims = with(&with(&good(&house), "iss", json!(WEB)), "sub", json!(WEB));
+        let assertion = signed(&claims);
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("code", &*code),
+            ("redirect_uri", CALLBACK),
+            ("code_verifier", super::token::VERIFIER),
+            ("client_assertion_type", TYPE),
+            ("client_assertion", &*assertion),
+        ];
+        let tokens = house.token(&form).await;
+        assert_eq!(tokens.status, StatusCode::OK, "{}", tokens.text);
+        let metadata = house.get(&format!("/{POOL}/.well-known/openid-configuration")).await.json();
+        for name in ["token", "revocation", "introspection"] {
+            let methods = metadata[format!("{name}_endpoint_auth_methods_supported")].as_array().unwrap().clone();
+            assert!(methods.contains(&json!("private_key_jwt")), "{name}: {methods:?}");
+        }
+        let algorithms = &metadata["token_endpoint_auth_signing_alg_values_supported"];
+        let expected = json!(["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"]);
+        assert_eq!(algorithms, &expected);
     }
-    let algorithms = &metadata["token_endpoint_auth_signing_alg_values_supported"];
-    assert_eq!(algorithms, &json!(["RS256", "RS384", "RS512"]));
 }
 
 #[tokio::test]
 async fn keys_are_said_in_one_way_and_can_be_read() {
-    let house = House::strict().await;
-    let pool = house.pool().await;
-    let check = async |relying_party: RelyingParty, secrets: bool| {
-        let id = if secrets { crate::app::SERVER } else { WEB };
-        let found = poolhouse::store::clients::find(&mut house.cx().read().await.unwrap(), id).await;
-        let mut client = found.unwrap().unwrap();
-        client.settings.relying_party = relying_party;
-        client.settings.allowed_oauth_scopes = vec!["openid".into()];
-        client.settings.allowed_oauth_flows = vec!["code".into()];
-        client.check(&pool, &[])
-    };
-    let set = |jwks: Value| RelyingParty { jwks: Some(jwks), ..RelyingParty::default() };
-    let at = |uri: &str| RelyingParty { jwks_uri: Some(uri.into()), ..RelyingParty::default() };
-    check(own_keys(), false).await.unwrap();
-    check(at("https://rp.example/jwks"), false).await.unwrap();
-    assert!(check(own_keys(), true).await.is_err(), "a secret besides");
-    let both = RelyingParty { jwks_uri: Some("https://rp.example/jwks".into()), ..own_keys() };
-    assert!(check(both, false).await.is_err(), "two ways");
-    assert!(check(at("http://rp.example/jwks"), false).await.is_err(), "in the clear");
-    for bad in [json!([]), json!({}), json!({"keys": []}), json!({"keys": "x"})] {
-        assert!(check(set(bad.clone()), false).await.is_err(), "{bad}");
+    for house in strict_houses().await {
+        let pool = house.pool().await;
+        let check = async |relying_party: RelyingParty, secrets: bool| {
+            let id = if secrets { crate::app::SERVER } else { WEB };
+            let found = poolhouse::store::clients::find(&mut house.cx().read().await.unwrap(), id).await;
+            let mut client = found.unwrap().unwrap();
+            client.settings.relying_party = relying_party;
+            client.settings.allowed_oauth_scopes = vec!["openid".into()];
+            client.settings.allowed_oauth_flows = vec!["code".into()];
+            client.check(&pool, &[])
+        };
+        let set = |jwks: Value| RelyingParty { jwks: Some(jwks), ..RelyingParty::default() };
+        let at = |uri: &str| RelyingParty { jwks_uri: Some(uri.into()), ..RelyingParty::default() };
+        check(own_keys(), false).await.unwrap();
+        check(at("https://rp.example/jwks"), false).await.unwrap();
+        assert!(check(own_keys(), true).await.is_err(), "a secret besides");
+        let both = RelyingParty { jwks_uri: Some("https://rp.example/jwks".into()), ..own_keys() };
+        assert!(check(both, false).await.is_err(), "two ways");
+        assert!(check(at("http://rp.example/jwks"), false).await.is_err(), "in the clear");
+        for bad in [json!([]), json!({}), json!({"keys": []}), json!({"keys": "x"})] {
+            assert!(check(set(bad.clone()), false).await.is_err(), "{bad}");
+        }
+        let mut private = key().public().jwk();
+        private["d"] = json!("AQAB");
+        assert!(check(set(json!({"keys": [private]})), false).await.is_err(), "a private key");
     }
-    let mut private = key().public().jwk();
-    private["d"] = json!("AQAB");
-    assert!(check(set(json!({"keys": [private]})), false).await.is_err(), "a private key");
 }

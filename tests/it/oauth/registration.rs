@@ -113,38 +113,43 @@ async fn one_with_a_secret_is_told_it_once() {
 
 #[tokio::test]
 async fn nobody_registers_where_the_pool_does_not_say_so() {
-    let house = House::new().await;
-    let metadata = json!({"redirect_uris": [APP]});
-    for (dcr, status) in [
-        (json!({}), StatusCode::NOT_FOUND),
-        (json!({"EnableStatus": "Disabled", "OpenDcrEnabled": true}), StatusCode::NOT_FOUND),
-        (json!({"EnableStatus": "Enabled"}), StatusCode::UNAUTHORIZED),
-        (json!({"EnableStatus": "Enabled", "OpenDcrEnabled": false}), StatusCode::UNAUTHORIZED),
-    ] {
-        configure(&house, dcr.clone()).await;
-        let reply = register(&house, metadata.clone()).await;
-        assert_eq!(reply.status, status, "{dcr}: {}", reply.text);
-        if status == StatusCode::UNAUTHORIZED {
-            assert_eq!((reply.header("www-authenticate"), &reply.json()["error"]), ("Bearer", &json!("invalid_token")));
+    for house in houses().await {
+        let metadata = json!({"redirect_uris": [APP]});
+        for (dcr, status) in [
+            (json!({}), StatusCode::NOT_FOUND),
+            (json!({"EnableStatus": "Disabled", "OpenDcrEnabled": true}), StatusCode::NOT_FOUND),
+            (json!({"EnableStatus": "Enabled"}), StatusCode::UNAUTHORIZED),
+            (json!({"EnableStatus": "Enabled", "OpenDcrEnabled": false}), StatusCode::UNAUTHORIZED),
+        ] {
+            configure(&house, dcr.clone()).await;
+            let reply = register(&house, metadata.clone()).await;
+            assert_eq!(reply.status, status, "{dcr}: {}", reply.text);
+            if status == StatusCode::UNAUTHORIZED {
+                assert_eq!(
+                    (reply.header("www-authenticate"), &reply.json()["error"]),
+                    ("Bearer", &json!("invalid_token"))
+                );
+            }
+            reply.assert_protected();
         }
-        reply.assert_protected();
+        configure(&house, open()).await;
+        for nowhere in ["/oauth2/register", "/us-east-1_Nowhere01/oauth2/register"] {
+            assert_eq!(register_at(&house, nowhere, None, &metadata).await.status, StatusCode::NOT_FOUND, "{nowhere}");
+        }
+        assert_eq!(house.get(HERE).await.status, StatusCode::METHOD_NOT_ALLOWED);
     }
-    configure(&house, open()).await;
-    for nowhere in ["/oauth2/register", "/us-east-1_Nowhere01/oauth2/register"] {
-        assert_eq!(register_at(&house, nowhere, None, &metadata).await.status, StatusCode::NOT_FOUND, "{nowhere}");
-    }
-    assert_eq!(house.get(HERE).await.status, StatusCode::METHOD_NOT_ALLOWED);
 }
 
 #[tokio::test]
 async fn discovery_names_the_endpoint_as_long_as_there_is_one() {
-    let house = House::new().await;
-    let told = async || house.get(&format!("/{POOL}/.well-known/openid-configuration")).await.json();
-    assert_eq!(told().await["registration_endpoint"], Value::Null);
-    configure(&house, open()).await;
-    assert_eq!(told().await["registration_endpoint"], format!("http://localhost:9229{HERE}"));
-    configure(&house, json!({"EnableStatus": "Disabled"})).await;
-    assert_eq!(told().await["registration_endpoint"], Value::Null);
+    for house in houses().await {
+        let told = async || house.get(&format!("/{POOL}/.well-known/openid-configuration")).await.json();
+        assert_eq!(told().await["registration_endpoint"], Value::Null);
+        configure(&house, open()).await;
+        assert_eq!(told().await["registration_endpoint"], format!("http://localhost:9229{HERE}"));
+        configure(&house, json!({"EnableStatus": "Disabled"})).await;
+        assert_eq!(told().await["registration_endpoint"], Value::Null);
+    }
 }
 
 #[tokio::test]
@@ -179,85 +184,89 @@ async fn a_machine_with_the_scope_registers_what_strangers_may_not() {
 
 #[tokio::test]
 async fn no_other_token_registers_anybody() {
-    let house = House::new().await;
-    trust_machine(&house).await;
-    configure(&house, open()).await;
-    let metadata = json!({"redirect_uris": [APP]});
-    let other = machine_token(&house, "https://api.example/read").await;
-    let reply = register_at(&house, HERE, Some(&other), &metadata).await;
-    assert_eq!((reply.status, &reply.json()["error"]), (StatusCode::FORBIDDEN, &json!("insufficient_scope")));
-    assert!(reply.header("www-authenticate").contains("aws.cognito/dcr/register"));
-    let form =
-        [("grant_type", "password"), ("client_id", crate::app::WEB), ("username", "ann"), ("password", PASSWORD)];
-    let of_user = house.token(&form).await.json();
-    let good = machine_token(&house, "aws.cognito/dcr/register").await;
-    let changed = format!("{}{}", &good[..good.len() - 4], if good.ends_with("AAAA") { "BBBB" } else { "AAAA" });
-    let refused = async |token: &str| {
-        let reply = register_at(&house, HERE, Some(token), &metadata).await;
-        assert_eq!(reply.status, StatusCode::UNAUTHORIZED, "{}", reply.text);
-        assert_eq!(reply.header("www-authenticate"), r#"Bearer error="invalid_token""#);
-    };
-    for token in [of_user["access_token"].as_str().unwrap(), of_user["id_token"].as_str().unwrap(), &changed, "x", ""] {
-        refused(token).await;
+    for house in houses().await {
+        trust_machine(&house).await;
+        configure(&house, open()).await;
+        let metadata = json!({"redirect_uris": [APP]});
+        let other = machine_token(&house, "https://api.example/read").await;
+        let reply = register_at(&house, HERE, Some(&other), &metadata).await;
+        assert_eq!((reply.status, &reply.json()["error"]), (StatusCode::FORBIDDEN, &json!("insufficient_scope")));
+        assert!(reply.header("www-authenticate").contains("aws.cognito/dcr/register"));
+        let form =
+            [("grant_type", "password"), ("client_id", crate::app::WEB), ("username", "ann"), ("password", PASSWORD)];
+        let of_user = house.token(&form).await.json();
+        let good = machine_token(&house, "aws.cognito/dcr/register").await;
+        let changed = format!("{}{}", &good[..good.len() - 4], if good.ends_with("AAAA") { "BBBB" } else { "AAAA" });
+        let refused = async |token: &str| {
+            let reply = register_at(&house, HERE, Some(token), &metadata).await;
+            assert_eq!(reply.status, StatusCode::UNAUTHORIZED, "{}", reply.text);
+            assert_eq!(reply.header("www-authenticate"), r#"Bearer error="invalid_token""#);
+        };
+        for token in
+            [of_user["access_token"].as_str().unwrap(), of_user["id_token"].as_str().unwrap(), &changed, "x", ""]
+        {
+            refused(token).await;
+        }
+        assert_eq!(register_at(&house, HERE, Some(&good), &metadata).await.status, StatusCode::CREATED);
+        house.app.clock.advance(std::time::Duration::from_secs(3_601));
+        refused(&good).await;
     }
-    assert_eq!(register_at(&house, HERE, Some(&good), &metadata).await.status, StatusCode::CREATED);
-    house.app.clock.advance(std::time::Duration::from_secs(3_601));
-    refused(&good).await;
 }
 
 #[tokio::test]
 async fn what_cannot_be_had_is_refused_by_name() {
-    let house = House::new().await;
-    let dcr = json!({"EnableStatus": "Enabled", "OpenDcrEnabled": true,
+    for house in houses().await {
+        let dcr = json!({"EnableStatus": "Enabled", "OpenDcrEnabled": true,
         "OpenDcrGrantTypes": ["code", "implicit", "client_credentials"],
         "AllowedScopes": ["https://api.example/read", "https://api.example/gone", "aws.cognito/dcr/register"]});
-    configure(&house, dcr).await;
-    let with = |name: &str, value: Value| {
-        let mut metadata = json!({"redirect_uris": [APP]});
-        metadata[name] = value;
-        metadata
-    };
-    for uris in [
-        json!([]),
-        json!(["javascript:alert(1)"]),
-        json!(["http://new.example/cb"]),
-        json!(["https://new.example/cb#x"]),
-        json!([APP, "/cb"]),
-    ] {
-        let reply = register(&house, with("redirect_uris", uris.clone())).await;
-        assert_eq!(reply.json()["error"], "invalid_redirect_uri", "{uris}");
-        reply.assert_refused("invalid_redirect_uri");
-    }
-    for (name, value) in [
-        ("redirect_uris", json!("https://new.example/cb")),
-        ("grant_types", json!(["password"])),
-        ("grant_types", json!(["refresh_token"])),
-        ("grant_types", json!(["implicit", "refresh_token"])),
-        ("grant_types", json!(["authorization_code", "client_credentials"])),
-        ("response_types", json!(["token"])),
-        ("response_types", json!(["id_token"])),
-        ("token_endpoint_auth_method", json!("tls_client_auth")),
-        ("post_logout_redirect_uris", json!(["data:x"])),
-        ("client_name", json!("<script>")),
-        ("scope", json!("openid aws.cognito.signin.user.admin")),
-        ("scope", json!("https://api.example/write")),
-        ("scope", json!("aws.cognito/dcr/register")),
-        // The pool allows it, and its resource server does not know it any more.
-        ("scope", json!("https://api.example/gone")),
-    ] {
-        let reply = register(&house, with(name, value.clone())).await;
-        assert_eq!(reply.json()["error"], "invalid_client_metadata", "{name} {value}");
-        reply.assert_refused("invalid_client_metadata");
-        assert!(reply.json()["error_description"].is_string());
-    }
-    let public = json!({"grant_types": ["client_credentials"], "token_endpoint_auth_method": "none",
+        configure(&house, dcr).await;
+        let with = |name: &str, value: Value| {
+            let mut metadata = json!({"redirect_uris": [APP]});
+            metadata[name] = value;
+            metadata
+        };
+        for uris in [
+            json!([]),
+            json!(["javascript:alert(1)"]),
+            json!(["http://new.example/cb"]),
+            json!(["https://new.example/cb#x"]),
+            json!([APP, "/cb"]),
+        ] {
+            let reply = register(&house, with("redirect_uris", uris.clone())).await;
+            assert_eq!(reply.json()["error"], "invalid_redirect_uri", "{uris}");
+            reply.assert_refused("invalid_redirect_uri");
+        }
+        for (name, value) in [
+            ("redirect_uris", json!("https://new.example/cb")),
+            ("grant_types", json!(["password"])),
+            ("grant_types", json!(["refresh_token"])),
+            ("grant_types", json!(["implicit", "refresh_token"])),
+            ("grant_types", json!(["authorization_code", "client_credentials"])),
+            ("response_types", json!(["token"])),
+            ("response_types", json!(["id_token"])),
+            ("token_endpoint_auth_method", json!("tls_client_auth")),
+            ("post_logout_redirect_uris", json!(["data:x"])),
+            ("client_name", json!("<script>")),
+            ("scope", json!("openid aws.cognito.signin.user.admin")),
+            ("scope", json!("https://api.example/write")),
+            ("scope", json!("aws.cognito/dcr/register")),
+            // The pool allows it, and its resource server does not know it any more.
+            ("scope", json!("https://api.example/gone")),
+        ] {
+            let reply = register(&house, with(name, value.clone())).await;
+            assert_eq!(reply.json()["error"], "invalid_client_metadata", "{name} {value}");
+            reply.assert_refused("invalid_client_metadata");
+            assert!(reply.json()["error_description"].is_string());
+        }
+        let public = json!({"grant_types": ["client_credentials"], "token_endpoint_auth_method": "none",
         "scope": "https://api.example/read"});
-    register(&house, public).await.assert_refused("invalid_client_metadata");
-    register_at(&house, HERE, None, &json!([])).await.assert_refused("invalid_client_metadata");
-    let form = house.post(HERE, &[("redirect_uris", APP)], &[]).await;
-    form.assert_refused("invalid_request");
-    let huge = json!({"redirect_uris": [APP], "client_name": "a".repeat(70_000)});
-    assert_eq!(register(&house, huge).await.status, StatusCode::PAYLOAD_TOO_LARGE);
+        register(&house, public).await.assert_refused("invalid_client_metadata");
+        register_at(&house, HERE, None, &json!([])).await.assert_refused("invalid_client_metadata");
+        let form = house.post(HERE, &[("redirect_uris", APP)], &[]).await;
+        form.assert_refused("invalid_request");
+        let huge = json!({"redirect_uris": [APP], "client_name": "a".repeat(70_000)});
+        assert_eq!(register(&house, huge).await.status, StatusCode::PAYLOAD_TOO_LARGE);
+    }
 }
 
 #[tokio::test]

@@ -188,63 +188,88 @@ async fn request(house: &House) -> poolhouse::flows::authorize::Request {
 
 #[tokio::test]
 async fn attributes_follow_the_rules_of_the_pool_and_of_the_client() {
-    let house = House::new().await;
-    let idp = with_idp(&house).await;
-    let custom: SchemaAttribute = serde_json::from_value(
+    for house in houses().await {
+        let idp = with_idp(&house).await;
+        let custom: SchemaAttribute = serde_json::from_value(
         json!({"Name": "custom:token", "AttributeDataType": "String", "Mutable": true, "DeveloperOnlyAttribute": false}),
     )
     .unwrap();
-    house
-        .set_pool(|settings| {
-            settings.schema.push(custom);
-            let required = settings.schema.iter_mut().find(|attribute| attribute.name == "nickname").unwrap();
-            required.required = Some(true);
-            let fixed = settings.schema.iter_mut().find(|attribute| attribute.name == "birthdate").unwrap();
-            fixed.mutable = Some(false);
-        })
-        .await;
-    map(&house, json!({"nickname": "nick", "name": "roles", "custom:token": "access_token"})).await;
-    assert_told(&trip(&house, &idp).await, "attributes required: [nickname]");
-    idp.claim("nick", json!("fay"));
-    idp.claim("roles", json!(["a b", "c&d"]));
-    idp.claim("access_token", json!("forged"));
-    assert!(trip(&house, &idp).await.told("code").is_some());
-    let user = house.find("okta_00u1").await;
-    assert_eq!(user.attribute("name"), Some("[a+b,c%26d]"));
-    assert_eq!(user.attribute("custom:token"), Some("at-of-idp"));
+        house
+            .set_pool(|settings| {
+                settings.schema.push(custom);
+                let required = settings.schema.iter_mut().find(|attribute| attribute.name == "nickname").unwrap();
+                required.required = Some(true);
+                let fixed = settings.schema.iter_mut().find(|attribute| attribute.name == "birthdate").unwrap();
+                fixed.mutable = Some(false);
+            })
+            .await;
+        map(&house, json!({"nickname": "nick", "name": "roles", "custom:token": "access_token"})).await;
+        assert_told(&trip(&house, &idp).await, "attributes required: [nickname]");
+        idp.claim("nick", json!("fay"));
+        idp.claim("roles", json!(["a b", "c&d"]));
+        idp.claim("access_token", json!("forged"));
+        assert!(trip(&house, &idp).await.told("code").is_some());
+        let user = house.find("okta_00u1").await;
+        assert_eq!(user.attribute("name"), Some("[a+b,c%26d]"));
+        assert_eq!(user.attribute("custom:token"), Some("at-of-idp"));
 
-    // What the client may not write.
-    house.set_client(WEB, |client| client.write_attributes = Some(vec!["nickname".into(), "name".into()])).await;
-    assert_told(&trip(&house, &idp).await, "user.custom:token: Attribute cannot be updated.");
-    house.set_client(WEB, |client| client.write_attributes = None).await;
+        // What the client may not write.
+        house.set_client(WEB, |client| client.write_attributes = Some(vec!["nickname".into(), "name".into()])).await;
+        assert_told(&trip(&house, &idp).await, "user.custom:token: Attribute cannot be updated.");
+        house.set_client(WEB, |client| client.write_attributes = None).await;
 
-    // A token that is too long for an attribute.
-    map(&house, json!({"nickname": "nick", "custom:token": "long"})).await;
-    idp.claim("long", json!("x".repeat(2_049)));
-    let reply = trip(&house, &idp).await;
-    assert!(reply.told("error_description").unwrap().contains("no longer than 2048 characters"));
+        // A token that is too long for an attribute.
+        map(&house, json!({"nickname": "nick", "custom:token": "long"})).await;
+        idp.claim("long", json!("x".repeat(2_049)));
+        let reply = trip(&house, &idp).await;
+        assert!(reply.told("error_description").unwrap().contains("no longer than 2048 characters"));
 
-    // What cannot change can be said once.
-    map(&house, json!({"nickname": "nick", "birthdate": "born"})).await;
-    idp.subject("00u2");
-    idp.claim("born", json!("2000-01-01"));
-    assert!(trip(&house, &idp).await.told("code").is_some());
-    assert_told(&trip(&house, &idp).await, "user.birthdate: Attribute cannot be updated.");
+        // What cannot change can be said once.
+        map(&house, json!({"nickname": "nick", "birthdate": "born"})).await;
+        idp.subject("00u2");
+        idp.claim("born", json!("2000-01-01"));
+        assert!(trip(&house, &idp).await.told("code").is_some());
+        assert_told(&trip(&house, &idp).await, "user.birthdate: Attribute cannot be updated.");
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_goes_to_somebody_else_takes_no_account_along() {
+    for house in houses().await {
+        let idp = with_idp(&house).await;
+        map(&house, json!({"email": "email", "email_verified": "email_verified"})).await;
+        idp.claim("email_verified", json!(true));
+        assert!(trip(&house, &idp).await.told("code").is_some());
+        let first = house.find("okta_00u1").await;
+        // The provider gives the address to another user, verified or not.
+        for (subject, verified) in [("00u2", true), ("00u3", false)] {
+            idp.subject(subject);
+            idp.claim("email_verified", json!(verified));
+            assert!(trip(&house, &idp).await.told("code").is_some());
+            let other = house.find(&format!("okta_{subject}")).await;
+            assert_ne!(other.sub, first.sub);
+            assert_eq!(other.has_verified("email"), verified);
+        }
+        // More than anybody may say of themselves is no answer at all.
+        idp.set(|script| script.user_info = json!({"sub": "00u3", "name": "x".repeat(2_000_000)}));
+        assert_told(&trip(&house, &idp).await, "Invalid response from IdP userInfo endpoint");
+    }
 }
 
 #[tokio::test]
 async fn an_address_is_as_verified_as_the_provider_says() {
-    let house = House::new().await;
-    let idp = with_idp(&house).await;
-    map(&house, json!({"email": "email", "email_verified": "email_verified"})).await;
-    idp.claim("email_verified", json!(true));
-    trip(&house, &idp).await;
-    assert!(house.find("okta_00u1").await.has_verified("email"));
-    idp.claim("email", json!("other@idp.example"));
-    idp.claim("email_verified", json!(null));
-    trip(&house, &idp).await;
-    let user = house.find("okta_00u1").await;
-    assert_eq!((user.attribute("email"), user.has_verified("email")), (Some("other@idp.example"), false));
+    for house in houses().await {
+        let idp = with_idp(&house).await;
+        map(&house, json!({"email": "email", "email_verified": "email_verified"})).await;
+        idp.claim("email_verified", json!(true));
+        trip(&house, &idp).await;
+        assert!(house.find("okta_00u1").await.has_verified("email"));
+        idp.claim("email", json!("other@idp.example"));
+        idp.claim("email_verified", json!(null));
+        trip(&house, &idp).await;
+        let user = house.find("okta_00u1").await;
+        assert_eq!((user.attribute("email"), user.has_verified("email")), (Some("other@idp.example"), false));
+    }
 }
 
 #[tokio::test]

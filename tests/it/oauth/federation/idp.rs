@@ -9,7 +9,10 @@ use std::{
 use aws_lc_rs::{
     hmac,
     rand::SystemRandom,
-    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair},
+    signature::{
+        ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaEncoding,
+        RsaKeyPair,
+    },
 };
 use axum::{
     Form, Json, Router,
@@ -40,6 +43,22 @@ pub enum Sign {
     Stranger,
     /// By that key under the id of the one that is.
     Impostor,
+    /// RSASSA-PSS.
+    Salted,
+    /// The same, said to be RS256.
+    SaltedByAnotherName,
+    /// The same by the key that serves RS256 alone.
+    SaltedWithPinnedKey,
+    /// RSASSA-PKCS1-v1_5, said to be PS256.
+    PlainByTheSaltedName,
+    /// ES384 by a key of P-256.
+    WrongCurve,
+    /// ECDSA, said to be RS256 by that key.
+    CurveByTheNameOfRsa,
+    /// By a key that is published for encryption.
+    KeyForEncryption,
+    /// By a key whose operations leave out verification.
+    KeyWithoutVerification,
 }
 
 pub struct Script {
@@ -56,6 +75,10 @@ pub struct Script {
     /// Methods and Authorization of requests to userInfo.
     pub informed: Vec<String>,
     pub key_fetches: usize,
+    /// A JWKS instead of its own.
+    pub keys: Option<Value>,
+    /// What is told at userInfo as a token.
+    pub signed_user_info: Option<(Value, Sign)>,
     asked: HashMap<String, String>,
 }
 
@@ -73,6 +96,18 @@ fn rsa() -> &'static [SigningKey; 2] {
 fn ecdsa() -> &'static EcdsaKeyPair {
     static KEY: OnceLock<EcdsaKeyPair> = OnceLock::new();
     KEY.get_or_init(|| EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap())
+}
+
+fn rsa_signature(encoding: &'static dyn RsaEncoding, signed: &[u8]) -> Vec<u8> {
+    let pair = RsaKeyPair::from_pkcs8(&rsa()[0].to_pkcs8().unwrap()).unwrap();
+    let mut signature = vec![0; pair.public_modulus_len()];
+    pair.sign(encoding, &SystemRandom::new(), signed, &mut signature).unwrap();
+    signature
+}
+
+/// The key that signs where nothing else is said.
+pub fn public_key() -> Value {
+    rsa()[0].public().jwk()
 }
 
 fn encode(bytes: impl AsRef<[u8]>) -> String {
@@ -95,6 +130,8 @@ impl Idp {
             redeemed: Vec::new(),
             informed: Vec::new(),
             key_fetches: 0,
+            keys: None,
+            signed_user_info: None,
             asked: HashMap::new(),
         };
         let idp = Self { url, script: Arc::new(Mutex::new(script)) };
@@ -142,6 +179,10 @@ impl Script {
         for (name, value) in self.claims.as_object().unwrap() {
             claims[name] = value.clone();
         }
+        self.signed(claims, self.sign)
+    }
+
+    fn signed(&self, mut claims: Value, sign: Sign) -> String {
         claims.as_object_mut().unwrap().retain(|_, value| !value.is_null());
         let [own, other] = rsa();
         let made = |header: Value, sign: &dyn Fn(&[u8]) -> Vec<u8>| {
@@ -152,7 +193,19 @@ impl Script {
         let mac = |secret: &[u8], signed: &[u8]| {
             hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), signed).as_ref().to_vec()
         };
-        match self.sign {
+        let salted = |signed: &[u8]| rsa_signature(&RSA_PSS_SHA256, signed);
+        let curve = |signed: &[u8]| ecdsa().sign(&SystemRandom::new(), signed).unwrap().as_ref().to_vec();
+        match sign {
+            Sign::Salted => made(json!({"alg": "PS256", "kid": "open"}), &salted),
+            Sign::SaltedByAnotherName => made(json!({"alg": "RS256", "kid": "open"}), &salted),
+            Sign::SaltedWithPinnedKey => made(json!({"alg": "PS256", "kid": own.kid()}), &salted),
+            Sign::PlainByTheSaltedName => {
+                made(json!({"alg": "PS256", "kid": "open"}), &|signed| rsa_signature(&RSA_PKCS1_SHA256, signed))
+            }
+            Sign::WrongCurve => made(json!({"alg": "ES384", "kid": "curve"}), &curve),
+            Sign::CurveByTheNameOfRsa => made(json!({"alg": "RS256", "kid": "curve"}), &curve),
+            Sign::KeyForEncryption => made(json!({"alg": "ES256", "kid": "sealing"}), &curve),
+            Sign::KeyWithoutVerification => made(json!({"alg": "ES256", "kid": "signing"}), &curve),
             Sign::Rsa => own.sign(&claims).unwrap(),
             Sign::Stranger => other.sign(&claims).unwrap(),
             Sign::Impostor => {
@@ -167,9 +220,7 @@ impl Script {
                 let public = own.public().jwk()["n"].as_str().unwrap().to_owned();
                 made(json!({"alg": "HS256", "kid": own.kid()}), &|signed| mac(public.as_bytes(), signed))
             }
-            Sign::Ecdsa => made(json!({"alg": "ES256", "kid": "curve"}), &|signed| {
-                ecdsa().sign(&SystemRandom::new(), signed).unwrap().as_ref().to_vec()
-            }),
+            Sign::Ecdsa => made(json!({"alg": "ES256", "kid": "curve"}), &curve),
         }
     }
 }
@@ -187,10 +238,24 @@ async fn discovery(State(idp): State<Idp>) -> Json<Value> {
 
 async fn keys(State(idp): State<Idp>) -> Json<Value> {
     idp.set(|script| script.key_fetches += 1);
+    if let Some(keys) = idp.script.lock().unwrap().keys.clone() {
+        return Json(keys);
+    }
     let point = ecdsa().public_key().as_ref();
     let curve = json!({"kty": "EC", "crv": "P-256", "kid": "curve", "use": "sig", "x": encode(&point[1..33]),
         "y": encode(&point[33..])});
-    Json(json!({"keys": [rsa()[0].public().jwk(), curve, {"kty": "oct", "k": encode("weak"), "kid": "weak"}]}))
+    let changed = |key: &Value, members: Value| {
+        let mut key = key.clone();
+        key.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        key
+    };
+    let mut open = changed(&public_key(), json!({"kid": "open"}));
+    open.as_object_mut().unwrap().remove("alg");
+    let sealing = changed(&curve, json!({"kid": "sealing", "use": "enc"}));
+    let signing = changed(&curve, json!({"kid": "signing", "key_ops": ["sign"]}));
+    Json(
+        json!({"keys": [public_key(), open, curve, sealing, signing, {"kty": "oct", "k": encode("weak"), "kid": "weak"}]}),
+    )
 }
 
 async fn token_by_query(state: State<Idp>, query: axum::extract::Query<HashMap<String, String>>) -> Response {
@@ -213,9 +278,14 @@ async fn token(State(idp): State<Idp>, Form(form): Form<HashMap<String, String>>
     Json(json!({"access_token": "at-of-idp", "token_type": "Bearer", "id_token": script.id_token()})).into_response()
 }
 
-async fn user_info(State(idp): State<Idp>, method: http::Method, headers: HeaderMap) -> Json<Value> {
+async fn user_info(State(idp): State<Idp>, method: http::Method, headers: HeaderMap) -> Response {
     let mut script = idp.script.lock().unwrap();
     let bearer = headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
     script.informed.push(format!("{method} {bearer}"));
-    Json(script.user_info.clone())
+    match script.signed_user_info.clone() {
+        Some((claims, sign)) => {
+            ([("content-type", "application/jwt; charset=utf-8")], script.signed(claims, sign)).into_response()
+        }
+        None => Json(script.user_info.clone()).into_response(),
+    }
 }

@@ -13,7 +13,7 @@ use super::{
     idp::{self, Idp},
     query, tokens, value,
 };
-use crate::app::{Browser, House, Reply, encode};
+use crate::app::{Browser, House, Reply, encode, houses};
 
 /// A trip through `name`, whose answer comes with the query or as a form.
 async fn trip(house: &House, idp: &Idp, name: &str, as_form: Option<&str>) -> (Vec<(String, String)>, Reply) {
@@ -40,18 +40,19 @@ async fn trip(house: &House, idp: &Idp, name: &str, as_form: Option<&str>) -> (V
 
 #[tokio::test]
 async fn google_is_openid_connect_with_an_issuer_of_its_own() {
-    let house = House::new().await;
-    let idp = Idp::start().await;
-    let details = json!({"client_id": idp::CLIENT, "client_secret": idp::SECRET, "authorize_scopes": "openid email",
+    for house in houses().await {
+        let idp = Idp::start().await;
+        let details = json!({"client_id": idp::CLIENT, "client_secret": idp::SECRET, "authorize_scopes": "openid email",
         "oidc_issuer": idp.url, "authorize_url": format!("{}/authorize", idp.url),
         "token_url": format!("{}/token", idp.url), "token_request_method": "POST",
         "attributes_url": format!("{}/userinfo?personFields=", idp.url), "attributes_url_add_attributes": "true"});
-    furnish(&house, "Google", Kind::Google, details).await;
-    let (asked, reply) = trip(&house, &idp, "Google", None).await;
-    assert_eq!(value(&asked, "code_challenge_method"), "S256");
-    let told = tokens(&house, &reply).await;
-    assert_eq!(told["cognito:username"], "google_00u1");
-    assert_eq!(told["identities"][0]["providerType"], "Google");
+        furnish(&house, "Google", Kind::Google, details).await;
+        let (asked, reply) = trip(&house, &idp, "Google", None).await;
+        assert_eq!(value(&asked, "code_challenge_method"), "S256");
+        let told = tokens(&house, &reply).await;
+        assert_eq!(told["cognito:username"], "google_00u1");
+        assert_eq!(told["identities"][0]["providerType"], "Google");
+    }
 }
 
 #[tokio::test]

@@ -252,3 +252,21 @@ async fn metadata_that_have_expired_sign_nobody_in() {
         assert_in(&trip(&house, &provider).await);
     }
 }
+
+#[tokio::test]
+async fn metadata_do_not_weaken_what_is_asked_of_a_response() {
+    for house in houses().await {
+        let provider = SamlProvider::new();
+        let lax = r#"IDPSSODescriptor WantAuthnRequestsSigned="false" WantAssertionsSigned="false" "#;
+        let place =
+            Place::new(&provider.metadata(&[]).replace("IDPSSODescriptor protocol", &format!("{lax}protocol"))).await;
+        place.invited(&house).await.unwrap();
+        assert_in(&trip(&house, &provider).await);
+        let mut browser = Browser::new(&house);
+        let question = set_out(&mut browser).await;
+        let answer = Answer::to(Some(&question.request_id), CONSUMER, AUDIENCE);
+        let unsigned = provider.response(&Answer { signs_assertion: None, ..answer });
+        let reply = bring(&mut browser, &house, &unsigned, &question.state).await;
+        assert_refused(&reply, "Invalid SAML response received: it is not signed.");
+    }
+}
