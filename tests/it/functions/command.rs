@@ -23,7 +23,7 @@ fn runtime() {
         "exit" => std::process::exit(3),
         _ => {}
     }
-    let mut served = 0;
+    let (mut served, mut left) = (0, Vec::new());
     loop {
         let next = speak(address, NEXT, "", "");
         let event: Value = serde_json::from_str(&next.body).unwrap();
@@ -52,10 +52,8 @@ fn runtime() {
                 json!(served)
             }
             "leave" => {
-                #[expect(clippy::zombie_processes, reason = "it is left for the end of the process group")]
-                let child = Command::new("sleep").arg("600").spawn().unwrap();
-                std::fs::write(event["file"].as_str().unwrap(), child.id().to_string()).unwrap();
-                json!({"child": child.id(), "own": std::process::id()})
+                left.push(Command::new("sleep").arg("600").spawn().unwrap());
+                json!({"child": left.last().unwrap().id(), "own": std::process::id()})
             }
             "hang" => loop {
                 std::thread::sleep(SECOND);
@@ -129,11 +127,9 @@ async fn calls_at_once_have_a_process_each_up_to_the_limit() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_over_its_deadline_is_killed_with_what_it_started_and_replaced() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("pid");
     let section = Section { timeout: 2 * SECOND, concurrency: 1, ..own_process() };
     let (_functions, function) = started(section, None).await;
-    let left = ask(&function, json!({"do": "leave", "file": file})).await.unwrap();
+    let left = ask(&function, json!({"do": "leave"})).await.unwrap();
     let (child, own) = (left["child"].as_u64().unwrap(), left["own"].as_u64().unwrap());
     assert!(is_alive(child) && is_alive(own));
     assert_eq!(ask(&function, json!({"do": "hang"})).await, Err(FunctionError::TimedOut { after: 2 * SECOND }));
@@ -145,11 +141,9 @@ async fn a_process_over_its_deadline_is_killed_with_what_it_started_and_replaced
 
 #[tokio::test(flavor = "multi_thread")]
 async fn processes_end_with_their_function() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("pid");
     for gently in [true, false] {
         let (functions, function) = started(own_process(), None).await;
-        let left = ask(&function, json!({"do": "leave", "file": file})).await.unwrap();
+        let left = ask(&function, json!({"do": "leave"})).await.unwrap();
         let (child, own) = (left["child"].as_u64().unwrap(), left["own"].as_u64().unwrap());
         if gently {
             functions.stop().await;
