@@ -130,7 +130,9 @@ async fn what_is_exported_and_imported_is_the_same_state_under_the_same_ids() {
         };
         let (before, after) = (client(&full).await, client(&empty).await);
         assert_eq!((before.settings, before.name), (after.settings, after.name));
-        assert_ne!(before.secrets[0].value, after.secrets[0].value);
+        // The towns have one seed, so what they make up is equal; what counts is that it was made, and not carried over.
+        assert_eq!((before.secrets.len(), after.secrets.len()), (1, 1));
+        assert!(!first.contains(before.secrets[0].value.expose()), "{first}");
         assert_eq!(config.apis[0].id, again.apis[0].id);
         assert_eq!(config.apis[0].routes.len(), again.apis[0].routes.len());
     }

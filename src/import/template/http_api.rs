@@ -32,6 +32,8 @@ pub(super) struct Api {
 
 pub(super) struct Authorizer {
     pub at: Place,
+    /// Its `Name`, which it keeps in the configuration unless another of the API has it; routes refer to its logical id.
+    pub name: Option<String>,
     pub kind: Kind,
     pub made: Made,
 }
@@ -71,14 +73,23 @@ impl Api {
     /// The table of the configuration.
     pub fn finish(self) -> Made {
         let mut made = self.made;
-        for (name, authorizer) in self.authorizers {
-            made.insert("authorizer", &name, &authorizer.at, authorizer.made);
+        let mut called: BTreeMap<String, String> = BTreeMap::new();
+        for (id, authorizer) in &self.authorizers {
+            let is_free = |name: &&String| {
+                !called.values().any(|other| other == *name) && (*name == id || !self.authorizers.contains_key(*name))
+            };
+            let name = authorizer.name.as_ref().filter(is_free).unwrap_or(id).clone();
+            called.insert(id.clone(), name);
+        }
+        for (id, authorizer) in self.authorizers {
+            made.insert("authorizer", called.get(&id).unwrap_or(&id), &authorizer.at, authorizer.made);
         }
         for route in self.routes {
             let mut table = Made::default();
             table.text("key", &route.key);
-            if let Some(authorizer) = &route.authorizer {
-                table.text("authorizer", authorizer);
+            if let Some(authorizer) = route.authorizer {
+                let value = called.get(&authorizer.value).cloned().unwrap_or(authorizer.value);
+                table.text("authorizer", &Placed { value, at: authorizer.at });
             }
             if let Some(scopes) = route.scopes {
                 table.texts("scopes", &scopes.at, scopes.value);
@@ -184,8 +195,9 @@ pub(super) fn part(kind: &str, name: &str, mut properties: Properties, desired: 
     };
     match kind {
         "AWS::ApiGatewayV2::Authorizer" => {
-            properties.required("Name");
-            if let Some(authorizer) = authorizer(&mut properties, "AuthorizerType") {
+            let called = properties.required("Name").map(|text| text.value);
+            if let Some(mut authorizer) = authorizer(&mut properties, "AuthorizerType") {
+                authorizer.name = called;
                 api.authorizers.insert(name.to_owned(), authorizer);
             }
         }
@@ -249,7 +261,7 @@ pub(super) fn authorizer(properties: &mut Properties, kind: &str) -> Option<Auth
         properties.copy_word("EnableSimpleResponses", &mut made, "enable_simple_responses");
         properties.copy_word("AuthorizerResultTtlInSeconds", &mut made, "result_ttl_in_seconds");
     }
-    Some(Authorizer { at, kind, made })
+    Some(Authorizer { at, name: None, kind, made })
 }
 
 /// An issuer that no pool can have refuses every token, which is hard to find later.

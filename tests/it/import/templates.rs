@@ -344,7 +344,7 @@ Resources:
     let config = read(text, |_| {}).config;
     let (api, route) = (&config.apis[0], &config.apis[0].routes[0]);
     assert_eq!((route.key.as_str(), route.timeout_in_millis, &*route.scopes[0]), ("$default", 1000, "email"));
-    assert_eq!(route.authorizer.as_ref().unwrap().value, "Jwt");
+    assert_eq!(route.authorizer.as_ref().unwrap().value, "jwt");
     assert_eq!(api.stages["$default"].default_route_settings.burst_limit, Some(2));
     let Runs::Script(script) = &config.functions[0].runs else { panic!() };
     assert_eq!(fs::read_to_string(script).unwrap(), "exports.handler = async () => 'hi'");
