@@ -39,7 +39,7 @@ fn route(text: &str) -> Result<(Method, Uri), String> {
     let (method, path) = text.split_once(' ').ok_or("there is no space between a method and a path")?;
     let method = method.parse().map_err(|_| format!("{method:?} is no method"))?;
     let uri: Uri = path.parse().map_err(|error| format!("{path:?} is no path: {error}"))?;
-    if uri.authority().is_some() || !path.starts_with('/') {
+    if uri.authority().is_some() || !path.starts_with('/') || path.starts_with("//") {
         return Err(format!("{path:?} is no path"));
     }
     Ok((method, uri))

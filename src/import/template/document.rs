@@ -16,6 +16,7 @@ use crate::config::{Mistake, Place};
 
 /// Deeper than any template, and shallow enough for the stack.
 const DEEPEST: usize = 128;
+const TOO_DEEP: &str = "is nested too deeply";
 /// Aliases may multiply what a file holds; no template comes near this.
 const MOST_NODES: usize = 500_000;
 
@@ -103,7 +104,9 @@ pub(super) fn parse(source: &Arc<PathBuf>, text: &str) -> Result<Node, Mistake> 
             Ok((event, span)) => loader.on_event(event, span),
             Err(error) => {
                 let at = Place { source: Arc::clone(source), line: error.marker().line() };
-                return Err(Mistake::new(&at, error.info()));
+                // Lists and maps in brackets, of which the parser itself takes fewer in each other.
+                let is_deep = error.info() == "recursion limit exceeded";
+                return Err(Mistake::new(&at, if is_deep { TOO_DEEP } else { error.info() }));
             }
         }
         if let Some(mistake) = loader.mistake {
@@ -131,6 +134,8 @@ struct Open {
     items: Vec<Node>,
     /// Of a map: what is in it, and the key whose value comes next.
     map: Option<(Map, Option<(String, Place)>)>,
+    /// What maps that were merged into it have for keys that it lacks.
+    merged: Map,
 }
 
 impl Loader {
@@ -153,16 +158,28 @@ impl Loader {
 
     fn open(&mut self, at: Place, anchor: usize, tag: Option<String>, is_map: bool) {
         if self.stack.len() >= DEEPEST {
-            self.refuse(&at, "is nested too deeply");
+            self.refuse(&at, TOO_DEEP);
             return;
         }
-        self.stack.push(Open { at, anchor, tag, items: Vec::new(), map: is_map.then(|| (Map::new(), None)) });
+        self.stack.push(Open {
+            at,
+            anchor,
+            tag,
+            items: Vec::new(),
+            map: is_map.then(|| (Map::new(), None)),
+            merged: Map::new(),
+        });
     }
 
     fn close(&mut self) {
         let Some(open) = self.stack.pop() else { return };
         let value = match open.map {
-            Some((map, _)) => Value::Map(map),
+            Some((mut map, _)) => {
+                for (key, node) in open.merged {
+                    map.entry(key).or_insert(node);
+                }
+                Value::Map(map)
+            }
             None => Value::List(open.items),
         };
         self.put(Node { at: open.at, value }, open.anchor, open.tag);
@@ -195,7 +212,7 @@ impl Loader {
             return;
         };
         if name == "<<" {
-            merge(map, node);
+            merge(&mut open.merged, node);
             return;
         }
         if let Some(first) = map.get(&name) {
