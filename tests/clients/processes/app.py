@@ -19,6 +19,7 @@ def handler(event, context):
         case "throw":
             raise ValueError("what a handler throws")
         case "sleep":
+            Path(event["tells"]).write_text(str(os.getpid()))
             time.sleep(event["seconds"])
         case "write":
             Path(event["file"]).write_text(context.aws_request_id)

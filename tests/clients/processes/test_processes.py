@@ -200,14 +200,16 @@ def test_one_function_is_integration_authorizer_and_trigger(server: Server, kind
     assert claims(signed_in["AuthenticationResult"]["IdToken"])["made_by"] == kind
 
 
-def test_a_call_over_its_time_ends_its_process_and_the_next_has_another(lambda_):
-    _, first = invoke(lambda_, "python", {})
-    answer, error = invoke(lambda_, "python", {"do": "sleep", "seconds": 30})
+def test_a_call_over_its_time_ends_its_process_and_the_next_has_another(lambda_, tmp_path: Path):
+    # Which of the function's two processes it is, it says itself.
+    told = tmp_path / "pid"
+    answer, error = invoke(lambda_, "python", {"do": "sleep", "seconds": 30, "tells": str(told)})
     said = f"RequestId: {answer['ResponseMetadata']['RequestId']} Error: Task timed out after 2.00 seconds"
     assert (answer["FunctionError"], error) == ("Unhandled", {"errorType": "Sandbox.Timedout", "errorMessage": said})
-    await_that(lambda: not is_alive(first["pid"]))
-    _, second = invoke(lambda_, "python", {})
-    assert second["pid"] != first["pid"]
+    ended = int(told.read_text())
+    await_that(lambda: not is_alive(ended))
+    _, next_one = invoke(lambda_, "python", {})
+    assert next_one["pid"] != ended
 
 
 def test_what_cannot_start_says_so(lambda_):
