@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use axum::extract::Request;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{HeaderMap, header};
 use percent_encoding::percent_decode_str;
@@ -17,7 +18,7 @@ use crate::{
     flows::{Cx, client_assertion, client_proof, directory},
     keys::jwt::Token,
     kit::secret::Secret,
-    web::parameters::Parameters,
+    web::{limits, parameters::Parameters},
 };
 
 const LONGEST_CLIENT_ID: usize = 128;
@@ -30,8 +31,29 @@ pub struct Proven {
     pub client: Arc<Client>,
 }
 
-pub async fn prove(cx: &Cx, headers: &HeaderMap, form: &Parameters) -> Result<Proven, Failure> {
-    let claim = Claim::read(headers, form)?;
+/// What a client has sent: a form, and headers that may carry its proof.
+pub struct Submission {
+    headers: HeaderMap,
+    pub form: Parameters,
+}
+
+impl Submission {
+    /// How every endpoint for clients begins. No parameter may be there twice (RFC 6749, section 3.2).
+    pub async fn read(request: Request) -> Result<Self, Failure> {
+        let headers = request.headers().clone();
+        let form = limits::form(request).await?;
+        if form.has_repeated() {
+            return Err(Failure::invalid_request("a parameter is repeated"));
+        }
+        Ok(Self { headers, form })
+    }
+
+    pub async fn prove(&self, cx: &Cx) -> Result<Proven, Failure> {
+        prove(cx, Claim::read(&self.headers, &self.form)?).await
+    }
+}
+
+async fn prove(cx: &Cx, claim: Claim) -> Result<Proven, Failure> {
     let invalid = Failure::invalid_client;
     if claim.id.len() > LONGEST_CLIENT_ID {
         return Err(invalid());

@@ -5,13 +5,10 @@ use axum::{extract::Request, response::Response};
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::{client_auth, error::Failure, reply};
+use super::{client_auth::Submission, error::Failure, reply};
 use crate::{
     flows::{Cx, device_grant},
-    web::{
-        limits,
-        paths::{self, Place},
-    },
+    web::paths::{self, Place},
 };
 
 pub async fn authorize(cx: Cx, request: Request) -> Response {
@@ -22,16 +19,12 @@ pub async fn authorize(cx: Cx, request: Request) -> Response {
 }
 
 async fn run(cx: &Cx, request: Request) -> Result<Value, Failure> {
-    let headers = request.headers().clone();
-    let form = limits::form(request).await?;
-    if form.has_repeated() {
-        return Err(Failure::invalid_request("a parameter is repeated"));
-    }
-    let proven = client_auth::prove(cx, &headers, &form).await?;
+    let sent = Submission::read(request).await?;
+    let proven = sent.prove(cx).await?;
     if !proven.pool.allows_devices(&proven.client) {
         return Err(Failure::unauthorized_client());
     }
-    let started = device_grant::begin(cx, &proven.pool, &proven.client, form.get("scope")).await?;
+    let started = device_grant::begin(cx, &proven.pool, &proven.client, sent.form.get("scope")).await?;
     let page = paths::full(&cx.app.setup, Place::Device);
     let code = started.user_code.to_string();
     Ok(json!({

@@ -8,13 +8,15 @@ use axum::{extract::Request, response::Response};
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use super::{client_auth, error::Failure, reply};
+use super::{
+    client_auth::{Proven, Submission},
+    error::Failure,
+    reply,
+};
 use crate::{
     domain::Error,
     flows::{Cx, bearer, refresh},
     keys::jwt::Token,
-    oauth::client_auth::Proven,
-    web::limits,
 };
 
 /// Claims of an access token that say what it is good for. Whatever a trigger has added is the token's own business.
@@ -28,13 +30,9 @@ pub async fn introspect(cx: Cx, request: Request) -> Response {
 }
 
 async fn run(cx: &Cx, request: Request) -> Result<Map<String, Value>, Failure> {
-    let headers = request.headers().clone();
-    let form = limits::form(request).await?;
-    if form.has_repeated() {
-        return Err(Failure::invalid_request("a parameter is repeated"));
-    }
-    let token = form.filled("token").ok_or_else(|| Failure::invalid_request("token is missing"))?;
-    let proven = client_auth::prove(cx, &headers, &form).await?;
+    let sent = Submission::read(request).await?;
+    let token = sent.form.filled("token").ok_or_else(|| Failure::invalid_request("token is missing"))?;
+    let proven = sent.prove(cx).await?;
     if !proven.pool.introspects_tokens() {
         return Err(Failure::invalid_request("tokens are not introspected here"));
     }

@@ -5,14 +5,10 @@ use axum::{extract::Request, response::Response};
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::{client_auth, error::Failure, reply};
+use super::{client_auth::Submission, error::Failure, reply};
 use crate::{
     flows::{Cx, pushed},
-    web::{
-        authorization,
-        limits::{self, MOST_QUERY_BYTES},
-        paths,
-    },
+    web::{authorization, limits::MOST_QUERY_BYTES, paths},
 };
 
 /// How the client proves itself is no part of what it asks.
@@ -26,12 +22,9 @@ pub async fn push(cx: Cx, request: Request) -> Response {
 }
 
 async fn run(cx: &Cx, request: Request) -> Result<Value, Failure> {
-    let headers = request.headers().clone();
-    let form = limits::form(request).await?;
-    if form.has_repeated() {
-        return Err(Failure::invalid_request("a parameter is repeated"));
-    }
-    let proven = client_auth::prove(cx, &headers, &form).await?;
+    let sent = Submission::read(request).await?;
+    let form = &sent.form;
+    let proven = sent.prove(cx).await?;
     if !proven.pool.takes_pushed_requests() {
         return Err(Failure::invalid_request("requests are not pushed here"));
     }

@@ -4,11 +4,8 @@
 use axum::{extract::Request, response::Response};
 use http::StatusCode;
 
-use super::{client_auth, error::Failure, reply};
-use crate::{
-    flows::{self, Cx},
-    web::limits,
-};
+use super::{client_auth::Submission, error::Failure, reply};
+use crate::flows::{self, Cx};
 
 pub async fn revoke(cx: Cx, request: Request) -> Response {
     match run(&cx, request).await {
@@ -18,14 +15,10 @@ pub async fn revoke(cx: Cx, request: Request) -> Response {
 }
 
 async fn run(cx: &Cx, request: Request) -> Result<(), Failure> {
-    let headers = request.headers().clone();
-    let form = limits::form(request).await?;
-    if form.has_repeated() {
-        return Err(Failure::invalid_request("a parameter is repeated"));
-    }
-    let token = form.filled("token").ok_or_else(|| Failure::invalid_request("token is missing"))?;
+    let sent = Submission::read(request).await?;
+    let token = sent.form.filled("token").ok_or_else(|| Failure::invalid_request("token is missing"))?;
     // Here, and only here, the service answers an unproven client with 401.
-    let proven = client_auth::prove(cx, &headers, &form).await.map_err(|failure| match failure.code {
+    let proven = sent.prove(cx).await.map_err(|failure| match failure.code {
         "invalid_client" => failure.with_status(StatusCode::UNAUTHORIZED),
         _ => failure,
     })?;

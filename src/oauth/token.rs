@@ -6,15 +6,11 @@ use http::StatusCode;
 use serde::Serialize;
 
 use super::{
-    client_auth::{self, Proven},
+    client_auth::{Proven, Submission},
     error::Failure,
     grants, reply,
 };
-use crate::{
-    domain::token::Tokens,
-    flows::Cx,
-    web::{limits, parameters::Parameters},
-};
+use crate::{domain::token::Tokens, flows::Cx, web::parameters::Parameters};
 
 pub async fn token(cx: Cx, request: Request) -> Response {
     match exchange(&cx, request).await {
@@ -24,15 +20,12 @@ pub async fn token(cx: Cx, request: Request) -> Response {
 }
 
 async fn exchange(cx: &Cx, request: Request) -> Result<Tokens, Failure> {
-    let headers = request.headers().clone();
-    let form = limits::form(request).await?;
-    if form.has_repeated() {
-        return Err(Failure::invalid_request("a parameter is repeated"));
-    }
+    let sent = Submission::read(request).await?;
+    let form = &sent.form;
     let kind = form.get("grant_type").ok_or_else(|| Failure::invalid_request("grant_type is missing"))?;
     let grant = Grant::named(kind).ok_or_else(|| Failure::new("unsupported_grant_type"))?;
-    let proven = client_auth::prove(cx, &headers, &form).await?;
-    grant.run(cx, proven, &form).await
+    let proven = sent.prove(cx).await?;
+    grant.run(cx, proven, form).await
 }
 
 #[derive(Clone, Copy)]
