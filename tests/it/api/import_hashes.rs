@@ -16,6 +16,7 @@ use poolhouse::{
     keys::compromised::Compromised,
     store,
 };
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
@@ -25,33 +26,19 @@ use super::{
     user_import::{counts, person, written},
 };
 
-/// Algorithm, hash, password: published test vectors. The unit tests of hashes say whose.
-const VECTORS: [(HashAlgorithm, &str, &str); 5] = [
-    (HashAlgorithm::Bcrypt, "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "U*U"),
-    (
-        HashAlgorithm::Scrypt,
-        "$scrypt$ln=14,r=8,p=1$U29kaXVtQ2hsb3JpZGU\
-         $cCO9yzr9c0hGHAbNgf046/2o+7qQT44+qbVD9lRdofLVQylVYT8Pz2LUlwUkKpr55h6F3A1lHkDfzwF7RVdYhw",
-        "pleaseletmein",
-    ),
-    (
-        HashAlgorithm::Argon2id,
-        "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
-        "password",
-    ),
-    (
-        HashAlgorithm::Pbkdf2Sha256,
-        "$pbkdf2-sha256$i=4096,l=40$c2FsdFNBTFRzYWx0U0FMVHNhbHRTQUxUc2FsdFNBTFRzYWx0\
-         $NIyJ28vTKy8y2BS4EW6EzysXNH68GAAYHE4qH7jdU+HGNVGMfaxH6Q",
-        "passwordPASSWORDpassword",
-    ),
-    (
-        HashAlgorithm::Pbkdf2Sha256,
-        "pbkdf2_sha256$600000$seasalt2$OSllgFdJjYQjb0RfMzrx8u0XYl4Fkt+wKpI1yq4lZlo=",
-        "lètmein",
-    ),
-];
 const JOB_OPERATIONS: [&str; 3] = ["StartUserImportJob", "StopUserImportJob", "DescribeUserImportJob"];
+
+/// A published test vector.
+#[derive(Deserialize)]
+struct Vector {
+    algorithm: HashAlgorithm,
+    hash: String,
+    password: String,
+}
+
+fn vectors() -> Vec<Vector> {
+    serde_json::from_str(include_str!("../../data/password_hashes.json")).unwrap()
+}
 
 async fn importing(pool: Value, client: Value) -> Vec<Site> {
     sites_with(with(&json!({"AutoVerifiedAttributes": ["email"]}), pool), client).await
@@ -108,7 +95,8 @@ fn is_imported(credential: &Credential) -> bool {
 #[tokio::test]
 async fn an_imported_password_opens_and_becomes_ours_with_its_first_use() {
     for site in importing(json!({}), json!({})).await {
-        for (number, (algorithm, hash, password)) in VECTORS.into_iter().enumerate() {
+        for (number, Vector { algorithm, hash, password }) in vectors().into_iter().enumerate() {
+            let (hash, password) = (&*hash, &*password);
             let name = &*format!("user{number}");
             let job = site.import_hashes(algorithm, &[(name, hash)]).await;
             assert_eq!(counts(&job), [&json!("Succeeded"), &json!(1), &json!(0), &json!(0)], "{job}");
@@ -269,12 +257,13 @@ async fn a_hash_that_cannot_be_taken_fails_its_row() {
         let guard = tracing::subscriber::set_default(subscriber);
         let good = bcrypt(PASSWORD);
         let dear = good.replace("$04$", "$15$");
+        let scrypt = vectors().into_iter().find(|vector| vector.algorithm == HashAlgorithm::Scrypt).unwrap();
         let rows = [
             ("good", &*good),
             ("none", ""),
             ("plain", PASSWORD),
             ("cut", &good[..59]),
-            ("other", VECTORS[1].1),
+            ("other", &scrypt.hash),
             ("dear", &*dear),
         ];
         let job = site.import_hashes(HashAlgorithm::Bcrypt, &rows).await;
@@ -295,7 +284,7 @@ async fn a_hash_that_cannot_be_taken_fails_its_row() {
         ] {
             assert!(log.contains(line), "{line}: {log}");
         }
-        for secret in [&good[7..], PASSWORD, &VECTORS[1].1[30..]] {
+        for secret in [&good[7..], PASSWORD, &scrypt.hash[30..]] {
             assert!(!log.contains(secret), "{log}");
         }
     }

@@ -1,45 +1,19 @@
+use serde::Deserialize;
+
 use super::{super::Hasher, *};
 use crate::config::hashing::Hashing;
 
-/// Algorithm, hash and password, each from a published test vector.
-const VECTORS: [(HashAlgorithm, &str, &str); 8] = [
-    // jBCrypt.
-    (HashAlgorithm::Bcrypt, "$2a$06$m0CrhHm10qJ3lXRY.5zDGO3rS2KdeeWLuGmsfGlMfOxih58VYVfxe", "a"),
-    (
-        HashAlgorithm::Bcrypt,
-        "$2a$08$aTsUwsyowQuzRrDqFflhgekJ8d9/7Z3GV3UcgvzQW3J5zMyrTvlz.",
-        "abcdefghijklmnopqrstuvwxyz",
-    ),
-    // crypt_blowfish; the newer marks say that neither fault of older ones is in it, and this password meets none.
-    (HashAlgorithm::Bcrypt, "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "U*U"),
-    (HashAlgorithm::Bcrypt, "$2y$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "U*U"),
-    // RFC 7914, section 12, the third.
-    (
-        HashAlgorithm::Scrypt,
-        "$scrypt$ln=14,r=8,p=1$U29kaXVtQ2hsb3JpZGU\
-         $cCO9yzr9c0hGHAbNgf046/2o+7qQT44+qbVD9lRdofLVQylVYT8Pz2LUlwUkKpr55h6F3A1lHkDfzwF7RVdYhw",
-        "pleaseletmein",
-    ),
-    // The reference implementation of Argon2.
-    (
-        HashAlgorithm::Argon2id,
-        "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
-        "password",
-    ),
-    // The vectors of RFC 6070 as they are widely published for SHA-256, the fifth.
-    (
-        HashAlgorithm::Pbkdf2Sha256,
-        "$pbkdf2-sha256$i=4096,l=40$c2FsdFNBTFRzYWx0U0FMVHNhbHRTQUxUc2FsdFNBTFRzYWx0\
-         $NIyJ28vTKy8y2BS4EW6EzysXNH68GAAYHE4qH7jdU+HGNVGMfaxH6Q",
-        "passwordPASSWORDpassword",
-    ),
-    // Django's own tests.
-    (
-        HashAlgorithm::Pbkdf2Sha256,
-        "pbkdf2_sha256$600000$seasalt2$OSllgFdJjYQjb0RfMzrx8u0XYl4Fkt+wKpI1yq4lZlo=",
-        "lètmein",
-    ),
-];
+/// A published test vector.
+#[derive(Deserialize)]
+struct Vector {
+    algorithm: HashAlgorithm,
+    hash: String,
+    password: String,
+}
+
+fn vectors() -> Vec<Vector> {
+    serde_json::from_str(include_str!("../../../../tests/data/password_hashes.json")).unwrap()
+}
 
 fn hasher() -> Hasher {
     Hasher::new(Hashing { memory_kib: 64, iterations: 1, parallelism: 1 }, 2).unwrap()
@@ -48,15 +22,15 @@ fn hasher() -> Hasher {
 #[tokio::test]
 async fn hashes_of_other_systems_verify() {
     let hasher = hasher();
-    for (algorithm, hash, password) in VECTORS {
-        assert_eq!(check(algorithm, hash), Ok(()), "{hash}");
-        assert!(hasher.verify(password.into(), hash.to_owned()).await.unwrap(), "{hash}");
+    for Vector { algorithm, hash, password } in vectors() {
+        assert_eq!(check(algorithm, &hash), Ok(()), "{hash}");
+        assert!(hasher.verify(password.as_str().into(), hash.clone()).await.unwrap(), "{hash}");
         for wrong in [password.to_uppercase() + "x", password[1..].to_owned()] {
-            assert!(!hasher.verify(wrong.as_str().into(), hash.to_owned()).await.unwrap(), "{wrong} {hash}");
+            assert!(!hasher.verify(wrong.as_str().into(), hash.clone()).await.unwrap(), "{wrong} {hash}");
         }
-        assert!(hasher.needs_rehash(hash), "{hash}");
+        assert!(hasher.needs_rehash(&hash), "{hash}");
         for other in HashAlgorithm::ALL.into_iter().filter(|other| *other != algorithm) {
-            assert_eq!(check(other, hash), Err(HashFault::Algorithm { wanted: other, found: algorithm }), "{hash}");
+            assert_eq!(check(other, &hash), Err(HashFault::Algorithm { wanted: other, found: algorithm }), "{hash}");
         }
     }
 }
