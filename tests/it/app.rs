@@ -16,7 +16,7 @@ use poolhouse::{
         pool::PoolSettings,
         user::{Attempts, Attributes, Credential, Status},
     },
-    flows::{App, Cx, Parts, Setup, passwords},
+    flows::{App, Cx, Parts, Setup, passwords, pools},
     functions::Functions,
     hooks::Hooks,
     keys::{compromised::Compromised, hashing::Hasher, signing::SigningKey},
@@ -51,9 +51,14 @@ pub struct House {
 
 /// A house on each engine at hand.
 pub async fn houses() -> Vec<House> {
+    houses_with(|_| {}).await
+}
+
+/// Houses on each engine at hand that stand on other parts than the usual ones.
+pub async fn houses_with(change: impl Fn(&mut Parts)) -> Vec<House> {
     let mut houses = Vec::new();
     for engine in engines().await {
-        houses.push(House::on(engine, "http://localhost:9229", |_| {}).await);
+        houses.push(House::on(engine, &change).await);
     }
     houses
 }
@@ -62,37 +67,23 @@ pub async fn houses() -> Vec<House> {
 pub async fn strict_houses() -> Vec<House> {
     let houses = houses().await;
     for house in &houses {
-        house.change_pool(|pool| pool.strict_oidc = true).await;
+        house.set_strict(true).await;
     }
     houses
 }
 
+/// Houses on each engine at hand: some whose pool keeps to OpenID Connect, which the second value says, and some faithful ones.
+pub async fn houses_of_both_kinds() -> Vec<(House, bool)> {
+    let strict = strict_houses().await.into_iter().map(|house| (house, true));
+    strict.chain(houses().await.into_iter().map(|house| (house, false))).collect()
+}
+
 impl House {
     pub async fn new() -> Self {
-        Self::at("http://localhost:9229").await
+        Self::on(sqlite(Durability::Relaxed).await, |_| {}).await
     }
 
-    /// Whose pool keeps to OpenID Connect where the service does not.
-    pub async fn strict() -> Self {
-        let house = Self::new().await;
-        house.change_pool(|pool| pool.strict_oidc = true).await;
-        house
-    }
-
-    /// A house that stands on other parts than the usual ones.
-    pub async fn with(change: impl FnOnce(&mut Parts)) -> Self {
-        Self::built("http://localhost:9229", change).await
-    }
-
-    pub async fn at(public_url: &str) -> Self {
-        Self::built(public_url, |_| {}).await
-    }
-
-    async fn built(public_url: &str, change: impl FnOnce(&mut Parts)) -> Self {
-        Self::on(sqlite(Durability::Relaxed).await, public_url, change).await
-    }
-
-    async fn on(engine: Engine, public_url: &str, change: impl FnOnce(&mut Parts)) -> Self {
+    async fn on(engine: Engine, change: impl FnOnce(&mut Parts)) -> Self {
         let mut parts = Parts {
             clock: Clock::frozen(Time::from_seconds(1_800_000_000)),
             random: Random::system(),
@@ -105,7 +96,7 @@ impl House {
                 mode: Mode::Development,
                 account_id: "123456789012".into(),
                 region: "us-east-1".into(),
-                public_url: public_url.into(),
+                public_url: "http://localhost:9229".into(),
                 issuer: Issuer::Local,
                 admin_keys: Vec::new(),
                 limits: Limits::default(),
@@ -182,11 +173,16 @@ impl House {
     }
 
     pub async fn client(&self, id: &str, secrets: &[&str], settings: Value) {
+        self.client_of(POOL, id, secrets, settings).await;
+    }
+
+    /// A client of this pool, which need not be the usual one.
+    pub async fn client_of(&self, pool_id: &str, id: &str, secrets: &[&str], settings: Value) {
         let now = self.app.clock.now();
         let secret = |value: &&str| ClientSecret { id: format!("{id}--1"), value: (*value).into(), created_at: now };
         let client = Client {
             id: id.into(),
-            pool_id: POOL.into(),
+            pool_id: pool_id.into(),
             name: "web <&> app".into(),
             secrets: secrets.iter().map(secret).collect(),
             settings: serde_json::from_value::<ClientSettings>(settings).unwrap(),
@@ -196,6 +192,12 @@ impl House {
         let mut tx = self.app.store.begin().await.unwrap();
         assert!(store::clients::insert(&mut tx, &client).await.unwrap());
         tx.commit().await.unwrap();
+    }
+
+    /// The id of one more pool.
+    pub async fn other_pool(&self) -> String {
+        let members = json!({"PoolName": "other"}).as_object().unwrap().clone();
+        pools::create(&self.cx(), members).await.unwrap().id.clone()
     }
 
     pub async fn pool(&self) -> Pool {
@@ -209,6 +211,12 @@ impl House {
         let mut tx = self.app.store.begin().await.unwrap();
         store::pools::update(&mut tx, &pool).await.unwrap();
         tx.commit().await.unwrap();
+    }
+
+    /// Whether the pool keeps to OpenID Connect where the service does not.
+    pub async fn set_strict(&self, strict_oidc: bool) {
+        self.change_pool(|pool| pool.strict_oidc = strict_oidc).await;
+        self.app.directory.forget_pool(POOL);
     }
 
     /// Changes the pool's settings.

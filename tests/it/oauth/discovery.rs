@@ -3,33 +3,34 @@
 use http::{Request, StatusCode};
 use serde_json::json;
 
-use crate::app::{House, POOL, houses};
+use crate::app::{POOL, houses, houses_with};
 
 #[tokio::test]
 async fn discovery_names_every_endpoint_by_the_public_url() {
-    let house = House::at("https://id.example").await;
-    let request = Request::get(format!("/{POOL}/.well-known/openid-configuration"))
-        .header("host", "evil.example")
-        .header("x-forwarded-host", "evil.example");
-    let reply = house.send(request.body(axum::body::Body::empty()).unwrap()).await;
-    assert_eq!(
-        reply.json(),
-        json!({
-            "authorization_endpoint": "https://id.example/oauth2/authorize",
-            "end_session_endpoint": "https://id.example/logout",
-            "id_token_signing_alg_values_supported": ["RS256"],
-            "issuer": format!("https://id.example/{POOL}"),
-            "jwks_uri": format!("https://id.example/{POOL}/.well-known/jwks.json"),
-            "response_types_supported": ["code", "token"],
-            "revocation_endpoint": "https://id.example/oauth2/revoke",
-            "scopes_supported": ["openid", "email", "phone", "profile"],
-            "subject_types_supported": ["public"],
-            "token_endpoint": "https://id.example/oauth2/token",
-            "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
-            "userinfo_endpoint": "https://id.example/oauth2/userInfo",
-        })
-    );
-    assert_eq!(reply.header("access-control-allow-origin"), "*");
+    for house in houses_with(|parts| parts.setup.public_url = "https://id.example".into()).await {
+        let request = Request::get(format!("/{POOL}/.well-known/openid-configuration"))
+            .header("host", "evil.example")
+            .header("x-forwarded-host", "evil.example");
+        let reply = house.send(request.body(axum::body::Body::empty()).unwrap()).await;
+        assert_eq!(
+            reply.json(),
+            json!({
+                "authorization_endpoint": "https://id.example/oauth2/authorize",
+                "end_session_endpoint": "https://id.example/logout",
+                "id_token_signing_alg_values_supported": ["RS256"],
+                "issuer": format!("https://id.example/{POOL}"),
+                "jwks_uri": format!("https://id.example/{POOL}/.well-known/jwks.json"),
+                "response_types_supported": ["code", "token"],
+                "revocation_endpoint": "https://id.example/oauth2/revoke",
+                "scopes_supported": ["openid", "email", "phone", "profile"],
+                "subject_types_supported": ["public"],
+                "token_endpoint": "https://id.example/oauth2/token",
+                "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+                "userinfo_endpoint": "https://id.example/oauth2/userInfo",
+            })
+        );
+        assert_eq!(reply.header("access-control-allow-origin"), "*");
+    }
 }
 
 #[tokio::test]

@@ -158,8 +158,8 @@ async fn a_client_with_a_secret_proves_itself() {
 async fn a_faithful_pool_takes_none() {
     for house in houses().await {
         push(&house, &asked()).await.assert_refused("invalid_request");
-        let strict = House::strict().await;
-        let metadata = strict.get(&format!("/{POOL}/.well-known/openid-configuration")).await.json();
+        house.set_strict(true).await;
+        let metadata = house.get(&format!("/{POOL}/.well-known/openid-configuration")).await.json();
         assert_eq!(metadata["pushed_authorization_request_endpoint"], "http://localhost:9229/oauth2/par");
         assert_eq!(metadata["require_pushed_authorization_requests"], false);
     }

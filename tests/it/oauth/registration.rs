@@ -17,7 +17,7 @@ use poolhouse::{
 use serde_json::{Value, json};
 
 use super::token::{CHALLENGE, VERIFIER, basic};
-use crate::app::{Browser, House, PASSWORD, POOL, Reply, SECRET, SERVER, encode, houses};
+use crate::app::{Browser, House, PASSWORD, POOL, Reply, SECRET, SERVER, encode, houses, houses_with};
 
 const HERE: &str = "/us-east-1_Example01/oauth2/register";
 const APP: &str = "https://new.example/cb";
@@ -305,21 +305,22 @@ async fn they_are_listed_apart_and_sign_nobody_in_through_the_api() {
 #[tokio::test]
 async fn strangers_from_one_address_register_so_many_and_no_more() {
     let limits = Limits { registrations: 2, ..Limits::default() };
-    let house = House::with(|parts| parts.setup.limits = limits).await;
-    configure(&house, open()).await;
-    let pool = house.pool().await;
-    let from = async |address: &str| {
-        let origin = Origin { address: Some(address.parse().unwrap()), ..Origin::default() };
-        let metadata = serde_json::from_value(json!({"redirect_uris": [APP]})).unwrap();
-        register::register(&house.cx().seen_from(origin), &pool, None, metadata).await
-    };
-    for _ in 0..2 {
+    for house in houses_with(|parts| parts.setup.limits = limits.clone()).await {
+        configure(&house, open()).await;
+        let pool = house.pool().await;
+        let from = async |address: &str| {
+            let origin = Origin { address: Some(address.parse().unwrap()), ..Origin::default() };
+            let metadata = serde_json::from_value(json!({"redirect_uris": [APP]})).unwrap();
+            register::register(&house.cx().seen_from(origin), &pool, None, metadata).await
+        };
+        for _ in 0..2 {
+            from("192.0.2.1").await.unwrap();
+        }
+        assert!(matches!(from("192.0.2.1").await, Err(register::Refusal::Failed(_))));
+        from("192.0.2.2").await.unwrap();
+        house.app.clock.advance(std::time::Duration::from_secs(601));
         from("192.0.2.1").await.unwrap();
     }
-    assert!(matches!(from("192.0.2.1").await, Err(register::Refusal::Failed(_))));
-    from("192.0.2.2").await.unwrap();
-    house.app.clock.advance(std::time::Duration::from_secs(601));
-    from("192.0.2.1").await.unwrap();
 }
 
 #[tokio::test]

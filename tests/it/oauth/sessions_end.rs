@@ -11,15 +11,22 @@ use super::{
     ORDINARY,
     token::{CHALLENGE, VERIFIER, redeeming},
 };
-use crate::app::{Browser, CALLBACK, House, PASSWORD, POOL, WEB, encode, houses};
+use crate::app::{Browser, CALLBACK, House, PASSWORD, POOL, WEB, encode, houses, houses_of_both_kinds};
 
-/// A house where ann is signed in, with her browser's cookie and a code that nobody has redeemed.
-async fn visited() -> (House, String, String) {
-    let house = House::new().await;
-    let mut browser = Browser::new(&house);
+/// Houses where ann is signed in, with her browser's cookie and a code that nobody has redeemed.
+async fn visited() -> Vec<(House, String, String)> {
+    let mut visited = Vec::new();
+    for house in houses().await {
+        let (cookie, code) = visit(&house).await;
+        visited.push((house, cookie, code));
+    }
+    visited
+}
+
+async fn visit(house: &House) -> (String, String) {
+    let mut browser = Browser::new(house);
     let code = browser.sign_in(&encode(&ORDINARY), "ann", PASSWORD).await.told("code").unwrap();
-    let cookie = browser.cookie.clone().unwrap();
-    (house, cookie, code)
+    (browser.cookie.clone().unwrap(), code)
 }
 
 /// The session gives no code, and the code no tokens.
@@ -37,52 +44,55 @@ async fn assert_over(house: &House, cookie: &str, code: &str) {
 
 #[tokio::test]
 async fn a_session_counts_as_long_as_nothing_happens() {
-    let (house, cookie, _) = visited().await;
-    let mut browser = Browser::new(&house);
-    browser.cookie = Some(cookie);
-    for _ in 0..2 {
-        assert!(browser.get(&format!("/oauth2/authorize?{}", encode(&ORDINARY))).await.told("code").is_some());
+    for (house, cookie, _) in visited().await {
+        let mut browser = Browser::new(&house);
+        browser.cookie = Some(cookie);
+        for _ in 0..2 {
+            assert!(browser.get(&format!("/oauth2/authorize?{}", encode(&ORDINARY))).await.told("code").is_some());
+        }
     }
 }
 
 #[tokio::test]
 async fn it_ends_with_the_account_and_does_not_come_back() {
-    let (house, cookie, code) = visited().await;
-    let (cx, pool) = (house.cx(), house.pool().await);
-    users::set_enabled(&cx, &pool, &house.find("ann").await, false).await.unwrap();
-    users::set_enabled(&cx, &pool, &house.find("ann").await, true).await.unwrap();
-    assert_over(&house, &cookie, &code).await;
+    for (house, cookie, code) in visited().await {
+        let (cx, pool) = (house.cx(), house.pool().await);
+        users::set_enabled(&cx, &pool, &house.find("ann").await, false).await.unwrap();
+        users::set_enabled(&cx, &pool, &house.find("ann").await, true).await.unwrap();
+        assert_over(&house, &cookie, &code).await;
 
-    let (house, cookie, code) = visited().await;
-    let ann = house.find("ann").await;
-    let mut tx = house.app.store.begin().await.unwrap();
-    assert!(store::users::delete(&mut tx, POOL, &ann.sub).await.unwrap());
-    tx.commit().await.unwrap();
-    house.user("ann", PASSWORD, Status::Confirmed).await;
-    assert_over(&house, &cookie, &code).await;
+        let (cookie, code) = visit(&house).await;
+        let ann = house.find("ann").await;
+        let mut tx = house.app.store.begin().await.unwrap();
+        assert!(store::users::delete(&mut tx, POOL, &ann.sub).await.unwrap());
+        tx.commit().await.unwrap();
+        house.user("ann", PASSWORD, Status::Confirmed).await;
+        assert_over(&house, &cookie, &code).await;
+    }
 }
 
 #[tokio::test]
 async fn it_ends_when_its_user_is_signed_out_everywhere() {
-    let (house, cookie, code) = visited().await;
-    revoke::everything_of(&house.cx(), &house.find("ann").await).await.unwrap();
-    assert_over(&house, &cookie, &code).await;
+    for (house, cookie, code) in visited().await {
+        revoke::everything_of(&house.cx(), &house.find("ann").await).await.unwrap();
+        assert_over(&house, &cookie, &code).await;
+    }
 }
 
 #[tokio::test]
 async fn it_ends_with_the_password() {
-    let (house, cookie, code) = visited().await;
-    let (cx, pool) = (house.cx(), house.pool().await);
-    let other = Secret::from("Other-1234");
-    users::set_password(&cx, &pool, &house.find("ann").await, &other, true).await.unwrap();
-    assert_over(&house, &cookie, &code).await;
+    for (house, cookie, code) in visited().await {
+        let (cx, pool) = (house.cx(), house.pool().await);
+        let same = Secret::from(PASSWORD);
+        users::set_password(&cx, &pool, &house.find("ann").await, &same, true).await.unwrap();
+        assert_over(&house, &cookie, &code).await;
 
-    let (house, cookie, code) = visited().await;
-    let (cx, pool) = (house.cx(), house.pool().await);
-    recover::reset(&cx, &pool, &house.find("ann").await, None).await.unwrap();
-    assert_over(&house, &cookie, &code).await;
-    users::set_password(&cx, &pool, &house.find("ann").await, &other, true).await.unwrap();
-    assert_over(&house, &cookie, &code).await;
+        let (cookie, code) = visit(&house).await;
+        recover::reset(&cx, &pool, &house.find("ann").await, None).await.unwrap();
+        assert_over(&house, &cookie, &code).await;
+        users::set_password(&cx, &pool, &house.find("ann").await, &same, true).await.unwrap();
+        assert_over(&house, &cookie, &code).await;
+    }
 }
 
 /// The tokens of one more sign-in of ann: access and refresh.
@@ -107,21 +117,9 @@ async fn lives(house: &House, (access, refresh): &(String, String)) -> bool {
     is_alive
 }
 
-/// Houses whose pool is faithful to the service, and such as are strict.
-async fn both() -> Vec<(House, bool)> {
-    let mut both = Vec::new();
-    for is_strict in [false, true] {
-        for house in houses().await {
-            house.change_pool(|pool| pool.strict_oidc = is_strict).await;
-            both.push((house, is_strict));
-        }
-    }
-    both
-}
-
 #[tokio::test]
 async fn a_changed_password_leaves_only_the_session_that_changed_it_where_the_pool_is_strict() {
-    for (house, is_strict) in both().await {
+    for (house, is_strict) in houses_of_both_kinds().await {
         let (own, other) = (signed_in(&house).await, signed_in(&house).await);
         let bearer = bearer::bearer(&house.cx(), &own.0).await.unwrap();
         let password = Secret::from(PASSWORD);
@@ -133,7 +131,7 @@ async fn a_changed_password_leaves_only_the_session_that_changed_it_where_the_po
 
 #[tokio::test]
 async fn a_password_that_is_set_or_forgotten_leaves_none_where_the_pool_is_strict() {
-    for (house, is_strict) in both().await {
+    for (house, is_strict) in houses_of_both_kinds().await {
         let (cx, password) = (house.cx(), Secret::from(PASSWORD));
         let session = signed_in(&house).await;
         let (pool, client) = directory::client(&cx, WEB).await.unwrap();

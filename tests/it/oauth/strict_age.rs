@@ -6,7 +6,7 @@ use super::{
     ORDINARY,
     token::{CHALLENGE, VERIFIER, claims, redeeming},
 };
-use crate::app::{Browser, House, PASSWORD, Reply, encode, strict_houses};
+use crate::app::{Browser, House, PASSWORD, Reply, encode, houses_of_both_kinds, strict_houses};
 
 fn request(more: &[(&str, &str)]) -> String {
     encode(&[&ORDINARY[..], &CHALLENGE[..], more].concat())
@@ -41,7 +41,7 @@ async fn a_sign_in_that_is_too_old_for_the_client_is_made_anew() {
 
 #[tokio::test]
 async fn an_age_that_is_no_number_is_refused() {
-    for (house, is_strict) in [(House::strict().await, true), (House::new().await, false)] {
+    for (house, is_strict) in houses_of_both_kinds().await {
         for age in ["-1", "abc", "1e9", "1.5", "99999999999999999999999"] {
             let reply = house.get(&format!("/oauth2/authorize?{}", request(&[("max_age", age)]))).await;
             let is_refused = reply.told("error").as_deref() == Some("invalid_request");

@@ -3,7 +3,7 @@
 use http::{Request, StatusCode};
 
 use super::query;
-use crate::app::{Browser, House, PASSWORD, Reply, houses};
+use crate::app::{Browser, PASSWORD, Reply, houses, houses_with};
 
 const SENTENCES: [(&str, &str); 5] = [
     ("en", "Incorrect username or password."),
@@ -28,22 +28,23 @@ async fn a_page_and_its_refusals_are_in_the_language_that_was_asked_for() {
 
 #[tokio::test]
 async fn the_language_is_kept_for_the_pages_that_follow() {
-    let house = House::at("https://id.example").await;
-    let mut browser = Browser::new(&house);
-    let page = browser.get(&format!("/login?{}&lang=de", query())).await;
-    let cookies: Vec<_> = page.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap()).collect();
-    let cookie = "lang=de; Path=/; HttpOnly; SameSite=Lax; Secure";
-    assert!(cookies.contains(&cookie), "{cookies:?}");
-    let is_german = |reply: &Reply| reply.text.contains("<html lang=\"de\">");
-    assert!(is_german(&browser.get(&format!("/login?{}", query())).await));
-    assert!(is_german(&browser.get("/error?error=redirect_mismatch").await));
-    assert!(is_german(&browser.get(&format!("/signup?{}", query())).await));
-    let spanish = browser.get(&format!("/login?{}&lang=es", query())).await;
-    assert!(spanish.text.contains("<html lang=\"es\">"));
-    // What is no language changes nothing, and is not kept.
-    let odd = browser.get(&format!("/login?{}&lang=%22%3E%3Cx", query())).await;
-    assert!(odd.text.contains("<html lang=\"es\">"));
-    assert!(!odd.headers.contains_key("set-cookie"), "{:?}", odd.headers);
+    for house in houses_with(|parts| parts.setup.public_url = "https://id.example".into()).await {
+        let mut browser = Browser::new(&house);
+        let page = browser.get(&format!("/login?{}&lang=de", query())).await;
+        let cookies: Vec<_> = page.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap()).collect();
+        let cookie = "lang=de; Path=/; HttpOnly; SameSite=Lax; Secure";
+        assert!(cookies.contains(&cookie), "{cookies:?}");
+        let is_german = |reply: &Reply| reply.text.contains("<html lang=\"de\">");
+        assert!(is_german(&browser.get(&format!("/login?{}", query())).await));
+        assert!(is_german(&browser.get("/error?error=redirect_mismatch").await));
+        assert!(is_german(&browser.get(&format!("/signup?{}", query())).await));
+        let spanish = browser.get(&format!("/login?{}&lang=es", query())).await;
+        assert!(spanish.text.contains("<html lang=\"es\">"));
+        // What is no language changes nothing, and is not kept.
+        let odd = browser.get(&format!("/login?{}&lang=%22%3E%3Cx", query())).await;
+        assert!(odd.text.contains("<html lang=\"es\">"));
+        assert!(!odd.headers.contains_key("set-cookie"), "{:?}", odd.headers);
+    }
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use poolhouse::{
 };
 
 use super::query;
-use crate::app::{Browser, CALLBACK, House, PASSWORD, POOL, encode, houses};
+use crate::app::{Browser, CALLBACK, PASSWORD, POOL, encode, houses, houses_with};
 
 #[tokio::test]
 async fn signing_in_leads_back_to_the_application() {
@@ -45,26 +45,28 @@ async fn nobody_learns_who_exists() {
 
 #[tokio::test]
 async fn the_session_is_renewed_and_its_cookie_protected() {
-    let house = House::at("https://id.example").await;
-    let mut browser = Browser::new(&house);
-    browser.get(&format!("/login?{}", query())).await;
-    let before = browser.cookie.clone().unwrap();
-    assert!(before.starts_with("__Host-poolhouse="));
-    let reply = browser.sign_in(&query(), "ann", PASSWORD).await;
-    let cookie = reply.header("set-cookie");
-    for flag in ["Secure", "HttpOnly", "SameSite=Lax", "Path=/"] {
-        assert!(cookie.contains(flag), "{cookie}");
-    }
-    assert_ne!(browser.cookie, Some(before.clone()));
-    let path = format!("/oauth2/authorize?{}", query());
-    assert!(browser.get(&path).await.told("code").is_some());
-    // The id from before is dead, and a value of somebody's choice is never taken over.
-    for foreign in [before, "__Host-poolhouse=AAAAAAAAAAAAAAAAAAAAAA".to_owned(), "__Host-poolhouse=%00".to_owned()] {
-        let mut thief = Browser::new(&house);
-        thief.cookie = Some(foreign.clone());
-        assert!(thief.get(&path).await.location().starts_with("/login?"));
-        thief.get(&format!("/login?{}", query())).await;
-        assert_ne!(thief.cookie, Some(foreign));
+    for house in houses_with(|parts| parts.setup.public_url = "https://id.example".into()).await {
+        let mut browser = Browser::new(&house);
+        browser.get(&format!("/login?{}", query())).await;
+        let before = browser.cookie.clone().unwrap();
+        assert!(before.starts_with("__Host-poolhouse="));
+        let reply = browser.sign_in(&query(), "ann", PASSWORD).await;
+        let cookie = reply.header("set-cookie");
+        for flag in ["Secure", "HttpOnly", "SameSite=Lax", "Path=/"] {
+            assert!(cookie.contains(flag), "{cookie}");
+        }
+        assert_ne!(browser.cookie, Some(before.clone()));
+        let path = format!("/oauth2/authorize?{}", query());
+        assert!(browser.get(&path).await.told("code").is_some());
+        // The id from before is dead, and a value of somebody's choice is never taken over.
+        for foreign in [before, "__Host-poolhouse=AAAAAAAAAAAAAAAAAAAAAA".to_owned(), "__Host-poolhouse=%00".to_owned()]
+        {
+            let mut thief = Browser::new(&house);
+            thief.cookie = Some(foreign.clone());
+            assert!(thief.get(&path).await.location().starts_with("/login?"));
+            thief.get(&format!("/login?{}", query())).await;
+            assert_ne!(thief.cookie, Some(foreign));
+        }
     }
 }
 
@@ -131,27 +133,28 @@ async fn forms_that_are_not_ours_are_refused() {
 
 #[tokio::test]
 async fn what_comes_from_outside_is_escaped_and_framed_by_a_policy() {
-    let house = House::at("https://id.example").await;
-    let hint = encode(&[("login_hint", "\"><script>alert(1)</script>")]);
-    let page = Browser::new(&house).get(&format!("/login?{}&{hint}", query())).await;
-    assert!(!page.text.contains("<script"));
-    assert!(page.text.contains("web &#60;&#38;&#62; app"), "{}", page.text);
-    let policy = page.header("content-security-policy");
-    for part in ["default-src 'none'", "style-src 'self'", "frame-ancestors 'none'", "base-uri 'none'"] {
-        assert!(policy.contains(part), "{policy}");
+    for house in houses_with(|parts| parts.setup.public_url = "https://id.example".into()).await {
+        let hint = encode(&[("login_hint", "\"><script>alert(1)</script>")]);
+        let page = Browser::new(&house).get(&format!("/login?{}&{hint}", query())).await;
+        assert!(!page.text.contains("<script"));
+        assert!(page.text.contains("web &#60;&#38;&#62; app"), "{}", page.text);
+        let policy = page.header("content-security-policy");
+        for part in ["default-src 'none'", "style-src 'self'", "frame-ancestors 'none'", "base-uri 'none'"] {
+            assert!(policy.contains(part), "{policy}");
+        }
+        assert!(policy.ends_with("form-action 'self' https:"), "{policy}");
+        for (name, value) in [
+            ("x-frame-options", "DENY"),
+            ("x-content-type-options", "nosniff"),
+            ("referrer-policy", "no-referrer"),
+            ("cache-control", "no-store"),
+            ("strict-transport-security", "max-age=31536000"),
+        ] {
+            assert_eq!(page.header(name), value);
+        }
+        let page = house.get("/error?error=%3Cscript%3E&error_description=call+this+number").await;
+        assert!(!page.text.contains("<script") && !page.text.contains("call this number"));
     }
-    assert!(policy.ends_with("form-action 'self' https:"), "{policy}");
-    for (name, value) in [
-        ("x-frame-options", "DENY"),
-        ("x-content-type-options", "nosniff"),
-        ("referrer-policy", "no-referrer"),
-        ("cache-control", "no-store"),
-        ("strict-transport-security", "max-age=31536000"),
-    ] {
-        assert_eq!(page.header(name), value);
-    }
-    let page = house.get("/error?error=%3Cscript%3E&error_description=call+this+number").await;
-    assert!(!page.text.contains("<script") && !page.text.contains("call this number"));
 }
 
 #[tokio::test]

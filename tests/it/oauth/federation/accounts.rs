@@ -13,14 +13,30 @@ use serde_json::{Value, json};
 use super::{
     NAME, assert_told, change_provider, come_back, depart, idp::Idp, map, query, tokens, trip, value, with_idp,
 };
-use crate::app::{Browser, House, POOL, WEB, houses};
+use crate::app::{Browser, House, POOL, WEB, houses, houses_with};
 
 type Events = Arc<Mutex<Vec<Value>>>;
 
-/// A house whose triggers are all answered by `answer`, and what they saw.
+/// Houses whose triggers are all answered by `answer`, and what they saw in each.
 async fn with_triggers(
     answer: impl Fn(&Value) -> Result<Value, String> + Clone + Send + Sync + 'static,
-) -> (House, Idp, Events) {
+) -> Vec<(House, Idp, Events)> {
+    let seen = Mutex::new(Vec::new());
+    let houses = houses_with(|parts| {
+        let (functions, events) = answering(answer.clone());
+        seen.lock().unwrap().push(events);
+        parts.hooks = Hooks::new(Arc::new(functions));
+    });
+    let houses = houses.await;
+    let mut all = Vec::new();
+    for (house, events) in houses.into_iter().zip(seen.into_inner().unwrap()) {
+        let idp = hooked(&house).await;
+        all.push((house, idp, events));
+    }
+    all
+}
+
+fn answering(answer: impl Fn(&Value) -> Result<Value, String> + Clone + Send + Sync + 'static) -> (Functions, Events) {
     let events = Events::default();
     let seen = Arc::clone(&events);
     let mut functions = Functions::default();
@@ -42,7 +58,10 @@ async fn with_triggers(
             }
         }),
     );
-    let house = House::with(|parts| parts.hooks = Hooks::new(Arc::new(functions))).await;
+    (functions, events)
+}
+
+async fn hooked(house: &House) -> Idp {
     let arn = "arn:aws:lambda:us-east-1:1:function:all";
     house
         .set_pool(|settings| {
@@ -53,8 +72,7 @@ async fn with_triggers(
             .unwrap();
         })
         .await;
-    let idp = with_idp(&house).await;
-    (house, idp, events)
+    with_idp(house).await
 }
 
 fn sources(events: &Events) -> Vec<String> {
@@ -274,45 +292,46 @@ async fn an_address_is_as_verified_as_the_provider_says() {
 
 #[tokio::test]
 async fn triggers_see_a_first_sign_in_and_a_later_one() {
-    let (house, idp, events) = with_triggers(|_| Ok(Value::Null)).await;
-    tokens(&house, &trip(&house, &idp).await).await;
-    {
-        let events = events.lock().unwrap();
-        let inbound = &events[0]["request"];
-        assert_eq!((&inbound["providerName"], &inbound["providerType"]), (&json!("Okta"), &json!("OIDC")));
-        assert_eq!(inbound["attributes"]["idToken"]["sub"], "00u1");
-        assert_eq!(inbound["attributes"]["tokenResponse"]["access_token"], "at-of-idp");
-        assert_eq!(inbound["attributes"]["userInfo"]["sub"], "00u1");
-        let sign_up = &events[1];
-        assert_eq!(sign_up["userName"], "okta_00u1");
-        assert_eq!(sign_up["callerContext"]["clientId"], WEB);
-        assert_eq!(sign_up["request"]["userAttributes"]["email"], "fay@idp.example");
-        assert_eq!(events[2]["request"]["userAttributes"]["cognito:user_status"], "EXTERNAL_PROVIDER");
+    for (house, idp, events) in with_triggers(|_| Ok(Value::Null)).await {
+        tokens(&house, &trip(&house, &idp).await).await;
+        {
+            let events = events.lock().unwrap();
+            let inbound = &events[0]["request"];
+            assert_eq!((&inbound["providerName"], &inbound["providerType"]), (&json!("Okta"), &json!("OIDC")));
+            assert_eq!(inbound["attributes"]["idToken"]["sub"], "00u1");
+            assert_eq!(inbound["attributes"]["tokenResponse"]["access_token"], "at-of-idp");
+            assert_eq!(inbound["attributes"]["userInfo"]["sub"], "00u1");
+            let sign_up = &events[1];
+            assert_eq!(sign_up["userName"], "okta_00u1");
+            assert_eq!(sign_up["callerContext"]["clientId"], WEB);
+            assert_eq!(sign_up["request"]["userAttributes"]["email"], "fay@idp.example");
+            assert_eq!(events[2]["request"]["userAttributes"]["cognito:user_status"], "EXTERNAL_PROVIDER");
+        }
+        assert_eq!(
+            sources(&events),
+            [
+                "InboundFederation_ExternalProvider",
+                "PreSignUp_ExternalProvider",
+                "PostConfirmation_ConfirmSignUp",
+                "TokenGeneration_HostedAuth"
+            ]
+        );
+        tokens(&house, &trip(&house, &idp).await).await;
+        assert_eq!(
+            sources(&events),
+            [
+                "InboundFederation_ExternalProvider",
+                "PreAuthentication_Authentication",
+                "PostAuthentication_Authentication",
+                "TokenGeneration_HostedAuth"
+            ]
+        );
     }
-    assert_eq!(
-        sources(&events),
-        [
-            "InboundFederation_ExternalProvider",
-            "PreSignUp_ExternalProvider",
-            "PostConfirmation_ConfirmSignUp",
-            "TokenGeneration_HostedAuth"
-        ]
-    );
-    tokens(&house, &trip(&house, &idp).await).await;
-    assert_eq!(
-        sources(&events),
-        [
-            "InboundFederation_ExternalProvider",
-            "PreAuthentication_Authentication",
-            "PostAuthentication_Authentication",
-            "TokenGeneration_HostedAuth"
-        ]
-    );
 }
 
 #[tokio::test]
 async fn a_function_changes_what_is_mapped_and_never_who_it_is() {
-    let (house, idp, _) = with_triggers(|event| {
+    let all = with_triggers(|event| {
         Ok(match event["triggerSource"].as_str() {
             Some("InboundFederation_ExternalProvider") => {
                 json!({"userAttributesToMap": {"sub": "somebody-else", "name": "Renamed"}})
@@ -321,9 +340,11 @@ async fn a_function_changes_what_is_mapped_and_never_who_it_is() {
         })
     })
     .await;
-    trip(&house, &idp).await;
-    let user = house.find("okta_00u1").await;
-    assert_eq!((user.attribute("name"), user.attribute("email")), (Some("Renamed"), None));
+    for (house, idp, _) in all {
+        trip(&house, &idp).await;
+        let user = house.find("okta_00u1").await;
+        assert_eq!((user.attribute("name"), user.attribute("email")), (Some("Renamed"), None));
+    }
 }
 
 #[tokio::test]
@@ -332,17 +353,19 @@ async fn a_function_that_refuses_is_heard_and_makes_nobody() {
         ("PreSignUp_ExternalProvider", "PreSignUp failed with error go away. "),
         ("InboundFederation_ExternalProvider", "InboundFederation failed with error go away. "),
     ] {
-        let (house, idp, _) =
+        let all =
             with_triggers(
                 move |event| {
                     if event["triggerSource"] == source { Err("go away".to_owned()) } else { Ok(Value::Null) }
                 },
             )
             .await;
-        assert_told(&trip(&house, &idp).await, text);
-        let pool = house.pool().await;
-        let mut tx = house.app.store.read().await.unwrap();
-        assert_eq!(store::users::by_login(&mut tx, &pool, "okta_00u1").await.unwrap(), None);
+        for (house, idp, _) in all {
+            assert_told(&trip(&house, &idp).await, text);
+            let pool = house.pool().await;
+            let mut tx = house.app.store.read().await.unwrap();
+            assert_eq!(store::users::by_login(&mut tx, &pool, "okta_00u1").await.unwrap(), None);
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Somebody at a provider who is linked to a user of the pool.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex};
 
 use poolhouse::{
     domain::user::Status,
@@ -15,7 +15,7 @@ use poolhouse::{
 use serde_json::json;
 
 use super::{map, tokens, trip, with_idp};
-use crate::app::{House, POOL, houses};
+use crate::app::{POOL, houses, houses_with};
 
 fn person(provider: &str, attribute: Option<&str>, value: &str) -> Person {
     Person { provider: provider.into(), attribute: attribute.map(Into::into), value: value.into() }
@@ -66,13 +66,13 @@ async fn a_link_by_a_mapped_claim_and_an_account_without_a_password_do_too() {
 
 #[tokio::test]
 async fn a_function_links_somebody_before_they_get_an_account() {
-    let place: Arc<OnceLock<Arc<App>>> = Arc::default();
+    let place: Arc<Mutex<Option<Arc<App>>>> = Arc::default();
     let at = Arc::clone(&place);
     let mut functions = Functions::default();
     functions.insert(
         "link",
         native(move |call| {
-            let app = Arc::clone(at.get().unwrap());
+            let app = Arc::clone(at.lock().unwrap().as_ref().unwrap());
             async move {
                 assert_eq!(call.event["triggerSource"], "PreSignUp_ExternalProvider");
                 let cx = Cx::new(app, "us-east-1", "hook".into());
@@ -82,17 +82,19 @@ async fn a_function_links_somebody_before_they_get_an_account() {
             }
         }),
     );
-    let house = House::with(|parts| parts.hooks = Hooks::new(Arc::new(functions))).await;
-    place.set(Arc::clone(&house.app)).ok().unwrap();
-    let arn = "arn:aws:lambda:us-east-1:1:function:link";
-    house
-        .set_pool(|settings| settings.lambda_config = serde_json::from_value(json!({"PreSignUp": arn})).unwrap())
-        .await;
-    let idp = with_idp(&house).await;
-    let ann = house.find("ann").await;
-    let told = tokens(&house, &trip(&house, &idp).await).await;
-    assert_eq!(told["sub"], json!(ann.sub));
-    let pool = house.pool().await;
-    let mut tx = house.app.store.read().await.unwrap();
-    assert_eq!(store::users::by_login(&mut tx, &pool, "okta_00u1").await.unwrap(), None);
+    let functions = Arc::new(functions);
+    for house in houses_with(|parts| parts.hooks = Hooks::new(Arc::clone(&functions))).await {
+        *place.lock().unwrap() = Some(Arc::clone(&house.app));
+        let arn = "arn:aws:lambda:us-east-1:1:function:link";
+        house
+            .set_pool(|settings| settings.lambda_config = serde_json::from_value(json!({"PreSignUp": arn})).unwrap())
+            .await;
+        let idp = with_idp(&house).await;
+        let ann = house.find("ann").await;
+        let told = tokens(&house, &trip(&house, &idp).await).await;
+        assert_eq!(told["sub"], json!(ann.sub));
+        let pool = house.pool().await;
+        let mut tx = house.app.store.read().await.unwrap();
+        assert_eq!(store::users::by_login(&mut tx, &pool, "okta_00u1").await.unwrap(), None);
+    }
 }
