@@ -2,6 +2,7 @@
 
 mod accounts;
 mod answers;
+mod failures;
 mod idp;
 mod keys;
 mod links;

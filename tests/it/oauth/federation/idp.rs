@@ -23,6 +23,10 @@ use axum::{
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use http::{HeaderMap, StatusCode};
 use poolhouse::keys::signing::SigningKey;
+use rsa::{
+    sha2::{Digest, Sha256},
+    traits::PublicKeyParts,
+};
 use serde_json::{Value, json};
 
 pub const CODE: &str = "the-code";
@@ -59,6 +63,10 @@ pub enum Sign {
     KeyForEncryption,
     /// By a key whose operations leave out verification.
     KeyWithoutVerification,
+    /// By a key of 512 bits.
+    WeakKey,
+    /// With a symmetric key that anybody can read among the others.
+    PublishedSecret,
 }
 
 pub struct Script {
@@ -103,6 +111,21 @@ fn rsa_signature(encoding: &'static dyn RsaEncoding, signed: &[u8]) -> Vec<u8> {
     let mut signature = vec![0; pair.public_modulus_len()];
     pair.sign(encoding, &SystemRandom::new(), signed, &mut signature).unwrap();
     signature
+}
+
+/// A key whose factors an afternoon finds.
+fn weak() -> &'static rsa::RsaPrivateKey {
+    static KEY: OnceLock<rsa::RsaPrivateKey> = OnceLock::new();
+    KEY.get_or_init(|| rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, 512).unwrap())
+}
+
+fn weak_signature(signed: &[u8]) -> Vec<u8> {
+    weak().sign(rsa::Pkcs1v15Sign::new::<Sha256>(), &Sha256::digest(signed)).unwrap()
+}
+
+pub fn weak_key() -> Value {
+    json!({"kty": "RSA", "kid": "small", "use": "sig", "e": encode(weak().e().to_bytes_be()),
+        "n": encode(weak().n().to_bytes_be())})
 }
 
 /// The key that signs where nothing else is said.
@@ -221,6 +244,8 @@ impl Script {
                 made(json!({"alg": "HS256", "kid": own.kid()}), &|signed| mac(public.as_bytes(), signed))
             }
             Sign::Ecdsa => made(json!({"alg": "ES256", "kid": "curve"}), &curve),
+            Sign::WeakKey => made(json!({"alg": "RS256", "kid": "small"}), &weak_signature),
+            Sign::PublishedSecret => made(json!({"alg": "HS256", "kid": "weak"}), &|signed| mac(b"weak", signed)),
         }
     }
 }
@@ -253,9 +278,8 @@ async fn keys(State(idp): State<Idp>) -> Json<Value> {
     open.as_object_mut().unwrap().remove("alg");
     let sealing = changed(&curve, json!({"kid": "sealing", "use": "enc"}));
     let signing = changed(&curve, json!({"kid": "signing", "key_ops": ["sign"]}));
-    Json(
-        json!({"keys": [public_key(), open, curve, sealing, signing, {"kty": "oct", "k": encode("weak"), "kid": "weak"}]}),
-    )
+    let shared = json!({"kty": "oct", "k": encode("weak"), "kid": "weak"});
+    Json(json!({"keys": [public_key(), open, curve, sealing, signing, weak_key(), shared]}))
 }
 
 async fn token_by_query(state: State<Idp>, query: axum::extract::Query<HashMap<String, String>>) -> Response {

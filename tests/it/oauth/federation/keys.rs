@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     assert_page, assert_told,
+    failures::{assert_left, detail, flooding},
     idp::{self, Sign},
     trip, with_idp,
 };
@@ -26,6 +27,8 @@ async fn an_id_token_is_signed_with_an_algorithm_that_its_key_serves() {
             Sign::CurveByTheNameOfRsa,
             Sign::KeyForEncryption,
             Sign::KeyWithoutVerification,
+            Sign::WeakKey,
+            Sign::PublishedSecret,
             Sign::None,
         ] {
             idp.set(|script| script.sign = sign);
@@ -47,13 +50,17 @@ async fn keys_that_are_too_many_too_large_or_weak_are_not_used() {
             key
         };
         // A modulus of 512 bits, and a symmetric key under the name of the good one.
-        let weak = json!({"kty": "RSA", "kid": own["kid"], "use": "sig", "e": "AQAB", "n": "w".repeat(86)});
+        let mut weak = idp::weak_key();
+        weak["kid"] = own["kid"].clone();
         let oct = json!({"kty": "oct", "kid": own["kid"], "k": "c2VjcmV0"});
-        let many = (0..1_000).map(|n| named(&n.to_string()));
+        let many = (0..10_000).map(|n| named(&n.to_string()));
+        let small = (0..10_000).map(|_| json!({"kty": "oct"}));
         for (keys, answer) in [
             (vec![weak.clone()], None),
             (vec![oct.clone()], None),
+            // As many in a document that is too long, and in one that is not: nobody looks that far.
             (many.chain([own.clone()]).collect(), Some("Invalid response from IdP JWKS endpoint")),
+            (small.chain([own.clone()]).collect(), None),
             ((0..150).map(|n| named(&n.to_string())).chain([own.clone()]).collect(), None),
         ] {
             idp.set(|script| script.keys = Some(json!({"keys": keys})));
@@ -76,6 +83,17 @@ async fn keys_that_are_too_many_too_large_or_weak_are_not_used() {
             idp.claim("exp", json!(house.app.clock.now().seconds() + 600));
             assert!(trip(&house, &idp).await.told("code").is_some());
         }
+    }
+}
+
+#[tokio::test]
+async fn keys_without_end_are_read_up_to_the_limit() {
+    for house in houses().await {
+        let idp = with_idp(&house).await;
+        let (address, sent) = flooding().await;
+        detail(&house, "jwks_uri", address).await;
+        assert_told(&trip(&house, &idp).await, "Invalid response from IdP JWKS endpoint");
+        assert_left(&sent);
     }
 }
 
