@@ -176,8 +176,23 @@ fn the_end_of_a_session_is_believed_of_the_provider_only() {
     for (fault, query) in cases {
         assert_eq!(read(&query), Err(fault), "{query}");
     }
-    let bomb = query(&provider, "SAMLRequest", &" ".repeat(10_000_000));
-    assert_eq!(read(&bomb), Err(Fault::Unreadable("it is not deflated")));
+}
+
+/// A thousand bytes and more can come out of each one that goes in: no more than 64 kB of it ever does.
+#[test]
+fn a_message_inflates_to_its_limit_and_no_further() {
+    let provider = SamlProvider::new();
+    let partner = provider.partner();
+    let read = |query: &str| read_logout(Redirected::Query(query), &partner, ENDPOINT, NOW);
+    let message = out(("", ""));
+    let filled = |length: usize| format!("{message}{}", " ".repeat(length - message.len()));
+    let request = LogoutMessage::Request { id: "_out".into(), name_id: "jane".into(), session_indexes: vec![] };
+    assert_eq!(read(&query(&provider, "SAMLRequest", &filled(64 * 1024))), Ok(request));
+    let too_long = Err(Fault::Unreadable("it is not deflated"));
+    for length in [64 * 1024 + 1, 10_000_000] {
+        let bomb = query(&provider, "SAMLRequest", &filled(length));
+        assert_eq!(read(&bomb), too_long, "{length} bytes in {}", bomb.len());
+    }
 }
 
 #[test]

@@ -218,14 +218,60 @@ async fn what_is_posted_without_a_trip_ends_on_our_own_page() {
         }
         let long = "A".repeat(100_001);
         assert_page(&post(&[("SAMLResponse", &long), ("RelayState", &question.state)]).await);
-        let huge = "A".repeat(400_000);
-        assert_eq!(post(&[("SAMLResponse", &huge)]).await.status, StatusCode::PAYLOAD_TOO_LARGE);
+        for huge in ["A".repeat(400_000), "A".repeat(10_000_000)] {
+            assert_eq!(post(&[("SAMLResponse", &huge)]).await.status, StatusCode::PAYLOAD_TOO_LARGE);
+        }
         let reply = browser.get("/saml2/idpresponse").await;
         assert_eq!((reply.status, reply.header("allow")), (StatusCode::METHOD_NOT_ALLOWED, "POST"));
         // Nothing of it has harmed the trip. It ends with its time.
         house.app.clock.advance(std::time::Duration::from_secs(301));
         let form = [("SAMLResponse", &*xml), ("RelayState", &*question.state)];
         assert_page(&post(&form).await);
+    }
+}
+
+#[tokio::test]
+async fn a_relay_state_is_neither_gone_to_nor_shown() {
+    for house in houses().await {
+        let provider = SamlProvider::new();
+        // Also where the provider may send somebody with a request of its own, which is written like a query.
+        invite(&house, &provider, &[("IDPInit", "true")]).await;
+        let mut browser = Browser::new(&house);
+        let question = set_out(&mut browser).await;
+        let xml = field(&provider.response(&answer(&question)));
+        for state in [
+            "https://evil.example/",
+            "//evil.example/",
+            "/\\evil.example",
+            "javascript:alert(1)",
+            "data:text/html,<script>alert(1)</script>",
+            "<script>alert(1)</script>",
+            "\"><img src=x onerror=alert(1)>",
+            "\r\nLocation: https://evil.example/",
+            "https://evil.example/?a=b",
+            "redirect_uri=https://evil.example/&client_id=<script>alert(1)</script>",
+            "client_id=<script>alert(1)</script>&error=alert(1)",
+            &format!("{}&x=https://evil.example/", encode(&query()).replace("app.example", "evil.example")),
+        ] {
+            let reply = house.post("/saml2/idpresponse", &[("SAMLResponse", &xml), ("RelayState", state)], &[]).await;
+            assert_eq!(reply.status, StatusCode::FOUND, "{state}");
+            assert!(reply.location().starts_with("/error?error="), "{state}: {}", reply.location());
+            let page = house.get(reply.location()).await;
+            assert_eq!(page.status, StatusCode::BAD_REQUEST);
+            for (place, shown) in [("address", reply.location()), ("page", &page.text)] {
+                assert!(!shown.contains("evil") && !shown.contains("alert(1)"), "{state} on the {place}: {shown}");
+            }
+        }
+        // A state of ours does not turn into one of theirs.
+        let longer = format!("{}https://evil.example/", question.state);
+        let reply = house.post("/saml2/idpresponse", &[("SAMLResponse", &xml), ("RelayState", &longer)], &[]).await;
+        assert_page(&reply);
+        assert!(
+            bring(&mut browser, &house, &provider.response(&answer(&question)), &question.state)
+                .await
+                .told("code")
+                .is_some()
+        );
     }
 }
 
@@ -264,40 +310,44 @@ async fn a_provider_sends_somebody_by_itself_only_where_it_may() {
     let wanted = encode(&query());
     let unasked = |id: &str| Answer { assertion_id: id.to_owned(), ..Answer::to(None, CONSUMER, AUDIENCE) };
     for (setting, works) in [(None, false), (Some("false"), false), (Some("true"), true)] {
-        let house = House::new().await;
-        let provider = SamlProvider::new();
-        let details: Vec<_> = setting.iter().map(|value| ("IDPInit", *value)).collect();
-        invite(&house, &provider, &details).await;
-        let mut browser = Browser::new(&house);
-        let xml = provider.response(&unasked("_first"));
-        let reply = bring(&mut browser, &house, &xml, &wanted).await;
-        if !works {
-            assert_page(&reply);
-            continue;
+        for house in houses().await {
+            let provider = SamlProvider::new();
+            let details: Vec<_> = setting.iter().map(|value| ("IDPInit", *value)).collect();
+            invite(&house, &provider, &details).await;
+            let mut browser = Browser::new(&house);
+            let xml = provider.response(&unasked("_first"));
+            let reply = bring(&mut browser, &house, &xml, &wanted).await;
+            if !works {
+                assert_page(&reply);
+                continue;
+            }
+            assert_eq!(
+                claims(&tokens(&house, &reply).await["id_token"])["identities"][0]["userId"],
+                "jane@example.com"
+            );
+            // Once.
+            let reply = bring(&mut browser, &house, &xml, &wanted).await;
+            assert_told(&reply, "Invalid SAML response received: the assertion was used before.");
+            // What was asked for belongs to a trip; it is not taken for something that nobody asked for.
+            let question = set_out_anew(&mut browser).await;
+            let asked = Answer { assertion_id: "_second".into(), ..answer(&question) };
+            let reply = bring(&mut browser, &house, &provider.response(&asked), &wanted).await;
+            assert_told(&reply, "Invalid SAML response received: it answers no request of this sign-in.");
+            // And nobody lands at an application that does not offer the provider, or where nothing was registered.
+            for wanted in [
+                wanted.replace(CORP, "Other"),
+                wanted.replace("app.example", "evil.example"),
+                "client_id=nobody".to_owned(),
+                wanted.replace(WEB, crate::app::SERVER),
+            ] {
+                let reply = bring(&mut browser, &house, &provider.response(&unasked("_third")), &wanted).await;
+                assert!(reply.told("code").is_none() && !reply.location().contains("evil"), "{}", reply.location());
+            }
+            // By the other name of the provider.
+            let named = wanted.replace(&format!("identity_provider={CORP}"), "idp_identifier=corp.example");
+            let reply = bring(&mut browser, &house, &provider.response(&unasked("_fourth")), &named).await;
+            assert!(reply.told("code").is_some(), "{}", reply.location());
         }
-        assert_eq!(claims(&tokens(&house, &reply).await["id_token"])["identities"][0]["userId"], "jane@example.com");
-        // Once.
-        let reply = bring(&mut browser, &house, &xml, &wanted).await;
-        assert_told(&reply, "Invalid SAML response received: the assertion was used before.");
-        // What was asked for belongs to a trip; it is not taken for something that nobody asked for.
-        let question = set_out_anew(&mut browser).await;
-        let asked = Answer { assertion_id: "_second".into(), ..answer(&question) };
-        let reply = bring(&mut browser, &house, &provider.response(&asked), &wanted).await;
-        assert_told(&reply, "Invalid SAML response received: it answers no request of this sign-in.");
-        // And nobody lands at an application that does not offer the provider, or where nothing was registered.
-        for wanted in [
-            wanted.replace(CORP, "Other"),
-            wanted.replace("app.example", "evil.example"),
-            "client_id=nobody".to_owned(),
-            wanted.replace(WEB, crate::app::SERVER),
-        ] {
-            let reply = bring(&mut browser, &house, &provider.response(&unasked("_third")), &wanted).await;
-            assert!(reply.told("code").is_none() && !reply.location().contains("evil"), "{}", reply.location());
-        }
-        // By the other name of the provider.
-        let named = wanted.replace(&format!("identity_provider={CORP}"), "idp_identifier=corp.example");
-        let reply = bring(&mut browser, &house, &provider.response(&unasked("_fourth")), &named).await;
-        assert!(reply.told("code").is_some(), "{}", reply.location());
     }
 }
 
