@@ -39,14 +39,19 @@ pub async fn authorize(State(app): State<Arc<App>>, cx: Cx, RawQuery(query): Raw
 
 /// A request that comes as a form goes on as the query that it is. The browser then brings its session along, which it does not
 /// send with a form of another site.
+/// The address may have a query too (RFC 6749, section 3.1), which stays: what stands in both stands there twice.
 pub async fn form(State(app): State<Arc<App>>, cx: Cx, request: extract::Request) -> Response {
     let queries_only = || (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, HEAD")]).into_response();
+    let query = request.uri().query().unwrap_or_default().to_owned();
     let Some(form) = limits::form(request).await.ok().filter(|form| form.get("client_id").is_some()) else {
         return queries_only();
     };
     match authorization::client(&cx, &form).await {
         Ok((pool, _)) if !pool.takes_forms() => queries_only(),
-        Ok(_) => authorization::see_other(&paths::local_with(&cx.app.setup, Place::Authorize, &form.to_query())),
+        Ok(_) => {
+            let whole = if query.is_empty() { form.to_query() } else { format!("{query}&{}", form.to_query()) };
+            authorization::see_other(&paths::local_with(&cx.app.setup, Place::Authorize, &whole))
+        }
         Err(refusal) => refusal.respond(&app),
     }
 }

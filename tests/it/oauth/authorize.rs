@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use super::ORDINARY;
+use super::{ORDINARY, token::CHALLENGE};
 use crate::app::{API_ONLY, Browser, CALLBACK, House, PASSWORD, Reply, SERVER, WEB, encode, houses};
 
 /// What looks like the registered address and is not.
@@ -99,7 +99,15 @@ async fn repeated_parameters_are_refused() {
         let ordinary = encode(&ORDINARY);
         assert_page(&house, &format!("{ordinary}&client_id={WEB}")).await;
         assert_page(&house, &format!("{ordinary}&{}", encode(&[("redirect_uri", CALLBACK)]))).await;
-        for more in ["response_type=code", "state=x", "scope=openid", "prompt=none&prompt=login"] {
+        let challenge = encode(&CHALLENGE);
+        for more in [
+            "response_type=code",
+            "state=x",
+            "scope=openid",
+            "prompt=none&prompt=login",
+            &format!("{challenge}&code_challenge={}", CHALLENGE[0].1),
+            &format!("{challenge}&code_challenge_method=S256"),
+        ] {
             assert_told(&ask(&house, &format!("{ordinary}&{more}")).await, "invalid_request");
         }
     }
@@ -184,9 +192,13 @@ async fn without_a_session_the_same_query_goes_to_the_sign_in_page() {
         assert_eq!(reply.header("cache-control"), "no-store");
         let reply = house.post(&format!("/oauth2/authorize?{query}"), &[], &[]).await;
         assert_eq!(reply.status, StatusCode::METHOD_NOT_ALLOWED);
-        assert!(reply.header("allow").contains("GET"));
-        let reply = ask(&house, &with("scope", Some(&"a ".repeat(20_000)))).await;
-        assert_eq!(reply.status, StatusCode::URI_TOO_LONG);
+        assert_eq!(reply.header("allow"), "GET, HEAD");
+        for (name, value) in
+            [("scope", "a".repeat(60_000)), ("scope", "a ".repeat(20_000)), ("state", "s".repeat(60_000))]
+        {
+            let reply = ask(&house, &with(name, Some(&value))).await;
+            assert_eq!(reply.status, StatusCode::URI_TOO_LONG, "{name}");
+        }
     }
 }
 

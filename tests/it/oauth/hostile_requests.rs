@@ -15,17 +15,12 @@ use super::{
     authorize::{STRANGE, assert_page, assert_told, with},
     token::{CHALLENGE, VERIFIER, claims, redeeming},
 };
-use crate::app::{Browser, CALLBACK, House, PASSWORD, POOL, Reply, WEB, encode, houses};
+use crate::app::{Browser, CALLBACK, House, PASSWORD, Reply, WEB, encode, houses};
 
 const BYE: &str = "https://app.example/bye";
 
 async fn ask(house: &House, query: &str) -> Reply {
     house.get(&format!("/oauth2/authorize?{query}")).await
-}
-
-async fn make_strict(house: &House) {
-    house.change_pool(|pool| pool.strict_oidc = true).await;
-    house.app.directory.forget_pool(POOL);
 }
 
 #[tokio::test]
@@ -70,7 +65,7 @@ async fn a_strict_pool_says_what_it_does_not_support_and_cannot_read() {
             let reply = ask(&house, &with("max_age", Some(value))).await;
             assert!(reply.location().starts_with("/login?"), "the service looks at no {value}");
         }
-        make_strict(&house).await;
+        house.set_strict(true).await;
         let strict = |name, value| format!("{}&{}", with(name, Some(value)), encode(&CHALLENGE));
         for value in ["code token", "id_token", "none", "CODE", "code "] {
             assert_told(&ask(&house, &strict("response_type", value)).await, "unsupported_response_type");
@@ -93,7 +88,7 @@ async fn nonce_and_state_come_back_as_they_were() {
     for house in houses().await {
         for is_strict in [false, true] {
             if is_strict {
-                make_strict(&house).await;
+                house.set_strict(true).await;
             }
             let mut pairs = [&ORDINARY[..], &CHALLENGE[..], &[("nonce", &*nonce)]].concat();
             pairs[3].1 = state;
@@ -125,7 +120,7 @@ async fn only_registered_addresses_follow_a_sign_out() {
 #[tokio::test]
 async fn only_registered_addresses_follow_a_strict_sign_out() {
     for house in houses().await {
-        make_strict(&house).await;
+        house.set_strict(true).await;
         for uri in STRANGE.into_iter().filter(|uri| !uri.is_empty()) {
             let near = uri.replace("/cb", "/bye");
             let pairs = [("client_id", WEB), ("post_logout_redirect_uri", &*near)];
@@ -138,7 +133,7 @@ async fn only_registered_addresses_follow_a_strict_sign_out() {
 #[tokio::test]
 async fn an_id_token_that_ran_out_still_shows_who_is_meant_and_a_forged_one_nobody() {
     for house in houses().await {
-        make_strict(&house).await;
+        house.set_strict(true).await;
         house
             .set_client(WEB, |settings| {
                 settings.id_token_validity = Some(5);
@@ -233,7 +228,7 @@ async fn a_cookie_that_was_changed_is_none() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn many_who_sign_in_at_once_each_get_their_own_answer() {
     for house in houses().await {
         let names: Vec<_> = (0..12).map(|number| format!("user{number}")).collect();
@@ -246,12 +241,62 @@ async fn many_who_sign_in_at_once_each_get_their_own_answer() {
             let house = Arc::clone(&house);
             visits.spawn(async move {
                 let reply = Browser::new(&house).sign_in(&with("state", Some(&name)), &name, PASSWORD).await;
-                assert_eq!(reply.told("state").as_deref(), Some(&*name));
-                let tokens = house.token(&redeeming(&reply.told("code").unwrap())).await.json();
-                assert_eq!(claims(&tokens["access_token"])["username"], *name);
+                assert_own(&house, &reply, &name, &name).await;
             });
         }
         visits.join_all().await;
+    }
+}
+
+/// The answer is that to this state, and its code is this user's.
+async fn assert_own(house: &House, reply: &Reply, state: &str, name: &str) {
+    assert_eq!(reply.told("state").as_deref(), Some(state), "{}", reply.location());
+    let tokens = house.token(&redeeming(&reply.told("code").unwrap())).await.json();
+    assert_eq!(claims(&tokens["access_token"])["username"], *name);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hundred_tabs_of_a_browser_each_get_their_own_answer() {
+    for house in houses().await {
+        let mut browser = Browser::new(&house);
+        let states: Vec<_> = (0..200).map(|number| format!("tab{number}")).collect();
+        for state in &states {
+            let page = browser.get(&format!("/login?{}", with("state", Some(state)))).await;
+            assert_eq!(page.status, StatusCode::OK);
+        }
+        let reply = browser.sign_in(&with("state", Some("tab117")), "ann", PASSWORD).await;
+        assert_own(&house, &reply, "tab117", "ann").await;
+        let cookie = browser.cookie.clone();
+        let house = Arc::new(house);
+        let mut tabs = JoinSet::new();
+        for state in states {
+            let (house, cookie) = (Arc::clone(&house), cookie.clone());
+            tabs.spawn(async move {
+                let mut tab = Browser::new(&house);
+                tab.cookie = cookie;
+                let reply = tab.get(&format!("/oauth2/authorize?{}", with("state", Some(&state)))).await;
+                assert_own(&house, &reply, &state, "ann").await;
+            });
+        }
+        tabs.join_all().await;
+    }
+}
+
+#[tokio::test]
+async fn whoever_is_signed_in_to_a_pool_is_nobody_in_another() {
+    for house in houses().await {
+        let settings = json!({
+            "CallbackURLs": [CALLBACK], "AllowedOAuthFlows": ["code"], "AllowedOAuthFlowsUserPoolClient": true,
+            "AllowedOAuthScopes": ["openid", "email"],
+        });
+        house.client_of(&house.other_pool().await, "7example", &[], settings).await;
+        let mut browser = Browser::new(&house);
+        browser.sign_in(&encode(&ORDINARY), "ann", PASSWORD).await;
+        let there = format!("/oauth2/authorize?{}", with("client_id", Some("7example")));
+        assert!(browser.get(&there).await.location().starts_with("/login?"));
+        let silent = browser.get(&format!("{there}&prompt=none")).await;
+        assert_eq!(silent.told("error").as_deref(), Some("login_required"));
+        assert!(browser.get(&format!("/oauth2/authorize?{}", encode(&ORDINARY))).await.told("code").is_some());
     }
 }
 

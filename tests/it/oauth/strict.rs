@@ -7,7 +7,9 @@ use super::{
     ORDINARY,
     token::{CHALLENGE, VERIFIER, basic, claims, redeeming},
 };
-use crate::app::{Browser, CALLBACK, House, PASSWORD, Reply, SECRET, SERVER, WEB, encode, strict_houses};
+use crate::app::{
+    Browser, CALLBACK, House, PASSWORD, Reply, SECRET, SERVER, WEB, encode, houses_of_both_kinds, strict_houses,
+};
 
 /// The ordinary request of a public client, with its challenge.
 fn proven() -> Vec<(&'static str, &'static str)> {
@@ -49,7 +51,7 @@ fn header(token: &Value) -> Value {
 
 #[tokio::test]
 async fn a_public_client_proves_that_it_is_who_asked() {
-    for (house, needs) in [(House::strict().await, true), (House::new().await, false)] {
+    for (house, needs) in houses_of_both_kinds().await {
         let reply = ask(&house, &ORDINARY).await;
         assert_eq!(reply.told("error").as_deref() == Some("invalid_request"), needs, "{}", reply.location());
         assert!(ask(&house, &proven()).await.location().starts_with("/login?"));
@@ -74,12 +76,24 @@ async fn answers_say_who_gives_them() {
 #[tokio::test]
 async fn request_objects_are_refused_by_name() {
     for house in strict_houses().await {
-        for (name, code) in [("request", "request_not_supported"), ("request_uri", "request_uri_not_supported")] {
-            let pairs = with(&proven(), name, "https://app.example/r");
+        // Whoever is asked for a request would notice.
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let here = format!("http://{}/request", listener.local_addr().unwrap());
+        for (name, value, code) in [
+            ("request", "eyJhbGciOiJub25lIn0.eyJzY29wZSI6InBob25lIn0.", "request_not_supported"),
+            ("request", "eyJhbGciOiJSUzI1NiJ9.eyJzY29wZSI6InBob25lIn0.AA", "request_not_supported"),
+            ("request_uri", "https://app.example/r", "request_uri_not_supported"),
+            ("request_uri", "http://169.254.169.254/", "request_uri_not_supported"),
+            ("request_uri", &here, "request_uri_not_supported"),
+        ] {
+            let pairs = with(&proven(), name, value);
             assert_eq!(ask(&house, &pairs).await.told("error").as_deref(), Some(code));
-            let house = House::new().await;
+            house.set_strict(false).await;
             assert!(ask(&house, &pairs).await.location().starts_with("/login?"), "the service does not look at it");
+            house.set_strict(true).await;
         }
+        assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock, "nothing is fetched");
     }
 }
 
@@ -95,10 +109,25 @@ async fn a_request_comes_as_a_form_and_keeps_the_browsers_session() {
         let twice = [proven(), vec![("scope", "openid")]].concat();
         let reply = house.post("/oauth2/authorize", &twice, &[]).await;
         assert_eq!(house.get(reply.location()).await.told("error").as_deref(), Some("invalid_request"));
+        // What stands in the address and in the form stands there twice; what the address alone has, counts.
+        for (query, told) in [
+            (encode(&[("client_id", WEB)]), None),
+            (encode(&[("redirect_uri", CALLBACK)]), None),
+            (encode(&[("state", "x")]), Some("invalid_request")),
+            (encode(&[("prompt", "none")]), Some("login_required")),
+        ] {
+            let reply = house.post(&format!("/oauth2/authorize?{query}"), &proven(), &[]).await;
+            let reply = house.get(reply.location()).await;
+            match told {
+                Some(error) => assert_eq!(reply.told("error").as_deref(), Some(error), "{query}"),
+                None => assert!(reply.location().starts_with("/error?"), "{query}: {}", reply.location()),
+            }
+        }
         let unknown = house.post("/oauth2/authorize", &with(&proven(), "client_id", "nobody"), &[]).await;
         assert!(unknown.location().starts_with("/error?"));
-        let faithful = House::new().await.post("/oauth2/authorize", &proven(), &[]).await;
-        assert_eq!(faithful.status, StatusCode::METHOD_NOT_ALLOWED);
+        house.set_strict(false).await;
+        let faithful = house.post("/oauth2/authorize", &proven(), &[]).await;
+        assert_eq!((faithful.status, faithful.header("allow")), (StatusCode::METHOD_NOT_ALLOWED, "GET, HEAD"));
     }
 }
 
@@ -186,17 +215,17 @@ async fn programs_on_this_machine_listen_where_they_can() {
 
 #[tokio::test]
 async fn a_code_that_comes_twice_takes_its_tokens_along() {
-    for (house, lives) in [(House::strict().await, false), (House::new().await, true)] {
+    for (house, is_strict) in houses_of_both_kinds().await {
         let code = house.code(&proven()).await;
         let form = with(&redeeming(&code), "code_verifier", VERIFIER);
         let tokens = house.token(&form).await.json();
         assert_eq!(user_info(&house, text(&tokens["access_token"])).await.status, StatusCode::OK);
         house.token(&form).await.assert_refused("invalid_grant");
         let status = user_info(&house, text(&tokens["access_token"])).await.status;
-        assert_eq!(status == StatusCode::OK, lives, "{status}");
+        assert_eq!(status == StatusCode::OK, !is_strict, "{status}");
         let refresh =
             [("grant_type", "refresh_token"), ("client_id", WEB), ("refresh_token", text(&tokens["refresh_token"]))];
-        assert_eq!(house.token(&refresh).await.status == StatusCode::OK, lives);
+        assert_eq!(house.token(&refresh).await.status == StatusCode::OK, !is_strict);
     }
 }
 
@@ -292,7 +321,7 @@ async fn address_and_offline_access_are_scopes() {
 
 #[tokio::test]
 async fn a_token_for_user_info_may_come_in_a_form() {
-    for (house, is_taken) in [(House::strict().await, true), (House::new().await, false)] {
+    for (house, is_taken) in houses_of_both_kinds().await {
         let given = tokens(&house, &proven()).await;
         let token = text(&given["access_token"]);
         let reply = house.post("/oauth2/userInfo", &[("access_token", token)], &[]).await;
@@ -320,7 +349,7 @@ async fn careful_clients_encode_what_basic_carries() {
     let encoded = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
     let form = [("grant_type", "client_credentials")];
     let careful = basic(&encoded(SERVER), &encoded(SECRET));
-    for (house, is_taken) in [(House::strict().await, true), (House::new().await, false)] {
+    for (house, is_taken) in houses_of_both_kinds().await {
         let reply = house.post("/oauth2/token", &form, &[("authorization", &careful)]).await;
         assert_eq!(reply.status == StatusCode::OK, is_taken, "{}", reply.text);
         for plain in [basic(SERVER, SECRET), basic(&encoded(SERVER), SECRET)] {
@@ -377,14 +406,32 @@ async fn introspection_tells_clients_with_a_secret_what_still_counts() {
         for token in [text(&given["id_token"]), text(&given["refresh_token"]), "nonsense", &format!("{access}x")] {
             assert_eq!(look(token.to_owned()).await, json!({"active": false}));
         }
+        // A client of another pool is told of its own pool's tokens alone.
+        let other = house.other_pool().await;
+        let mut strict = poolhouse::flows::directory::pool(&house.cx(), &other).await.unwrap().as_ref().clone();
+        strict.strict_oidc = true;
+        let mut tx = house.app.store.begin().await.unwrap();
+        assert!(poolhouse::store::pools::update(&mut tx, &strict).await.unwrap());
+        tx.commit().await.unwrap();
+        house.app.directory.forget_pool(&other);
+        house.client_of(&other, "7example", &[SECRET], json!({})).await;
+        let stranger = basic("7example", SECRET);
+        for token in [&access, &machine, text(&given["refresh_token"])] {
+            let told = house.post("/oauth2/introspect", &[("token", token)], &[("authorization", &stranger)]).await;
+            assert_eq!((told.status, told.json()), (StatusCode::OK, json!({"active": false})));
+        }
+        assert_eq!(look(access.clone()).await["active"], true);
         house.post("/oauth2/revoke", &[("token", &*access), ("client_id", WEB)], &[]).await;
         assert_eq!(look(access).await, json!({"active": false}));
         house.app.clock.advance(std::time::Duration::from_secs(3_600));
         assert_eq!(look(machine).await, json!({"active": false}));
         let public = house.post("/oauth2/introspect", &[("token", "x"), ("client_id", WEB)], &[]).await;
         assert_eq!(public.status, StatusCode::UNAUTHORIZED);
-        let faithful = House::new().await;
-        let reply = faithful.post("/oauth2/introspect", &[("token", "x")], &[("authorization", &authorization)]).await;
+        let wrong = basic(SERVER, "wrong");
+        let unproven = house.post("/oauth2/introspect", &[("token", "x")], &[("authorization", &wrong)]).await;
+        assert_eq!((unproven.status, &unproven.json()["error"]), (StatusCode::UNAUTHORIZED, &json!("invalid_client")));
+        house.set_strict(false).await;
+        let reply = house.post("/oauth2/introspect", &[("token", "x")], &[("authorization", &authorization)]).await;
         reply.assert_refused("invalid_request");
     }
 }
@@ -422,14 +469,18 @@ async fn discovery_tells_all_that_a_client_can_use() {
         );
         let scopes = document["scopes_supported"].as_array().unwrap();
         assert!(scopes.contains(&json!("address")) && scopes.contains(&json!("offline_access")));
-        for path in [
+        let standard = [
             "/us-east-1_Example01/.well-known/oauth-authorization-server",
             "/.well-known/oauth-authorization-server/us-east-1_Example01",
-        ] {
+        ];
+        for path in standard {
             assert_eq!(house.get(path).await.json(), document);
-            assert_eq!(House::new().await.get(path).await.status, StatusCode::NOT_FOUND);
         }
-        let faithful = House::new().await.get("/us-east-1_Example01/.well-known/openid-configuration").await.json();
+        house.set_strict(false).await;
+        for path in standard {
+            assert_eq!(house.get(path).await.status, StatusCode::NOT_FOUND);
+        }
+        let faithful = house.get("/us-east-1_Example01/.well-known/openid-configuration").await.json();
         assert_eq!(faithful["code_challenge_methods_supported"], Value::Null);
     }
 }

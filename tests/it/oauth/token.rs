@@ -1,14 +1,15 @@
 //! `/oauth2/token`: grants, proofs of clients, refusals.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use base64::{Engine, prelude::*};
 use http::StatusCode;
 use poolhouse::domain::user::Status;
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use super::ORDINARY;
-use crate::app::{API_ONLY, CALLBACK, PASSWORD, SECRET, SERVER, WEB, houses};
+use crate::app::{API_ONLY, Browser, CALLBACK, PASSWORD, SECRET, SERVER, WEB, encode, houses};
 
 pub const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 pub const CHALLENGE: [(&str, &str); 2] =
@@ -103,16 +104,100 @@ async fn a_wrong_redirect_address_or_verifier_uses_the_code_up() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn of_many_parallel_redemptions_one_wins() {
+    const CODES: usize = 200;
+    const RACERS: usize = 16;
     for house in houses().await {
-        for _ in 0..5 {
-            let code = house.code(&ORDINARY).await;
-            let form = redeeming(&code);
-            let [a, b, c, d] = [house.token(&form), house.token(&form), house.token(&form), house.token(&form)];
-            let (a, b, c, d) = tokio::join!(a, b, c, d);
-            assert_eq!([a, b, c, d].iter().filter(|reply| reply.status == StatusCode::OK).count(), 1);
+        let house = Arc::new(house);
+        let mut browser = Browser::new(&house);
+        browser.sign_in(&encode(&ORDINARY), "ann", PASSWORD).await;
+        let mut ends = BTreeMap::<String, usize>::new();
+        for _ in 0..CODES {
+            let given = browser.get(&format!("/oauth2/authorize?{}", encode(&ORDINARY))).await;
+            let code = given.told("code").unwrap();
+            let mut race = JoinSet::new();
+            for _ in 0..RACERS {
+                let (house, code) = (Arc::clone(&house), code.clone());
+                race.spawn(async move { house.token(&redeeming(&code)).await });
+            }
+            let before = ends.get("won").copied().unwrap_or_default();
+            for reply in race.join_all().await {
+                let end = reply.json()["error"].as_str().unwrap_or("won").to_owned();
+                *ends.entry(end).or_default() += 1;
+            }
+            assert_eq!(ends["won"], before + 1, "{ends:?}");
         }
+        let expected = [("won".to_owned(), CODES), ("invalid_grant".to_owned(), CODES * (RACERS - 1))];
+        assert_eq!(ends, expected.into());
+    }
+}
+
+/// A verifier counts in its form alone, also where a challenge was made of something else (RFC 7636, section 4.1).
+#[tokio::test]
+async fn a_verifier_has_one_form() {
+    for house in houses().await {
+        for (verifier, counts) in [
+            ("a".repeat(42), false),
+            ("a".repeat(43), true),
+            ("a-._~".repeat(25), true),
+            ("a".repeat(128), true),
+            ("a".repeat(129), false),
+            ("a+/=".repeat(11), false),
+            ("\u{e4}".repeat(43), false),
+            ("a ".repeat(22), false),
+        ] {
+            let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, verifier.as_bytes());
+            let challenge = BASE64_URL_SAFE_NO_PAD.encode(digest);
+            let query = [&ORDINARY[..], &[("code_challenge", &*challenge), ("code_challenge_method", "S256")]].concat();
+            let code = house.code(&query).await;
+            let form = [&redeeming(&code)[..], &[("code_verifier", &*verifier)]].concat();
+            let reply = house.token(&form).await;
+            if counts {
+                assert_eq!(reply.status, StatusCode::OK, "{verifier}: {}", reply.text);
+            } else {
+                reply.assert_refused("invalid_grant");
+            }
+        }
+    }
+}
+
+/// Neither the answer nor its time tells a code that nobody has from one that was used or is somebody else's. Each takes the same
+/// statements; what else the machine does makes single times differ, so that one calm round is enough.
+#[tokio::test]
+async fn the_time_of_a_refusal_tells_nothing_about_the_code() {
+    const ROUNDS: usize = 12;
+    for house in houses().await {
+        let used = house.code(&ORDINARY).await;
+        assert_eq!(house.token(&redeeming(&used)).await.status, StatusCode::OK);
+        let elsewhere =
+            [("response_type", "code"), ("client_id", SERVER), ("redirect_uri", CALLBACK), ("scope", "openid")];
+        let foreign = house.code(&elsewhere).await;
+        let unknown = uuid::Uuid::new_v4().to_string();
+        let codes = [&used, &foreign, &unknown];
+        let mut spreads = Vec::new();
+        for _ in 0..ROUNDS {
+            let mut times = [const { Vec::new() }; 3];
+            for _ in 0..200 {
+                for (code, times) in codes.iter().zip(&mut times) {
+                    let form = redeeming(code);
+                    let begun = std::time::Instant::now();
+                    let reply = house.token(&form).await;
+                    times.push(begun.elapsed());
+                    assert_eq!((reply.status, &*reply.text), (StatusCode::BAD_REQUEST, r#"{"error":"invalid_grant"}"#));
+                }
+            }
+            let medians = times.map(|mut times| {
+                times.sort_unstable();
+                times[times.len() / 2].as_secs_f64()
+            });
+            let (least, most) = (medians.into_iter().fold(f64::MAX, f64::min), medians.into_iter().fold(0.0, f64::max));
+            spreads.push(most / least);
+            if most / least < 1.05 {
+                break;
+            }
+        }
+        assert!(spreads.last().is_some_and(|spread| *spread < 1.05), "{spreads:?}");
     }
 }
 
@@ -194,6 +279,20 @@ async fn machines_get_their_own_scopes_only() {
         }
         let public = [("grant_type", "client_credentials"), ("client_id", WEB)];
         house.token(&public).await.assert_refused("unauthorized_client");
+        // A client with a secret that may not, and one that has no scopes of its own.
+        for (flows, scopes, error) in [
+            (json!(["code"]), json!(["openid"]), "unauthorized_client"),
+            (json!(["client_credentials"]), json!(["openid"]), "invalid_scope"),
+        ] {
+            let settings = json!({
+                "CallbackURLs": [CALLBACK], "AllowedOAuthFlows": flows, "AllowedOAuthFlowsUserPoolClient": true,
+                "AllowedOAuthScopes": scopes,
+            });
+            let id = format!("4{error}").replace('_', "");
+            house.client(&id, &[SECRET], settings).await;
+            let form = [("grant_type", "client_credentials"), ("client_id", &*id), ("client_secret", SECRET)];
+            house.token(&form).await.assert_refused(error);
+        }
     }
 }
 
@@ -241,6 +340,8 @@ async fn what_is_no_form_is_refused() {
             let request = http::Request::post("/oauth2/token").header("content-type", kind);
             house.send(request.body("grant_type=password".into()).unwrap()).await.assert_refused("invalid_request");
         }
+        let untold = http::Request::post("/oauth2/token").body("grant_type=password".into()).unwrap();
+        house.send(untold).await.assert_refused("invalid_request");
         for method in ["GET", "PUT", "HEAD", "DELETE"] {
             let request = http::Request::builder().method(method).uri("/oauth2/token");
             let reply = house.send(request.body(axum::body::Body::empty()).unwrap()).await;
@@ -250,7 +351,10 @@ async fn what_is_no_form_is_refused() {
         let large = house.token(&[("grant_type", "password"), ("x", &"a".repeat(65_536))]).await;
         assert_eq!(large.status, StatusCode::PAYLOAD_TOO_LARGE);
         large.assert_protected();
-        let packed = house.post("/oauth2/token", &[("grant_type", "password")], &[("content-encoding", "gzip")]).await;
-        assert_eq!(packed.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        for coding in ["gzip", "br", "deflate", "identity, gzip"] {
+            let packed =
+                house.post("/oauth2/token", &[("grant_type", "password")], &[("content-encoding", coding)]).await;
+            assert_eq!(packed.status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{coding}");
+        }
     }
 }
