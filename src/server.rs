@@ -193,7 +193,7 @@ impl Poolhouse {
         outbox?;
         look?;
         if let Some(watch) = watch {
-            watch.await?;
+            watch.await?.end().await;
         }
         app.hooks.functions().stop().await;
         tracing::info!("stopped");

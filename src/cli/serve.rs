@@ -29,7 +29,10 @@ pub(super) fn run(sources: Sources) -> Result<(), Failure> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
     let metrics = telemetry::metrics().context("cannot count")?;
-    let watch = (!loaded.files.is_empty()).then(|| server::Watch::new(sources, config.clone(), &loaded.files));
+    // Whoever develops edits, and whoever serves others with a file alone starts again to change it.
+    let is_edited = config.mode == Mode::Development && sources.config_file().is_some();
+    let is_watched = is_edited || !loaded.files.is_empty();
+    let watch = is_watched.then(|| server::Watch::new(sources, config.clone(), &loaded.files));
     runtime.block_on(server::serve(config, Some(metrics), watch))?;
     Ok(())
 }

@@ -12,7 +12,7 @@ use url::Url;
 use super::{Place, Placed, form, reader::Reader, standards::Standards};
 use crate::kit::secret::Secret;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Function {
     pub at: Place,
     /// Letters, digits, `-` and `_`: the name is part of an ARN.
@@ -27,12 +27,14 @@ pub struct Function {
     pub environment: BTreeMap<String, String>,
     /// How many processes of a command may run at once. Each has one call at a time.
     pub concurrency: u32,
+    /// Whether a change of a file in the command's folder brings new processes while the server serves.
+    pub watch: bool,
     /// Where a process that attaches finds the Runtime API: a loopback address. Port zero is a free one, which the log tells.
     pub listen: SocketAddr,
 }
 
 /// What runs the code.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Runs {
     /// JavaScript in this file, by the embedded engine.
     Script(PathBuf),
@@ -49,12 +51,13 @@ pub enum Runs {
 /// The ways to run a function, by their keys.
 const KINDS: [&str; 5] = ["script", "command", "attach", "invoke", "webhook"];
 /// What one way is told, and another would ignore.
-const BELONGS: [(&str, &[&str]); 6] = [
+const BELONGS: [(&str, &[&str]); 7] = [
     ("handler", &["script", "command"]),
     ("memory_mib", &["script", "command"]),
     ("environment", &["script", "command"]),
     ("directory", &["command"]),
     ("concurrency", &["command"]),
+    ("watch", &["command"]),
     ("listen", &["attach"]),
 ];
 
@@ -74,8 +77,14 @@ impl Function {
             memory_mib: 128,
             environment: BTreeMap::new(),
             concurrency: 2,
+            watch: false,
             listen: NO_ADDRESS,
         }
+    }
+
+    /// Whether the other one asks for the same, wherever it was said.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        Self { at: other.at.clone(), ..self.clone() } == *other
     }
 
     pub(super) fn read(name: String, mut section: Reader, standards: &Standards) -> Self {
@@ -132,6 +141,7 @@ impl Function {
             }
         }
         let concurrency = section.integer("concurrency", 1..=1000);
+        let watch = section.boolean("watch");
         let listen = section.address("listen", NO_ADDRESS);
         if !listen.value.ip().is_loopback() {
             let message = format!(
@@ -150,6 +160,7 @@ impl Function {
         function.memory_mib = memory_mib.unwrap_or(function.memory_mib);
         function.environment = environment.into_iter().map(|(name, text)| (name, text.value)).collect();
         function.concurrency = concurrency.unwrap_or(function.concurrency);
+        function.watch = watch.is_some_and(|said| said.value);
         function.listen = listen.value;
         function
     }

@@ -5,12 +5,14 @@
 //! system; [`process`] is a process of any language on the Lambda Runtime API; [`remote`] is another server; [`native`] is Rust.
 //! What a failed call looks like follows <https://docs.aws.amazon.com/lambda/latest/dg/nodejs-exceptions.html>.
 
+pub mod code;
 mod failure;
 pub mod log;
 pub mod native;
 pub mod process;
 pub mod remote;
 pub mod script;
+mod succession;
 
 use std::{collections::BTreeMap, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
@@ -18,7 +20,10 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 pub use self::failure::FunctionError;
-use self::log::{Journal, Ledger, Tail};
+use self::{
+    log::{Ledger, Tail},
+    succession::Origin,
+};
 use crate::{
     config::{Mistake, Place, function as config},
     kit::{clock::Clock, random::Random},
@@ -101,8 +106,15 @@ impl Surroundings {
 /// The functions of a server by their names.
 #[derive(Clone, Default)]
 pub struct Functions {
-    named: BTreeMap<String, Arc<dyn Function>>,
+    named: BTreeMap<String, Named>,
     ledger: Option<Ledger>,
+}
+
+#[derive(Clone)]
+struct Named {
+    function: Arc<dyn Function>,
+    /// What it was made of; nothing for one that was put in by hand.
+    origin: Option<Arc<Origin>>,
 }
 
 impl Functions {
@@ -113,45 +125,27 @@ impl Functions {
 
     /// The same in a server's surroundings. Nothing runs and listens before [`start`](Self::start).
     pub fn load_in(sections: &[config::Function], around: &Surroundings) -> Result<Self, LoadError> {
-        let mut functions = Self::default();
-        if let Some(folder) = &around.logs {
-            functions.ledger = Some(Ledger::open(folder.clone()).map_err(LoadError::Logs)?);
-        }
-        for section in sections {
-            if functions.named.contains_key(&section.name) {
-                return Err(LoadError::Twice { function: section.name.clone(), at: section.at.clone() });
-            }
-            let journal = Journal::new(&section.name, functions.ledger.clone());
-            let function: Arc<dyn Function> = match &section.runs {
-                config::Runs::Script(file) => Arc::new(script::Script::load_in(section, file, around, journal)?),
-                config::Runs::Command { command, directory } => {
-                    Arc::new(process::Process::command(section, (command, directory), around, journal))
-                }
-                config::Runs::Attach => Arc::new(process::Process::attached(section, around, journal)),
-                config::Runs::Invoke(url) => Arc::new(remote::Remote::invoke(section, url, around)),
-                config::Runs::Webhook { url, secret } => {
-                    Arc::new(remote::Remote::webhook(section, url, secret.as_ref(), around))
-                }
-            };
-            functions.insert(&section.name, function);
-        }
-        Ok(functions)
+        Self::default().followed_by(sections, around)
     }
 
     /// Opens the places where processes attach.
     pub async fn start(&self) -> Result<(), StartError> {
-        for (name, function) in &self.named {
+        for (name, named) in &self.named {
             let failed = |source| StartError { function: name.clone(), source };
-            function.start().await.map_err(failed)?;
+            named.function.start().await.map_err(failed)?;
         }
         Ok(())
     }
 
     /// Ends every process that was started here, and writes what is left of the logs.
     pub async fn stop(&self) {
-        for function in self.named.values() {
-            function.stop().await;
+        for named in self.named.values() {
+            named.function.stop().await;
         }
+        self.write_logs().await;
+    }
+
+    async fn write_logs(&self) {
         if let Some(ledger) = self.ledger.clone() {
             // It only fails when the writing panicked, and then there is nothing to wait for.
             let _ = tokio::task::spawn_blocking(move || ledger.flush()).await;
@@ -159,12 +153,12 @@ impl Functions {
     }
 
     pub fn get(&self, name: &str) -> Option<Arc<dyn Function>> {
-        self.named.get(name).cloned()
+        Some(Arc::clone(&self.named.get(name)?.function))
     }
 
     /// Adds a function, or replaces the one of that name.
     pub fn insert(&mut self, name: &str, function: Arc<dyn Function>) {
-        self.named.insert(name.to_owned(), function);
+        self.named.insert(name.to_owned(), Named { function, origin: None });
     }
 
     /// In alphabetical order.

@@ -54,7 +54,9 @@ impl Gateway {
     ) -> Result<(), GatewayError> {
         // Held to the end, so that sets follow one another in the order in which they are made.
         let mut loader = self.loader.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = Arc::new(loader.load(apis, domains, functions, Some(&self.serving()))?);
+        let now = loader.functions();
+        let next = loader.load(apis, domains, functions, Some(&self.serving()));
+        let next = Arc::new(next.inspect_err(|_| loader.put_back(now))?);
         let before = std::mem::replace(&mut *self.serving.write().unwrap_or_else(PoisonError::into_inner), next);
         drop(before);
         Ok(())
@@ -62,14 +64,20 @@ impl Gateway {
 
     /// Whether an API could be served beside others, with these functions or those that there are now. Changes nothing.
     pub fn try_out(&self, api: &config::Api, functions: Option<&Arc<Functions>>) -> Result<(), GatewayError> {
+        self.try_out_all(std::slice::from_ref(api), &[], functions)
+    }
+
+    /// Whether [`replace`](Self::replace) would take these. Changes nothing.
+    pub fn try_out_all(
+        &self,
+        apis: &[config::Api],
+        domains: &[Domain],
+        functions: Option<&Arc<Functions>>,
+    ) -> Result<(), GatewayError> {
         let mut loader = self.loader.lock().unwrap_or_else(PoisonError::into_inner);
         let now = loader.functions();
-        let tried = loader.load(
-            std::slice::from_ref(api),
-            &[],
-            functions.map_or_else(|| Arc::clone(&now), Arc::clone),
-            Some(&self.serving()),
-        );
+        let functions = functions.map_or_else(|| Arc::clone(&now), Arc::clone);
+        let tried = loader.load(apis, domains, functions, Some(&self.serving()));
         loader.put_back(now);
         tried.map(drop)
     }

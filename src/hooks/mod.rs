@@ -65,9 +65,15 @@ pub trait Hook<T: Trigger>: Send + Sync + 'static {
 
 /// Everything that can answer a trigger.
 pub struct Hooks {
-    functions: RwLock<Arc<Functions>>,
+    functions: RwLock<Asked>,
     /// `(trigger's type, name)` → an `Arc<dyn Hook<T>>` of that type.
     rust: HashMap<(TypeId, String), Registered>,
+}
+
+struct Asked {
+    now: Arc<Functions>,
+    /// Those of a configuration that is being applied: its pools may name what there was not before.
+    soon: Option<Arc<Functions>>,
 }
 
 struct Registered {
@@ -79,7 +85,7 @@ struct Registered {
 impl Hooks {
     pub fn new(functions: Arc<Functions>) -> Self {
         let shadowed = functions.get(GROUPS_TO_SCOPES).is_some();
-        let mut hooks = Self { functions: RwLock::new(functions), rust: HashMap::new() };
+        let mut hooks = Self { functions: RwLock::new(Asked { now: functions, soon: None }), rust: HashMap::new() };
         if !shadowed {
             hooks.register::<PreTokenGeneration>(GROUPS_TO_SCOPES, Arc::new(GroupsToScopes));
             hooks.register::<PreTokenGenerationV2>(GROUPS_TO_SCOPES, Arc::new(GroupsToScopes));
@@ -89,16 +95,22 @@ impl Hooks {
 
     /// The functions that are asked now.
     pub fn functions(&self) -> Arc<Functions> {
-        Arc::clone(&self.functions.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.functions.read().unwrap_or_else(PoisonError::into_inner).now)
     }
 
     /// Asks these functions from the next event on.
     pub fn replace_functions(&self, functions: Arc<Functions>) {
-        *self.functions.write().unwrap_or_else(PoisonError::into_inner) = functions;
+        *self.functions.write().unwrap_or_else(PoisonError::into_inner) = Asked { now: functions, soon: None };
+    }
+
+    /// Asks these functions where those of now do not have a name, until others replace them or nothing more is announced.
+    pub fn announce(&self, functions: Option<Arc<Functions>>) {
+        self.functions.write().unwrap_or_else(PoisonError::into_inner).soon = functions;
     }
 
     fn function(&self, name: &str) -> Option<Arc<dyn Function>> {
-        self.functions().get(name)
+        let asked = self.functions.read().unwrap_or_else(PoisonError::into_inner);
+        asked.now.get(name).or_else(|| asked.soon.as_ref()?.get(name))
     }
 
     /// Lets `hook` answer trigger `T` wherever a pool names `name`. A later registration takes the place of an earlier one.

@@ -29,15 +29,28 @@ use crate::{
 /// A user is in at most so many groups.
 const ALL_GROUPS: i64 = 1_000;
 
-/// Makes the database hold what the file says.
+/// Makes the database hold what the file says. What was applied before an error stays, and the error names it.
 pub async fn apply(cx: &Cx, config: &Config) -> anyhow::Result<()> {
-    for pool in &config.pools {
-        apply_pool(cx, config, pool).await.with_context(|| format!("{}: pool {}", pool.at, pool.id))?;
+    for (index, pool) in config.pools.iter().enumerate() {
+        apply_pool(cx, config, pool)
+            .await
+            .with_context(|| format!("{}: pool {}", pool.at, pool.id))
+            .with_context(|| so_far(&config.pools[..index], Some(pool)))?;
     }
     if config.prune {
-        prune(cx, config).await.context("prune")?;
+        prune(cx, config).await.context("prune").with_context(|| so_far(&config.pools, None))?;
     }
     Ok(())
+}
+
+/// What has been applied when something could not be.
+fn so_far(whole: &[config::pool::Pool], broken: Option<&config::pool::Pool>) -> String {
+    let whole: Vec<&str> = whole.iter().map(|pool| pool.id.as_str()).collect();
+    let whole = if whole.is_empty() { "no pool".to_owned() } else { whole.join(", ") };
+    match broken {
+        Some(broken) => format!("applied so far: {whole}, and {} up to the mistake", broken.id),
+        None => format!("applied so far: {whole}"),
+    }
 }
 
 async fn apply_pool(cx: &Cx, config: &Config, pool: &config::pool::Pool) -> anyhow::Result<()> {

@@ -76,6 +76,13 @@ impl Served {
         Arc::clone(&self.gateway)
     }
 
+    /// Whether [`configure`](Self::configure) would take these files. Changes nothing.
+    pub async fn try_out(&self, file: &FromFile) -> Result<(), GatewayError> {
+        let state = self.state.lock().await;
+        let (apis, domains) = self.together(file, &state.stored);
+        self.gateway.try_out_all(&apis, &domains, Some(&file.functions))
+    }
+
     /// Serves what the files say now, from the next request on. After an error everything stays as it was.
     pub async fn configure(&self, file: FromFile) -> Result<(), GatewayError> {
         let mut state = self.state.lock().await;
@@ -124,6 +131,12 @@ impl Served {
     }
 
     fn serve(&self, file: &FromFile, stored: &Stored) -> Result<(), GatewayError> {
+        let (apis, domains) = self.together(file, stored);
+        self.gateway.replace(&apis, &domains, Arc::clone(&file.functions))
+    }
+
+    /// The APIs and domains of both.
+    fn together(&self, file: &FromFile, stored: &Stored) -> (Vec<Api>, Vec<Domain>) {
         let functions: Vec<String> = file.functions.names().map(str::to_owned).collect();
         let mut apis = file.apis.clone();
         for (api, deployments) in &stored.apis {
@@ -155,7 +168,7 @@ impl Served {
                 domains.push(compiled);
             }
         }
-        self.gateway.replace(&apis, &domains, Arc::clone(&file.functions))
+        (apis, domains)
     }
 }
 

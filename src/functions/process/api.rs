@@ -20,7 +20,10 @@ use http_body_util::BodyExt;
 use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 
-use super::counter::{Counter, Handed, Misstep};
+use super::{
+    counter::{Counter, Handed, Misstep},
+    place::Counters,
+};
 use crate::{
     functions::{FunctionError, PAYLOAD_LIMIT},
     kit::{clock::Clock, host::is_this_machine},
@@ -42,7 +45,7 @@ const MOST_READ: usize = 4 * PAYLOAD_LIMIT;
 /// Serves until `closed`.
 pub(super) async fn serve(
     listener: TcpListener,
-    counter: Arc<Counter>,
+    counters: Arc<Counters>,
     closed: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let no_snapshots = || error(StatusCode::NOT_FOUND, "Restore.NotSupported", "SnapStart is not supported");
@@ -62,7 +65,7 @@ pub(super) async fn serve(
         .route("/2020-08-15/logs", any(move || async move { no_logs() }))
         .fallback(|| async { error(StatusCode::NOT_FOUND, "NotFound", "The Runtime API has no such address") })
         .layer(middleware::from_fn(only_programs_of_this_machine))
-        .with_state(counter);
+        .with_state(counters);
     axum::serve(listener, router).with_graceful_shutdown(closed).await
 }
 
@@ -77,16 +80,11 @@ async fn only_programs_of_this_machine(request: Request, next: Next) -> Response
     next.run(request).await
 }
 
-async fn next(State(counter): State<Arc<Counter>>) -> Response {
-    let handed = tokio::select! {
-        handed = counter.next() => handed,
-        () = counter.closed.cancelled() => {
-            return error(StatusCode::INTERNAL_SERVER_ERROR, "Runtime.Shutdown", "The function is gone");
-        }
-    };
-    match handed {
-        Ok(handed) => call(&counter, handed),
-        Err(misstep) => refused(misstep),
+async fn next(State(counters): State<Arc<Counters>>) -> Response {
+    match counters.next().await {
+        Some((counter, Ok(handed))) => call(&counter, handed),
+        Some((_, Err(misstep))) => refused(misstep),
+        None => error(StatusCode::INTERNAL_SERVER_ERROR, "Runtime.Shutdown", "The function is gone"),
     }
 }
 
@@ -116,14 +114,15 @@ fn call(counter: &Counter, Handed { job, left }: Handed) -> Response {
 }
 
 async fn response(
-    State(counter): State<Arc<Counter>>,
+    State(counters): State<Arc<Counters>>,
     Path(id): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    if let Err(misstep) = counter.expects(&id) {
-        return refused(misstep);
-    }
+    let counter = match counters.of_call(&id) {
+        Ok(counter) => counter,
+        Err(misstep) => return refused(misstep),
+    };
     let Some(received) = receive(body).await else {
         return error(StatusCode::BAD_REQUEST, "InvalidRequest", "The body broke off");
     };
@@ -171,23 +170,24 @@ fn http_answer(body: &[u8]) -> Option<Value> {
 }
 
 async fn invocation_error(
-    State(counter): State<Arc<Counter>>,
+    State(counters): State<Arc<Counters>>,
     Path(id): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    if let Err(misstep) = counter.expects(&id) {
-        return refused(misstep);
-    }
+    let counter = match counters.of_call(&id) {
+        Ok(counter) => counter,
+        Err(misstep) => return refused(misstep),
+    };
     match reported(&headers, body).await {
         Ok(failure) => accepted(counter.answer(&id, Err(failure)).await),
         Err(refusal) => *refusal,
     }
 }
 
-async fn init_error(State(counter): State<Arc<Counter>>, headers: HeaderMap, body: Body) -> Response {
+async fn init_error(State(counters): State<Arc<Counters>>, headers: HeaderMap, body: Body) -> Response {
     match reported(&headers, body).await {
-        Ok(failure) => accepted(counter.init_failed(failure)),
+        Ok(failure) => accepted(counters.current().init_failed(failure)),
         Err(refusal) => *refusal,
     }
 }

@@ -19,6 +19,7 @@ use super::{
     child::Child,
     counter::{Counter, News},
     desk::Desk,
+    place::Counters,
 };
 use crate::functions::{FunctionError, log::Level};
 
@@ -142,7 +143,8 @@ impl Crew {
             Ok(child) => child,
             Err(error) => return End::Init(FunctionError::Broken(format!("cannot start a shell: {error}"))),
         };
-        self.tasks.spawn(api::serve(listener, Arc::clone(&counter), ended.clone().cancelled_owned()));
+        let counters = Counters::of(Arc::clone(&counter));
+        self.tasks.spawn(api::serve(listener, counters, ended.clone().cancelled_owned()));
         let end = self.watch(&mut child, &counter, &mut news).await;
         child.kill().await;
         counter.abandon(|id| exited(Some(id), None));

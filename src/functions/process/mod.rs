@@ -12,6 +12,7 @@ mod child;
 mod counter;
 mod crew;
 mod desk;
+mod place;
 
 use std::{
     collections::BTreeMap,
@@ -31,6 +32,7 @@ use self::{
     counter::Counter,
     crew::Crew,
     desk::{Desk, Job},
+    place::Place,
 };
 use super::{Call, Function, FunctionError, PAYLOAD_LIMIT, Surroundings, log::Journal};
 use crate::{config::function as config, kit::random::Random};
@@ -66,8 +68,10 @@ pub struct Process {
     desk: Arc<Desk>,
     /// None where processes attach.
     crew: Option<Arc<Crew>>,
-    /// Where processes attach.
-    address: OnceLock<SocketAddr>,
+    /// What processes that attach are told.
+    counter: Option<Arc<Counter>>,
+    /// Where they attach.
+    place: OnceLock<Arc<Place>>,
     closed: CancellationToken,
     _close: DropGuard,
 }
@@ -85,20 +89,42 @@ impl Process {
         Self::new(plan, true)
     }
 
-    /// Of processes that attach, once [`start`](Function::start) has made the place for that.
-    pub(super) fn attached(section: &config::Function, around: &Surroundings, journal: Journal) -> Self {
-        Self::new(Plan::new(section, around, journal), false)
+    /// Of processes that attach, once [`start`](Function::start) has made the place for that. With `before` it is that one's,
+    /// and passes on by [`take_over`](Self::take_over); a function of the same name has the calls in common that wait there.
+    pub(super) fn attached(
+        section: &config::Function,
+        around: &Surroundings,
+        journal: Journal,
+        before: Option<&Self>,
+    ) -> Self {
+        let mut process = Self::new(Plan::new(section, around, journal), false);
+        if let Some((before, place)) = before.and_then(|before| Some((before, before.place.get()?))) {
+            if before.plan.name == process.plan.name {
+                process.desk = Arc::clone(&before.desk);
+            }
+            process.place = OnceLock::from(Arc::clone(place));
+        }
+        process.counter = Some(Counter::new(&process.plan, &process.desk, process.closed.clone(), None));
+        process
     }
 
     fn new(plan: Plan, is_supervised: bool) -> Self {
         let (plan, desk, closed) = (Arc::new(plan), Arc::new(Desk::default()), CancellationToken::new());
         let crew = is_supervised.then(|| Crew::new(&plan, &desk, closed.clone()));
-        Self { plan, desk, crew, address: OnceLock::new(), _close: closed.clone().drop_guard(), closed }
+        let (counter, place) = (None, OnceLock::new());
+        Self { plan, desk, crew, counter, place, _close: closed.clone().drop_guard(), closed }
+    }
+
+    /// Whoever asks where processes attach is given the calls of this function now.
+    pub(super) fn take_over(&self) {
+        if let (Some(place), Some(counter)) = (self.place.get(), &self.counter) {
+            place.pass_to(counter);
+        }
     }
 
     /// Why nobody took the call.
     fn nobody(&self, patience: Duration) -> FunctionError {
-        match (&self.crew, self.address.get()) {
+        match (&self.crew, self.runtime_api()) {
             (Some(crew), _) if crew.is_starting() => FunctionError::TimedOut { after: patience },
             (Some(_), _) => FunctionError::Busy,
             (None, Some(address)) if !self.desk.was_attended() => FunctionError::Unreachable(format!(
@@ -155,25 +181,24 @@ impl Function for Process {
     }
 
     async fn start(&self) -> io::Result<()> {
-        if self.crew.is_some() || self.address.get().is_some() {
-            return Ok(());
-        }
-        let listener = api::bind(self.plan.listen).await?;
-        let address = listener.local_addr()?;
+        let Some(counter) = self.counter.as_ref().filter(|_| self.place.get().is_none()) else { return Ok(()) };
+        let place = Place::open(api::bind(self.plan.listen).await?, Arc::clone(counter))?;
+        let address = place.address;
         // Nobody else sets it: a function is started once.
-        let _ = self.address.set(address);
-        let counter = Counter::new(&self.plan, &self.desk, self.closed.clone(), None);
-        tokio::spawn(api::serve(listener, counter, self.closed.clone().cancelled_owned()));
+        let _ = self.place.set(place);
         tracing::info!(function = self.plan.name, "a process attaches with AWS_LAMBDA_RUNTIME_API={address}");
         Ok(())
     }
 
     fn runtime_api(&self) -> Option<SocketAddr> {
-        self.address.get().copied()
+        Some(self.place.get()?.address)
     }
 
     async fn stop(&self) {
         self.closed.cancel();
+        if let (Some(place), Some(counter)) = (self.place.get(), &self.counter) {
+            place.leave(counter);
+        }
         if let Some(crew) = &self.crew {
             crew.tasks.close();
             if tokio::time::timeout(FAREWELL, crew.tasks.wait()).await.is_err() {

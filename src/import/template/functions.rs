@@ -213,6 +213,7 @@ fn runs(
     let words = command.into_iter().map(|value| Placed { value, at: runtime.at.clone() }).collect();
     made.texts("command", &runtime.at, words);
     made.text("directory", &shown(folder));
+    made.put("watch", &code.at, tree::Value::Boolean(true));
     if let Some(handler) = handler {
         made.text("handler", &handler);
     }

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import boto3
@@ -161,6 +163,105 @@ def test_an_edit_is_served_and_a_broken_one_is_not():
         assert get(server, "/") == (200, "TWO")
         template.write_text(WATCHED.replace("ONE", "FOUR"))
         until(lambda: get(server, "/") == (200, "FOUR"))
+
+
+CODE = """\
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Hello:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.12
+      Handler: app.handler
+      CodeUri: code/
+      Events: {Any: {Type: HttpApi}}
+"""
+
+
+def test_python_code_that_changes_is_run_by_new_processes_and_calls_under_way_end():
+    template = written("code.yaml", CODE)
+    code = template.parent / "code"
+    code.mkdir(exist_ok=True)
+    text = "import os, time\ndef handler(event, _):\n    time.sleep(float(event['rawPath'][1:] or 0))\n    return f'ONE {os.getpid()}'\n"
+    (code / "app.py").write_text(text)
+    config = written("code.toml", f'template = ["{template}"]\n')
+    with Server("code", config, environment=PYTHON) as server, ThreadPoolExecutor() as pool:
+        first = get(server, "/")
+        assert first[0] == 200 and first[1].startswith("ONE ")
+        slow = pool.submit(get, server, "/2.5")
+        time.sleep(0.5)
+        (code / "app.py").write_text(text.replace("ONE", "TWO"))
+        until(lambda: get(server, "/")[1].startswith("TWO "))
+        assert slow.result()[1].startswith("ONE ")
+        # What did not change goes on with the processes that it has.
+        warm = get(server, "/")
+        (code / "more.txt").write_text(str(time.time()))
+        until(lambda: get(server, "/") != warm)
+        warm = get(server, "/")
+        template.write_text(CODE + "  Pool: {Type: AWS::Cognito::UserPool}\n")
+        until(lambda: len(api(server).list_user_pools(MaxResults=5)["UserPools"]) == 1)
+        assert get(server, "/") == warm
+
+
+RELOADED = """\
+[[pool]]
+id = "us-east-1_Reload01"
+name = "NAME"
+[function.hello]
+script = "reloaded.js"
+[[api]]
+name = "x"
+  [[api.route]]
+  key = "GET /{what}"
+  integration = { function = "hello" }
+"""
+SAYS = "exports.handler = async () => 'SAYS';"
+
+
+def test_development_reads_its_file_again_and_requests_do_not_notice():
+    script = written("reloaded.js", SAYS)
+    config = written("reloaded.toml", RELOADED)
+    with Server("reloaded", config) as server, ThreadPoolExecutor() as pool:
+        def ask() -> set:
+            with requests.Session() as session:
+                answers = [session.get(f"{server.gateway}/{number}", timeout=30) for number in range(1500)]
+                return {(answer.status_code, answer.text) for answer in answers}
+
+        asking = [pool.submit(ask) for _ in range(3)]
+        edits = 0
+        while not all(asked.done() for asked in asking):
+            edits += 1
+            if edits % 3 == 0:
+                unservable = "  [[api.route]]\n  key = 'POST /a'\n  integration = { http = 'https://a.example/{which}' }\n"
+                config.write_text(RELOADED + unservable)
+            else:
+                script.write_text(SAYS.replace("SAYS", f"SAYS {edits % 2}"))
+                config.write_text(RELOADED.replace("NAME", f"name-{edits}"))
+            time.sleep(0.4)
+        answers = set.union(*(asked.result() for asked in asking))
+        assert {status for status, _ in answers} == {200} and {text[:4] for _, text in answers} == {"SAYS"}, answers
+        config.write_text(RELOADED.replace("NAME", "last"))
+        script.write_text(SAYS.replace("SAYS", "LAST"))
+        until(lambda: get(server, "/a") == (200, "LAST"))
+        until(lambda: api(server).describe_user_pool(UserPoolId="us-east-1_Reload01")["UserPool"]["Name"] == "last")
+
+
+def test_what_cannot_be_applied_leaves_everything_as_it_was():
+    script = written("reloaded.js", SAYS)
+    config = written("refused.toml", RELOADED)
+    with Server("refused", config) as server, socket.create_server(("127.0.0.1", 0)) as taken:
+        log = lambda: server.log.read_text()
+        assert get(server, "/a") == (200, "SAYS")
+        script.write_text(SAYS.replace("SAYS", "OTHER"))
+        place = f"127.0.0.1:{taken.getsockname()[1]}"
+        config.write_text(f"{RELOADED}[function.held]\nattach = true\nlisten = '{place}'\n")
+        until(lambda: "function `held`: the Runtime API cannot listen" in log())
+        assert get(server, "/a") == (200, "SAYS")
+        taken.close()
+        # The next edit is tried as a whole.
+        config.write_text(f"{RELOADED}[function.held]\nattach = true\nlisten = '{place}'\n# again\n")
+        until(lambda: get(server, "/a") == (200, "OTHER"))
+        assert f"AWS_LAMBDA_RUNTIME_API={place}" in log()
 
 
 # --- what the commands say --------------------------------------------------------------------------------------------

@@ -69,7 +69,7 @@ fn runtime() {
     }
 }
 
-fn own_process() -> Section {
+pub(super) fn own_process() -> Section {
     let program = std::env::current_exe().unwrap().to_string_lossy().into_owned();
     let arguments = ["functions::command::runtime", "--exact", "--ignored", "--nocapture", "--test-threads=1"];
     let command = std::iter::once(program).chain(arguments.map(str::to_owned)).collect();
@@ -77,17 +77,17 @@ fn own_process() -> Section {
     Section { environment: [("STAGE".to_owned(), "test".to_owned())].into(), ..section }
 }
 
-fn with(mut section: Section, name: &str, value: &str) -> Section {
+pub(super) fn with(mut section: Section, name: &str, value: &str) -> Section {
     section.environment.insert(name.into(), value.into());
     section
 }
 
-fn is_alive(pid: u64) -> bool {
+pub(super) fn is_alive(pid: u64) -> bool {
     // A zombie that nobody has buried yet is as dead.
     std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z"))
 }
 
-async fn wait_for(what: impl Fn() -> bool) {
+pub(super) async fn wait_for(what: impl Fn() -> bool) {
     let until = Instant::now() + 10 * SECOND;
     while !what() {
         assert!(Instant::now() < until, "it did not happen");

@@ -3,6 +3,7 @@
 mod attach;
 mod command;
 mod remote;
+mod succession;
 
 use std::{
     io::{Read, Write},
