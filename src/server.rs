@@ -93,6 +93,7 @@ pub struct Poolhouse {
     tls: Option<listener::Tls>,
     router: Router,
     watch: Option<Watch>,
+    shutdown: CancellationToken,
 }
 
 /// Puts one hook into the registry, once that exists.
@@ -143,8 +144,9 @@ impl Builder {
         let served = Arc::new(Served::new(Arc::clone(&app), address, file, &config.gateway, around)?);
         served.look().await.context("cannot read the APIs of the control plane")?;
         let proxies = TrustedProxies::parse(&config.server.trusted_proxies).context("[server] trusted_proxies")?;
-        let router = router(&app, &served, metrics, proxies);
-        Ok(Poolhouse { app, served, main, gate, tls, router, watch: None })
+        let shutdown = CancellationToken::new();
+        let router = router(&app, &served, lambda_door(&app, &shutdown), metrics, proxies);
+        Ok(Poolhouse { app, served, main, gate, tls, router, watch: None, shutdown })
     }
 }
 
@@ -176,7 +178,7 @@ impl Poolhouse {
             gateway = %self.gateway_address()?,
             "poolhouse is ready"
         );
-        let (shutdown, app) = (CancellationToken::new(), Arc::clone(&self.app));
+        let (shutdown, app) = (self.shutdown, Arc::clone(&self.app));
         let background = tokio::spawn(background::run(Arc::clone(&self.app), shutdown.clone()));
         let outbox = tokio::spawn(outbox::run(Arc::clone(&self.app), shutdown.clone()));
         let look = tokio::spawn(Arc::clone(&self.served).watch(shutdown.clone()));
@@ -319,7 +321,7 @@ fn sealer(config: &Config, random: &Random) -> anyhow::Result<Sealer> {
     Sealer::load_or_create(&path, random).with_context(|| format!("the master key {}", path.display()))
 }
 
-fn lambda_door(app: &Arc<App>) -> Lambda {
+fn lambda_door(app: &Arc<App>, shutdown: &CancellationToken) -> Lambda {
     let current = Arc::clone(app);
     Lambda {
         functions: Arc::new(move || current.hooks.functions()),
@@ -328,16 +330,23 @@ fn lambda_door(app: &Arc<App>) -> Lambda {
         admin_keys: app.setup.admin_keys.clone(),
         clock: app.clock.clone(),
         random: app.random.clone(),
+        shutdown: shutdown.clone(),
     }
 }
 
-fn router(app: &Arc<App>, served: &Arc<Served>, metrics: Option<PrometheusHandle>, proxies: TrustedProxies) -> Router {
+fn router(
+    app: &Arc<App>,
+    served: &Arc<Served>,
+    lambda: Lambda,
+    metrics: Option<PrometheusHandle>,
+    proxies: TrustedProxies,
+) -> Router {
     let mut router = Router::new()
         .merge(api::router().with_state(Arc::clone(app)))
         .merge(oauth::router(Arc::clone(app)))
         .merge(pages::router(Arc::clone(app)))
         .merge(control::router(Arc::clone(app), Arc::clone(served) as Arc<dyn Serving>))
-        .merge(lambda::router(lambda_door(app)))
+        .merge(lambda::router(lambda))
         .merge(health::router(Arc::clone(app), metrics));
     if app.setup.mode == Mode::Development {
         router = router.nest("/_poolhouse", controls::router(Arc::clone(app)));

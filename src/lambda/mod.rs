@@ -2,10 +2,11 @@
 //!
 //! Administrators only, as at the user-pools API, with the service name `lambda`. There is one version of a function, `$LATEST`;
 //! whatever alias or version a caller names is that one. A call waits as long as the function may run, at most fifteen minutes.
-//! `Event` calls run once, and not again when they fail.
+//! `Event` calls run behind the answer, and again when they fail.
 //! <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>
 
 mod error;
+mod events;
 mod name;
 
 use std::{sync::Arc, time::Duration};
@@ -21,7 +22,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
 use serde_json::Value;
-use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::{Mode, admin::AccessKey},
@@ -30,6 +31,7 @@ use crate::{
     web::signature::Gate,
 };
 use error::Fault;
+use events::Events;
 use name::Reference;
 
 /// As credentials are scoped.
@@ -38,8 +40,6 @@ const SERVICE: &str = "lambda";
 const LONGEST: Duration = Duration::from_secs(900);
 /// Of the event of an `Event` call, in bytes.
 const EVENT_LIMIT: usize = 1024 * 1024;
-/// `Event` calls that run at once.
-const EVENTS: usize = 64;
 const CLIENT_CONTEXT_LIMIT: usize = 3583;
 /// A body that takes longer is given up.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -53,25 +53,30 @@ const FUNCTION_ERROR: HeaderName = HeaderName::from_static("x-amz-function-error
 const LOG_RESULT: HeaderName = HeaderName::from_static("x-amz-log-result");
 const LATEST: HeaderValue = HeaderValue::from_static("$LATEST");
 
+/// The functions of the moment: the configuration may be applied anew.
+pub type Current = Arc<dyn Fn() -> Arc<Functions> + Send + Sync>;
+
 /// What the door knows of the server.
 pub struct Lambda {
-    /// Those of the moment: the configuration may be applied anew.
-    pub functions: Arc<dyn Fn() -> Arc<Functions> + Send + Sync>,
+    pub functions: Current,
     pub mode: Mode,
     pub account_id: String,
     pub admin_keys: Vec<AccessKey>,
     pub clock: Clock,
     pub random: Random,
+    /// When `Event` calls that are not over are given up.
+    pub shutdown: CancellationToken,
 }
 
 struct Door {
     lambda: Lambda,
-    events: Arc<Semaphore>,
+    events: Arc<Events>,
 }
 
 /// The Invoke API. Everything else of Lambda is unknown here.
 pub fn router(lambda: Lambda) -> Router {
-    let door = Arc::new(Door { lambda, events: Arc::new(Semaphore::new(EVENTS)) });
+    let events = Arc::new(Events::new(Arc::clone(&lambda.functions), lambda.shutdown.clone()));
+    let door = Arc::new(Door { lambda, events });
     Router::new()
         .route("/2015-03-31/functions/{name}/invocations", post(answer).fallback(unknown))
         .route("/2015-03-31/{*operation}", any(unknown))
@@ -109,7 +114,7 @@ impl Door {
         let manner = manner(&head)?;
         let wants_log = wants_log(&head)?;
         let client_context = client_context(&head)?;
-        let function = self.find(name, head.uri.query(), &caller.region)?;
+        let (name, function) = self.find(name, head.uri.query(), &caller.region)?;
         let limit = if manner == Manner::Event { EVENT_LIMIT } else { PAYLOAD_LIMIT };
         if body.len() > limit {
             return Err(Fault::TooLarge(limit));
@@ -118,7 +123,10 @@ impl Door {
         let call = Call { client_context, ..Call::new(event, LONGEST, request_id) };
         match manner {
             Manner::DryRun => Ok(empty(StatusCode::NO_CONTENT)),
-            Manner::Event => self.in_background(function, call),
+            Manner::Event => {
+                self.events.accept(&name, call, body.len())?;
+                Ok(empty(StatusCode::ACCEPTED))
+            }
             Manner::RequestResponse => {
                 let tail = wants_log.then(|| Arc::new(Tail::default()));
                 let outcome = function.invoke(Call { tail: tail.clone(), ..call }).await;
@@ -127,25 +135,13 @@ impl Door {
         }
     }
 
-    fn find(&self, name: &str, query: Option<&str>, region: &str) -> Result<Arc<dyn Function>, Fault> {
+    fn find(&self, name: &str, query: Option<&str>, region: &str) -> Result<(String, Arc<dyn Function>), Fault> {
         let reference = Reference::parse(name, query)?;
         let arn = reference.arn(region, &self.lambda.account_id);
         let is_here = reference.region.as_deref().is_none_or(|named| named == region)
             && reference.account.as_deref().is_none_or(|named| named == self.lambda.account_id);
         let found = (self.lambda.functions)().get(&reference.name).filter(|_| is_here);
-        found.ok_or(Fault::NotFound(arn))
-    }
-
-    fn in_background(&self, function: Arc<dyn Function>, call: Call) -> Result<Response, Fault> {
-        let permit = Arc::clone(&self.events).try_acquire_owned().map_err(|_| Fault::Throttled)?;
-        tokio::spawn(async move {
-            let request_id = call.request_id.clone();
-            if let Err(error) = function.invoke(call).await {
-                tracing::warn!(request_id, %error, "an event's function failed");
-            }
-            drop(permit);
-        });
-        Ok(empty(StatusCode::ACCEPTED))
+        found.map(|function| (reference.name, function)).ok_or(Fault::NotFound(arn))
     }
 }
 

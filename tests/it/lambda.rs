@@ -1,6 +1,12 @@
 //! Lambda's Invoke API: how a function is named, called and answered for.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::{Router, body::Body};
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -17,6 +23,7 @@ use poolhouse::{
 };
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 const SIGNED: &str =
@@ -69,6 +76,7 @@ fn door(mode: Mode) -> Router {
         }],
         clock: Clock::frozen(Time::from_seconds(1_767_683_289)),
         random: Random::system(),
+        shutdown: CancellationToken::new(),
     })
 }
 
@@ -165,47 +173,136 @@ async fn a_function_that_fails_answers_with_its_error() {
     assert!(!away.body.contains("secret"), "{}", away.body);
 }
 
-#[tokio::test]
+/// A door to one function, `note`, through which `Event` calls go.
+struct Behind {
+    router: Router,
+    shutdown: CancellationToken,
+}
+
+impl Behind {
+    fn new(note: Arc<dyn poolhouse::functions::Function>) -> Self {
+        let mut functions = Functions::default();
+        functions.insert("note", note);
+        let (functions, shutdown) = (Arc::new(functions), CancellationToken::new());
+        let router = lambda::router(Lambda {
+            functions: Arc::new(move || Arc::clone(&functions)),
+            mode: Mode::Development,
+            account_id: "123456789012".into(),
+            admin_keys: Vec::new(),
+            clock: Clock::system(),
+            random: Random::system(),
+            shutdown: shutdown.clone(),
+        });
+        Self { router, shutdown }
+    }
+
+    async fn call(&self, kind: &'static str, body: &str) -> Answer {
+        let request = Request::post("/2015-03-31/functions/note/invocations").header("authorization", SIGNED);
+        let request = request.header("x-amz-invocation-type", kind).body(Body::from(body.to_owned())).unwrap();
+        send(&self.router, request).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn events_run_behind_the_answer_and_dry_runs_not_at_all() {
     let (tell, mut told) = mpsc::unbounded_channel();
-    let mut functions = Functions::default();
-    functions.insert(
-        "note",
-        native(move |call| {
-            let tell = tell.clone();
-            async move {
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                tell.send(call.event).unwrap();
-                Ok(Value::Null)
-            }
-        }),
-    );
-    let functions = Arc::new(functions);
-    let router = lambda::router(Lambda {
-        functions: Arc::new(move || Arc::clone(&functions)),
-        mode: Mode::Development,
-        account_id: "123456789012".into(),
-        admin_keys: Vec::new(),
-        clock: Clock::system(),
-        random: Random::system(),
-    });
-    let call = |kind: &'static str| {
-        let request = Request::post("/2015-03-31/functions/note/invocations").header("authorization", SIGNED);
-        let request = request.header("x-amz-invocation-type", kind).body(Body::from("1")).unwrap();
-        send(&router, request)
-    };
-    let dry = call("DryRun").await;
+    let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let highest = Arc::clone(&most);
+    let door = Behind::new(native(move |call| {
+        let (tell, running, most) = (tell.clone(), Arc::clone(&running), Arc::clone(&most));
+        async move {
+            most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            running.fetch_sub(1, Ordering::SeqCst);
+            tell.send(call.event).unwrap();
+            Ok(Value::Null)
+        }
+    }));
+    let dry = door.call("DryRun", "1").await;
     assert_eq!((dry.status, dry.body.as_str()), (204, ""));
-    let mut statuses = Vec::new();
-    for _ in 0..70 {
-        statuses.push(call("Event").await.status);
+    for _ in 0..200 {
+        assert_eq!(door.call("Event", "1").await.status, 202);
     }
-    assert_eq!(statuses.iter().filter(|status| **status == 202).count(), 64, "{statuses:?}");
-    assert!(statuses[64..].iter().all(|status| *status == 429));
-    for _ in 0..64 {
+    for _ in 0..200 {
         assert_eq!(told.recv().await, Some(json!(1)));
     }
     assert!(told.try_recv().is_err(), "a dry run calls nothing");
+    assert_eq!(highest.load(Ordering::SeqCst), 64);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_event_is_tried_twice_more_and_given_up() {
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let began = tokio::time::Instant::now();
+    let door = Behind::new(native(move |call| {
+        let tell = tell.clone();
+        async move {
+            tell.send((call.event, call.request_id, began.elapsed().as_secs())).unwrap();
+            Err(FunctionError::Threw { kind: "Error".into(), message: "no".into(), trace: Vec::new() })
+        }
+    }));
+    let answer = door.call("Event", "7").await;
+    let id = answer.header("x-amzn-requestid").to_owned();
+    for after in [0, 60, 180] {
+        assert_eq!(told.recv().await, Some((json!(7), id.clone(), after)));
+    }
+    tokio::time::sleep(Duration::from_secs(24 * 3_600)).await;
+    assert!(told.try_recv().is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_nobody_could_take_goes_back_to_the_queue_for_hours() {
+    let tries = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&tries);
+    let door = Behind::new(native(move |_| {
+        let tries = Arc::clone(&counted);
+        async move {
+            match tries.fetch_add(1, Ordering::SeqCst) {
+                ..4 => Err(FunctionError::Busy),
+                4..6 => Err(FunctionError::Unreachable("away".into())),
+                6 => Ok(Value::Null),
+                _ => Err(FunctionError::Busy),
+            }
+        }
+    }));
+    assert_eq!(door.call("Event", "1").await.status, 202);
+    // 1 + 2 + 4 + 8 + 16 + 32 seconds.
+    tokio::time::sleep(Duration::from_secs(62)).await;
+    assert_eq!(tries.load(Ordering::SeqCst), 6);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(tries.load(Ordering::SeqCst), 7);
+    assert_eq!(door.call("Event", "2").await.status, 202);
+    tokio::time::sleep(Duration::from_secs(7 * 3_600)).await;
+    let most = tries.load(Ordering::SeqCst);
+    assert!((80..90).contains(&most), "{most}");
+    tokio::time::sleep(Duration::from_secs(7 * 3_600)).await;
+    assert_eq!(tries.load(Ordering::SeqCst), most, "after six hours it is given up");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_queue_of_events_is_bounded_and_ends_with_the_server() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+    let door = Behind::new(native(move |_| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        async { Err(FunctionError::OutOfMemory) }
+    }));
+    let large = format!("\"{}\"", "x".repeat(1_000_000));
+    let mut accepted = 0;
+    while door.call("Event", &large).await.status == 202 {
+        accepted += 1;
+    }
+    assert!((60..70).contains(&accepted), "{accepted} megabytes");
+    while door.call("Event", "1").await.status == 202 {
+        accepted += 1;
+    }
+    assert!((66..=1_000).contains(&accepted), "{accepted}");
+    assert_eq!(door.call("Event", "1").await.error(), (429, "TooManyRequestsException", "Rate Exceeded.".into()));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(calls.load(Ordering::SeqCst), accepted);
+    door.shutdown.cancel();
+    tokio::time::sleep(Duration::from_secs(3_600)).await;
+    assert_eq!(calls.load(Ordering::SeqCst), accepted, "nothing is tried after the end");
 }
 
 #[tokio::test]
