@@ -240,19 +240,24 @@ fn surroundings(config: &Config, app: &Arc<App>, functions: &Arc<Functions>) -> 
         random: app.random.clone(),
         account_id: config.account_id.clone(),
         region: config.region.clone(),
+        host: public_host(config).unwrap_or_else(|| "localhost".to_owned()),
     }
+}
+
+fn public_host(config: &Config) -> Option<String> {
+    config.server.public_url.parse::<http::Uri>().ok()?.host().map(str::to_owned)
 }
 
 /// Where clients of this machine, or those that reach the public URL, find the gateway.
 fn gateway_url(config: &Config, gate: SocketAddr) -> String {
-    let public = || config.server.public_url.parse::<http::Uri>().ok()?.host().map(str::to_owned);
     let host = match gate.ip() {
         ip if ip.is_loopback() => "localhost".to_owned(),
-        ip if ip.is_unspecified() => public().unwrap_or_else(|| "localhost".to_owned()),
+        ip if ip.is_unspecified() => public_host(config).unwrap_or_else(|| "localhost".to_owned()),
         ip if ip.is_ipv6() => format!("[{ip}]"),
         ip => ip.to_string(),
     };
-    format!("http://{host}:{}", gate.port())
+    let scheme = if config.gateway.tls.is_some() { "https" } else { "http" };
+    format!("{scheme}://{host}:{}", gate.port())
 }
 
 async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {

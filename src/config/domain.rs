@@ -1,13 +1,15 @@
 //! `[[domain]]`: a custom domain of the gateway, and which API answers below which of its paths.
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-mappings.html>
 
-use super::{Place, Placed, api::DEFAULT_STAGE, reader::Reader};
+use super::{Place, Placed, api::DEFAULT_STAGE, reader::Reader, tls::Tls};
 
 #[derive(Clone, Debug)]
 pub struct Domain {
     pub at: Place,
     /// A host in lower case, without a port.
     pub name: String,
+    /// Instead of the listener's certificate.
+    pub tls: Option<Placed<Tls>>,
     pub mappings: Vec<Mapping>,
 }
 
@@ -22,7 +24,8 @@ pub struct Mapping {
 }
 
 impl Domain {
-    pub(super) fn read(mut section: Reader) -> Self {
+    /// `secure`: whether the gateway's listener has TLS.
+    pub(super) fn read(mut section: Reader, secure: bool) -> Self {
         let reading = section.reading;
         let at = section.at.clone();
         let name = section.required("name");
@@ -32,9 +35,13 @@ impl Domain {
                 format!("`domain.name` must be a host such as api.example.com, found {:?}", name.value),
             );
         }
+        let tls = Tls::read(&mut section);
+        if let Some(tls) = tls.as_ref().filter(|_| !secure) {
+            reading.refuse(&tls.at, "`domain.tls` needs `gateway.tls`: the listener is in clear text");
+        }
         let mappings = section.tables("mapping").into_iter().map(Mapping::read).collect();
         section.finish();
-        Self { at, name: name.map(|name| name.value.to_ascii_lowercase()).unwrap_or_default(), mappings }
+        Self { at, name: name.map(|name| name.value.to_ascii_lowercase()).unwrap_or_default(), tls, mappings }
     }
 }
 

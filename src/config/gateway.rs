@@ -2,11 +2,13 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use super::{Placed, form, reader::Reader, standards::Standards};
+use super::{Placed, form, reader::Reader, standards::Standards, tls::Tls};
 
 #[derive(Clone, Debug)]
 pub struct Gateway {
     pub listen: SocketAddr,
+    /// Without it the listener is in clear text. Domains may have certificates of their own.
+    pub tls: Option<Placed<Tls>>,
     /// How far `exp`, `nbf` and `iat` may be off, in seconds. API Gateway documents none, so the default is zero.
     pub clock_skew_seconds: u32,
     /// Lets foreign issuers and HTTP integrations use plain http on addresses that are not loopback.
@@ -68,6 +70,7 @@ impl Gateway {
         }
         let gateway = Self {
             listen: listen.value,
+            tls: Tls::read(&mut section),
             clock_skew_seconds: section.integer("clock_skew_seconds", 0..=300).unwrap_or(0),
             decisions: section.has("decisions").then(|| Decisions::read(section.table("decisions"))),
             allow_insecure_issuer: section.boolean("allow_insecure_issuer").is_some_and(|said| said.value),

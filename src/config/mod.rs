@@ -25,6 +25,7 @@ pub mod sms;
 mod sources;
 mod standards;
 pub mod template;
+pub mod tls;
 pub mod tree;
 pub mod trigger;
 
@@ -199,7 +200,8 @@ impl Config {
             functions.into_iter().map(|(name, entry)| function::Function::read(name, entry, &standards)).collect();
         let exposed = gateway.allow_insecure_issuer;
         let apis = top.tables("api").into_iter().map(|api| api::Api::read(api, exposed)).collect();
-        let domains = top.tables("domain").into_iter().map(domain::Domain::read).collect();
+        let domains = top.tables("domain");
+        let domains = domains.into_iter().map(|one| domain::Domain::read(one, gateway.tls.is_some())).collect();
         let templates = template::Templates::read(&mut top);
         top.finish();
         Self {

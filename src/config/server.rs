@@ -1,16 +1,8 @@
 //! `[server]`: the main listener and how the world sees it.
 
-use std::{
-    net::{Ipv4Addr, SocketAddr},
-    path::PathBuf,
-};
+use std::net::{Ipv4Addr, SocketAddr};
 
-use super::{
-    Placed, form,
-    reader::Reader,
-    standards::Standards,
-    tree::{Node, Value},
-};
+use super::{Placed, form, reader::Reader, standards::Standards, tls::Tls};
 
 #[derive(Clone, Debug)]
 pub struct Server {
@@ -34,16 +26,6 @@ pub enum Issuer {
     Aws,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Tls {
-    /// A certificate made at start, for this run.
-    SelfSigned,
-    Files {
-        cert: PathBuf,
-        key: PathBuf,
-    },
-}
-
 impl Server {
     /// The listener's port without a configuration.
     const PORT: u16 = 9229;
@@ -53,7 +35,7 @@ impl Server {
         let reading = section.reading;
         let listen = section.address("listen", (Ipv4Addr::LOCALHOST, Self::PORT).into());
         standards.listener(reading, "server.listen", &listen);
-        let tls = read_tls(&mut section);
+        let tls = Tls::read(&mut section).map(|said| said.value);
         let behind_proxy = section.boolean("behind_proxy");
         let trusted_proxies_at = section.place_of("trusted_proxies");
         let trusted_proxies = section.strings("trusted_proxies");
@@ -105,19 +87,4 @@ impl Server {
         };
         (server, listen)
     }
-}
-
-/// `"self-signed"`, or a table with the files.
-fn read_tls(section: &mut Reader) -> Option<Tls> {
-    if section.is_table("tls") {
-        let mut files = section.table("tls");
-        let (cert, key) = (files.file("cert"), files.file("key"));
-        files.finish();
-        return Some(Tls::Files { cert: cert.unwrap_or_default(), key: key.unwrap_or_default() });
-    }
-    match section.take("tls")? {
-        Node { value: Value::String(word) | Value::Word(word), .. } if word == "self-signed" => {}
-        node => section.reading.refuse(&node.at, "`server.tls` must be \"self-signed\" or { cert = …, key = … }"),
-    }
-    Some(Tls::SelfSigned)
 }

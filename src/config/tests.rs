@@ -404,6 +404,14 @@ fn tls_is_self_signed_or_two_files() {
         mistakes("[server]\ntls = { cert = 'gone.pem' }\n"),
         ["2: `server.tls.cert`: there is no file gone.pem", "2: missing key `server.tls.key`"]
     );
+    let domain = "[[domain]]\nname = 'a.example'\ntls = 'self-signed'\n";
+    let secure = config(&format!("[gateway]\ntls = 'self-signed'\n{domain}"));
+    assert!(secure.gateway.tls.is_some() && secure.domains[0].tls.is_some());
+    assert_eq!(mistakes(domain), ["3: `domain.tls` needs `gateway.tls`: the listener is in clear text"]);
+    assert_eq!(
+        mistakes("[gateway]\ntls = true\n"),
+        ["2: `gateway.tls` must be \"self-signed\" or { cert = …, key = … }"]
+    );
 }
 
 #[test]

@@ -6,15 +6,13 @@
 //! headers about the caller, or 401 and 403; a request that no route knows is refused, since these proxies know no 404.
 //! <https://nginx.org/en/docs/http/ngx_http_auth_request_module.html>
 
-use std::net::SocketAddr;
-
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, Version, request::Parts};
 use serde_json::Value;
 
 use super::{
-    Apis, Route, authorize, authorizer::Principal, body::Body, check_request, exchange::Exchange, match_route,
-    refusal::Refusal, rendered, stage,
+    Apis, Route, authorize, authorizer::Principal, body::Body, check_request, connection::Caller, exchange::Exchange,
+    match_route, refusal::Refusal, rendered, stage,
 };
 use crate::{
     config::gateway::{Decisions as Config, Target},
@@ -84,8 +82,8 @@ fn one<'h>(headers: &'h HeaderMap, name: &str) -> Result<&'h str, &'static str> 
 
 impl Apis {
     /// Answers a proxy.
-    pub(super) async fn decide(&self, decisions: &Decisions, head: Parts, peer: SocketAddr) -> Response<Body> {
-        let address = peer.ip().to_canonical();
+    pub(super) async fn decide(&self, decisions: &Decisions, head: Parts, caller: &Caller) -> Response<Body> {
+        let address = caller.peer.ip().to_canonical();
         let trusted = decisions.trusted.iter().any(|block| block.holds(address));
         let subject = match decisions.subject(&head) {
             _ if !trusted => Err(Refusal::Forbidden { explicit: false }),
@@ -95,7 +93,7 @@ impl Apis {
             Ok((asked, name)) => (asked, Ok(name)),
             Err(refusal) => (head, Err(refusal)),
         };
-        let mut exchange = Exchange::begin(asked, peer, self.clock.now(), &self.random);
+        let mut exchange = Exchange::begin(asked, caller, self.clock.now(), &self.random);
         let outcome = match name {
             Ok(name) => self.judge(&mut exchange, &name).await,
             Err(refusal) => Err(refusal),

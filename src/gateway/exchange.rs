@@ -3,6 +3,7 @@
 use std::{
     net::SocketAddr,
     ops::Range,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -10,13 +11,17 @@ use base64::{Engine, prelude::BASE64_URL_SAFE};
 use http::{HeaderValue, header, request::Parts};
 use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
 
-use super::{Api, Route, authorizer::Principal, integration::Changes, stage::Stage};
+use super::{
+    Api, Route, authorizer::Principal, connection::Caller, integration::Changes, secure::Secure, stage::Stage,
+};
 use crate::kit::{clock::Time, random::Random};
 
 #[derive(Debug)]
 pub(super) struct Exchange<'g> {
     pub(super) head: Parts,
     pub(super) peer: SocketAddr,
+    /// `None` on a connection in clear text.
+    pub(super) secure: Option<Arc<Secure>>,
     /// The same in the header `apigw-requestid`, the event and the log.
     pub(super) id: String,
     /// Of a REST API, whose ids are UUIDs: the id of the form that HTTP APIs have.
@@ -68,12 +73,13 @@ pub(super) struct Answered {
 }
 
 impl<'g> Exchange<'g> {
-    pub(super) fn begin(head: Parts, peer: SocketAddr, at: Time, random: &Random) -> Self {
+    pub(super) fn begin(head: Parts, caller: &Caller, at: Time, random: &Random) -> Self {
         // Eleven bytes make fifteen characters and one `=`, which is what ids of HTTP APIs look like.
         let id = BASE64_URL_SAFE.encode(random.bytes::<11>());
         Self {
             head,
-            peer,
+            peer: caller.peer,
+            secure: caller.secure.clone(),
             id,
             apigw_id: None,
             at,
@@ -142,6 +148,16 @@ impl<'g> Exchange<'g> {
         without_port(self.host())
     }
 
+    /// Hosts have no case, and a dot at the end changes nothing.
+    pub(super) fn canonical_domain(&self) -> String {
+        without_dot(self.domain()).to_ascii_lowercase()
+    }
+
+    /// `name` is in lower case.
+    pub(super) fn is_for(&self, name: &str) -> bool {
+        without_dot(self.domain()).eq_ignore_ascii_case(name)
+    }
+
     pub(super) fn header(&self, name: &header::HeaderName) -> Option<&str> {
         self.head.headers.get(name).and_then(|value| value.to_str().ok())
     }
@@ -157,6 +173,10 @@ pub(super) fn without_port(host: &str) -> &str {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) && !name.ends_with(':') => name,
         _ => host,
     }
+}
+
+fn without_dot(domain: &str) -> &str {
+    domain.strip_suffix('.').unwrap_or(domain)
 }
 
 const COMMON_LOG: &[BorrowedFormatItem<'_>] =

@@ -7,8 +7,8 @@ use http::{Method, Request, StatusCode, Uri, header};
 
 pub use super::authorizer::Check;
 use super::{
-    Api, Apis, Route, authorizer::Authorizer, check_request, exchange::Exchange, match_route, refusal::Refusal,
-    replace::Gateway,
+    Api, Apis, Route, authorizer::Authorizer, check_request, connection::Caller, exchange::Exchange, match_route,
+    refusal::Refusal, replace::Gateway,
 };
 
 /// A request that nobody has sent.
@@ -69,7 +69,8 @@ impl Apis {
         if let Ok(host) = question.host.parse() {
             head.headers.insert(header::HOST, host);
         }
-        let mut exchange = Exchange::begin(head, SocketAddr::from(([127, 0, 0, 1], 0)), self.clock.now(), &self.random);
+        let nobody = Caller::plain(SocketAddr::from(([127, 0, 0, 1], 0)));
+        let mut exchange = Exchange::begin(head, &nobody, self.clock.now(), &self.random);
         let found = check_request(&exchange).and_then(|()| self.match_api(&mut exchange));
         let found = found.and_then(|(api, stage)| {
             explanation.api = Some((api.name.clone(), stage.name.clone()));

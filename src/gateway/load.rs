@@ -24,6 +24,7 @@ use super::{
     },
     replace::{Kept, Made},
     routes::{Key, RouteError, Routes},
+    secure::Tls,
     selection::{SelectionError, Variable, with_stage_variables},
     stage::{Domain, Domains, Mapping as ApiMapping, Stage},
     throttle::Bucket,
@@ -32,6 +33,7 @@ use crate::{
     config::{Place, Placed, api as config, domain, gateway as section},
     functions::Functions,
     kit::{clock::Clock, random::Random, text::nearest},
+    web::tls::TlsError,
 };
 
 /// Why a gateway cannot be made of a configuration.
@@ -69,6 +71,8 @@ pub enum GatewayError {
     Selection { at: Place, source: SelectionError },
     #[error("{at}: {source}")]
     Expression { at: Place, source: Box<regex::Error> },
+    #[error("{at}: {source}")]
+    Certificate { at: Place, source: TlsError },
     #[error("TLS towards backends cannot be set up: {0}")]
     Tls(#[from] rustls::Error),
 }
@@ -83,6 +87,8 @@ pub struct Surroundings {
     /// Told to functions.
     pub account_id: String,
     pub region: String,
+    /// The public name of this server, for a certificate that is made at start.
+    pub host: String,
 }
 
 /// Makes sets of APIs one after the other. What is dear to make and did not change goes from each set to the next.
@@ -134,6 +140,9 @@ impl Loader {
             }
             loaded.push(self.api(api, &mut kept)?);
         }
+        let said = self.section.tls.as_ref();
+        let before = before.and_then(|before| before.tls.as_ref());
+        let tls = said.map(|said| Tls::load(said, &self.around.host, domains, before)).transpose()?;
         let domains = load_domains(domains, &loaded)?;
         // Only the set that is left knows the others, with the keys that they fetched.
         self.foreign.retain(|_, issuer| Arc::strong_count(issuer) > 1);
@@ -143,6 +152,7 @@ impl Loader {
             by_name,
             by_id,
             domains,
+            tls,
             authorizers: kept.authorizers,
             decisions: self.section.decisions.as_ref().map(Decisions::new),
             clock: clock.clone(),

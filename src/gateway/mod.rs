@@ -9,11 +9,13 @@ mod access_log;
 mod authorizer;
 mod body;
 mod check;
+mod connection;
 mod context;
 mod cors;
 mod decisions;
 mod exchange;
 mod explain;
+mod http2;
 mod integration;
 mod load;
 mod path;
@@ -21,6 +23,7 @@ mod refusal;
 mod replace;
 mod rest_refusal;
 mod routes;
+mod secure;
 mod selection;
 mod serve;
 mod stage;
@@ -28,7 +31,6 @@ mod throttle;
 
 use std::{
     collections::{BTreeMap, HashMap},
-    net::SocketAddr,
     sync::Arc,
     time::Duration,
 };
@@ -41,6 +43,7 @@ pub use self::{
     authorizer::{Bearer, Denial, KeySet, LambdaPrincipal, LocalIssuers, Principal, UrlError},
     body::{BODY_LIMIT, Body},
     check::mistakes,
+    connection::Caller,
     explain::{Check, Explanation, Question, Verdict},
     integration::{MappingError, RespondError, TargetError},
     load::{GatewayError, Surroundings},
@@ -60,6 +63,7 @@ use self::{
     integration::{Integration, Mapping, Place},
     refusal::Refusal,
     routes::Key,
+    secure::Tls,
     selection::View,
     stage::{Domains, Stage},
     throttle::Bucket,
@@ -85,6 +89,8 @@ struct Apis {
     by_name: HashMap<String, usize>,
     by_id: HashMap<String, usize>,
     domains: Domains,
+    /// `None` where the listener is in clear text.
+    tls: Option<Tls>,
     /// For the next set: what did not change keeps its cache.
     authorizers: replace::Authorizers,
     decisions: Option<Decisions>,
@@ -121,12 +127,17 @@ struct Route {
 
 impl Apis {
     /// Answers one request. A refusal is an answer too: this never fails.
-    async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
-        let (head, body) = request.into_parts();
-        if let Some(decisions) = self.decisions.as_ref().filter(|decisions| decisions.are_asked(head.uri.path())) {
-            return self.decide(decisions, head, peer).await;
+    async fn handle(&self, request: Request<Incoming>, caller: &Caller) -> Response<Body> {
+        let (mut head, body) = request.into_parts();
+        if head.version == Version::HTTP_2
+            && let Err(refusal) = http2::translate(&mut head)
+        {
+            return self.refuse(head, caller, refusal);
         }
-        let mut exchange = Exchange::begin(head, peer, self.clock.now(), &self.random);
+        if let Some(decisions) = self.decisions.as_ref().filter(|decisions| decisions.are_asked(head.uri.path())) {
+            return self.decide(decisions, head, caller).await;
+        }
+        let mut exchange = Exchange::begin(head, caller, self.clock.now(), &self.random);
         // Read now: the headers move on to the backend.
         let asked = exchange.head.headers.get_all(header::ORIGIN).iter().cloned().collect::<Vec<_>>();
         let is_preflight = cors::is_preflight(&exchange.head);
@@ -138,6 +149,14 @@ impl Apis {
             let allowed = cors.allowed(&asked);
             cors.dress(response.headers_mut(), allowed);
         }
+        self.sign(&mut exchange, &mut response, refusal.as_ref());
+        response
+    }
+
+    /// Refuses what could not be looked at.
+    fn refuse(&self, head: http::request::Parts, caller: &Caller, refusal: Refusal) -> Response<Body> {
+        let mut exchange = Exchange::begin(head, caller, self.clock.now(), &self.random);
+        let (mut response, refusal) = rendered(&mut exchange, Err(refusal));
         self.sign(&mut exchange, &mut response, refusal.as_ref());
         response
     }
@@ -157,6 +176,7 @@ impl Apis {
 
     async fn answer<'g>(&'g self, exchange: &mut Exchange<'g>, body: Incoming) -> Result<Response<Body>, Refusal> {
         check_request(exchange)?;
+        check_name(exchange)?;
         let found = self.match_api(exchange);
         if exchange.api.is_some_and(|api| api.rest) {
             exchange.apigw_id = Some(std::mem::replace(&mut exchange.id, self.random.uuid()));
@@ -176,8 +196,7 @@ impl Apis {
     /// By custom domain, by host, by path, else the first; then the stage. A name that is not known is not found: it does not
     /// fall back to the first.
     fn match_api<'g>(&'g self, exchange: &mut Exchange<'g>) -> Result<(&'g Api, &'g Stage), Refusal> {
-        let domain = exchange.domain();
-        let domain = domain.strip_suffix('.').unwrap_or(domain).to_ascii_lowercase();
+        let domain = exchange.canonical_domain();
         if let Some(own) = self.domains.get(&domain) {
             let mapping = own.find(exchange.head.uri.path()).ok_or(Refusal::NotFound)?;
             let api = self.apis.get(mapping.api).ok_or(Refusal::NotFound)?;
@@ -243,7 +262,7 @@ fn check_request(exchange: &Exchange<'_>) -> Result<(), Refusal> {
     if hosts.next().is_some() {
         return bad("more than one host");
     }
-    if host.is_none() && head.version == Version::HTTP_11 {
+    if host.is_none() && head.version >= Version::HTTP_11 {
         return bad("no host");
     }
     if let (Some(named), Some(host)) = (head.uri.authority(), host)
@@ -252,6 +271,16 @@ fn check_request(exchange: &Exchange<'_>) -> Result<(), Refusal> {
         return bad("the target and the host differ");
     }
     path::check(head.uri.path()).map_err(|reason| Refusal::BadRequest(reason.to_string()))
+}
+
+/// A connection that was made for one name is not used for another: certificates and what they prove belong to names.
+/// <https://www.rfc-editor.org/rfc/rfc9110#section-7.4>
+fn check_name(exchange: &Exchange<'_>) -> Result<(), Refusal> {
+    let name = exchange.secure.as_ref().and_then(|secure| secure.name.as_deref());
+    if name.is_some_and(|name| !exchange.is_for(name)) {
+        return Err(Refusal::Misdirected);
+    }
+    Ok(())
 }
 
 /// The gateway's own answer to a browser that asks if it may ask. No authorizer is asked: a browser sends no token then.

@@ -13,6 +13,11 @@ pub enum Refusal {
     /// The message framing cannot be trusted: the connection is closed as well.
     #[error("bad message framing: {0}")]
     Framing(&'static str),
+    #[error("the request's head is too large")]
+    LongHead,
+    /// The connection was made for another name.
+    #[error("another host than the connection was made for")]
+    Misdirected,
     #[error("no route")]
     NotFound,
     #[error("the API answers at its custom domains only")]
@@ -49,6 +54,8 @@ impl Refusal {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::BadRequest(_) | Self::Framing(_) => StatusCode::BAD_REQUEST,
+            Self::LongHead => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Unauthorized(_) | Self::Expired => StatusCode::UNAUTHORIZED,
             Self::DisabledEndpoint | Self::Forbidden { .. } => StatusCode::FORBIDDEN,
@@ -70,6 +77,8 @@ impl Refusal {
             StatusCode::NOT_FOUND => "Not Found",
             StatusCode::REQUEST_TIMEOUT => "Request Timeout",
             StatusCode::PAYLOAD_TOO_LARGE => "Request Entity Too Large",
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => "Request Header Fields Too Large",
+            StatusCode::MISDIRECTED_REQUEST => "Misdirected Request",
             StatusCode::TOO_MANY_REQUESTS => "Too Many Requests",
             StatusCode::SERVICE_UNAVAILABLE => "Service Unavailable",
             _ => "Internal Server Error",
@@ -79,7 +88,9 @@ impl Refusal {
     /// The service's word for the kind of failure.
     fn kind(&self) -> &'static str {
         match self {
-            Self::BadRequest(_) | Self::Framing(_) | Self::SlowBody => "BAD_REQUEST",
+            Self::BadRequest(_) | Self::Framing(_) | Self::SlowBody | Self::LongHead | Self::Misdirected => {
+                "BAD_REQUEST"
+            }
             Self::NotFound => "RESOURCE_NOT_FOUND",
             Self::DisabledEndpoint | Self::Forbidden { .. } => "ACCESS_DENIED",
             Self::Unauthorized(_) | Self::Expired => "UNAUTHORIZED",

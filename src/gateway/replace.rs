@@ -6,7 +6,6 @@
 
 use std::{
     collections::HashMap,
-    net::SocketAddr,
     sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
@@ -17,6 +16,7 @@ use super::{
     Apis,
     authorizer::Authorizer,
     body::Body,
+    connection::Caller,
     load::{GatewayError, Loader, Surroundings},
     stage::Stage,
 };
@@ -83,9 +83,9 @@ impl Gateway {
     }
 
     /// Answers one request. A refusal is an answer too: this never fails.
-    pub async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+    pub async fn handle(&self, request: Request<Incoming>, caller: &Caller) -> Response<Body> {
         let apis = self.serving();
-        apis.handle(request, peer).await
+        apis.handle(request, caller).await
     }
 
     pub(super) fn serving(&self) -> Arc<Apis> {

@@ -30,6 +30,10 @@ fn told(refusal: &Refusal) -> (StatusCode, &'static str, &'static str) {
         Refusal::BadRequest(_) | Refusal::Framing(_) | Refusal::SlowBody => {
             (refusal.status(), r#"{"message":"Bad Request"}"#, "BadRequestException")
         }
+        Refusal::LongHead => {
+            (refusal.status(), r#"{"message":"Request Header Fields Too Large"}"#, "BadRequestException")
+        }
+        Refusal::Misdirected => (refusal.status(), r#"{"message":"Misdirected Request"}"#, "BadRequestException"),
         // There is no 404: an unknown path or method looks like a call of the service's own without a signature.
         Refusal::NotFound => (
             StatusCode::FORBIDDEN,

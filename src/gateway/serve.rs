@@ -1,25 +1,20 @@
-//! The listener. HTTP/1.1 only: on a port without TLS no client speaks anything else unasked, and an upgrade to HTTP/2 is not
-//! offered; WebSockets are, where a backend takes them. Heads must come in ten seconds and within API Gateway's limit; at the end, requests in flight are finished.
+//! The listener: takes connections as long as there is room, and at the end has requests in flight finished. Heads must come in
+//! ten seconds and within API Gateway's limit.
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>
 
-use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use hyper::{server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
 };
 use tokio_util::sync::CancellationToken;
 
-use super::Gateway;
+use super::{Gateway, connection::Protocols};
 
 /// Request line and headers together, in bytes. More is answered with 431.
 pub const HEAD_LIMIT: usize = 10_240;
 
-/// The largest piece of a body that is read at once, and the most that an unfinished head can occupy.
-const READ_BUFFER: usize = 64 * 1024;
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long requests in flight may take after the signal to stop.
 const DRAIN: Duration = Duration::from_secs(30);
 /// More connections wait in the listener's queue.
@@ -29,37 +24,18 @@ const PLACES: u32 = 8192;
 impl Gateway {
     /// Serves until `shutdown` is cancelled, and then as long as requests are in flight, but at most thirty seconds.
     pub async fn serve(self: Arc<Self>, listener: TcpListener, shutdown: CancellationToken) {
-        let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIMEOUT)
-            .max_header_size(HEAD_LIMIT)
-            .max_buf_size(READ_BUFFER);
+        let protocols = Arc::new(Protocols::new());
         let hang_up = CancellationToken::new();
         let room = Arc::new(Semaphore::new(CONNECTIONS));
         while let Some((stream, peer)) = next(&listener, &shutdown, &room).await {
             let Ok(permit) = Arc::clone(&room).try_acquire_owned() else { continue };
-            let gateway = Arc::clone(&self);
-            let service = service_fn(move |request| {
-                let gateway = Arc::clone(&gateway);
-                async move { Ok::<_, Infallible>(gateway.handle(request, peer).await) }
-            });
-            let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
+            let (gateway, protocols) = (Arc::clone(&self), Arc::clone(&protocols));
             let (shutdown, hang_up) = (shutdown.clone(), hang_up.clone());
             tokio::spawn(async move {
                 let _permit = permit;
-                let mut connection = pin!(connection);
-                let served = async {
-                    tokio::select! {
-                        outcome = connection.as_mut() => return outcome,
-                        () = shutdown.cancelled() => {}
-                    }
-                    // The request in flight is answered, and no other is read.
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
-                };
                 tokio::select! {
-                    outcome = served => if let Err(error) = outcome {
-                        tracing::debug!(%peer, %error, "connection ended");
+                    outcome = protocols.serve(gateway, stream, peer, &shutdown) => if let Err(error) = outcome {
+                        tracing::debug!(%peer, error, "connection ended");
                     },
                     () = hang_up.cancelled() => {}
                 }

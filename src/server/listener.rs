@@ -2,16 +2,11 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use anyhow::Context;
 use axum::{Router, body::Body, extract::ConnectInfo};
 use hyper::{Request, body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{conn::auto, graceful::GracefulShutdown},
-};
-use rustls::{
-    ServerConfig,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -21,11 +16,13 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::config::server;
+use crate::{
+    config,
+    web::tls::{HANDSHAKE_TIMEOUT, Identity},
+};
 
 /// Slow heads hold no connection longer than this.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Request line and headers of HTTP/1.1 together.
 const HEAD_LIMIT: usize = 64 * 1024;
 /// More connections wait in the listener's queue.
@@ -41,36 +38,11 @@ pub(super) struct Tls(TlsAcceptor);
 
 impl Tls {
     /// Reads the files, or makes a certificate for this run.
-    pub(super) fn new(section: &server::Tls, public_url: &str) -> anyhow::Result<Self> {
-        let (chain, key) = match section {
-            server::Tls::Files { cert, key } => {
-                let chain = CertificateDer::pem_file_iter(cert)
-                    .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-                    .with_context(|| format!("the certificate {}", cert.display()))?;
-                let key =
-                    PrivateKeyDer::from_pem_file(key).with_context(|| format!("the private key {}", key.display()))?;
-                (chain, key)
-            }
-            server::Tls::SelfSigned => self_signed(public_url)?,
-        };
-        let mut config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_single_cert(chain, key)
-            .context("the certificate and the private key do not belong together")?;
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Self(TlsAcceptor::from(Arc::new(config))))
+    pub(super) fn new(said: &config::tls::Tls, public_url: &str) -> anyhow::Result<Self> {
+        let public = url::Url::parse(public_url)?.host_str().map(str::to_owned);
+        let identity = Identity::of(said, public.into_iter().chain([PREFIXES.to_owned()]))?;
+        Ok(Self(TlsAcceptor::from(Arc::new(identity.config(None)?))))
     }
-}
-
-fn self_signed(public_url: &str) -> anyhow::Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {
-    let mut names = ["localhost", "127.0.0.1", "::1", PREFIXES].map(str::to_owned).to_vec();
-    if let Some(host) = url::Url::parse(public_url)?.host_str() {
-        names.push(host.to_owned());
-    }
-    let made = rcgen::generate_simple_self_signed(names)?;
-    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).map_err(anyhow::Error::msg)?;
-    Ok((vec![made.cert.der().clone()], key))
 }
 
 /// Takes connections until `shutdown`, then waits for requests in flight.

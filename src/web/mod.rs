@@ -14,6 +14,7 @@ pub mod paths;
 pub mod saml;
 pub mod session;
 pub mod signature;
+pub mod tls;
 pub mod way;
 
 use std::sync::Arc;

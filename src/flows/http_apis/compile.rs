@@ -257,6 +257,7 @@ pub fn compile_domain(domain: &GatewayDomain, knows: impl Fn(&str, &str) -> Opti
     Domain {
         at: place(),
         name: domain.settings.domain_name.clone(),
+        tls: None,
         mappings: domain.mappings.values().filter_map(mapping).collect(),
     }
 }

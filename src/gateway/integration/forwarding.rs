@@ -47,6 +47,8 @@ pub(in crate::gateway) fn is_hop_by_hop(name: &HeaderName) -> bool {
 /// What the client told us and the backend shall know.
 pub(super) struct Origin<'a> {
     pub(super) peer: SocketAddr,
+    /// Whether the client's connection has TLS.
+    pub(super) secure: bool,
     /// The `Host` of the client's request.
     pub(super) host: Option<HeaderValue>,
     pub(super) trace_id: &'a str,
@@ -62,9 +64,10 @@ pub(super) fn prepare_request(headers: &mut HeaderMap, backend: &HeaderValue, or
         headers.remove(name);
     }
     headers.insert(FORWARDED_FOR, address(origin.peer));
-    headers.insert(FORWARDED_PROTO, HeaderValue::from_static("http"));
+    let (scheme, usual) = if origin.secure { ("https", "443") } else { ("http", "80") };
+    headers.insert(FORWARDED_PROTO, HeaderValue::from_static(scheme));
     if let Some(host) = &origin.host {
-        headers.insert(FORWARDED_PORT, port(host));
+        headers.insert(FORWARDED_PORT, port(host, usual));
         headers.insert(FORWARDED_HOST, host.clone());
     }
     if let Ok(trace_id) = HeaderValue::from_str(origin.trace_id) {
@@ -138,13 +141,13 @@ fn address(peer: SocketAddr) -> HeaderValue {
     written.ok().and_then(|()| HeaderValue::try_from(text).ok()).unwrap_or(HeaderValue::from_static("unknown"))
 }
 
-fn port(host: &HeaderValue) -> HeaderValue {
+fn port(host: &HeaderValue, usual: &'static str) -> HeaderValue {
     let text = host.to_str().unwrap_or_default();
     let name = crate::gateway::exchange::without_port(text);
     HeaderValue::from_str(text[name.len()..].trim_start_matches(':'))
         .ok()
         .filter(|port| !port.is_empty())
-        .unwrap_or(HeaderValue::from_static("80"))
+        .unwrap_or(HeaderValue::from_static(usual))
 }
 
 #[cfg(test)]
@@ -163,6 +166,7 @@ mod tests {
         let mut headers = headers(lines);
         let origin = Origin {
             peer: "192.0.2.7:1234".parse().unwrap(),
+            secure: false,
             host: Some(HeaderValue::from_static("api.localhost:9230")),
             trace_id: "Root=1-0-0",
         };

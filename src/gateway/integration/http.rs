@@ -109,7 +109,12 @@ impl HttpIntegration {
         let kept = exchange.stage.is_some_and(|stage| stage.log.is_some())
             || exchange.route.is_some_and(|route| !route.responses.is_empty());
         let mut headers = if kept { exchange.head.headers.clone() } else { std::mem::take(&mut exchange.head.headers) };
-        let origin = Origin { peer: exchange.peer, host: headers.remove(http::header::HOST), trace_id: &trace_id };
+        let origin = Origin {
+            peer: exchange.peer,
+            secure: exchange.secure.is_some(),
+            host: headers.remove(http::header::HOST),
+            trace_id: &trace_id,
+        };
         prepare_request(&mut headers, &self.host, &origin);
         if let Some(changes) = &exchange.changes {
             changes.headers.apply(&mut headers);

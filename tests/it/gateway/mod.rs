@@ -6,6 +6,8 @@ mod decisions;
 mod events;
 mod explain;
 mod foreign;
+mod hands;
+mod http2;
 mod logs;
 mod mapping;
 mod proxy;
@@ -13,6 +15,7 @@ mod replace;
 mod rest;
 mod stages;
 mod throttling;
+mod tls;
 mod tokens;
 mod vectors;
 mod websockets;
@@ -81,6 +84,13 @@ struct Answer {
 }
 
 impl Answer {
+    fn parse(bytes: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0);
+        Self { status, head: head.to_owned(), body: body.to_owned() }
+    }
+
     fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().skip(1).find_map(|line| {
             let (key, value) = line.split_once(':')?;
@@ -140,6 +150,7 @@ fn load(apis: &[Api], functions: Functions, key: &SigningKey, clock: Clock) -> R
 fn own_section() -> section::Gateway {
     section::Gateway {
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        tls: None,
         clock_skew_seconds: 0,
         allow_insecure_issuer: false,
         decisions: None,
@@ -162,6 +173,7 @@ fn load_with(
         random: Random::seeded(1),
         account_id: "123456789012".into(),
         region: "us-east-1".into(),
+        host: "localhost".into(),
     };
     Gateway::new(apis, domains, section, around)
 }
@@ -227,10 +239,7 @@ impl Town {
         let _ = stream.write_all(request.as_bytes()).await;
         let mut bytes = Vec::new();
         let _ = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut bytes)).await.unwrap();
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
-        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0);
-        Answer { status, head: head.to_owned(), body: body.to_owned() }
+        Answer::parse(&bytes)
     }
 }
 

@@ -28,14 +28,26 @@ async fn echo(State(hits): State<Arc<AtomicUsize>>, request: Request) -> impl In
     (headers, Body::from(text))
 }
 
-async fn behind(key: &str, path: &str, protected: bool) -> (Town, Arc<AtomicUsize>) {
+async fn echoing() -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}{path}", listener.local_addr().unwrap());
+    let url = format!("http://{}", listener.local_addr().unwrap());
     let hits = Arc::new(AtomicUsize::new(0));
     let router = Router::new().fallback(echo).with_state(Arc::clone(&hits));
     tokio::spawn(async move { axum::serve(listener, router).await });
-    let town = town(local(vec![route(key, protected, &[], backend(&url))]), Functions::default()).await;
-    (town, hits)
+    (url, hits)
+}
+
+async fn behind(key: &str, path: &str, protected: bool) -> (Town, Arc<AtomicUsize>) {
+    let (url, hits) = echoing().await;
+    let integration = backend(&format!("{url}{path}"));
+    (town(local(vec![route(key, protected, &[], integration)]), Functions::default()).await, hits)
+}
+
+/// The same for everybody, with other sections.
+pub async fn behind_with(sections: &str, key: &str, path: &str) -> (Town, Arc<AtomicUsize>) {
+    let (url, hits) = echoing().await;
+    let route = format!("[[api.route]]\nkey = '{key}'\nintegration = {{ http = '{url}{path}' }}\n");
+    (written(&format!("{sections}[[api]]\nname = 'x'\n{route}"), Functions::default()).await, hits)
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use super::*;
 
 /// A backend that agrees to `protocol` and then sends back what it gets in capitals. It keeps the head of its first request.
-async fn shouting(protocol: &'static str) -> (String, Arc<std::sync::Mutex<String>>) {
+pub async fn shouting(protocol: &'static str) -> (String, Arc<std::sync::Mutex<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let seen = Arc::new(std::sync::Mutex::new(String::new()));
@@ -27,7 +27,7 @@ async fn shouting(protocol: &'static str) -> (String, Arc<std::sync::Mutex<Strin
     (url, seen)
 }
 
-fn opening(token: &str) -> String {
+pub fn opening(token: &str) -> String {
     format!(
         "GET /chat?x=1 HTTP/1.1\r\nhost: front\r\nconnection: keep-alive, Upgrade\r\nupgrade: websocket\r\n\
          sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\nsec-websocket-version: 13\r\nauthorization: {token}\r\n\r\n"
