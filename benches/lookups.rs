@@ -34,6 +34,7 @@ use poolhouse::{
     kit::{
         clock::{Clock, Time},
         random::Random,
+        trust::Trust,
     },
     post::Post,
     store::{self, Store, StoreError},
@@ -179,6 +180,7 @@ async fn app(path: &Path) -> App {
         compromised: Compromised::default(),
         hooks: Hooks::new(Arc::new(Functions::default())),
         post: Post::inbox(),
+        trust: Trust::default(),
         setup: Setup {
             mode: Mode::Development,
             account_id: "123456789012".into(),

@@ -210,6 +210,7 @@ fn around_functions(config: &Config, clock: &Clock, random: &Random) -> function
         logs: Some(config.data.join(FUNCTION_LOGS)),
         clock: clock.clone(),
         random: random.clone(),
+        trust: config.trust.clone(),
     }
 }
 
@@ -300,7 +301,8 @@ fn app(
             None => Compromised::default(),
         },
         hooks: registry,
-        post: Post::new(config.mode == Mode::Development, config.mail.as_ref(), config.sms.as_ref())?,
+        post: Post::new(config.mode == Mode::Development, config.mail.as_ref(), config.sms.as_ref(), &config.trust)?,
+        trust: config.trust.clone(),
         setup: Setup {
             mode: config.mode,
             account_id: config.account_id.clone(),

@@ -40,6 +40,7 @@ use self::{
     standards::Standards,
     tree::Table,
 };
+use crate::kit::trust::Trust;
 
 /// Everything that `poolhouse.toml`, the environment and the flags say together.
 #[derive(Clone, Debug)]
@@ -49,6 +50,8 @@ pub struct Config {
     pub region: String,
     /// Twelve digits; part of every ARN.
     pub account_id: String,
+    /// Who is believed at the other end of every TLS connection that this server begins.
+    pub trust: Trust,
     /// Development only: allows listeners that other machines can reach.
     pub allow_remote: bool,
     /// Removes pools, clients, groups and users that the file no longer names.
@@ -182,6 +185,7 @@ impl Config {
             Some(path) => reading.resolve(&path.at, &path.value),
             None => reading.in_folder("data"),
         };
+        let trust = read_trust(&mut top);
         let prune = top.boolean("prune").is_some_and(|said| said.value);
         let (server, listen) = server::Server::read(top.table("server"), &standards);
         let database = database::Database::read(top.table("database"), &standards, &data);
@@ -208,6 +212,7 @@ impl Config {
             mode,
             region: region.map_or_else(|| "us-east-1".to_owned(), |region| region.value),
             account_id: account_id.map_or_else(|| "123456789012".to_owned(), |id| id.value),
+            trust,
             allow_remote,
             prune,
             folder,
@@ -229,6 +234,22 @@ impl Config {
             templates,
         }
     }
+}
+
+/// The certificates of `trust`, a file in PEM.
+fn read_trust(top: &mut Reader) -> Trust {
+    top.know("trust");
+    if !top.has("trust") {
+        return Trust::default();
+    }
+    let (reading, at) = (top.reading, top.place_of("trust"));
+    let Some(file) = top.file("trust") else { return Trust::default() };
+    let read = std::fs::read(&file).map_err(|error| error.to_string());
+    let trust = read.and_then(|pem| Trust::with(&pem).map_err(|error| error.to_string()));
+    trust.unwrap_or_else(|error| {
+        reading.refuse(&at, format!("`trust`: {}: {error}", file.display()));
+        Trust::default()
+    })
 }
 
 #[cfg(test)]

@@ -474,3 +474,17 @@ fn mistakes_in_what_carries_messages_are_named() {
         ]
     );
 }
+
+#[test]
+fn own_authorities_are_read_at_once() {
+    assert_eq!(mistakes("trust = 'ca.pem'"), ["1: `trust`: there is no file ca.pem"]);
+    let [mistake] = &mistakes("trust = 'here.js'")[..] else { panic!("one mistake") };
+    assert!(
+        mistake.starts_with("1: `trust`: ") && mistake.ends_with("here.js: there is no certificate in it"),
+        "{mistake}"
+    );
+    let folder = Folder::with("trust = 'ca.pem'");
+    folder.put("ca.pem", &rcgen::generate_simple_self_signed(["a.example".to_owned()]).unwrap().cert.pem());
+    assert_eq!(folder.load(&[], Flags::default()).unwrap().trust.own().count(), 1);
+    assert_eq!(config("").trust.own().count(), 0);
+}

@@ -26,7 +26,7 @@ use self::{
 };
 use crate::{
     config::{Mistake, Place, function as config},
-    kit::{clock::Clock, random::Random},
+    kit::{clock::Clock, random::Random, trust::Trust},
 };
 
 /// Lambda's limit for a synchronous call, for what goes in and for what comes out, in bytes of JSON.
@@ -87,12 +87,15 @@ pub struct Surroundings {
     pub logs: Option<PathBuf>,
     pub clock: Clock,
     pub random: Random,
+    /// Who is believed to be one of the servers that functions run on.
+    pub trust: Trust,
 }
 
 impl Default for Surroundings {
     fn default() -> Self {
         let (region, account_id) = ("us-east-1".to_owned(), "123456789012".to_owned());
-        Self { region, account_id, logs: None, clock: Clock::system(), random: Random::system() }
+        let (clock, random, trust) = (Clock::system(), Random::system(), Trust::default());
+        Self { region, account_id, logs: None, clock, random, trust }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Words: comparing without case, and guessing what somebody meant.
+//! Words: comparing without case, guessing what somebody meant, and telling an error whole.
 
 /// The form in which names are compared when case does not matter. Both engines store it, so that neither folds itself.
 ///
@@ -17,6 +17,20 @@ pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
         .filter(|(distance, name)| *distance <= 1 + name.chars().count().max(typed.chars().count()) / 3)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
+}
+
+/// An error with what brought it about: "connection refused" stands at the end of a chain of less interesting words.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut told = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let text = error.to_string();
+        if !told.contains(&text) {
+            told = format!("{told}: {text}");
+        }
+        source = error.source();
+    }
+    told
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use hyper_util::{
 use serde_json::Value;
 use url::Url;
 
-use crate::kit::{clock::Time, host::is_this_machine};
+use crate::kit::{clock::Time, host::is_this_machine, text::with_causes, trust::Trust};
 use documents::Documents;
 
 /// All of one request. A person waits for it.
@@ -80,8 +80,8 @@ pub struct Answer {
 }
 
 impl Outside {
-    pub fn new(allows_http: bool) -> Self {
-        Self { client: client(), documents: Documents::default(), allows_http }
+    pub fn new(allows_http: bool, trust: &Trust) -> Self {
+        Self { client: client(trust), documents: Documents::default(), allows_http }
     }
 
     /// A public document, if need be as it was up to `age` ago.
@@ -126,7 +126,7 @@ impl Outside {
         let request = request.body(Full::from(body)).map_err(|error| Failure::Connection(error.to_string()))?;
         let client = self.client.as_ref().map_err(|error| Failure::Connection(error.to_string()))?;
         let answer = client.request(request).await;
-        let (head, body) = answer.map_err(|error| Failure::Connection(error.to_string()))?.into_parts();
+        let (head, body) = answer.map_err(|error| Failure::Connection(with_causes(&error)))?.into_parts();
         if head.status != StatusCode::OK {
             return Err(Failure::Status(head.status));
         }
@@ -154,13 +154,13 @@ impl Outside {
     }
 }
 
-fn client() -> Result<HttpClient, rustls::Error> {
+fn client(trust: &Trust) -> Result<HttpClient, rustls::Error> {
     let resolve: fn(Name) -> Resolving = |name| Box::pin(address::resolve(name));
     let mut http = HttpConnector::new_with_resolver(tower::service_fn(resolve));
     http.enforce_http(false);
     http.set_nodelay(true);
     let connector = hyper_rustls::HttpsConnectorBuilder::new()
-        .with_provider_and_webpki_roots(rustls::crypto::aws_lc_rs::default_provider())?
+        .with_tls_config(trust.client()?)
         .https_or_http()
         .enable_http1()
         .wrap_connector(http);
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn plain_http_is_for_this_machine() {
-        let outside = Outside::new(false);
+        let outside = Outside::new(false, &Trust::default());
         for url in ["https://a.example/x", "http://localhost:1/x", "http://127.0.0.1:9"] {
             assert!(outside.checked(url).is_ok(), "{url}");
         }
@@ -186,7 +186,7 @@ mod tests {
         {
             assert!(outside.checked(url).is_err(), "{url}");
         }
-        let development = Outside::new(true);
+        let development = Outside::new(true, &Trust::default());
         assert!(development.checked("http://a.example").is_ok());
         for url in ["http://169.254.169.254/latest", "http://0xA9FEA9FE/", "http://[fe80::1]/", "https://0.0.0.0/"] {
             assert!(development.checked(url).is_err(), "{url}");

@@ -18,7 +18,7 @@ use self::{sms::Webhook, smtp::Smtp};
 use crate::{
     config,
     domain::{code::Medium, message::Letter},
-    kit::clock::Time,
+    kit::{clock::Time, trust::Trust},
 };
 
 /// The room's state: where messages can go.
@@ -62,17 +62,18 @@ impl Post {
         Self { has_inbox: true, ..Self::default() }
     }
 
-    /// Carriers from their sections.
+    /// Carriers from their sections, which take whoever `trust` takes for who they say they are.
     pub fn new(
         has_inbox: bool,
         mail: Option<&config::mail::Mail>,
         sms: Option<&config::sms::Sms>,
+        trust: &Trust,
     ) -> Result<Self, PostError> {
         Ok(Self {
             has_inbox,
-            mail: mail.map(Smtp::new).transpose()?,
-            sms: sms.map(Webhook::new).transpose()?,
-            web: web::Web::default(),
+            mail: mail.map(|mail| Smtp::new(mail, trust)).transpose()?,
+            sms: sms.map(|sms| Webhook::new(sms, trust)).transpose()?,
+            web: web::Web::new(trust.clone()),
         })
     }
 

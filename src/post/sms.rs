@@ -16,7 +16,12 @@ use hyper_util::{
 use serde::Serialize;
 
 use super::{PostError, Undelivered};
-use crate::{config::sms::Sms, domain::message::Letter, keys::webhook::WebhookKey, kit::clock::Time};
+use crate::{
+    config::sms::Sms,
+    domain::message::Letter,
+    keys::webhook::WebhookKey,
+    kit::{clock::Time, text::with_causes, trust::Trust},
+};
 
 /// How much of an answer is read, so that its connection can be used again.
 const MOST_ANSWER: usize = 16 * 1024;
@@ -41,12 +46,12 @@ struct Body<'a> {
 }
 
 impl Webhook {
-    pub(super) fn new(section: &Sms) -> Result<Self, PostError> {
+    pub(super) fn new(section: &Sms, trust: &Trust) -> Result<Self, PostError> {
         let mut http = HttpConnector::new();
         http.enforce_http(false);
         http.set_nodelay(true);
         let connector = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_provider_and_webpki_roots(rustls::crypto::aws_lc_rs::default_provider())?
+            .with_tls_config(trust.client()?)
             .https_or_http()
             .enable_http1()
             .wrap_connector(http);
@@ -97,7 +102,7 @@ impl Webhook {
             request = request.header(name, value);
         }
         let request = request.body(Full::from(body)).map_err(|error| Undelivered::Ever(error.to_string()))?;
-        let answer = self.client.request(request).await.map_err(|error| Undelivered::Yet(error.to_string()))?;
+        let answer = self.client.request(request).await.map_err(|error| Undelivered::Yet(with_causes(&error)))?;
         let (head, body) = answer.into_parts();
         // What it says is of no interest, and an answer without an end costs the connection only.
         let _ = Limited::new(body, MOST_ANSWER).collect().await;

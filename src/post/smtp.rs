@@ -19,7 +19,7 @@ use super::{PostError, Undelivered, plain};
 use crate::{
     config::mail::{Encryption, Mail},
     domain::message::Letter,
-    kit::clock::Time,
+    kit::{clock::Time, text::with_causes, trust::Trust},
 };
 
 pub(super) struct Smtp {
@@ -29,11 +29,11 @@ pub(super) struct Smtp {
 }
 
 impl Smtp {
-    pub(super) fn new(section: &Mail) -> Result<Self, PostError> {
+    pub(super) fn new(section: &Mail, trust: &Trust) -> Result<Self, PostError> {
         let mut transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&section.host)
             .port(section.port)
             .timeout(Some(section.timeout))
-            .tls(tls(section)?);
+            .tls(tls(section, trust)?);
         if let Some((username, password)) = &section.credentials {
             transport = transport.credentials(Credentials::new(username.clone(), password.expose().to_owned()));
         }
@@ -49,7 +49,7 @@ impl Smtp {
         match tokio::time::timeout(self.timeout, self.transport.send(message)).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) if is_final(&error) => Err(Undelivered::Ever(error.to_string())),
-            Ok(Err(error)) => Err(Undelivered::Yet(told(&error))),
+            Ok(Err(error)) => Err(Undelivered::Yet(with_causes(&error))),
             Err(_) => Err(Undelivered::Yet(format!("no end within {} s", self.timeout.as_secs()))),
         }
     }
@@ -85,11 +85,14 @@ impl Smtp {
     }
 }
 
-fn tls(section: &Mail) -> Result<Tls, PostError> {
+fn tls(section: &Mail, trust: &Trust) -> Result<Tls, PostError> {
     if section.encryption == Encryption::None {
         return Ok(Tls::None);
     }
     let mut parameters = TlsParameters::builder(section.host.clone());
+    for own in trust.own() {
+        parameters = parameters.add_root_certificate(Certificate::from_der(own.to_vec())?);
+    }
     if let Some(path) = &section.ca {
         let pem = std::fs::read(path).map_err(|source| PostError::Certificate { path: path.clone(), source })?;
         parameters = parameters.add_root_certificate(Certificate::from_pem(&pem)?);
@@ -108,35 +111,24 @@ fn is_final(error: &lettre::transport::smtp::Error) -> bool {
     error.is_permanent() && code.is_some_and(|code| !(530..=538).contains(&code))
 }
 
-/// The error with what brought it about.
-fn told(error: &dyn std::error::Error) -> String {
-    let mut told = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let text = error.to_string();
-        if !told.contains(&text) {
-            told = format!("{told}: {text}");
-        }
-        source = error.source();
-    }
-    told
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::{code::Medium, message::Occasion};
 
     fn smtp() -> Smtp {
-        Smtp::new(&Mail {
-            host: "localhost".into(),
-            port: 25,
-            encryption: Encryption::None,
-            credentials: None,
-            from: "Town <town@id.example>".into(),
-            ca: None,
-            timeout: Duration::from_secs(1),
-        })
+        Smtp::new(
+            &Mail {
+                host: "localhost".into(),
+                port: 25,
+                encryption: Encryption::None,
+                credentials: None,
+                from: "Town <town@id.example>".into(),
+                ca: None,
+                timeout: Duration::from_secs(1),
+            },
+            &Trust::default(),
+        )
         .unwrap()
     }
 

@@ -13,6 +13,7 @@ use hyper_util::{
 };
 
 use super::Undelivered;
+use crate::kit::{text::with_causes, trust::Trust};
 
 type Connections = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
@@ -21,9 +22,16 @@ const MOST_ANSWER: usize = 64 * 1024;
 
 /// Connects when it is first used.
 #[derive(Default)]
-pub(super) struct Web(OnceLock<Connections>);
+pub(super) struct Web {
+    trust: Trust,
+    made: OnceLock<Connections>,
+}
 
 impl Web {
+    pub(super) fn new(trust: Trust) -> Self {
+        Self { trust, made: OnceLock::new() }
+    }
+
     pub(super) async fn post_form(&self, url: &str, form: String) -> Result<StatusCode, Undelivered> {
         let request = Request::builder()
             .method(Method::POST)
@@ -52,7 +60,8 @@ impl Web {
         let yet = |error: String| Undelivered::Yet(error);
         let connections = self.connections().map_err(|error| yet(error.to_string()))?;
         let whole = async {
-            let (head, body) = connections.request(request).await.map_err(|error| yet(error.to_string()))?.into_parts();
+            let (head, body) =
+                connections.request(request).await.map_err(|error| yet(with_causes(&error)))?.into_parts();
             let body = Limited::new(body, MOST_ANSWER).collect().await;
             let body = body.map_err(|_| yet(format!("the answer broke off or is over {MOST_ANSWER} bytes")))?;
             Ok((head.status, body.to_bytes()))
@@ -62,14 +71,14 @@ impl Web {
     }
 
     fn connections(&self) -> Result<&Connections, rustls::Error> {
-        if let Some(made) = self.0.get() {
+        if let Some(made) = self.made.get() {
             return Ok(made);
         }
         let mut http = HttpConnector::new();
         http.enforce_http(false);
         http.set_nodelay(true);
         let connector = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_provider_and_webpki_roots(rustls::crypto::aws_lc_rs::default_provider())?
+            .with_tls_config(self.trust.client()?)
             .https_or_http()
             .enable_http1()
             .wrap_connector(http);
@@ -77,6 +86,6 @@ impl Web {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(Duration::from_secs(10))
             .build(connector);
-        Ok(self.0.get_or_init(|| made))
+        Ok(self.made.get_or_init(|| made))
     }
 }

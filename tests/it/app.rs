@@ -24,6 +24,7 @@ use poolhouse::{
         clock::{Clock, Time},
         random::Random,
         secret::Secret,
+        trust::Trust,
     },
     oauth, pages,
     post::Post,
@@ -92,6 +93,7 @@ impl House {
             compromised: Compromised::default(),
             hooks: Hooks::new(Arc::new(Functions::default())),
             post: Post::inbox(),
+            trust: Trust::default(),
             setup: Setup {
                 mode: Mode::Development,
                 account_id: "123456789012".into(),

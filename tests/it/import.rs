@@ -218,6 +218,8 @@ fn the_example_of_the_conformance_page_has_no_mistakes() {
     for file in ["id.example.pem", "id.example.key"] {
         fs::write(folder.path().join(file), "").unwrap();
     }
+    let suite = rcgen::generate_simple_self_signed(["suite.example".to_owned()]).unwrap();
+    fs::write(folder.path().join("suite.pem"), suite.cert.pem()).unwrap();
     let config = read(folder.path(), example).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
     assert_eq!(import::check(&config), []);
 }

@@ -18,5 +18,6 @@ mod pages;
 mod saml_provider;
 mod samples;
 mod store;
+mod trust;
 mod walls;
 mod webauthn;

@@ -23,7 +23,7 @@ use super::{Call, Function, FunctionError, PAYLOAD_LIMIT, Surroundings};
 use crate::{
     config::function as config,
     keys::webhook::WebhookKey,
-    kit::{clock::Clock, secret::Secret},
+    kit::{clock::Clock, secret::Secret, trust::Trust},
 };
 
 type Connections = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
@@ -72,7 +72,7 @@ impl Remote {
 
     fn new(section: &config::Function, address: Url, way: Way, around: &Surroundings) -> Self {
         let (name, timeout, clock) = (section.name.clone(), section.timeout, around.clock.clone());
-        Self { name, address, timeout, way, clock, connections: connections() }
+        Self { name, address, timeout, way, clock, connections: connections(&around.trust) }
     }
 
     async fn post(&self, call: &Call) -> Result<Reply, FunctionError> {
@@ -148,12 +148,12 @@ fn innermost(error: &dyn std::error::Error) -> String {
     inner.to_string()
 }
 
-fn connections() -> Result<Connections, rustls::Error> {
+fn connections(trust: &Trust) -> Result<Connections, rustls::Error> {
     let mut http = HttpConnector::new();
     http.enforce_http(false);
     http.set_nodelay(true);
     let connector = hyper_rustls::HttpsConnectorBuilder::new()
-        .with_provider_and_webpki_roots(rustls::crypto::aws_lc_rs::default_provider())?
+        .with_tls_config(trust.client()?)
         .https_or_http()
         .enable_http1()
         .wrap_connector(http);

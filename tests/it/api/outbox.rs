@@ -17,7 +17,7 @@ use poolhouse::{
     },
     flows::{App, Parts, outbox},
     keys::webhook::{SIGNATURE_HEADER, TIMESTAMP_HEADER},
-    kit::secret::Secret,
+    kit::{secret::Secret, trust::Trust},
     post::Post,
     store::{self, outbox::Waiting},
 };
@@ -80,7 +80,7 @@ async fn networked(mode: Mode) -> Vec<(Site, Network)> {
     let mut sites = Vec::new();
     let (network, webhook) = Network::open().await;
     let towns = towns_with(|parts: &mut Parts| {
-        parts.post = Post::new(mode == Mode::Development, None, Some(&carrier(&webhook))).unwrap();
+        parts.post = Post::new(mode == Mode::Development, None, Some(&carrier(&webhook)), &Trust::default()).unwrap();
     });
     let pool = json!({"AutoVerifiedAttributes": ["phone_number", "email"]});
     for town in towns.await {

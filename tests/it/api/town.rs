@@ -17,6 +17,7 @@ use poolhouse::{
     kit::{
         clock::{Clock, Time},
         random::Random,
+        trust::Trust,
     },
     model::MODEL,
     post::Post,
@@ -88,6 +89,7 @@ impl Town {
             compromised: Compromised::default(),
             hooks: Hooks::new(Arc::new(Functions::default())),
             post: Post::inbox(),
+            trust: Trust::default(),
             setup: Setup {
                 mode: Mode::Development,
                 account_id: ACCOUNT.into(),
