@@ -58,6 +58,7 @@ struct CodePage<'a> {
     form: Form,
     /// Begins anew for the same user.
     another: Option<Form>,
+    sign_in: String,
     ask: Ask<'a>,
     error: Option<&'a str>,
 }
@@ -70,18 +71,18 @@ struct ChoicePage<'a> {
     username: &'a str,
     session: &'a str,
     choices: &'a [Factor],
+    sign_in: String,
 }
 
 pub fn show(visit: &Visit, ask: Ask<'_>, error: Option<&str>) -> Response {
     let another = ask.is_first.then(|| visit.form(Place::Login));
-    let page = CodePage { frame: visit.frame(), form: visit.form(Place::Mfa), another, ask, error };
-    visit.respond(&page)
+    let (form, sign_in) = (visit.form(Place::Mfa), visit.address(Place::Login));
+    visit.respond(&CodePage { frame: visit.frame(), form, another, sign_in, ask, error })
 }
 
 pub fn show_choice(visit: &Visit, (username, session): (&str, &str), choices: &[Factor]) -> Response {
-    let form = visit.form(Place::Mfa);
-    let page = ChoicePage { frame: visit.frame(), form, username, session, choices };
-    visit.respond(&page)
+    let (form, sign_in) = (visit.form(Place::Mfa), visit.address(Place::Login));
+    visit.respond(&ChoicePage { frame: visit.frame(), form, username, session, choices, sign_in })
 }
 
 fn label<'a>(text: &'a Text, factor: &Factor) -> &'a str {

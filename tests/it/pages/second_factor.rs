@@ -121,6 +121,8 @@ async fn a_code_that_was_sent_is_the_second_step() {
         let page = browser.sign_in(&query(), "ann", PASSWORD).await;
         assert!(page.text.contains("autocomplete=\"one-time-code\""), "{}", page.text);
         assert!(page.text.contains("We have sent a code to a***@e***."), "{}", page.text);
+        // Whoever gets none begins anew.
+        assert!(page.text.contains("<a href=\"/login?") && page.text.contains("Back to signing in"), "{}", page.text);
         let wrong = send(&mut browser, "/mfa", &page, &[("code", "x")]).await;
         assert!(wrong.text.contains("That code is not right"), "{}", wrong.text);
         assert!(wrong.text.contains("aria-invalid=\"true\""));
