@@ -5,6 +5,7 @@ mod back_channel;
 mod device_grant;
 mod discovery;
 mod domains;
+mod faithful;
 mod federation;
 mod hostile_requests;
 mod hostile_tokens;

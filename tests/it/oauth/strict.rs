@@ -43,8 +43,8 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap()
 }
 
-/// Header and claims of a token.
-fn header(token: &Value) -> Value {
+/// The header of a token.
+pub fn header(token: &Value) -> Value {
     let header = text(token).split('.').next().unwrap();
     serde_json::from_slice(&base64::Engine::decode(&base64::prelude::BASE64_URL_SAFE_NO_PAD, header).unwrap()).unwrap()
 }
