@@ -1,8 +1,13 @@
 """The wire: headers, envelopes and generated validation messages."""
 
+import base64
+import concurrent.futures
 import json
 import re
 import socket
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 import requests
@@ -214,3 +219,69 @@ def test_trailers_and_expectations_are_taken_as_http_has_them(town: Town):
     assert answer.startswith("HTTP/1.1 100 ") and answer.endswith(refusal)
     # What is too large by its own word is refused before it is asked for.
     assert spoken(town, expecting + b"content-length: 19000000\r\n\r\n").startswith("HTTP/1.1 413 ")
+
+
+def pushed(town: Town, pieces: Iterable[bytes]) -> str:
+    """What the server answers while, or before, all of the pieces are sent."""
+    with socket.create_connection(("127.0.0.1", town.server.port), timeout=30) as connection:
+        try:
+            for piece in pieces:
+                connection.sendall(piece)
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        answer = b""
+        try:
+            while piece := connection.recv(65536):
+                answer += piece
+        except ConnectionResetError:
+            pass
+    return answer.decode(errors="replace")
+
+
+def test_a_head_without_end_is_refused_unread(town: Town):
+    for query in ("scope=" + "a" * 1_000_000, "scope=" + "a+" * 50_000, "state=" + "s" * 65_536):
+        head = f"GET /oauth2/authorize?{query} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n".encode()
+        assert re.match("HTTP/1.1 (414|431) ", pushed(town, [head])), query[:20]
+
+
+def memory(town: Town, name: str) -> int:
+    """In bytes: `VmRSS` is what the server holds now, `VmHWM` the most since `clear_refs` was written."""
+    status = Path(f"/proc/{town.server.process.pid}/status").read_text()
+    return int(re.search(rf"{name}:\s+(\d+) kB", status)[1]) * 1024
+
+
+def test_what_is_huge_costs_no_memory(town: Town):
+    """Sixteen at once with ten megabytes each: sent by their length, in chunks, or packed a thousand to one."""
+    size, piece = 10_000_000, b"SAMLResponse=" + b"A" * 65_523
+    head = "POST {} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/x-www-form-urlencoded\r\n{}\r\n\r\n"
+    packed = zlib.compressobj(9, zlib.DEFLATED, -15)
+    bomb = base64.b64encode(packed.compress(b" " * size) + packed.flush()).decode().replace("+", "%2B")
+    assert len(bomb) < 16_000
+
+    def with_length(path: str) -> bool:
+        answer = pushed(town, [head.format(path, f"content-length: {size}").encode(), *[piece] * (size // len(piece))])
+        return answer.startswith("HTTP/1.1 413 ")
+
+    def in_chunks(path: str) -> bool:
+        chunk = b"%x\r\n%s\r\n" % (len(piece), piece)
+        answer = pushed(town, [head.format(path, "transfer-encoding: chunked").encode(), *[chunk] * (size // len(piece)), b"0\r\n\r\n"])
+        return answer.startswith("HTTP/1.1 413 ")
+
+    def inflated(_: str) -> bool:
+        answer = requests.get(f"{town.server.url}/saml2/logout?SAMLRequest={bomb}", allow_redirects=False, timeout=30)
+        return answer.status_code == 302 and answer.headers["location"].startswith("/error?")
+
+    tries = [(attack, path) for attack in (with_length, in_chunks, inflated) for path in ("/saml2/idpresponse", "/oauth2/token")]
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        def round_of(attack, path) -> None:
+            assert all(pool.map(lambda _: attack(path), range(16))), (attack.__name__, path)
+
+        for attack, path in tries:
+            round_of(attack, path)
+        for attack, path in tries:
+            Path(f"/proc/{town.server.process.pid}/clear_refs").write_text("5")
+            before = memory(town, "VmRSS")
+            round_of(attack, path)
+            # A form of a SAML response may have 300 kB, and sixteen of them are under way.
+            grown = memory(town, "VmHWM") - before
+            assert grown < 16 * 1024 * 1024, f"{attack.__name__} {path}: {grown} bytes more"

@@ -7,13 +7,15 @@ import concurrent.futures
 import os
 import threading
 import time
+from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
+from botocore.exceptions import ClientError
 from hosted import sign_in
 from launch import SUITE_CONFIG, Server, free_port, new_database
-from town import Town, claims
+from town import Client, Town, claims
 
 POOL, CLIENT, CALLBACK = "us-east-1_Clients01", "5clients23456789abcdefghij", "http://localhost:8400/callback"
 
@@ -132,3 +134,43 @@ def test_a_client_changed_through_one_is_changed_at_the_other_within_a_second(pa
     time.sleep(1)
     with pytest.raises(two.idp.exceptions.InvalidParameterException):
         client.begin(username)
+
+
+def ends(idp: object, client: Client, username: str, token: str) -> dict[str, Callable[[], object]]:
+    """Every way to end a sign-in from outside, by name."""
+    user = {"UserPoolId": client.pool, "Username": username}
+    return {
+        "revoked": lambda: idp.revoke_token(Token=token, ClientId=client.id),
+        "signed out": lambda: idp.admin_user_global_sign_out(**user),
+        "reset": lambda: idp.admin_reset_user_password(**user),
+        "disabled": lambda: idp.admin_disable_user(**user),
+        "deleted": lambda: idp.admin_delete_user(**user),
+        "client deleted": lambda: idp.delete_user_pool_client(UserPoolId=client.pool, ClientId=client.id),
+        "pool deleted": lambda: idp.delete_user_pool(UserPoolId=client.pool),
+    }
+
+
+@pytest.mark.parametrize(
+    "end", ["revoked", "signed out", "reset", "disabled", "deleted", "client deleted", "pool deleted"]
+)
+def test_what_is_ended_through_one_is_over_at_the_other_within_a_second(pair, end: str):
+    one, two = pair
+    client = one.make_client()
+    username, _ = one.verified_user(client.pool)
+    given = client.sign_in(username)
+    form = {"grant_type": "refresh_token", "client_id": client.id, "refresh_token": given["RefreshToken"]}
+
+    def refresh() -> requests.Response:
+        return requests.post(f"{two.server.url}/oauth2/token", data=form, timeout=30)
+
+    assert refresh().status_code == 200
+    ends(one.idp, client, username, given["RefreshToken"])[end]()
+    # Pools and clients are kept in memory for so long; users and grants are not.
+    if end in ("client deleted", "pool deleted"):
+        time.sleep(1)
+    answer = refresh()
+    expected = "invalid_client" if end in ("client deleted", "pool deleted") else "invalid_grant"
+    assert (answer.status_code, answer.json()["error"]) == (400, expected), answer.text
+    refusals = "NotAuthorizedException|PasswordResetRequiredException|UserNotFoundException|ResourceNotFoundException"
+    with pytest.raises(ClientError, match=refusals):
+        two.idp.get_user(AccessToken=given["AccessToken"])

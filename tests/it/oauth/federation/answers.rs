@@ -105,6 +105,8 @@ async fn a_state_is_for_one_browser_once_and_for_five_minutes() {
         assert_page(&come_back(&mut victim, &asked).await);
         assert_page(&come_back(&mut Browser::new(&house), &asked).await);
         assert_page(&come_back(&mut browser, &asked).await);
+        let silent = victim.get(&format!("/oauth2/authorize?{}", query(&[("prompt", "none")]))).await;
+        assert_eq!(silent.told("error").as_deref(), Some("login_required"), "nobody is signed in by that");
 
         let asked = depart(&mut browser, &idp, &[("prompt", "login")]).await;
         house.app.clock.advance(Duration::from_secs(300));
