@@ -6,7 +6,10 @@ import {
   AdminCreateUserCommand,
   AdminResetUserPasswordCommand,
   AdminSetUserMFAPreferenceCommand,
+  AdminUpdateUserAttributesCommand,
+  CreateIdentityProviderCommand,
   SetUserPoolMfaConfigCommand,
+  UpdateUserPoolClientCommand,
 } from '@aws-sdk/client-cognito-identity-provider';
 import { createHmac } from 'node:crypto';
 import {
@@ -193,6 +196,65 @@ walk('setting up an authenticator app, its code, and another factor', sending, a
   await title(text.code.title);
   await field(text.common.code).fill(await newestCode(EMAIL));
   await arrives(() => press(text.code.button));
+});
+
+walk('a second factor that is sent to a telephone', {}, async ({ page, town, text, press, follow, title, field, see, arrives }) => {
+  const phone = `+1555555${Math.floor(1_000 + Math.random() * 9_000)}`;
+  const SmsConfiguration = { SnsCallerArn: 'arn:aws:iam::123456789012:role/messages', ExternalId: 'browser' };
+  const factors = { SmsMfaConfiguration: { SmsConfiguration }, MfaConfiguration: 'ON' };
+  await idp.send(new SetUserPoolMfaConfigCommand({ UserPoolId: town.pool, ...factors }));
+  const UserAttributes = [{ Name: 'phone_number', Value: phone }, { Name: 'phone_number_verified', Value: 'true' }];
+  await idp.send(new AdminUpdateUserAttributesCommand({ UserPoolId: town.pool, Username: town.username, UserAttributes }));
+  await field(text.name.username).fill(town.username);
+  await field(text.common.password).fill(PASSWORD);
+  await press(text.sign_in.button);
+  await title(text.code.title);
+  await see('second-factor-sms');
+  await field(text.common.code).fill('000000');
+  await press(text.code.button);
+  await page.getByRole('alert').waitFor();
+  await see('second-factor-wrong');
+  const first = await newestCode(phone);
+  // Whoever gets no message begins anew.
+  await follow(text.common.back);
+  await field(text.name.username).fill(town.username);
+  await field(text.common.password).fill(PASSWORD);
+  await press(text.sign_in.button);
+  await title(text.code.title);
+  const second = await newestCode(phone);
+  assert.notEqual(second, first);
+  await field(text.common.code).fill(second);
+  await arrives(() => press(text.code.button));
+});
+
+walk('going to another provider', {}, async ({ page, town, text, follow, title, see, start }) => {
+  const names = ['Corp', 'Partner'];
+  for (const ProviderName of names) {
+    const ProviderDetails = {
+      client_id: 'pool', client_secret: 'secret-0123456789', authorize_scopes: 'openid', attributes_request_method: 'GET',
+      oidc_issuer: application.left, authorize_url: application.left, token_url: application.left,
+      attributes_url: application.left, jwks_uri: application.left,
+    };
+    const provider = { UserPoolId: town.pool, ProviderName, ProviderType: 'OIDC', ProviderDetails };
+    await idp.send(new CreateIdentityProviderCommand(provider));
+  }
+  const offer = (SupportedIdentityProviders) => idp.send(new UpdateUserPoolClientCommand({
+    UserPoolId: town.pool, ClientId: town.client, ExplicitAuthFlows: ['ALLOW_USER_SRP_AUTH', 'ALLOW_REFRESH_TOKEN_AUTH'],
+    SupportedIdentityProviders, AllowedOAuthFlowsUserPoolClient: true, AllowedOAuthFlows: ['code'],
+    AllowedOAuthScopes: ['openid', 'email'], CallbackURLs: [application.callback],
+  }));
+  await offer(['COGNITO', ...names]);
+  await page.goto(start);
+  await title(text.sign_in.title);
+  await see('providers');
+  await follow(text.sign_in.provider.replace('{provider}', 'Corp'));
+  await page.waitForURL(`${application.left}?**`);
+  assert.equal(new URL(page.url()).searchParams.get('client_id'), 'pool');
+  await offer(names);
+  await page.goto(start);
+  await title(text.sign_in.title);
+  assert.equal(await page.getByLabel(text.common.password, { exact: true }).count(), 0);
+  await see('providers-alone');
 });
 
 const choice = {

@@ -156,15 +156,23 @@ export async function visitor(browser, options, visit) {
   }
 }
 
-/** Fits the window, is accessible, and is photographed where somebody wants to see it: in light and in dark colours. */
+/**
+ * Fits the reader's window and the other one, is accessible, and is photographed where somebody wants to see it: in light and in
+ * dark colours.
+ */
 export async function look(page, name) {
+  const own = page.viewportSize();
+  const [other, suffix] = own.width === VIEWS.phone.viewport.width ? [VIEWS.desktop, '-wide'] : [VIEWS.phone, '-narrow'];
   for (const colorScheme of ['light', 'dark']) {
     await page.emulateMedia({ colorScheme });
-    if (screens) await page.screenshot({ path: `${screens}/${name}-${colorScheme}.png`, fullPage: true });
     const { violations } = await new AxeBuilder({ page }).analyze();
     assert.deepEqual(violations.map(({ id, nodes }) => [name, colorScheme, id, nodes.map(({ html }) => html)]), []);
-    const [wide, room] = await page.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth]);
-    assert.ok(wide <= room, `${name} is ${wide} pixels wide in a window of ${room}`);
+    for (const [size, mark] of [[other.viewport, suffix], [own, '']]) {
+      await page.setViewportSize(size);
+      if (screens) await page.screenshot({ path: `${screens}/${name}-${colorScheme}${mark}.png`, fullPage: true });
+      const [wide, room] = await page.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth]);
+      assert.ok(wide <= room, `${name} is ${wide} pixels wide in a window of ${room}`);
+    }
   }
 }
 
