@@ -179,11 +179,12 @@ impl Poolhouse {
             "poolhouse is ready"
         );
         let (shutdown, app) = (self.shutdown, Arc::clone(&self.app));
+        let gate = self.served.gateway().serve(self.gate, shutdown.clone()).context("cannot start the gateway")?;
         let background = tokio::spawn(background::run(Arc::clone(&self.app), shutdown.clone()));
         let outbox = tokio::spawn(outbox::run(Arc::clone(&self.app), shutdown.clone()));
         let look = tokio::spawn(Arc::clone(&self.served).watch(shutdown.clone()));
         let main = tokio::spawn(listener::serve(self.main, self.tls, self.router, shutdown.clone()));
-        let gate = tokio::spawn(self.served.gateway().serve(self.gate, shutdown.clone()));
+        let gate = tokio::spawn(gate);
         let watch = self.watch.map(|watch| tokio::spawn(watch.run(self.app, self.served, shutdown.clone())));
         stop.await;
         tracing::info!("stopping: requests in flight end first");

@@ -5,7 +5,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicU8, Ordering},
     },
     task::{Context, Poll},
     time::Duration,
@@ -17,7 +17,7 @@ use http_body::{Frame, SizeHint};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 
-use super::refusal::Refusal;
+use super::{integration::Answer, refusal::Refusal};
 
 /// API Gateway's limit for a request body.
 pub const BODY_LIMIT: u64 = 10 * 1024 * 1024;
@@ -29,12 +29,18 @@ pub struct Body(Source);
 #[derive(Debug)]
 enum Source {
     Bytes(Bytes),
-    Backend(Incoming),
+    Backend(Answer),
+    /// Over a connection that looks after itself.
+    Incoming(Incoming),
 }
 
 impl Body {
-    pub(super) fn backend(body: Incoming) -> Self {
+    pub(super) fn backend(body: Answer) -> Self {
         Self(Source::Backend(body))
+    }
+
+    pub(super) fn incoming(body: Incoming) -> Self {
+        Self(Source::Incoming(body))
     }
 }
 
@@ -71,6 +77,7 @@ impl http_body::Body for Body {
             Source::Bytes(bytes) if bytes.is_empty() => Poll::Ready(None),
             Source::Bytes(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Source::Backend(body) => Pin::new(body).poll_frame(cx).map(without_trailers),
+            Source::Incoming(body) => Pin::new(body).poll_frame(cx).map(without_trailers),
         }
     }
 
@@ -78,6 +85,7 @@ impl http_body::Body for Body {
         match &self.0 {
             Source::Bytes(bytes) => bytes.is_empty(),
             Source::Backend(body) => body.is_end_stream(),
+            Source::Incoming(body) => body.is_end_stream(),
         }
     }
 
@@ -85,6 +93,7 @@ impl http_body::Body for Body {
         match &self.0 {
             Source::Bytes(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Source::Backend(body) => body.size_hint(),
+            Source::Incoming(body) => body.size_hint(),
         }
     }
 }
@@ -146,16 +155,29 @@ impl http_body::Body for Inbound {
 pub(super) struct RequestBody {
     source: Option<Inbound>,
     left: u64,
-    overflow: Option<Overflow>,
+    fault: Option<Fault>,
 }
 
-/// Set when a streamed body went past the limit.
+/// What was wrong with a body, for those who see only that it did not arrive.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Overflow(Arc<AtomicBool>);
+pub(super) struct Fault(Arc<AtomicU8>);
 
-impl Overflow {
-    pub(super) fn happened(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// It went past the limit while it streamed.
+    TooLarge = 1,
+    /// It broke off, or its chunks make no sense.
+    Broken = 2,
+}
+
+impl Fault {
+    fn set(&self, found: Found) {
+        self.0.store(found as u8, Ordering::Relaxed);
+    }
+
+    pub(super) fn found(&self) -> Option<Found> {
+        let found = self.0.load(Ordering::Relaxed);
+        [Found::TooLarge, Found::Broken].into_iter().find(|one| *one as u8 == found)
     }
 }
 
@@ -166,18 +188,24 @@ pub(super) struct TooLarge;
 impl RequestBody {
     pub(super) fn new(body: Inbound) -> Result<Self, TooLarge> {
         use http_body::Body as _;
-        let (source, overflow) = match body.size_hint().exact() {
+        let (source, fault) = match body.size_hint().exact() {
             Some(0) => (None, None),
             Some(length) if length > BODY_LIMIT => return Err(TooLarge),
-            Some(_) => (Some(body), None),
-            None => (Some(body), Some(Overflow::default())),
+            _ => (Some(body), Some(Fault::default())),
         };
-        Ok(Self { source, left: BODY_LIMIT, overflow })
+        Ok(Self { source, left: BODY_LIMIT, fault })
     }
 
-    /// What tells later whether an unannounced body was too large.
-    pub(super) fn overflow(&self) -> Option<Overflow> {
-        self.overflow.clone()
+    /// What tells later whether the body is why there is no answer. `None` where there is no body.
+    pub(super) fn fault(&self) -> Option<Fault> {
+        self.fault.clone()
+    }
+
+    fn end(&mut self, found: Found) {
+        if let Some(fault) = &self.fault {
+            fault.set(found);
+        }
+        self.source = None;
     }
 }
 
@@ -190,18 +218,19 @@ impl http_body::Body for RequestBody {
         let Some(source) = &mut this.source else { return Poll::Ready(None) };
         let frame = std::task::ready!(Pin::new(source).poll_frame(cx));
         let Some(frame) = without_trailers(frame) else { return Poll::Ready(None) };
-        let frame = frame.map_err(BodyError::Client)?;
-        let length = frame.data_ref().map_or(0, |data| data.len() as u64);
-        match this.left.checked_sub(length) {
-            Some(left) => this.left = left,
-            None => {
-                if let Some(overflow) = &this.overflow {
-                    overflow.0.store(true, Ordering::Relaxed);
-                }
-                this.source = None;
-                return Poll::Ready(Some(Err(BodyError::TooLarge)));
+        let frame = match frame {
+            Ok(frame) => frame,
+            Err(error) => {
+                this.end(Found::Broken);
+                return Poll::Ready(Some(Err(BodyError::Client(error))));
             }
-        }
+        };
+        let length = frame.data_ref().map_or(0, |data| data.len() as u64);
+        let Some(left) = this.left.checked_sub(length) else {
+            this.end(Found::TooLarge);
+            return Poll::Ready(Some(Err(BodyError::TooLarge)));
+        };
+        this.left = left;
         Poll::Ready(Some(Ok(frame)))
     }
 

@@ -19,8 +19,8 @@ use super::{
     cors::Cors,
     decisions::Decisions,
     integration::{
-        FixedResponse, FunctionIntegration, HttpIntegration, Integration, Mapping, MappingError, Place as EventPlace,
-        ProxyClient, RespondError, Target, TargetError, connector, proxy_client,
+        Connections, FixedResponse, FunctionIntegration, HttpIntegration, Integration, Mapping, MappingError,
+        Place as EventPlace, RespondError, Target, TargetError, connector,
     },
     replace::{Kept, Made},
     routes::{Key, RouteError, Routes},
@@ -96,7 +96,7 @@ pub(super) struct Loader {
     section: section::Gateway,
     around: Surroundings,
     fetcher: Arc<Fetcher>,
-    proxy: Arc<ProxyClient>,
+    backends: Arc<Connections>,
     /// Authorizers of one issuer share its keys.
     foreign: HashMap<String, Arc<ForeignIssuer>>,
 }
@@ -104,9 +104,9 @@ pub(super) struct Loader {
 impl Loader {
     pub(super) fn new(section: &section::Gateway, around: Surroundings) -> Result<Self, GatewayError> {
         let connector = connector()?;
-        let fetcher = Arc::new(Fetcher::new(connector.clone(), section.allow_insecure_issuer));
-        let proxy = Arc::new(proxy_client(connector));
-        Ok(Self { section: section.clone(), around, fetcher, proxy, foreign: HashMap::new() })
+        let backends = Arc::new(Connections::new(connector.clone()));
+        let fetcher = Arc::new(Fetcher::new(connector, section.allow_insecure_issuer));
+        Ok(Self { section: section.clone(), around, fetcher, backends, foreign: HashMap::new() })
     }
 
     pub(super) fn functions(&self) -> Arc<Functions> {
@@ -424,7 +424,7 @@ impl StageRoute<'_> {
                 let target = Target::parse(&self.filled(url)?, key, loader.section.allow_insecure_issuer)
                     .map_err(|source| GatewayError::Target { at: url.at.clone(), source })?;
                 let method = method.as_ref().and_then(|method| method.parse().ok());
-                Integration::Http(HttpIntegration::new(Arc::clone(&loader.proxy), target, method))
+                Integration::Http(HttpIntegration::new(Arc::clone(&loader.backends), target, method))
             }
             config::Integration::Respond { status, headers, body } => Integration::Respond(
                 FixedResponse::new(*status, headers, body)

@@ -28,6 +28,7 @@ mod selection;
 mod serve;
 mod stage;
 mod throttle;
+mod workers;
 
 use std::{
     collections::{BTreeMap, HashMap},

@@ -2,15 +2,16 @@
 //! ten seconds and within API Gateway's limit.
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::Future, io, pin::pin, sync::Arc, time::Duration};
 
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::Semaphore,
-};
+use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use super::{Gateway, connection::Protocols};
+use super::{
+    Gateway,
+    connection::Protocols,
+    workers::{Accepted, Workers},
+};
 
 /// Request line and headers together, in bytes. More is answered with 431.
 pub const HEAD_LIMIT: usize = 10_240;
@@ -18,54 +19,66 @@ pub const HEAD_LIMIT: usize = 10_240;
 /// How long requests in flight may take after the signal to stop.
 const DRAIN: Duration = Duration::from_secs(30);
 /// More connections wait in the listener's queue.
-const CONNECTIONS: usize = PLACES as usize;
-const PLACES: u32 = 8192;
+const CONNECTIONS: usize = 8192;
 
 impl Gateway {
-    /// Serves until `shutdown` is cancelled, and then as long as requests are in flight, but at most thirty seconds.
-    pub async fn serve(self: Arc<Self>, listener: TcpListener, shutdown: CancellationToken) {
-        let protocols = Arc::new(Protocols::new());
+    /// Starts the threads for connections. What comes back serves until `shutdown` is cancelled, and then as long as requests
+    /// are in flight, but at most thirty seconds.
+    ///
+    /// # Errors
+    /// When the threads cannot be started.
+    pub fn serve(
+        self: Arc<Self>,
+        listener: TcpListener,
+        shutdown: CancellationToken,
+    ) -> io::Result<impl Future<Output = ()> + Send + 'static> {
         let hang_up = CancellationToken::new();
-        let room = Arc::new(Semaphore::new(CONNECTIONS));
-        while let Some((stream, peer)) = next(&listener, &shutdown, &room).await {
-            let Ok(permit) = Arc::clone(&room).try_acquire_owned() else { continue };
-            let (gateway, protocols) = (Arc::clone(&self), Arc::clone(&protocols));
-            let (shutdown, hang_up) = (shutdown.clone(), hang_up.clone());
-            tokio::spawn(async move {
-                let _permit = permit;
-                tokio::select! {
-                    outcome = protocols.serve(gateway, stream, peer, &shutdown) => if let Err(error) = outcome {
-                        tracing::debug!(%peer, error, "connection ended");
-                    },
-                    () = hang_up.cancelled() => {}
+        let mut workers = {
+            let (protocols, shutdown, hang_up) = (Arc::new(Protocols::new()), shutdown.clone(), hang_up.clone());
+            Workers::start(move |stream, peer| {
+                let (gateway, protocols) = (Arc::clone(&self), Arc::clone(&protocols));
+                let (shutdown, hang_up) = (shutdown.clone(), hang_up.clone());
+                async move {
+                    tokio::select! {
+                        outcome = protocols.serve(gateway, stream, peer, &shutdown) => if let Err(error) = outcome {
+                            tracing::debug!(%peer, error, "connection ended");
+                        },
+                        () = hang_up.cancelled() => {}
+                    }
                 }
-            });
-        }
-        drop(listener);
-        // Every connection holds one place: when all are free, all have ended.
-        if tokio::time::timeout(DRAIN, room.acquire_many(PLACES)).await.is_err() {
-            tracing::warn!("requests that did not end in time are broken off");
-        }
-        hang_up.cancel();
+            })?
+        };
+        Ok(async move {
+            let room = Arc::new(Semaphore::new(CONNECTIONS));
+            while let Some(accepted) = next(&listener, &shutdown, &room).await {
+                let peer = accepted.peer;
+                if let Err(error) = workers.give(accepted) {
+                    tracing::warn!(%peer, %error, "a connection could not be served");
+                }
+            }
+            drop(listener);
+            let mut finished = pin!(workers.finish());
+            if tokio::time::timeout(DRAIN, finished.as_mut()).await.is_err() {
+                tracing::warn!("requests that did not end in time are broken off");
+                hang_up.cancel();
+                finished.await;
+            }
+        })
     }
 }
 
 /// The next connection; `None` when it is time to stop.
-async fn next(
-    listener: &TcpListener,
-    shutdown: &CancellationToken,
-    room: &Semaphore,
-) -> Option<(TcpStream, SocketAddr)> {
+async fn next(listener: &TcpListener, shutdown: &CancellationToken, room: &Arc<Semaphore>) -> Option<Accepted> {
     let accept = async {
+        // Nobody closes the semaphore.
+        let place = Arc::clone(room).acquire_owned().await.ok()?;
         loop {
-            // Taken for real by the caller, who is the only one that takes any.
-            drop(room.acquire().await);
             match listener.accept().await {
                 Ok((stream, peer)) => {
                     if let Err(error) = stream.set_nodelay(true) {
                         tracing::debug!(%peer, %error, "small answers may be delayed");
                     }
-                    return (stream, peer);
+                    return Some(Accepted { stream, peer, place });
                 }
                 Err(error) => {
                     // Out of file descriptors, or a client that was gone already.
@@ -76,7 +89,7 @@ async fn next(
         }
     };
     tokio::select! {
-        accepted = accept => Some(accepted),
+        accepted = accept => accepted,
         () = shutdown.cancelled() => None,
     }
 }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use serde_json::json;
-use tokio::sync::mpsc;
+use tokio::{runtime::Handle, sync::mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
@@ -32,6 +32,8 @@ pub(super) struct Crew {
     desk: Arc<Desk>,
     pub(super) closed: CancellationToken,
     pub(super) tasks: TaskTracker,
+    /// Processes are looked after here, where the function was loaded: a caller's own runtime may end before them.
+    home: Option<Handle>,
     state: Mutex<State>,
 }
 
@@ -56,7 +58,8 @@ enum End {
 impl Crew {
     pub(super) fn new(plan: &Arc<Plan>, desk: &Arc<Desk>, closed: CancellationToken) -> Arc<Self> {
         let (plan, desk) = (Arc::clone(plan), Arc::clone(desk));
-        Arc::new(Self { plan, desk, closed, tasks: TaskTracker::new(), state: Mutex::default() })
+        let (tasks, home) = (TaskTracker::new(), Handle::try_current().ok());
+        Arc::new(Self { plan, desk, closed, tasks, home, state: Mutex::default() })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -88,7 +91,11 @@ impl Crew {
         }
         state.starting += 1;
         drop(state);
-        self.tasks.spawn(Arc::clone(self).work());
+        let work = Arc::clone(self).work();
+        match &self.home {
+            Some(home) => drop(self.tasks.spawn_on(work, home)),
+            None => drop(self.tasks.spawn(work)),
+        }
     }
 
     /// One place in the crew: one process after the other.

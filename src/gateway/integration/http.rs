@@ -6,24 +6,21 @@
 use std::{fmt::Write as _, sync::Arc, time::Duration};
 
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use hyper::body::Incoming;
 use hyper_rustls::HttpsConnector;
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::{TokioExecutor, TokioTimer},
-};
+use hyper_util::client::legacy::connect::HttpConnector;
 
 use super::{
     Target,
+    connections::{Answer, Connections},
     forwarding::{Origin, prepare_request, prepare_response},
     upgrade,
 };
 use crate::gateway::{
-    body::{Body, Inbound, RequestBody},
+    body::{Body, Found, Inbound, RequestBody},
     exchange::Exchange,
     refusal::Refusal,
 };
-
-pub(in crate::gateway) type ProxyClient = Client<HttpsConnector<HttpConnector>, RequestBody>;
 
 /// Connections to backends and foreign issuers: TLS with the public roots, no delay of small writes.
 pub(in crate::gateway) fn connector() -> Result<HttpsConnector<HttpConnector>, rustls::Error> {
@@ -36,18 +33,8 @@ pub(in crate::gateway) fn connector() -> Result<HttpsConnector<HttpConnector>, r
     Ok(builder.https_or_http().enable_http1().wrap_connector(http))
 }
 
-/// One pool of connections for all backends of a gateway.
-pub(in crate::gateway) fn proxy_client(connector: HttpsConnector<HttpConnector>) -> ProxyClient {
-    Client::builder(TokioExecutor::new())
-        .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(Duration::from_secs(60))
-        .pool_max_idle_per_host(256)
-        .set_host(false)
-        .build(connector)
-}
-
 pub(in crate::gateway) struct HttpIntegration {
-    client: Arc<ProxyClient>,
+    connections: Arc<Connections>,
     target: Target,
     host: HeaderValue,
     /// Instead of the client's.
@@ -55,9 +42,9 @@ pub(in crate::gateway) struct HttpIntegration {
 }
 
 impl HttpIntegration {
-    pub(in crate::gateway) fn new(client: Arc<ProxyClient>, target: Target, method: Option<Method>) -> Self {
+    pub(in crate::gateway) fn new(connections: Arc<Connections>, target: Target, method: Option<Method>) -> Self {
         let host = HeaderValue::from_str(target.authority().as_str()).unwrap_or(HeaderValue::from_static("localhost"));
-        Self { client, target, host, method }
+        Self { connections, target, host, method }
     }
 
     pub(super) async fn answer(
@@ -67,31 +54,42 @@ impl HttpIntegration {
         timeout: Duration,
     ) -> Result<Response<Body>, Refusal> {
         let body = RequestBody::new(body).map_err(|_| Refusal::TooLarge)?;
-        let overflow = body.overflow();
+        let fault = body.fault();
         let wanted = upgrade::wanted(&mut exchange.head);
         let mut request = self.request(exchange, body)?;
         if wanted.is_some() {
             upgrade::ask(request.headers_mut());
         }
-        let Ok(answer) = tokio::time::timeout(timeout, self.client.request(request)).await else {
+        let origin = self.target.origin();
+        let asked = async {
+            match &wanted {
+                Some(_) => self.connections.open(&origin, request).await.map(|answer| answer.map(Answered::Switching)),
+                None => self.connections.send(origin, request).await.map(|answer| answer.map(Answered::Kept)),
+            }
+        };
+        let Ok(answer) = tokio::time::timeout(timeout, asked).await else {
             return Err(Refusal::Unavailable("no answer in time".to_owned()));
         };
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(_) if overflow.is_some_and(|overflow| overflow.happened()) => return Err(Refusal::TooLarge),
-            Err(error) => return Err(Refusal::Unavailable(chain(&error))),
+        let answer = match (answer, fault.and_then(|fault| fault.found())) {
+            (Ok(answer), _) => answer,
+            (Err(_), Some(Found::TooLarge)) => return Err(Refusal::TooLarge),
+            (Err(_), Some(Found::Broken)) => return Err(Refusal::Framing("a body that cannot be read")),
+            (Err(error), None) => return Err(Refusal::Unavailable(chain(&error))),
         };
-        if let (StatusCode::SWITCHING_PROTOCOLS, Some(wanted)) = (answer.status(), wanted) {
-            return upgrade::join(wanted, answer);
-        }
         let (mut head, body) = answer.into_parts();
-        // We asked for no upgrade; hyper does not use the connection again.
-        if head.status == StatusCode::SWITCHING_PROTOCOLS {
-            return Err(Refusal::Unavailable("the backend switched protocols".to_owned()));
-        }
+        let is_switching = head.status == StatusCode::SWITCHING_PROTOCOLS;
+        let body = match (body, wanted) {
+            (Answered::Switching(body), Some(wanted)) if is_switching => {
+                return upgrade::join(wanted, Response::from_parts(head, body));
+            }
+            // We asked for no upgrade, and the connection is not used again.
+            _ if is_switching => return Err(Refusal::Unavailable("the backend switched protocols".to_owned())),
+            (Answered::Switching(body), _) => Body::incoming(body),
+            (Answered::Kept(body), _) => Body::backend(body),
+        };
         head.version = Version::HTTP_11;
         prepare_response(&mut head.headers);
-        Ok(Response::from_parts(head, Body::backend(body)))
+        Ok(Response::from_parts(head, body))
     }
 
     fn request(&self, exchange: &mut Exchange<'_>, body: RequestBody) -> Result<Request<RequestBody>, Refusal> {
@@ -124,6 +122,12 @@ impl HttpIntegration {
         *request.headers_mut() = headers;
         Ok(request)
     }
+}
+
+/// A backend's answer, by the connection that it came over.
+enum Answered {
+    Kept(Answer),
+    Switching(Incoming),
 }
 
 /// The form of AWS X-Ray: the time and 96 bits, here those of the request id.

@@ -3,6 +3,7 @@
 
 mod authorizer_event;
 mod claims;
+mod connections;
 mod event;
 mod forwarding;
 mod function;
@@ -21,10 +22,11 @@ use serde_json::Value;
 
 pub(super) use self::{
     authorizer_event::authorizer_event,
+    connections::{Answer, Connections},
     event::Place,
     forwarding::is_hop_by_hop,
     function::FunctionIntegration,
-    http::{HttpIntegration, ProxyClient, connector, proxy_client},
+    http::{HttpIntegration, connector},
     mapping::{Changes, Mapping},
     respond::FixedResponse,
     rest_event::render as rendered_pool_claim,

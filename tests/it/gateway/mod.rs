@@ -7,6 +7,7 @@ mod events;
 mod explain;
 mod foreign;
 mod hands;
+mod hostile;
 mod http2;
 mod logs;
 mod mapping;
@@ -210,7 +211,7 @@ async fn town_with(apis: &[Api], domains: &[Domain], section: &section::Gateway,
     let gateway = Arc::new(load_with(apis, domains, section, functions, &key, clock.clone()).unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
-    tokio::spawn(Arc::clone(&gateway).serve(listener, stop.clone()));
+    tokio::spawn(Arc::clone(&gateway).serve(listener, stop.clone()).unwrap());
     Town { address, key, clock, gateway, _stop: stop.drop_guard() }
 }
 
