@@ -1,7 +1,7 @@
 //! What the server costs under load: `cargo bench --bench load`
 //!
-//! The release binary runs as a child of this program, on free loopback ports and in a folder of its own, beside nginx with
-//! the same backend where nginx is installed. Scenarios and the machine's own limits take turns, round after round, so that
+//! The release binary runs as a child of this program, on free loopback ports and in a folder of its own, beside other proxies
+//! with the same backend where they are installed. Scenarios and the machine's own limits take turns, round after round, so that
 //! a slow minute of the machine hits all of them; figures are medians over the rounds. What counts is the CPU time of the
 //! server process per request: it hardly depends on how much else the machine has to do.
 //!
@@ -12,6 +12,7 @@ mod backend;
 mod client;
 mod limits;
 mod process;
+mod proxies;
 mod report;
 mod scenarios;
 mod server;
@@ -20,7 +21,7 @@ use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context, bail, ensure};
 
-use crate::{backend::Backend, limits::Limits, report::Report, scenarios::Scenario, server::Nginx, server::Poolhouse};
+use crate::{backend::Backend, limits::Limits, report::Report, scenarios::Scenario, server::Poolhouse};
 
 /// Starts with an existing database, and with a new one.
 const WARM_STARTS: usize = 15;
@@ -55,12 +56,11 @@ async fn measure(options: &Options) -> anyhow::Result<Report> {
     let (mut quiet, mut logging) = (quiet.start().await?, logging.start().await?);
     tokio::time::sleep(SETTLED).await;
     report.idle = Some(quiet.process.memory()?);
-    let proxies = Nginx::start_both(folder.path(), backend.address).await?;
-    if proxies.is_none() {
-        eprintln!("nginx is not installed: the gateway is compared with nothing");
-    }
     eprintln!("tokens …");
-    let mut scenarios = scenarios::all(&quiet, &logging, proxies.as_ref()).await?;
+    let tokens = scenarios::GatewayTokens::of(&quiet).await?;
+    let demanded = scenarios::demanded(&quiet, &tokens).await?;
+    let proxies = proxies::start_all(folder.path(), backend.address, &demanded, &tokens.admin[0]).await?;
+    let mut scenarios = scenarios::all(&quiet, &logging, &proxies, &tokens).await?;
     scenarios.retain(|scenario| scenario.name.contains(&options.only));
     ensure!(!scenarios.is_empty(), "no scenario has {:?} in its name", options.only);
     for round in 1..=options.rounds {
@@ -70,7 +70,10 @@ async fn measure(options: &Options) -> anyhow::Result<Report> {
             let process = match scenario.subject {
                 scenarios::Subject::Quiet => &quiet.process,
                 scenarios::Subject::Logging => &logging.process,
-                scenarios::Subject::Nginx(index) => &proxies.as_ref().context("nginx is gone")?[index].process,
+                scenarios::Subject::Proxy(kind) => {
+                    let proxy = proxies.iter().find(|proxy| proxy.kind == kind);
+                    &proxy.with_context(|| format!("{} is gone", kind.name()))?.process
+                }
             };
             report.add(scenario, one(scenario, process, options.seconds).await?);
         }

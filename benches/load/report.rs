@@ -5,7 +5,7 @@ use std::{fmt, path::Path, time::Duration};
 use anyhow::Context;
 use serde_json::{Value, json};
 
-use crate::{client::Run, limits::Limits, process::Memory, scenarios::Scenario, server::Start};
+use crate::{client::Run, limits::Limits, process::Memory, proxies::Kind, scenarios::Scenario, server::Start};
 
 /// One scenario in one round.
 #[derive(Clone, Copy, Debug)]
@@ -140,6 +140,12 @@ impl Report {
         for connections in [1, 8, 64] {
             let value = ratio("gateway: http", "gateway: nginx, plain proxy", connections);
             mark(&format!("gateway / nginx, at {connections}"), value, "×", Some(1.5), 1.0);
+            let value = ratio("gateway: no token", "gateway: nginx, plain proxy", connections);
+            mark(&format!("refusal / nginx, at {connections}"), value, "×", None, 1.0);
+            for kind in [Kind::HaProxy, Kind::Apache] {
+                let value = ratio("gateway: http", &format!("gateway: {}", kind.name()), connections);
+                mark(&format!("gateway / {}, at {connections}", kind.name()), value, "×", None, 1.0);
+            }
         }
         let value = ratio("gateway: http, with access log", "gateway: nginx, with access log", 8);
         mark("the same with access logs, at 8", value, "×", Some(1.5), 1.0);

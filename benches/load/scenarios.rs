@@ -3,11 +3,13 @@
 use std::{net::SocketAddr, rc::Rc};
 
 use anyhow::{Context, ensure};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 use crate::{
     client::{Connection, request},
-    server::{Nginx, Poolhouse},
+    proxies::{Kind, Proxy, Tokens},
+    server::Poolhouse,
 };
 
 const POOL: &str = "us-east-1_Load00001";
@@ -34,8 +36,7 @@ pub enum Subject {
     Quiet,
     /// The server that also logs each request at the gateway, as it does by default.
     Logging,
-    /// The one without an access log, or the one with.
-    Nginx(usize),
+    Proxy(Kind),
 }
 
 /// Requests of one kind on a number of connections.
@@ -153,17 +154,24 @@ fn name(number: usize) -> String {
 }
 
 pub fn discovery_path() -> String {
-    format!("/{POOL}/.well-known/openid-configuration")
+    discovery_path_of(POOL)
 }
 
-/// All scenarios. Signs in as often as there are tokens.
+fn discovery_path_of(pool: &str) -> String {
+    format!("/{pool}/.well-known/openid-configuration")
+}
+
+/// All scenarios.
 pub async fn all(
     quiet: &Poolhouse,
     logging: &Poolhouse,
-    proxies: Option<&[Nginx; 2]>,
+    proxies: &[Proxy],
+    tokens: &GatewayTokens,
 ) -> anyhow::Result<Vec<Scenario>> {
     let mut scenarios = identity(quiet).await?;
-    let tokens = GatewayTokens::of(quiet).await?;
+    let of = |kind| proxies.iter().filter(move |proxy: &&Proxy| proxy.kind == kind);
+    // The same bytes, so that all parse and forward the same.
+    let admitted = Rc::new(bearing("/http", &tokens.admin));
     for connections in CONNECTIONS {
         let at = |name: &str, requests: Vec<Vec<u8>>, status| Scenario {
             name: format!("gateway: {name}"),
@@ -173,13 +181,9 @@ pub async fn all(
             requests: Rc::new(requests),
             status,
         };
-        scenarios.push(at("http", bearing("/http", &tokens.admin), 200));
-        if let Some([proxy, _]) = proxies {
-            // The same bytes, so that both parse and forward the same.
-            let requests = Rc::new(bearing("/http", &tokens.admin));
-            let (subject, address) = (Subject::Nginx(0), proxy.address);
-            let name = "gateway: nginx, plain proxy".to_owned();
-            scenarios.push(Scenario { name, subject, address, connections, requests, status: 200 });
+        scenarios.push(Scenario { requests: Rc::clone(&admitted), ..at("http", Vec::new(), 200) });
+        for proxy in [Kind::Nginx, Kind::HaProxy, Kind::Apache].into_iter().flat_map(of) {
+            scenarios.push(proxied(proxy, connections, Rc::clone(&admitted)));
         }
         scenarios.push(at("respond", bearing("/respond", &tokens.admin), 200));
         scenarios.push(at("function", bearing("/function", &tokens.admin), 200));
@@ -188,25 +192,43 @@ pub async fn all(
         scenarios.push(at("wrong scope", bearing("/http", &tokens.regular), 403));
     }
     let tokens = GatewayTokens::of(logging).await?;
+    let admitted = Rc::new(bearing("/http", &tokens.admin));
     scenarios.push(Scenario {
         name: "gateway: http, with access log".to_owned(),
         subject: Subject::Logging,
         address: logging.gateway,
         connections: SOME,
-        requests: Rc::new(bearing("/http", &tokens.admin)),
+        requests: Rc::clone(&admitted),
         status: 200,
     });
-    if let Some([_, proxy]) = proxies {
-        scenarios.push(Scenario {
-            name: "gateway: nginx, with access log".to_owned(),
-            subject: Subject::Nginx(1),
-            address: proxy.address,
-            connections: SOME,
-            requests: Rc::new(bearing("/http", &tokens.admin)),
-            status: 200,
-        });
-    }
+    scenarios.extend(of(Kind::LoggingNginx).map(|proxy| proxied(proxy, SOME, Rc::clone(&admitted))));
     Ok(scenarios)
+}
+
+fn proxied(proxy: &Proxy, connections: usize, requests: Rc<Vec<Vec<u8>>>) -> Scenario {
+    let (subject, address) = (Subject::Proxy(proxy.kind), proxy.address);
+    Scenario { name: format!("gateway: {}", proxy.kind.name()), subject, address, connections, requests, status: 200 }
+}
+
+/// What other proxies are told about these tokens.
+pub async fn demanded(town: &Poolhouse, tokens: &GatewayTokens) -> anyhow::Result<Tokens> {
+    let mut connection = Connection::open(town.main).await?;
+    let discovery = answer(&mut connection, &request("GET", &discovery_path_of(HOOKED_POOL), &[], "")).await?;
+    let keys = request("GET", &format!("/{HOOKED_POOL}/.well-known/jwks.json"), &[], "");
+    let keys = answer(&mut connection, &keys).await?;
+    let header = tokens.admin[0].split('.').next().unwrap_or_default();
+    let header: Value = serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(header)?)?;
+    let kid = text(&header, "kid")?;
+    let key = keys["keys"].as_array().and_then(|keys| keys.iter().find(|key| key["kid"] == kid.as_str()));
+    let key = key.context("the key that signed is not published")?;
+    let part = |name| anyhow::Ok(BASE64_URL_SAFE_NO_PAD.decode(text(key, name)?)?);
+    let (modulus, exponent) = (part("n")?, part("e")?);
+    Ok(Tokens {
+        issuer: text(&discovery, "issuer")?,
+        audience: HOOKED_CLIENT.to_owned(),
+        scope: format!("admin-{HOOKED_CLIENT}"),
+        key: (kid, modulus, exponent),
+    })
 }
 
 /// What the main listener is asked.
@@ -258,9 +280,9 @@ async fn identity(town: &Poolhouse) -> anyhow::Result<Vec<Scenario>> {
 }
 
 /// ID tokens for the gateway.
-struct GatewayTokens {
+pub struct GatewayTokens {
     /// With the scope that the routes ask for.
-    admin: Vec<String>,
+    pub admin: Vec<String>,
     /// Without it.
     regular: Vec<String>,
     /// With a signature that does not fit.
@@ -268,7 +290,8 @@ struct GatewayTokens {
 }
 
 impl GatewayTokens {
-    async fn of(town: &Poolhouse) -> anyhow::Result<Self> {
+    /// Signs in as often as there are tokens.
+    pub async fn of(town: &Poolhouse) -> anyhow::Result<Self> {
         let mut connection = Connection::open(town.main).await?;
         let (mut admin, mut regular) = (Vec::new(), Vec::new());
         for (username, tokens) in [("adminuser", &mut admin), ("regularuser", &mut regular)] {

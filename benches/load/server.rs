@@ -1,4 +1,4 @@
-//! The servers under load: Poolhouse with a configuration of its own, and nginx in front of the same backend.
+//! Poolhouse under load, with a configuration of its own.
 
 use std::{
     fs::{self, File},
@@ -44,11 +44,6 @@ pub struct Start {
     pub cpu: Duration,
 }
 
-pub struct Nginx {
-    pub process: Process,
-    pub address: SocketAddr,
-}
-
 impl Poolhouse {
     /// `filter` says how much the server logs: from `info` on a line for each request at the gateway.
     pub fn prepare(
@@ -92,52 +87,13 @@ impl Prepared {
     }
 }
 
-impl Nginx {
-    /// One without an access log and one with; None where nginx is not installed.
-    pub async fn start_both(folder: &Path, backend: SocketAddr) -> anyhow::Result<Option<[Self; 2]>> {
-        if Command::new("nginx").arg("-v").stderr(Stdio::null()).status().is_err() {
-            return Ok(None);
-        }
-        let quiet = Self::start(folder, "nginx", "off", backend).await?;
-        Ok(Some([quiet, Self::start(folder, "nginx-logging", "access.log", backend).await?]))
-    }
-
-    async fn start(folder: &Path, name: &str, access_log: &str, backend: SocketAddr) -> anyhow::Result<Self> {
-        let (folder, address) = (folder.join(name), free_address()?);
-        fs::create_dir(&folder)?;
-        let place = folder.display();
-        let log = if access_log == "off" { access_log.to_owned() } else { format!("{place}/{access_log}") };
-        let configuration = format!(
-            "daemon off; master_process off; worker_processes 1; pid {place}/pid; error_log {place}/error.log;
-            events {{ worker_connections 1024; }}
-            http {{
-                access_log {log};
-                client_body_temp_path {place}/body; proxy_temp_path {place}/proxy; fastcgi_temp_path {place}/fastcgi;
-                uwsgi_temp_path {place}/uwsgi; scgi_temp_path {place}/scgi;
-                keepalive_requests 100000000;
-                upstream backend {{ server {backend}; keepalive 128; keepalive_requests 100000000; }}
-                server {{
-                    listen {address};
-                    location / {{
-                        proxy_pass http://backend;
-                        proxy_http_version 1.1;
-                        proxy_set_header Connection \"\";
-                    }}
-                }}
-            }}"
-        );
-        fs::write(folder.join("nginx.conf"), configuration)?;
-        let mut command = Command::new("nginx");
-        command.arg("-p").arg(&folder).arg("-c").arg(folder.join("nginx.conf"));
-        let mut process =
-            Process::spawn(name, command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()))?;
-        wait(&mut process, address, &request("GET", "/", &[], ""), Instant::now()).await?;
-        Ok(Self { process, address })
-    }
-}
-
 /// Asks until the answer is 200, and says how long after `began` that was.
-async fn wait(process: &mut Process, address: SocketAddr, request: &[u8], began: Instant) -> anyhow::Result<Duration> {
+pub async fn wait(
+    process: &mut Process,
+    address: SocketAddr,
+    request: &[u8],
+    began: Instant,
+) -> anyhow::Result<Duration> {
     while began.elapsed() < PATIENCE {
         if let Ok(mut connection) = Connection::open(address).await
             && connection.send(request).await.is_ok_and(|answer| answer.status == 200)
@@ -151,7 +107,7 @@ async fn wait(process: &mut Process, address: SocketAddr, request: &[u8], began:
 }
 
 /// The system may give the port to somebody else before it is used; then the start fails and says so.
-fn free_address() -> anyhow::Result<SocketAddr> {
+pub fn free_address() -> anyhow::Result<SocketAddr> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
 
