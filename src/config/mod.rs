@@ -50,7 +50,7 @@ pub struct Config {
     pub region: String,
     /// Twelve digits; part of every ARN.
     pub account_id: String,
-    /// Who is believed at the other end of every TLS connection that this server begins.
+    /// Who is believed at the other end of TLS connections that this server begins, but for those to backends of the gateway.
     pub trust: Trust,
     /// Development only: allows listeners that other machines can reach.
     pub allow_remote: bool,
