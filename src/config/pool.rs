@@ -360,7 +360,7 @@ impl Settings {
         section.is_table(key).then(|| serde_json::Value::Object(Self::read_table(section, key).value))
     }
 
-    fn read_table(section: &mut Reader, key: &str) -> Self {
+    pub(super) fn read_table(section: &mut Reader, key: &str) -> Self {
         let reading = section.reading;
         let at = section.place_of(key);
         let name = section.path(key);

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{
+    authorizer::Policy,
+    gateway_response::GatewayResponses,
     integration::Mapping,
     selection::{Template, Variable, with_stage_variables},
 };
@@ -15,6 +17,12 @@ use crate::config::{
 pub fn mistakes(apis: &[Api]) -> Vec<Mistake> {
     let mut found = Vec::new();
     for api in apis {
+        if let Some(policy) = &api.policy {
+            let parsed = Policy::parse_of_api(&policy.value, "");
+            found.extend(parsed.err().map(|error| Mistake::new(&policy.at, error.to_string())));
+        }
+        let responses = GatewayResponses::parse(&api.gateway_responses);
+        found.extend(responses.err().map(|(at, error)| Mistake::new(&at, error.to_string())));
         for authorizer in api.authorizers.values() {
             let Authorizer::Lambda(authorizer) = authorizer else { continue };
             for source in &authorizer.identity_source {

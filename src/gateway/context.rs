@@ -24,9 +24,13 @@ const KNOWN: &[&str] = &[
     "error.message",
     "error.messageString",
     "error.responseType",
+    "error.validationErrorString",
     "extendedRequestId",
     "httpMethod",
+    "identity.accessKey",
     "identity.accountId",
+    "identity.apiKey",
+    "identity.apiKeyId",
     "identity.caller",
     "identity.cognitoAuthenticationProvider",
     "identity.cognitoAuthenticationType",
@@ -56,11 +60,16 @@ const KNOWN: &[&str] = &[
     "requestId",
     "requestTime",
     "requestTimeEpoch",
+    "resourceId",
+    "resourcePath",
     "responseLatency",
     "responseLength",
     "routeKey",
     "stage",
     "status",
+    "wafResponseCode",
+    "webaclArn",
+    "xrayTraceId",
 ];
 
 /// Whether the service has a variable of this name. Members of `authorizer` are the token's or the function's to name.
@@ -88,12 +97,16 @@ pub(super) fn value(exchange: &Exchange<'_>, name: &str) -> Option<String> {
         "protocol" => format!("{:?}", exchange.head.version),
         "requestTime" => written_time(exchange.at),
         "requestTimeEpoch" => exchange.at.millis().to_string(),
-        "routeKey" => exchange.route?.key.clone(),
+        "routeKey" | "resourceId" => exchange.route?.key.clone(),
+        "resourcePath" => {
+            let key = &exchange.route?.key;
+            key.split_once(' ').map_or(key.as_str(), |(_, path)| path).to_owned()
+        }
         "stage" => exchange.stage?.name.clone(),
         "identity.sourceIp" => exchange.peer.ip().to_canonical().to_string(),
         "identity.userAgent" => exchange.header(&http::header::USER_AGENT)?.to_owned(),
-        "error.message" => refusal?.message.to_owned(),
-        "error.messageString" => Value::from(refusal?.message).to_string(),
+        "error.message" => refusal?.message.as_deref()?.to_owned(),
+        "error.messageString" => Value::from(refusal?.message.as_deref()).to_string(),
         "error.responseType" => refusal?.kind.to_owned(),
         "integration.error" | "integrationErrorMessage" => report.error.clone()?,
         "integration.status" | "integration.integrationStatus" | "integrationStatus" => report.status?.to_string(),

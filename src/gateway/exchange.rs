@@ -1,6 +1,7 @@
 //! One request on its way through the phases, with what each phase found.
 
 use std::{
+    borrow::Cow,
     net::SocketAddr,
     ops::Range,
     sync::Arc,
@@ -57,9 +58,10 @@ pub(super) struct Report {
 }
 
 /// What the gateway said itself.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Refused {
-    pub(super) message: &'static str,
+    /// REST APIs have nothing to say where an authorizer fails.
+    pub(super) message: Option<Cow<'static, str>>,
     /// `$context.error.responseType`
     pub(super) kind: &'static str,
 }

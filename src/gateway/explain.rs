@@ -7,8 +7,8 @@ use http::{Method, Request, StatusCode, Uri, header};
 
 pub use super::authorizer::Check;
 use super::{
-    Api, Apis, Route, authorizer::Authorizer, check_request, connection::Caller, exchange::Exchange, match_route,
-    refusal::Refusal, replace::Gateway,
+    Api, Apis, Route, authorizer::Authorizer, check_request, connection::Caller, consult, exchange::Exchange, judge,
+    match_route, refusal::Refusal, replace::Gateway,
 };
 
 /// A request that nobody has sent.
@@ -92,14 +92,19 @@ impl Apis {
         (mut exchange, token): (Exchange<'_>, Option<&str>),
         (api, route): (&Api, &Route),
     ) {
-        let Some(authorizer) = &route.authorizer else { return };
+        let Some(authorizer) = &route.authorizer else {
+            if let Err(refusal) = judge(&exchange, route).await {
+                explanation.verdict = refusal.into();
+            }
+            return;
+        };
         explanation.authorizer = Some((self.name_of(authorizer), kind(authorizer, api)));
         let head = &mut exchange.head;
         let source = match &**authorizer {
             Authorizer::Jwt(jwt) => jwt.source(),
             Authorizer::Pools(pools) => &pools.source(),
             Authorizer::Lambda(_) => {
-                explanation.verdict = Verdict::Asks;
+                explanation.verdict = consult(&exchange).map_or_else(Verdict::from, |_| Verdict::Asks);
                 return;
             }
         };
@@ -118,7 +123,7 @@ impl Apis {
             };
         }
         // The word of the authorizer itself, not what the checks add up to.
-        if let Err(refusal) = authorizer.authorize(&exchange, &route.scopes).await {
+        if let Err(refusal) = judge(&exchange, route).await {
             explanation.verdict = refusal.into();
         }
     }

@@ -13,11 +13,12 @@ use super::{
     Api, Apis, Route,
     access_log::{AccessLog, AccessLogError, Meters},
     authorizer::{
-        Authorizer, Fetcher, ForeignIssuer, JwtAuthorizer, LambdaAuthorizer, LambdaKind, LocalIssuers, PoolsAuthorizer,
-        Source, UrlError, check_url,
+        Authorizer, Fetcher, ForeignIssuer, JwtAuthorizer, LambdaAuthorizer, LambdaKind, LocalIssuers, Policy,
+        PolicyError, PoolsAuthorizer, Source, UrlError, api_arn, check_url,
     },
     cors::Cors,
     decisions::Decisions,
+    gateway_response::{GatewayResponses, ResponseError},
     integration::{
         Connections, FixedResponse, FunctionIntegration, HttpIntegration, Integration, Mapping, MappingError,
         Place as EventPlace, RespondError, Target, TargetError, connector,
@@ -61,6 +62,10 @@ pub enum GatewayError {
     Target { at: Place, source: TargetError },
     #[error("{at}: {source}")]
     Respond { at: Place, source: RespondError },
+    #[error("{at}: {source}")]
+    Policy { at: Place, source: PolicyError },
+    #[error("{at}: {source}")]
+    Response { at: Place, source: ResponseError },
     #[error("{at}: {source}")]
     Mapping { at: Place, source: MappingError },
     #[error("{at}: {source}")]
@@ -216,16 +221,24 @@ impl Loader {
             let before = kept.stage(&api.id, name);
             stages.push(self.stage(api, name, stage, routes, &made, matcher, before)?);
         }
+        let place = EventPlace {
+            account_id: self.around.account_id.clone(),
+            api_id: api.id.clone(),
+            region: self.around.region.clone(),
+        };
+        let policy = api.policy.as_ref().map(|policy| {
+            Policy::parse_of_api(&policy.value, &api_arn(&place))
+                .map_err(|source| GatewayError::Policy { at: policy.at.clone(), source })
+        });
         Ok(Api {
             name: api.name.clone(),
             rest: api.protocol == config::Protocol::Rest,
-            place: EventPlace {
-                account_id: self.around.account_id.clone(),
-                api_id: api.id.clone(),
-                region: self.around.region.clone(),
-            },
+            policy: policy.transpose()?,
+            place,
             disabled: api.disable_execute_api_endpoint,
             cors: api.cors.as_ref().map(Cors::new),
+            responses: GatewayResponses::parse(&api.gateway_responses)
+                .map_err(|(at, source)| GatewayError::Response { at, source })?,
             stages,
         })
     }

@@ -15,6 +15,7 @@ mod cors;
 mod decisions;
 mod exchange;
 mod explain;
+mod gateway_response;
 mod http2;
 mod integration;
 mod load;
@@ -41,11 +42,12 @@ use hyper::body::Incoming;
 
 pub use self::{
     access_log::AccessLogError,
-    authorizer::{Bearer, Denial, KeySet, LambdaPrincipal, LocalIssuers, Principal, UrlError},
+    authorizer::{Bearer, Denial, KeySet, LambdaPrincipal, LocalIssuers, PolicyError, Principal, UrlError},
     body::{BODY_LIMIT, Body},
     check::mistakes,
     connection::Caller,
     explain::{Check, Explanation, Question, Verdict},
+    gateway_response::ResponseError,
     integration::{MappingError, RespondError, TargetError},
     load::{GatewayError, Surroundings},
     path::PathError,
@@ -56,11 +58,12 @@ pub use self::{
 };
 use self::{
     access_log::Meters,
-    authorizer::Authorizer,
+    authorizer::{Authorizer, Circumstances, Decision, Policy, method_arn},
     body::Inbound,
     cors::Cors,
     decisions::Decisions,
     exchange::Exchange,
+    gateway_response::GatewayResponses,
     integration::{Integration, Mapping, Place},
     refusal::Refusal,
     routes::Key,
@@ -109,6 +112,10 @@ struct Api {
     /// Only custom domains lead here.
     disabled: bool,
     cors: Option<Cors>,
+    /// Of a REST API: who may call at all.
+    policy: Option<Policy>,
+    /// Of a REST API.
+    responses: GatewayResponses,
     stages: Vec<Stage>,
 }
 
@@ -244,7 +251,7 @@ fn rendered(
         Err(refusal) => {
             exchange.refused = Some(refusal.refused());
             let rest = exchange.api.is_some_and(|api| api.rest);
-            let response = if rest { rest_refusal::response(&refusal) } else { refusal.response() };
+            let response = if rest { rest_refusal::response(&refusal, exchange) } else { refusal.response() };
             (response, Some(refusal))
         }
     }
@@ -306,10 +313,36 @@ fn match_route<'g>(exchange: &mut Exchange<'g>, stage: &'g Stage) -> Result<&'g 
     Ok(route)
 }
 
+/// What the API's own policy says of a method. A denial is one before anybody is asked.
+fn consult(exchange: &Exchange<'_>) -> Result<Option<Decision>, Refusal> {
+    let Some(policy) = exchange.api.and_then(|api| api.policy.as_ref()) else { return Ok(None) };
+    let arn = method_arn(exchange).ok_or(Refusal::NotFound)?;
+    match policy.decide(&arn, &Circumstances::of(exchange)) {
+        Decision::ExplicitDeny => Err(Refusal::OutOfPolicy { explicit: true, arn }),
+        decision => Ok(Some(decision)),
+    }
+}
+
+/// With a function's answer the policy is combined; beside everything else it must allow the method itself.
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-authorization-flow.html>
+async fn judge(exchange: &Exchange<'_>, route: &Route) -> Result<Option<Principal>, Refusal> {
+    let resource = consult(exchange)?;
+    let principal = match &route.authorizer {
+        Some(authorizer) => Some(authorizer.authorize(exchange, &route.scopes, resource).await?),
+        None => None,
+    };
+    match resource {
+        Some(Decision::ImplicitDeny) if !matches!(principal, Some(Principal::Lambda(_))) => {
+            let arn = method_arn(exchange).ok_or(Refusal::NotFound)?;
+            Err(Refusal::OutOfPolicy { explicit: false, arn })
+        }
+        _ => Ok(principal),
+    }
+}
+
 async fn authorize(exchange: &mut Exchange<'_>, route: &Route) -> Result<(), Refusal> {
-    let Some(authorizer) = &route.authorizer else { return Ok(()) };
-    match authorizer.authorize(exchange, &route.scopes).await {
-        Ok(principal) => exchange.principal = Some(principal),
+    match judge(exchange, route).await {
+        Ok(principal) => exchange.principal = principal,
         Err(refusal) => {
             exchange.authorizer_error = Some(refusal.to_string());
             return Err(refusal);
@@ -329,7 +362,16 @@ async fn integrate(exchange: &mut Exchange<'_>, route: &Route, mut body: Inbound
         let view = View { exchange, body: read.as_deref(), response: None };
         exchange.changes = Some(route.request.changes(&view)?);
     }
-    let response = route.integration.answer(exchange, body, route.timeout).await?;
+    // A backend that fails has taken the headers already, and the answer to that may name one.
+    let reads = exchange.api.is_some_and(|api| api.responses.read_request);
+    let kept = reads.then(|| exchange.head.headers.clone());
+    let response = match route.integration.answer(exchange, body, route.timeout).await {
+        Ok(response) => response,
+        Err(refusal) => {
+            exchange.head.headers = kept.unwrap_or_else(|| std::mem::take(&mut exchange.head.headers));
+            return Err(refusal);
+        }
+    };
     if route.responses.is_empty() {
         return Ok(response);
     }

@@ -35,6 +35,9 @@ pub enum Refusal {
     /// An authorizer's answer that denies.
     #[error("{}", if *.explicit { "denied by a policy" } else { "not allowed by the authorizer" })]
     Forbidden { explicit: bool },
+    /// The policy of a REST API denies, or does not allow, the method of this ARN.
+    #[error("{}", if *.explicit { "denied by the API's policy" } else { "not allowed by the API's policy" })]
+    OutOfPolicy { explicit: bool, arn: String },
     /// An authorizer that failed or answered out of shape.
     #[error("authorizer failed: {0}")]
     Authorizer(String),
@@ -58,7 +61,7 @@ impl Refusal {
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Unauthorized(_) | Self::Expired => StatusCode::UNAUTHORIZED,
-            Self::DisabledEndpoint | Self::Forbidden { .. } => StatusCode::FORBIDDEN,
+            Self::DisabledEndpoint | Self::Forbidden { .. } | Self::OutOfPolicy { .. } => StatusCode::FORBIDDEN,
             Self::Throttled => StatusCode::TOO_MANY_REQUESTS,
             Self::Denied(denial) => denial.status(),
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -92,7 +95,7 @@ impl Refusal {
                 "BAD_REQUEST"
             }
             Self::NotFound => "RESOURCE_NOT_FOUND",
-            Self::DisabledEndpoint | Self::Forbidden { .. } => "ACCESS_DENIED",
+            Self::DisabledEndpoint | Self::Forbidden { .. } | Self::OutOfPolicy { .. } => "ACCESS_DENIED",
             Self::Unauthorized(_) | Self::Expired => "UNAUTHORIZED",
             Self::Authorizer(_) => "AUTHORIZER_FAILURE",
             Self::Throttled => "THROTTLED",
@@ -109,7 +112,7 @@ impl Refusal {
     }
 
     pub(super) fn refused(&self) -> Refused {
-        Refused { message: self.message(), kind: self.kind() }
+        Refused { message: Some(self.message().into()), kind: self.kind() }
     }
 
     pub fn response(&self) -> Response<Body> {

@@ -1,71 +1,163 @@
 //! The answers that REST APIs make themselves: other statuses, words and headers than those of HTTP APIs.
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html>
 
-use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use std::borrow::Cow;
 
-use super::{authorizer::Denial, body::Body, refusal::Refusal};
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use serde_json::Value;
+
+use super::{
+    authorizer::Denial,
+    body::Body,
+    exchange::{Exchange, Refused},
+    refusal::Refusal,
+};
+use crate::config::api::ResponseType;
 
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 
 /// The service's wording of these two has changed over time; both begin with "User is not authorized to access this resource".
 const EXPLICIT: &str =
-    r#"{"Message":"User is not authorized to access this resource with an explicit deny in an identity-based policy"}"#;
-const IMPLICIT: &str = r#"{"Message":"User is not authorized to access this resource because no identity-based policy allows the execute-api:Invoke action"}"#;
+    "User is not authorized to access this resource with an explicit deny in an identity-based policy";
+const IMPLICIT: &str = "User is not authorized to access this resource because no identity-based policy allows the execute-api:Invoke action";
 
-pub(super) fn response(refusal: &Refusal) -> Response<Body> {
-    let (status, body, kind) = told(refusal);
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = status;
+/// A refusal in the words of REST APIs.
+#[derive(Debug)]
+pub(super) struct Told {
+    pub(super) status: StatusCode,
+    /// `None` is written as null.
+    message: Option<Cow<'static, str>>,
+    /// `None` where no gateway response can change the answer.
+    pub(super) kind: Option<ResponseType>,
+    /// The name of the member, and what stands behind its colon: the service writes neither alike everywhere.
+    form: (&'static str, &'static str),
+    error_type: &'static str,
+}
+
+/// The answer to a refusal: the gateway's own, or what the API has in its place.
+pub(super) fn response(refusal: &Refusal, exchange: &mut Exchange<'_>) -> Response<Body> {
+    let told = told(refusal);
+    let kind = told.kind.map_or_else(|| refusal.refused().kind, ResponseType::name);
+    exchange.refused = Some(Refused { message: told.message.clone(), kind });
+    let custom = exchange.api.and_then(|api| api.responses.answer(&told, exchange));
+    let mut response = custom.unwrap_or_else(|| own(&told));
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(ERROR_TYPE, HeaderValue::from_static(kind));
+    headers.insert(ERROR_TYPE, HeaderValue::from_static(told.error_type));
     if refusal.ends_connection() {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }
 
-fn told(refusal: &Refusal) -> (StatusCode, &'static str, &'static str) {
+fn own(told: &Told) -> Response<Body> {
+    let (member, gap) = told.form;
+    let message = Value::from(told.message.as_deref());
+    let mut response = Response::new(Body::from(format!(r#"{{"{member}":{gap}{message}}}"#)));
+    *response.status_mut() = told.status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+const PLAIN: (&str, &str) = ("message", "");
+/// Policies speak with a capital.
+const CAPITAL: (&str, &str) = ("Message", "");
+const SPACED: (&str, &str) = ("message", " ");
+
+/// The service shows the last digits of the account only.
+fn out_of_policy(explicit: bool, arn: &str) -> String {
+    let mut parts: Vec<String> = arn.splitn(6, ':').map(str::to_owned).collect();
+    if let Some(account) = parts.get_mut(4) {
+        let hidden = account.len().saturating_sub(4);
+        account.replace_range(..hidden, &"*".repeat(hidden));
+    }
+    let why = if explicit {
+        "with an explicit deny in a resource-based policy"
+    } else {
+        "because no resource-based policy allows the execute-api:Invoke action"
+    };
+    format!("User: anonymous is not authorized to perform: execute-api:Invoke on resource: {} {why}", parts.join(":"))
+}
+
+fn told(refusal: &Refusal) -> Told {
+    let tell = |status, message: &'static str, kind, form, error_type| Told {
+        status,
+        message: Some(message.into()),
+        kind,
+        form,
+        error_type,
+    };
     match refusal {
         Refusal::BadRequest(_) | Refusal::Framing(_) | Refusal::SlowBody => {
-            (refusal.status(), r#"{"message":"Bad Request"}"#, "BadRequestException")
+            tell(refusal.status(), "Bad Request", Some(ResponseType::BadRequestBody), PLAIN, "BadRequestException")
         }
         Refusal::LongHead => {
-            (refusal.status(), r#"{"message":"Request Header Fields Too Large"}"#, "BadRequestException")
+            tell(refusal.status(), "Request Header Fields Too Large", None, PLAIN, "BadRequestException")
         }
-        Refusal::Misdirected => (refusal.status(), r#"{"message":"Misdirected Request"}"#, "BadRequestException"),
+        Refusal::Misdirected => tell(refusal.status(), "Misdirected Request", None, PLAIN, "BadRequestException"),
         // There is no 404: an unknown path or method looks like a call of the service's own without a signature.
-        Refusal::NotFound => (
+        Refusal::NotFound => tell(
             StatusCode::FORBIDDEN,
-            r#"{"message":"Missing Authentication Token"}"#,
+            "Missing Authentication Token",
+            Some(ResponseType::MissingAuthenticationToken),
+            PLAIN,
             "MissingAuthenticationTokenException",
         ),
-        Refusal::DisabledEndpoint => (StatusCode::FORBIDDEN, r#"{"message":"Forbidden"}"#, "ForbiddenException"),
-        Refusal::Throttled => {
-            (StatusCode::TOO_MANY_REQUESTS, r#"{"message":"Too Many Requests"}"#, "TooManyRequestsException")
+        Refusal::DisabledEndpoint => tell(StatusCode::FORBIDDEN, "Forbidden", None, PLAIN, "ForbiddenException"),
+        Refusal::Throttled => tell(
+            StatusCode::TOO_MANY_REQUESTS,
+            "Too Many Requests",
+            Some(ResponseType::Throttled),
+            PLAIN,
+            "TooManyRequestsException",
+        ),
+        Refusal::Denied(Denial::InsufficientScope { .. }) | Refusal::Forbidden { .. } => {
+            let is_explicit = matches!(refusal, Refusal::Forbidden { explicit: true });
+            let message = if is_explicit { EXPLICIT } else { IMPLICIT };
+            tell(StatusCode::FORBIDDEN, message, Some(ResponseType::AccessDenied), CAPITAL, "AccessDeniedException")
         }
-        Refusal::Denied(Denial::InsufficientScope { .. }) | Refusal::Forbidden { explicit: false } => {
-            (StatusCode::FORBIDDEN, IMPLICIT, "AccessDeniedException")
-        }
-        Refusal::Forbidden { explicit: true } => (StatusCode::FORBIDDEN, EXPLICIT, "AccessDeniedException"),
-        Refusal::Denied(_) | Refusal::Unauthorized(_) => {
-            (StatusCode::UNAUTHORIZED, r#"{"message":"Unauthorized"}"#, "UnauthorizedException")
-        }
-        Refusal::Expired => {
-            (StatusCode::UNAUTHORIZED, r#"{"message":"The incoming token has expired"}"#, "UnauthorizedException")
-        }
-        Refusal::Authorizer(_) => {
-            (StatusCode::INTERNAL_SERVER_ERROR, r#"{"message":null}"#, "AuthorizerConfigurationException")
-        }
+        Refusal::OutOfPolicy { explicit, arn } => Told {
+            status: StatusCode::FORBIDDEN,
+            message: Some(out_of_policy(*explicit, arn).into()),
+            kind: Some(ResponseType::AccessDenied),
+            form: CAPITAL,
+            error_type: "AccessDeniedException",
+        },
+        Refusal::Denied(_) | Refusal::Unauthorized(_) => tell(
+            StatusCode::UNAUTHORIZED,
+            "Unauthorized",
+            Some(ResponseType::Unauthorized),
+            PLAIN,
+            "UnauthorizedException",
+        ),
+        Refusal::Expired => tell(
+            StatusCode::UNAUTHORIZED,
+            "The incoming token has expired",
+            Some(ResponseType::Unauthorized),
+            PLAIN,
+            "UnauthorizedException",
+        ),
+        Refusal::Authorizer(_) => Told {
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            message: None,
+            kind: Some(ResponseType::AuthorizerConfigurationError),
+            form: PLAIN,
+            error_type: "AuthorizerConfigurationException",
+        },
         Refusal::TooLarge => {
-            (StatusCode::PAYLOAD_TOO_LARGE, r#"{"message":"Request Too Long"}"#, "RequestTooLargeException")
+            tell(StatusCode::PAYLOAD_TOO_LARGE, "Request Too Long", None, PLAIN, "RequestTooLargeException")
         }
-        Refusal::Function(_) => {
-            (StatusCode::BAD_GATEWAY, r#"{"message": "Internal server error"}"#, "InternalServerErrorException")
-        }
-        Refusal::Unavailable(_) => (
+        Refusal::Function(_) => tell(
+            StatusCode::BAD_GATEWAY,
+            "Internal server error",
+            Some(ResponseType::IntegrationFailure),
+            SPACED,
+            "InternalServerErrorException",
+        ),
+        Refusal::Unavailable(_) => tell(
             StatusCode::GATEWAY_TIMEOUT,
-            r#"{"message": "Endpoint request timed out"}"#,
+            "Endpoint request timed out",
+            Some(ResponseType::IntegrationTimeout),
+            SPACED,
             "InternalServerErrorException",
         ),
     }

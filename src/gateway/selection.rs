@@ -219,6 +219,42 @@ impl Template {
         Ok(Self(pieces))
     }
 
+    /// A text without expressions.
+    pub(super) fn fixed(text: &str) -> Self {
+        Self(vec![Piece::Text(text.to_owned())])
+    }
+
+    /// Text and variables without braces, as gateway responses of REST APIs are written: `$context.x`, `$stageVariables.x` and
+    /// `$method.request.header.x`.
+    pub(super) fn parse_response(text: &str) -> Result<Self, SelectionError> {
+        const MARKS: [(&str, &str); 5] = [
+            ("$context.", "$context."),
+            ("$stageVariables.", "$stageVariables."),
+            ("$method.request.header.", "$request.header."),
+            ("$method.request.querystring.", "$request.querystring."),
+            ("$method.request.path.", "$request.path."),
+        ];
+        let mut pieces = Vec::new();
+        let mut rest = text;
+        while let Some(at) = rest.find('$') {
+            let (before, after) = rest.split_at(at);
+            pieces.push(Piece::Text(before.to_owned()));
+            let Some((mark, own)) = MARKS.iter().find(|(mark, _)| after.starts_with(mark)) else {
+                pieces.push(Piece::Text("$".to_owned()));
+                rest = &after[1..];
+                continue;
+            };
+            let name = &after[mark.len()..];
+            let extra = if after.starts_with("$context.authorizer.") { ".:-_" } else { ".-_" };
+            let end = name.find(|c: char| !(c.is_ascii_alphanumeric() || extra.contains(c))).unwrap_or(name.len());
+            let name = name[..end].trim_end_matches(['.', ':', '-', '_']);
+            pieces.push(Piece::Variable(Variable::parse(&format!("{own}{name}"), false)?));
+            rest = &after[mark.len() + name.len()..];
+        }
+        pieces.push(Piece::Text(rest.to_owned()));
+        Ok(Self(pieces))
+    }
+
     pub(super) fn reads_body(&self) -> bool {
         self.0.iter().any(|piece| matches!(piece, Piece::Variable(Variable::Body(_))))
     }
@@ -310,6 +346,26 @@ mod tests {
         assert_eq!(part(".a[1]").as_deref(), Some("2"));
         assert_eq!((part(".n"), part(".z")), (None, None));
         assert_eq!(inside(b"no json", &[]).as_deref(), Some("no json"));
+    }
+
+    #[test]
+    fn gateway_responses_have_variables_without_braces() {
+        let text =
+            "{\"a\":$context.error.messageString,\"b\":\"$method.request.header.X-Id\", \"$5\": $stageVariables.v}";
+        let piece = |text: &str| Piece::Text(text.to_owned());
+        let expected = vec![
+            piece("{\"a\":"),
+            Piece::Variable(Variable::Context("error.messageString".into())),
+            piece(",\"b\":\""),
+            Piece::Variable(Variable::Header(HeaderName::from_static("x-id"))),
+            piece("\", \""),
+            piece("$"),
+            piece("5\": "),
+            Piece::Variable(Variable::Stage("v".into())),
+            piece("}"),
+        ];
+        assert_eq!(Template::parse_response(text), Ok(Template(expected)));
+        assert!(Template::parse_response("$context.eror.message").is_err());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod authorizer;
 mod cors;
+mod gateway_response;
 mod route;
 mod stage;
 
@@ -13,10 +14,11 @@ use aws_lc_rs::digest;
 pub use self::{
     authorizer::{Authorizer, IdentitySource, Issuer, JwtAuthorizer, LambdaAuthorizer, LambdaKind, PoolsAuthorizer},
     cors::Cors,
+    gateway_response::{GatewayResponse, ResponseType},
     route::{Integration, PayloadFormat, Route},
     stage::{AccessLog, Deployed, Stage, Throttle},
 };
-use super::{Place, Placed, form, reader::Reader};
+use super::{Place, Placed, form, pool::Settings, reader::Reader};
 
 /// The stage without a name in its URL.
 pub const DEFAULT_STAGE: &str = "$default";
@@ -38,6 +40,10 @@ pub struct Api {
     /// Closes every address of the API but its custom domains.
     pub disable_execute_api_endpoint: bool,
     pub cors: Option<Cors>,
+    /// Of a REST API: who may call, from where and what, as a policy document.
+    pub policy: Option<Placed<serde_json::Value>>,
+    /// Of a REST API.
+    pub gateway_responses: BTreeMap<ResponseType, GatewayResponse>,
     /// By name. An API that names no stage has `$default`.
     pub stages: BTreeMap<String, Stage>,
     pub authorizers: BTreeMap<String, Authorizer>,
@@ -55,6 +61,8 @@ impl Api {
             protocol: Protocol::Http,
             disable_execute_api_endpoint: false,
             cors: None,
+            policy: None,
+            gateway_responses: BTreeMap::new(),
             authorizers: BTreeMap::new(),
             routes: Vec::new(),
         }
@@ -89,6 +97,17 @@ impl Api {
             reading
                 .refuse(&api.at, "`api.cors_configuration` belongs to HTTP APIs: give a REST API routes for OPTIONS");
         }
+        let policy_at = section.place_of("policy");
+        api.policy = policy(&mut section);
+        if let (Protocol::Http, Some(_)) = (protocol, &api.policy) {
+            reading.refuse(&policy_at, "`api.policy` belongs to REST APIs");
+        }
+        let responses = section.named_tables("gateway_response");
+        if let (Protocol::Http, Some((_, table))) = (protocol, responses.first()) {
+            reading.refuse(&table.at, "`api.gateway_response` belongs to REST APIs");
+        }
+        let read = |(name, table): (String, Reader)| GatewayResponse::read(&name, table);
+        api.gateway_responses = responses.into_iter().filter_map(read).collect();
         let stages = section.named_tables("stage");
         if !stages.is_empty() {
             api.stages = stages.into_iter().map(|(name, table)| (name.clone(), Stage::read(&name, table))).collect();
@@ -105,6 +124,26 @@ impl Api {
             stage.check_routes(reading, &keys);
         }
         api
+    }
+}
+
+/// A document as a table, or as JSON in a string.
+fn policy(section: &mut Reader) -> Option<Placed<serde_json::Value>> {
+    if !section.has("policy") {
+        section.know("policy");
+        return None;
+    }
+    if section.is_table("policy") {
+        let Settings { at, value, .. } = Settings::read_table(section, "policy");
+        return Some(Placed { value: value.into(), at });
+    }
+    let text = section.string("policy")?;
+    match serde_json::from_str(&text.value) {
+        Ok(value) => Some(Placed { value, at: text.at }),
+        Err(error) => {
+            section.reading.refuse(&text.at, format!("`api.policy` is not JSON: {error}"));
+            None
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Place, Placed, Protocol, Reader, check_url, form};
+use crate::config::reader::Reading;
 
 #[derive(Clone, Debug)]
 pub struct Route {
@@ -106,14 +107,18 @@ impl Route {
             Protocol::Http => Self::TIMEOUT,
             Protocol::Rest => Self::REST_TIMEOUT,
         };
-        for key in ["request_parameters", "response_parameters", "payload_format"] {
+        for key in ["response_parameters", "payload_format"] {
             if protocol == Protocol::Rest && table.has(key) {
                 let message = format!("`{}` belongs to HTTP APIs", table.path(key));
                 reading.refuse(&table.place_of(key), message);
             }
         }
         let timeout_in_millis = table.integer("timeout_in_millis", 50..=longest.into()).unwrap_or(longest);
-        let request_parameters = table.string_map("request_parameters");
+        let given = table.string_map("request_parameters");
+        let (request_parameters, renamed) = match protocol {
+            Protocol::Http => (given, Vec::new()),
+            Protocol::Rest => rest_parameters(reading, given),
+        };
         let mut response_parameters = BTreeMap::new();
         for (status, mut table) in table.named_tables("response_parameters") {
             match status.parse() {
@@ -127,7 +132,12 @@ impl Route {
                 }
             }
         }
-        let integration = Integration::read(table, said, protocol, exposed);
+        let mut integration = Integration::read(table, said, protocol, exposed);
+        if let Integration::Http { url, .. } = &mut integration {
+            for (inside, captured) in renamed {
+                url.value = url.value.replace(&format!("{{{inside}}}"), &format!("{{{captured}}}"));
+            }
+        }
         section.finish();
         Self {
             timeout_in_millis,
@@ -140,6 +150,47 @@ impl Route {
             integration,
         }
     }
+}
+
+/// The parameters of a REST API's integration in the words of HTTP APIs; apart from them, what captures are called in its URL.
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/request-response-data-mappings.html>
+fn rest_parameters(
+    reading: &Reading,
+    given: BTreeMap<String, Placed<String>>,
+) -> (BTreeMap<String, Placed<String>>, Vec<(String, String)>) {
+    let (mut parameters, mut renamed) = (BTreeMap::new(), Vec::new());
+    for (key, Placed { value, at }) in given {
+        let part = key.strip_prefix("integration.request.").and_then(|part| part.split_once('.'));
+        let asked = value.strip_prefix("method.request.").and_then(|part| part.split_once('.'));
+        let read = match (asked, value.strip_prefix('\'').and_then(|text| text.strip_suffix('\''))) {
+            (Some((place @ ("header" | "querystring" | "path"), name)), _) => Some(format!("$request.{place}.{name}")),
+            (None, Some(fixed)) if !fixed.contains("${") => Some(fixed.to_owned()),
+            (None, None) if value.starts_with("context.") || value.starts_with("stageVariables.") => {
+                Some(format!("${value}"))
+            }
+            _ => None,
+        };
+        match (part, asked, read) {
+            // It goes along as it came; credentials may do so, and no mapping may change them.
+            (Some((place @ ("header" | "querystring"), name)), Some((from, same)), _)
+                if place == from && name.eq_ignore_ascii_case(same) => {}
+            (Some(("path", inside)), Some(("path", captured)), _) => {
+                renamed.push((inside.to_owned(), captured.to_owned()));
+            }
+            (Some((place @ ("header" | "querystring"), name)), _, Some(read)) => {
+                parameters.insert(format!("overwrite:{place}.{name}"), Placed { value: read, at });
+            }
+            _ => {
+                let message = format!(
+                    "`api.route.integration.request_parameters` of a REST API map `integration.request.header.NAME` and \
+                     the like to `method.request.header.NAME`, a quoted text, `context.NAME` or `stageVariables.NAME`, \
+                     found {key:?} = {value:?}"
+                );
+                reading.refuse(&at, message);
+            }
+        }
+    }
+    (parameters, renamed)
 }
 
 impl Integration {

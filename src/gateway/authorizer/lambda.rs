@@ -25,7 +25,7 @@ use crate::{
     functions::{Call, Function},
     gateway::{
         exchange::Exchange,
-        integration::authorizer_event,
+        integration::{Place, authorizer_event},
         refusal::Refusal,
         selection::{Variable, View},
     },
@@ -96,7 +96,12 @@ impl LambdaAuthorizer {
         Arc::ptr_eq(&self.function, function)
     }
 
-    pub(in crate::gateway) async fn authorize(&self, exchange: &Exchange<'_>) -> Result<LambdaPrincipal, Refusal> {
+    /// `resource` is what the policy of the API says; it may allow what the function has no word about.
+    pub(in crate::gateway) async fn authorize(
+        &self,
+        exchange: &Exchange<'_>,
+        resource: Option<Decision>,
+    ) -> Result<LambdaPrincipal, Refusal> {
         let identity = self.identity(exchange).ok_or(Refusal::Unauthorized("an identity source is missing"))?;
         if let Kind::RestToken { validation: Some(validation) } = &self.kind
             && !identity.iter().all(|value| validation.is_match(value))
@@ -106,7 +111,7 @@ impl LambdaAuthorizer {
         let key = key(exchange, &identity);
         if let Some(remembered) = self.answers.get(&key) {
             if exchange.at.since(remembered.at) < self.ttl && remembered.at <= exchange.at {
-                return judge(&remembered.answer, exchange);
+                return judge(&remembered.answer, exchange, resource);
             }
             self.answers.invalidate(&key);
         }
@@ -114,7 +119,7 @@ impl LambdaAuthorizer {
         if !self.ttl.is_zero() {
             self.answers.insert(key, Remembered { at: exchange.at, answer: Arc::clone(&answer) });
         }
-        judge(&answer, exchange)
+        judge(&answer, exchange, resource)
     }
 
     /// The values of the identity sources in their order; `None` when one is missing or empty.
@@ -183,16 +188,16 @@ fn context(given: Option<Value>, typed: bool) -> Result<Option<Map<String, Value
     Ok(Some(members))
 }
 
-fn judge(answer: &Answer, exchange: &Exchange<'_>) -> Result<LambdaPrincipal, Refusal> {
+fn judge(answer: &Answer, exchange: &Exchange<'_>, resource: Option<Decision>) -> Result<LambdaPrincipal, Refusal> {
     let decision = match &answer.verdict {
         Verdict::Simple(true) => Decision::Allow,
         Verdict::Simple(false) => Decision::ImplicitDeny,
         Verdict::Policy(policy) => {
-            let around = Circumstances { source_ip: exchange.peer.ip(), now: exchange.at };
-            policy.decide(&method_arn(exchange).ok_or(Refusal::NotFound)?, &around)
+            policy.decide(&method_arn(exchange).ok_or(Refusal::NotFound)?, &Circumstances::of(exchange))
         }
     };
     match decision {
+        Decision::ImplicitDeny if resource == Some(Decision::Allow) => Ok(answer.principal.clone()),
         Decision::Allow => Ok(answer.principal.clone()),
         Decision::ImplicitDeny => Err(Refusal::Forbidden { explicit: false }),
         Decision::ExplicitDeny => Err(Refusal::Forbidden { explicit: true }),
@@ -215,7 +220,17 @@ fn key(exchange: &Exchange<'_>, identity: &[String]) -> [u8; 32] {
 /// What is called, as policies name it: the path as it came, without the stage. `$default` has neither method nor path.
 pub(in crate::gateway) fn method_arn(exchange: &Exchange<'_>) -> Option<String> {
     let (place, stage, route) = (&exchange.api?.place, exchange.stage?, exchange.route?);
-    let region = place.region.as_str();
+    let called = if route.parsed.is_default() {
+        "$default".to_owned()
+    } else {
+        format!("{}{}", exchange.head.method, exchange.path())
+    };
+    Some(format!("{}/{}/{called}", api_arn(place), stage.name))
+}
+
+/// What the ARNs of an API's methods begin with.
+pub(in crate::gateway) fn api_arn(place: &Place) -> String {
+    let Place { account_id, api_id, region } = place;
     let partition = if region.starts_with("cn-") {
         "aws-cn"
     } else if region.starts_with("us-gov-") {
@@ -223,13 +238,7 @@ pub(in crate::gateway) fn method_arn(exchange: &Exchange<'_>) -> Option<String> 
     } else {
         "aws"
     };
-    let (account, api) = (&place.account_id, &place.api_id);
-    let called = if route.parsed.is_default() {
-        "$default".to_owned()
-    } else {
-        format!("{}{}", exchange.head.method, exchange.path())
-    };
-    Some(format!("arn:{partition}:execute-api:{region}:{account}:{api}/{}/{called}", stage.name))
+    format!("arn:{partition}:execute-api:{region}:{account_id}:{api_id}")
 }
 
 #[cfg(test)]

@@ -16,12 +16,13 @@ use async_trait::async_trait;
 use http::{HeaderValue, StatusCode};
 use serde_json::{Map, Value};
 
-pub use self::{explain::Check, fetch::UrlError, lambda::LambdaPrincipal};
+pub use self::{explain::Check, fetch::UrlError, lambda::LambdaPrincipal, policy::PolicyError};
 pub(super) use self::{
     fetch::{Fetcher, check_url},
     jwks::ForeignIssuer,
     jwt::{JwtAuthorizer, Source},
-    lambda::{Kind as LambdaKind, LambdaAuthorizer, method_arn},
+    lambda::{Kind as LambdaKind, LambdaAuthorizer, api_arn, method_arn},
+    policy::{Circumstances, Decision, Policy},
     pools::PoolsAuthorizer,
 };
 use super::{exchange::Exchange, refusal::Refusal};
@@ -88,12 +89,17 @@ pub(super) enum Authorizer {
 }
 
 impl Authorizer {
-    /// `scopes` are the route's.
-    pub(super) async fn authorize(&self, exchange: &Exchange<'_>, scopes: &[String]) -> Result<Principal, Refusal> {
+    /// `scopes` are the route's, and `resource` is what the API's own policy says.
+    pub(super) async fn authorize(
+        &self,
+        exchange: &Exchange<'_>,
+        scopes: &[String],
+        resource: Option<Decision>,
+    ) -> Result<Principal, Refusal> {
         let head = &exchange.head;
         match self {
             Self::Jwt(jwt) => Ok(Principal::Token(jwt.authorize(&head.headers, &head.uri, scopes, exchange.at).await?)),
-            Self::Lambda(lambda) => Ok(Principal::Lambda(lambda.authorize(exchange).await?)),
+            Self::Lambda(lambda) => Ok(Principal::Lambda(lambda.authorize(exchange, resource).await?)),
             Self::Pools(pools) => {
                 Ok(Principal::Pool(pools.authorize(&head.headers, &head.uri, scopes, exchange.at).await?))
             }

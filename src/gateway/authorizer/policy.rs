@@ -1,22 +1,27 @@
-//! Policy documents that authorizers return, and what they say about one method.
+//! Policy documents: those that authorizers return, and those that REST APIs have themselves, and what they say about one method.
 //!
 //! A statement that denies goes before any that allow; what no statement names is denied. Resources are compared with the
 //! method's ARN as it was called: `*` stands for any text, also across slashes, and `?` for one character. A document that cannot
-//! be understood to its last word is an error and no answer.
+//! be understood to its last word is an error and no answer. An API's own policy speaks of whom it is for as well: callers are
+//! nobody whom it could name, so that a statement is for them when it is for everybody.
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-lambda-authorizer-output.html>
 
 use std::net::IpAddr;
 
+use http::header;
 use serde_json::{Map, Value};
 
-use crate::kit::{clock::Time, network::Block};
+use crate::{
+    gateway::exchange::Exchange,
+    kit::{clock::Time, network::Block},
+};
 
 /// The one action there is.
 const ACTION: &str = "execute-api:invoke";
 
 /// Why a document says nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(in crate::gateway) enum PolicyError {
+pub enum PolicyError {
     #[error("the policy has no {0}")]
     Missing(&'static str),
     #[error("the policy's {0} is malformed")]
@@ -40,6 +45,8 @@ pub(in crate::gateway) struct Policy(Vec<Statement>);
 #[derive(Clone, Debug)]
 struct Statement {
     denies: bool,
+    /// Whether it is for everybody.
+    anyone: bool,
     actions: Words,
     resources: Words,
     conditions: Vec<Condition>,
@@ -63,21 +70,56 @@ enum Test {
     IpAddress { not: bool },
     SecureTransport,
     CurrentTime { before: bool },
+    Text { of: Text, like: bool, not: bool },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Text {
+    UserAgent,
+    Referer,
+    /// Networks of the service's own, which no request comes from here.
+    Absent,
 }
 
 /// What conditions ask about.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::gateway) struct Circumstances {
+pub(in crate::gateway) struct Circumstances<'r> {
     pub(in crate::gateway) source_ip: IpAddr,
     pub(in crate::gateway) now: Time,
+    pub(in crate::gateway) user_agent: Option<&'r str>,
+    pub(in crate::gateway) referer: Option<&'r str>,
+    /// Whether the connection is encrypted.
+    pub(in crate::gateway) secure: bool,
+}
+
+impl<'r> Circumstances<'r> {
+    pub(in crate::gateway) fn of(exchange: &'r Exchange<'_>) -> Self {
+        Self {
+            source_ip: exchange.peer.ip(),
+            now: exchange.at,
+            user_agent: exchange.header(&header::USER_AGENT),
+            referer: exchange.header(&header::REFERER),
+            secure: exchange.secure.is_some(),
+        }
+    }
 }
 
 impl Policy {
+    /// An authorizer's.
     pub(in crate::gateway) fn parse(document: &Value) -> Result<Self, PolicyError> {
+        Self::read(document, None)
+    }
+
+    /// An API's own. Resources that begin with `execute-api:/` mean stages of the API, whose ARN is `arn`.
+    pub(in crate::gateway) fn parse_of_api(document: &Value, arn: &str) -> Result<Self, PolicyError> {
+        Self::read(document, Some(arn))
+    }
+
+    fn read(document: &Value, api: Option<&str>) -> Result<Self, PolicyError> {
         let document = document.as_object().ok_or(PolicyError::Missing("document"))?;
         let statements = match document.get("Statement").ok_or(PolicyError::Missing("Statement"))? {
-            Value::Array(list) => list.iter().map(Statement::parse).collect::<Result<Vec<_>, _>>()?,
-            one => vec![Statement::parse(one)?],
+            Value::Array(list) => list.iter().map(|one| Statement::parse(one, api)).collect::<Result<Vec<_>, _>>()?,
+            one => vec![Statement::parse(one, api)?],
         };
         if statements.is_empty() {
             return Err(PolicyError::Missing("Statement"));
@@ -85,7 +127,7 @@ impl Policy {
         Ok(Self(statements))
     }
 
-    pub(in crate::gateway) fn decide(&self, arn: &str, around: &Circumstances) -> Decision {
+    pub(in crate::gateway) fn decide(&self, arn: &str, around: &Circumstances<'_>) -> Decision {
         let mut decision = Decision::ImplicitDeny;
         for statement in self.0.iter().filter(|statement| statement.speaks_of(arn, around)) {
             if statement.denies {
@@ -98,25 +140,54 @@ impl Policy {
 }
 
 impl Statement {
-    fn parse(statement: &Value) -> Result<Self, PolicyError> {
+    /// `api` is the ARN of the API whose own policy this is.
+    fn parse(statement: &Value, api: Option<&str>) -> Result<Self, PolicyError> {
         let members = statement.as_object().ok_or(PolicyError::Malformed("Statement"))?;
         let denies = match members.get("Effect").ok_or(PolicyError::Missing("Effect"))?.as_str() {
             Some("Allow") => false,
             Some("Deny") => true,
             _ => return Err(PolicyError::Malformed("Effect")),
         };
+        let mut resources = Words::parse(members, "Resource", "NotResource")?;
+        if let Some(api) = api {
+            for pattern in &mut resources.patterns {
+                if let Some(rest) = pattern.strip_prefix("execute-api:/") {
+                    *pattern = format!("{api}/{rest}");
+                }
+            }
+        }
         Ok(Self {
             denies,
+            anyone: api.is_none() || is_for_anyone(members)?,
             actions: Words::parse(members, "Action", "NotAction")?,
-            resources: Words::parse(members, "Resource", "NotResource")?,
+            resources,
             conditions: conditions(members.get("Condition"))?,
         })
     }
 
-    fn speaks_of(&self, arn: &str, around: &Circumstances) -> bool {
-        self.actions.hold(|pattern| matches(&pattern.to_ascii_lowercase(), ACTION))
+    fn speaks_of(&self, arn: &str, around: &Circumstances<'_>) -> bool {
+        self.anyone
+            && self.actions.hold(|pattern| matches(&pattern.to_ascii_lowercase(), ACTION))
             && self.resources.hold(|pattern| matches(pattern, arn))
             && self.conditions.iter().all(|condition| condition.holds(around))
+    }
+}
+
+/// `*`, or a list of accounts and the like that holds it. Everybody but some is everybody here.
+fn is_for_anyone(members: &Map<String, Value>) -> Result<bool, PolicyError> {
+    let named = |principal: &Value| match principal {
+        Value::String(text) => Some(text == "*"),
+        Value::Object(kinds) => {
+            let lists = kinds.values().map(strings).collect::<Option<Vec<_>>>()?;
+            Some(kinds.keys().zip(lists).any(|(kind, list)| kind == "AWS" && list.iter().any(|one| one == "*")))
+        }
+        _ => None,
+    };
+    match (members.get("Principal"), members.get("NotPrincipal")) {
+        (Some(principal), None) => named(principal).ok_or(PolicyError::Malformed("Principal")),
+        (None, Some(principal)) => named(principal).map(|anyone| !anyone).ok_or(PolicyError::Malformed("NotPrincipal")),
+        (None, None) => Err(PolicyError::Missing("Principal")),
+        (Some(_), Some(_)) => Err(PolicyError::Malformed("Principal")),
     }
 }
 
@@ -160,6 +231,15 @@ fn conditions(value: Option<&Value>) -> Result<Vec<Condition>, PolicyError> {
                 ("Bool", "aws:securetransport") => Test::SecureTransport,
                 ("DateLessThan", "aws:currenttime") => Test::CurrentTime { before: true },
                 ("DateGreaterThan", "aws:currenttime") => Test::CurrentTime { before: false },
+                (operator @ ("StringEquals" | "StringNotEquals" | "StringLike" | "StringNotLike"), key) => {
+                    let of = match key {
+                        "aws:useragent" => Text::UserAgent,
+                        "aws:referer" => Text::Referer,
+                        "aws:sourcevpc" | "aws:sourcevpce" | "aws:vpcsourceip" => Text::Absent,
+                        _ => return Err(PolicyError::Condition(format!("{operator} {key}"))),
+                    };
+                    Test::Text { of, like: operator.ends_with("Like"), not: operator.contains("Not") }
+                }
                 _ => return Err(PolicyError::Condition(format!("{operator} {key}"))),
             };
             let values = strings(values).ok_or(PolicyError::Malformed("Condition"))?;
@@ -167,6 +247,7 @@ fn conditions(value: Option<&Value>) -> Result<Vec<Condition>, PolicyError> {
                 Test::IpAddress { .. } => Block::parse(value).is_some(),
                 Test::SecureTransport => matches!(value.as_str(), "true" | "false"),
                 Test::CurrentTime { .. } => moment(value).is_some(),
+                Test::Text { .. } => true,
             };
             if values.is_empty() || !values.iter().all(readable) {
                 return Err(PolicyError::Malformed("Condition"));
@@ -178,15 +259,23 @@ fn conditions(value: Option<&Value>) -> Result<Vec<Condition>, PolicyError> {
 }
 
 impl Condition {
-    fn holds(&self, around: &Circumstances) -> bool {
+    fn holds(&self, around: &Circumstances<'_>) -> bool {
         let any = |test: &dyn Fn(&str) -> bool| self.values.iter().any(|value| test(value));
         match self.test {
             Test::IpAddress { not } => {
                 let source = around.source_ip.to_canonical();
                 any(&|value| Block::parse(value).is_some_and(|block| block.holds(source))) != not
             }
-            // This listener speaks plain HTTP.
-            Test::SecureTransport => any(&|value| value == "false"),
+            Test::Text { of, like, not } => {
+                let text = match of {
+                    Text::UserAgent => around.user_agent,
+                    Text::Referer => around.referer,
+                    Text::Absent => None,
+                };
+                // What is not there is unlike anything.
+                text.is_some_and(|text| any(&|value| if like { matches(value, text) } else { value == text })) != not
+            }
+            Test::SecureTransport => any(&|value| (value == "true") == around.secure),
             Test::CurrentTime { before } => any(&|value| {
                 moment(value).is_some_and(|moment| if before { around.now < moment } else { around.now > moment })
             }),
@@ -234,8 +323,14 @@ mod tests {
 
     const ARN: &str = "arn:aws:execute-api:us-east-1:123456789012:abcdefghij/dev/GET/pets/1";
 
-    fn around() -> Circumstances {
-        Circumstances { source_ip: "192.0.2.7".parse().unwrap(), now: Time::from_seconds(1_800_000_000) }
+    fn around() -> Circumstances<'static> {
+        Circumstances {
+            source_ip: "192.0.2.7".parse().unwrap(),
+            now: Time::from_seconds(1_800_000_000),
+            user_agent: Some("curl/8.0"),
+            referer: None,
+            secure: false,
+        }
     }
 
     fn statement(effect: &str, resource: Value) -> Value {
@@ -306,11 +401,53 @@ mod tests {
             (json!({"IpAddress": {"aws:SourceIp": "0.0.0.0/0"}}), Decision::Allow),
             (json!({"NotIpAddress": {"aws:SourceIp": "192.0.2.0/24"}}), Decision::ImplicitDeny),
             (json!({"Bool": {"aws:SecureTransport": "true"}}), Decision::ImplicitDeny),
+            (json!({"Bool": {"aws:SecureTransport": "false"}}), Decision::Allow),
             (json!({"DateLessThan": {"aws:CurrentTime": "2030-01-01T00:00:00Z"}}), Decision::Allow),
             (json!({"DateGreaterThan": {"aws:CurrentTime": "2030-01-01T00:00:00Z"}}), Decision::ImplicitDeny),
+            (json!({"StringLike": {"aws:UserAgent": ["wget/*", "curl/*"]}}), Decision::Allow),
+            (json!({"StringEquals": {"aws:UserAgent": "curl/*"}}), Decision::ImplicitDeny),
+            (json!({"StringNotLike": {"aws:Referer": "https://app.example/*"}}), Decision::Allow),
+            (json!({"StringNotEquals": {"aws:SourceVpce": "vpce-1"}}), Decision::Allow),
+            (json!({"StringEquals": {"aws:SourceVpc": "vpc-1"}}), Decision::ImplicitDeny),
         ] {
             assert_eq!(with(condition.clone()), decision, "{condition}");
         }
+    }
+
+    #[test]
+    fn an_encrypted_connection_is_one() {
+        let statement = |wanted: &str| {
+            let condition = json!({"Bool": {"aws:SecureTransport": wanted}});
+            json!({"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": condition}})
+        };
+        let encrypted = Circumstances { secure: true, ..around() };
+        for (wanted, decision) in [("true", Decision::Allow), ("false", Decision::ImplicitDeny)] {
+            assert_eq!(Policy::parse(&statement(wanted)).unwrap().decide(ARN, &encrypted), decision, "{wanted}");
+        }
+    }
+
+    #[test]
+    fn an_apis_own_policy_speaks_of_everybody_or_of_nobody_here() {
+        const API: &str = "arn:aws:execute-api:us-east-1:123456789012:abcdefghij";
+        let decide = |principal: (&str, Value), resource: &str| {
+            let statement = json!({"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": resource});
+            let mut statement = statement.as_object().cloned().unwrap();
+            statement.insert(principal.0.to_owned(), principal.1);
+            let policy = Policy::parse_of_api(&json!({"Statement": [statement]}), API);
+            policy.map(|policy| policy.decide(ARN, &around()))
+        };
+        for (principal, resource, decision) in [
+            (("Principal", json!("*")), "execute-api:/*", Decision::Allow),
+            (("Principal", json!({"AWS": ["*"]})), "execute-api:/dev/GET/pets/*", Decision::Allow),
+            (("Principal", json!({"AWS": "*"})), "execute-api:/prod/*", Decision::ImplicitDeny),
+            (("Principal", json!({"AWS": "123456789012"})), "*", Decision::ImplicitDeny),
+            (("Principal", json!({"Service": "*"})), "*", Decision::ImplicitDeny),
+            (("NotPrincipal", json!({"AWS": "123456789012"})), ARN, Decision::Allow),
+        ] {
+            assert_eq!(decide(principal.clone(), resource), Ok(decision), "{principal:?} {resource}");
+        }
+        assert!(decide(("Principals", json!("*")), "*").is_err());
+        assert!(decide(("Principal", json!(7)), "*").is_err());
     }
 
     #[test]

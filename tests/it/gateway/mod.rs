@@ -14,6 +14,7 @@ mod mapping;
 mod proxy;
 mod replace;
 mod rest;
+mod rest_responses;
 mod stages;
 mod throttling;
 mod tls;

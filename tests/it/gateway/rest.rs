@@ -263,8 +263,47 @@ integration = { respond = {}, request_parameters = { "append:header.a" = "b" } }
         "11: `api.authorizer.B.identity_source` must be one of method.request.header.NAME",
         "12: `api.authorizer.B.identity_validation_expression` is no regular expression",
         "14: a REST API has no route `$default`",
-        "15: `api.route.integration.request_parameters` belongs to HTTP APIs",
+        "15: `api.route.integration.request_parameters` of a REST API map `integration.request.header.NAME`",
     ] {
         assert!(mistakes.contains(expected), "{expected}\n{mistakes}");
     }
+}
+
+#[tokio::test]
+async fn parameters_of_a_rest_integration_have_words_of_their_own() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let text = format!(
+        r#"
+[[api]]
+name = "x"
+id = "abcdefghij"
+protocol_type = "REST"
+[api.stage.prod]
+[[api.route]]
+key = "GET /pets/{{id}}"
+[api.route.integration]
+http = "http://{address}/animals/{{animal}}"
+[api.route.integration.request_parameters]
+"integration.request.path.animal" = "method.request.path.id"
+"integration.request.header.x-token" = "method.request.header.Auth"
+"integration.request.header.x-fixed" = "'one'"
+"integration.request.header.Authorization" = "method.request.header.Authorization"
+"integration.request.querystring.path" = "context.resourcePath"
+"#
+    );
+    let town = written(&text, Functions::default()).await;
+    let asked = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut bytes = vec![0; 4096];
+        let read = stream.read(&mut bytes).await.unwrap();
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
+        String::from_utf8_lossy(&bytes[..read]).into_owned()
+    });
+    let answer = town.ask("GET", "/prod/pets/7", &[("auth", "abc"), ("authorization", "mine")]).await;
+    assert_eq!((answer.status, answer.body.as_str()), (200, "ok"));
+    let asked = asked.await.unwrap();
+    assert!(asked.starts_with("GET /animals/7?path=%2Fpets%2F%7Bid%7D HTTP/1.1\r\n"), "{asked}");
+    assert!(asked.contains("x-token: abc\r\n") && asked.contains("x-fixed: one\r\n"), "{asked}");
+    assert!(asked.contains("authorization: mine\r\n"), "{asked}");
 }
