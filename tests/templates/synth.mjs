@@ -1,5 +1,6 @@
 // Synthesizes the assemblies in this folder: `npm install aws-cdk-lib constructs && node synth.mjs`.
 import { App, Duration, Stack } from 'aws-cdk-lib';
+import * as rest from 'aws-cdk-lib/aws-apigateway';
 import * as gateway from 'aws-cdk-lib/aws-apigatewayv2';
 import { HttpJwtAuthorizer } from 'aws-cdk-lib/aws-apigatewayv2-authorizers';
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
@@ -94,7 +95,78 @@ function groups(app) {
   }
 }
 
-for (const [name, make] of Object.entries({ hello, groups })) {
+// REST APIs: behind a pool, behind a function that gets the token, and behind one that gets the request.
+function pets(app) {
+  const stack = new Stack(app, 'Pets');
+  const code = (name) => new lambda.Function(stack, name, {
+    runtime: lambda.Runtime.NODEJS_22_X,
+    handler: `${name}.handler`,
+    code: lambda.Code.fromAsset(here('pets')),
+  });
+  const handler = code('pets');
+  const judge = code('judge');
+
+  const pool = new cognito.UserPool(stack, 'Pool', {});
+  const readScope = new cognito.ResourceServerScope({ scopeName: 'read', scopeDescription: 'Read' });
+  const server = pool.addResourceServer('Server', { identifier: 'pets', scopes: [readScope] });
+  pool.addClient('Web', {
+    authFlows: { adminUserPassword: true },
+    generateSecret: true,
+    oAuth: { flows: { clientCredentials: true }, scopes: [cognito.OAuthScope.resourceServer(server, readScope)] },
+  });
+
+  const guarded = new rest.RestApi(stack, 'Guarded', {
+    defaultCorsPreflightOptions: { allowOrigins: ['https://app.example'], allowHeaders: ['Authorization'], allowCredentials: true },
+    deployOptions: { throttlingRateLimit: 100, throttlingBurstLimit: 200, variables: { color: 'blue' } },
+    policy: new iam.PolicyDocument({
+      statements: [
+        new iam.PolicyStatement({ principals: [new iam.AnyPrincipal()], actions: ['execute-api:Invoke'], resources: ['execute-api:/*'] }),
+        new iam.PolicyStatement({
+          effect: iam.Effect.DENY,
+          principals: [new iam.AnyPrincipal()],
+          actions: ['execute-api:Invoke'],
+          resources: ['execute-api:/*/*/closed'],
+          conditions: { IpAddress: { 'aws:SourceIp': ['127.0.0.0/8', '::1/128'] } },
+        }),
+      ],
+    }),
+  });
+  const authorizer = new rest.CognitoUserPoolsAuthorizer(stack, 'Users', { cognitoUserPools: [pool] });
+  const integration = new rest.LambdaIntegration(handler);
+  const users = { authorizer, authorizationType: rest.AuthorizationType.COGNITO };
+  const list = guarded.root.addResource('pets');
+  list.addMethod('GET', integration, users);
+  list.addResource('{id}').addMethod('ANY', integration, { ...users, authorizationScopes: ['pets/read'] });
+  guarded.root.addResource('closed').addMethod('GET', integration);
+  const health = guarded.root.addResource('health');
+  health.addMethod('GET', new rest.MockIntegration({
+    requestTemplates: { 'application/json': '{"statusCode": 200}' },
+    integrationResponses: [{ statusCode: '200', responseTemplates: { 'application/json': '{"ok":true}' } }],
+  }), { methodResponses: [{ statusCode: '200' }] });
+  guarded.addGatewayResponse('Unauthorized', {
+    type: rest.ResponseType.UNAUTHORIZED,
+    statusCode: '401',
+    responseHeaders: { 'Access-Control-Allow-Origin': "'https://app.example'" },
+    templates: { 'application/json': '{"error":$context.error.messageString,"type":"$context.error.responseType"}' },
+  });
+
+  new rest.LambdaRestApi(stack, 'Whole', {
+    handler,
+    deployOptions: { stageName: 'live' },
+    defaultMethodOptions: { authorizer: new rest.TokenAuthorizer(stack, 'Token', { handler: judge, validationRegex: '[a-z]+' }) },
+  });
+
+  const asked = new rest.RestApi(stack, 'Asked', { deployOptions: { stageName: 'v1' } });
+  asked.root.addResource('pets').addMethod('GET', integration, {
+    authorizer: new rest.RequestAuthorizer(stack, 'Request', {
+      handler: judge,
+      identitySources: [rest.IdentitySource.header('x-token'), rest.IdentitySource.queryString('q')],
+      resultsCacheTtl: Duration.seconds(0),
+    }),
+  });
+}
+
+for (const [name, make] of Object.entries({ hello, groups, pets })) {
   const app = new App({ outdir: here(`${name}.cdk.out`), context, analyticsReporting: true });
   make(app);
   app.synth();

@@ -1,7 +1,10 @@
 //! What templates ask for, in the words of `poolhouse.toml`.
 
 use super::{http_api::Api, made::Made};
-use crate::config::{Place, tree::Table};
+use crate::config::{
+    Place, Placed,
+    tree::{self, Table},
+};
 
 /// Pools, APIs, functions and domains of all templates together.
 #[derive(Default)]
@@ -23,6 +26,16 @@ impl Desired {
 
     pub fn add_api(&mut self, api: Api) {
         self.apis.push(api);
+    }
+
+    /// `wanted`, or `generated` where another API has that name: here they are told apart by it, and the service does not mind.
+    pub fn name_of_api(&self, wanted: Option<Placed<String>>, generated: Placed<String>) -> Placed<String> {
+        let named = |api: &Api| match api.made.0.get("name").map(|node| &node.value) {
+            Some(tree::Value::String(name)) => Some(name.clone()),
+            _ => None,
+        };
+        let is_free = |name: &Placed<String>| !self.apis.iter().filter_map(named).any(|other| other == name.value);
+        wanted.filter(is_free).unwrap_or(generated)
     }
 
     pub fn api(&mut self, id: &str) -> Option<&mut Api> {

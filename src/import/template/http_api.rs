@@ -43,6 +43,8 @@ pub(super) struct Authorizer {
 pub(super) enum Kind {
     Jwt,
     Function,
+    /// Of a REST API: user pools.
+    Pools,
 }
 
 pub(super) struct Route {
@@ -139,8 +141,8 @@ pub(super) fn api(name: &str, mut properties: Properties, desired: &mut Desired)
     if let Some(body) = properties.take("Body") {
         title = openapi::body(scope, &body, &mut api);
     }
-    let said = said.or(title).unwrap_or_else(|| Placed { value: scope.generated_name(name), at: at.clone() });
-    api.made.text("name", &said);
+    let generated = Placed { value: scope.generated_name(name), at };
+    api.made.text("name", &desired.name_of_api(said.or(title), generated));
     properties.finish();
     desired.add_api(api);
 }
@@ -297,7 +299,8 @@ fn route(properties: &mut Properties, api: &mut Api) {
     api.routes.push(Route { at, key, authorizer, scopes, integration });
 }
 
-type Demand = (Option<Placed<String>>, Option<Placed<Vec<Placed<String>>>>);
+/// The authorizer of a route, and its scopes.
+pub(super) type Demand = (Option<Placed<String>>, Option<Placed<Vec<Placed<String>>>>);
 
 /// Who may pass a route. `None` when that cannot be said: then there is no such route.
 fn demand(properties: &mut Properties, api: &Api) -> Option<Demand> {
@@ -334,7 +337,7 @@ fn demand(properties: &mut Properties, api: &Api) -> Option<Demand> {
             Kind::Jwt => {
                 "Invalid authorizer ID specified. Setting the authorization type to JWT requires a valid JWT authorizer."
             }
-            Kind::Function => {
+            Kind::Function | Kind::Pools => {
                 "Invalid authorizer ID specified. Setting the authorization type to CUSTOM requires a valid authorizer."
             }
         };
@@ -455,10 +458,19 @@ pub(super) fn domain(mut properties: Properties, desired: &mut Desired) {
     if let Some(name) = properties.required("DomainName") {
         made.text("name", &Placed { value: name.value.to_ascii_lowercase(), at: name.at });
     }
-    // Certificates are this server's own.
-    properties.pass_over(&["DomainNameConfigurations", "Tags"]);
+    // Certificates are this server's own. Those of REST APIs have theirs in properties of the domain itself.
+    properties.pass_over(&[
+        "CertificateArn",
+        "DomainNameConfigurations",
+        "EndpointConfiguration",
+        "OwnershipVerificationCertificateArn",
+        "RegionalCertificateArn",
+        "SecurityPolicy",
+        "Tags",
+    ]);
     let mode = properties.text("RoutingMode");
-    if let Some(mode) = mode.filter(|mode| mode.value != "API_MAPPING_ONLY") {
+    let usual = ["API_MAPPING_ONLY", "BASE_PATH_MAPPING_ONLY"];
+    if let Some(mode) = mode.filter(|mode| !usual.contains(&mode.value.as_str())) {
         properties.warn(&mode.at, format!("`RoutingMode` {} is not supported", mode.value));
     }
     properties.finish();

@@ -17,6 +17,8 @@ mod openapi;
 mod outputs;
 mod pools;
 mod properties;
+mod rest_api;
+mod rest_integration;
 mod sam;
 mod scope;
 mod stack;
@@ -156,19 +158,27 @@ fn resources(world: &World, desired: &mut Desired) {
 
 fn rank(kind: &str) -> u8 {
     match kind {
-        "AWS::Cognito::UserPool" | "AWS::ApiGatewayV2::Api" | "AWS::Lambda::Function" => 0,
+        "AWS::Cognito::UserPool" | "AWS::ApiGateway::RestApi" | "AWS::ApiGatewayV2::Api" | "AWS::Lambda::Function" => 0,
         "AWS::Cognito::UserPoolUserToGroupAttachment"
+        | "AWS::ApiGateway::BasePathMapping"
+        | "AWS::ApiGateway::Method"
         | "AWS::ApiGatewayV2::Route"
         | "AWS::ApiGatewayV2::Stage"
         | "AWS::ApiGatewayV2::ApiMapping" => 2,
-        "AWS::ApiGatewayV2::ApiGatewayManagedOverrides" => 3,
+        "AWS::ApiGateway::Stage" | "AWS::ApiGatewayV2::ApiGatewayManagedOverrides" => 3,
+        // What has a resource of its own goes first.
+        "AWS::ApiGateway::Deployment" => 4,
         _ => 1,
     }
 }
 
 /// Kinds of resources, or beginnings of their names, that mean nothing without the service's own infrastructure.
-const MEANINGLESS: [&str; 10] = [
+const MEANINGLESS: [&str; 14] = [
     "AWS::ApiGateway::Account",
+    "AWS::ApiGateway::ClientCertificate",
+    "AWS::ApiGateway::DocumentationPart",
+    "AWS::ApiGateway::DocumentationVersion",
+    "AWS::ApiGateway::Model",
     "AWS::CDK::Metadata",
     "AWS::CloudFormation::WaitConditionHandle",
     "AWS::CloudWatch::",
@@ -180,7 +190,16 @@ const MEANINGLESS: [&str; 10] = [
     "AWS::Logs::",
 ];
 
-const KNOWN: [&str; 18] = [
+const KNOWN: [&str; 27] = [
+    "AWS::ApiGateway::Authorizer",
+    "AWS::ApiGateway::BasePathMapping",
+    "AWS::ApiGateway::Deployment",
+    "AWS::ApiGateway::DomainName",
+    "AWS::ApiGateway::GatewayResponse",
+    "AWS::ApiGateway::Method",
+    "AWS::ApiGateway::Resource",
+    "AWS::ApiGateway::RestApi",
+    "AWS::ApiGateway::Stage",
     "AWS::ApiGatewayV2::Api",
     "AWS::ApiGatewayV2::ApiGatewayManagedOverrides",
     "AWS::ApiGatewayV2::ApiMapping",
@@ -211,8 +230,10 @@ fn make(scope: Scope, name: &str, resource: &Resource, desired: &mut Desired) {
             functions::function(name, resource.metadata.as_ref(), &called, properties(), desired);
         }
         "AWS::ApiGatewayV2::Api" => http_api::api(name, properties(), desired),
-        "AWS::ApiGatewayV2::DomainName" => http_api::domain(properties(), desired),
+        "AWS::ApiGateway::RestApi" => rest_api::api(name, properties(), desired),
+        "AWS::ApiGatewayV2::DomainName" | "AWS::ApiGateway::DomainName" => http_api::domain(properties(), desired),
         "AWS::ApiGatewayV2::ApiMapping" => http_api::mapping(properties(), desired),
+        "AWS::ApiGateway::BasePathMapping" => rest_api::mapping(properties(), desired),
         _ if MEANINGLESS.iter().any(|known| kind.starts_with(known)) => {
             scope.notes().tell(&resource.at, format!("{name}: {kind} means nothing here"));
         }
@@ -221,6 +242,7 @@ fn make(scope: Scope, name: &str, resource: &Resource, desired: &mut Desired) {
             scope.notes().warn_of(Mistake::new(&resource.kind.at, message).nearest(kind, KNOWN));
         }
         _ if kind.starts_with("AWS::Cognito::") => pools::member(kind, name, properties(), desired),
+        _ if kind.starts_with("AWS::ApiGateway::") => rest_api::part(kind, name, properties(), desired),
         _ => http_api::part(kind, name, properties(), desired),
     }
 }

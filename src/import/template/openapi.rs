@@ -1,14 +1,15 @@
-//! OpenAPI 3.0 with the gateway's extensions: the `Body` of an HTTP API, or a document by itself.
+//! OpenAPI 3.0 with the gateway's extensions: the `Body` of an API, or a document by itself. REST APIs take Swagger 2.0 too.
 //!
 //! Parts that describe (schemas, responses, summaries) mean nothing to a gateway and are passed over.
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-open-api.html>
 
 use super::{
     document::{Map, Node, Value},
-    http_api::{self, Api, Authorizer, Kind, Route, capitalised},
+    http_api::{self, Api, Authorizer, Demand, Kind, Route, capitalised},
     integration,
     made::Made,
     properties::Properties,
+    rest_api, rest_integration,
     scope::Scope,
 };
 use crate::config::{Mistake, Place, Placed};
@@ -17,21 +18,30 @@ const METHODS: [&str; 7] = ["get", "put", "post", "delete", "options", "head", "
 const ANY_METHOD: &str = "x-amazon-apigateway-any-method";
 const INTEGRATION: &str = "x-amazon-apigateway-integration";
 const AUTHORIZER: &str = "x-amazon-apigateway-authorizer";
+const RESPONSES: &str = "x-amazon-apigateway-gateway-responses";
+const VALIDATOR: &str = "x-amazon-apigateway-request-validator";
 const DISCOVERY: &str = "/.well-known/openid-configuration";
 
 /// What stands beside methods in a path, and describes only.
 const OF_A_PATH: [&str; 4] = ["description", "parameters", "servers", "summary"];
-const OF_AN_OPERATION: [&str; 9] = [
+const OF_AN_OPERATION: [&str; 12] = [
     "callbacks",
+    "consumes",
     "deprecated",
     "description",
     "externalDocs",
     "operationId",
     "parameters",
+    "produces",
     "requestBody",
     "responses",
+    "schemes",
     "summary",
 ];
+
+/// What describes a whole document of Swagger 2.0, or says where it once was served.
+const OF_A_SWAGGER: [&str; 8] =
+    ["basePath", "consumes", "definitions", "host", "parameters", "produces", "responses", "schemes"];
 
 /// Reads a document without functions into an API. Returns its title.
 pub(super) fn body(scope: Scope, body: &Node, api: &mut Api) -> Option<Placed<String>> {
@@ -41,13 +51,18 @@ pub(super) fn body(scope: Scope, body: &Node, api: &mut Api) -> Option<Placed<St
         return None;
     };
     let mut document = Properties::new(scope, &body.at, "the OpenAPI document", map.clone());
-    if let Some(version) = document.text("swagger") {
-        notes.refuse(&version.at, "an HTTP API takes OpenAPI 3.0, not Swagger 2.0");
+    let swagger = document.text("swagger");
+    if let Some(version) = swagger.as_ref().filter(|version| !api.is_rest || !version.value.starts_with("2.0")) {
+        let takes = if api.is_rest { "a REST API takes Swagger 2.0" } else { "an HTTP API takes OpenAPI 3.0" };
+        notes.refuse(&version.at, format!("{takes}, not Swagger {}", version.value));
         document.rest();
         return None;
     }
-    if let Some(version) = document.required("openapi").filter(|version| !version.value.starts_with("3.0")) {
-        notes.refuse(&version.at, format!("an HTTP API takes OpenAPI 3.0, found {}", version.value));
+    if swagger.is_none()
+        && let Some(version) = document.required("openapi").filter(|version| !version.value.starts_with("3.0"))
+    {
+        let kind = if api.is_rest { "a REST" } else { "an HTTP" };
+        notes.refuse(&version.at, format!("{kind} API takes OpenAPI 3.0, found {}", version.value));
     }
     let title = document.inner("info").and_then(|mut info| {
         let title = info.text("title");
@@ -67,16 +82,45 @@ pub(super) fn body(scope: Scope, body: &Node, api: &mut Api) -> Option<Placed<St
         }
         components.finish();
     }
+    if swagger.is_some() {
+        schemes = document.map("securityDefinitions").map(|map| map.value).unwrap_or_default();
+        OF_A_SWAGGER.iter().for_each(|described| drop(document.take_raw(described)));
+    }
     for (name, node) in &schemes {
         scheme(scope, name, node, api);
     }
-    if let Some(cors) = document.map("x-amazon-apigateway-cors") {
+    if api.is_rest {
+        if let Some(policy) = document.take("x-amazon-apigateway-policy") {
+            rest_api::policy(scope, policy, api);
+        }
+        for (kind, node) in document.map(RESPONSES).map(|map| map.value).unwrap_or_default() {
+            let Value::Map(map) = &node.value else { continue };
+            let mut properties = Properties::new(scope, &node.at, RESPONSES, capitalised(map, &[]));
+            rest_api::gateway_response(&kind, &mut properties, api);
+            properties.finish();
+        }
+        document.take("x-amazon-apigateway-request-validators");
+        if let Some(validator) = document.take(VALIDATOR) {
+            notes.warn(&validator.at, "requests are not validated here");
+        }
+        document.pass_over(&[
+            "x-amazon-apigateway-api-key-source",
+            "x-amazon-apigateway-documentation",
+            "x-amazon-apigateway-minimum-compression-size",
+            "x-amazon-apigateway-security-policy",
+        ]);
+    }
+    let cors = if api.is_rest { None } else { document.map("x-amazon-apigateway-cors") };
+    if let Some(cors) = cors {
         let mut cors = Properties::new(scope, &cors.at, "x-amazon-apigateway-cors", capitalised(&cors.value, &[]));
         api.made.table("cors_configuration", &cors.at.clone(), http_api::cors(&mut cors));
         cors.finish();
     }
     if let Some(mut endpoint) = document.inner("x-amazon-apigateway-endpoint-configuration") {
         endpoint.copy_word("disableExecuteApiEndpoint", &mut api.made, "disable_execute_api_endpoint");
+        if api.is_rest {
+            endpoint.pass_over(&["ipAddressType", "types", "vpcEndpointIds"]);
+        }
         endpoint.finish();
     }
     if let Some(node) = document.take("security") {
@@ -111,7 +155,10 @@ fn scheme(scope: Scope, name: &str, node: &Node, api: &mut Api) {
     let mut scheme = Properties::new(scope, &node.at, format!("the security scheme {name}"), map.clone());
     let kind = scheme.text("type");
     let discovery = scheme.text("openIdConnectUrl");
-    for described in ["description", "flows", "in", "name", "scheme", "bearerFormat"] {
+    let header = scheme.text("name");
+    for described in
+        ["authorizationUrl", "bearerFormat", "description", "flow", "flows", "in", "scheme", "scopes", "tokenUrl"]
+    {
         scheme.take_raw(described);
     }
     let authtype = scheme.text("x-amazon-apigateway-authtype");
@@ -123,6 +170,14 @@ fn scheme(scope: Scope, name: &str, node: &Node, api: &mut Api) {
         return scheme.finish();
     };
     scheme.finish();
+    if api.is_rest {
+        let members = capitalised(&extension.value, &[]);
+        let mut properties = Properties::new(scope, &extension.at, AUTHORIZER, members);
+        let authorizer = rest_api::authorizer(&mut properties, header.as_ref().map(|name| name.value.as_str()));
+        properties.finish();
+        api.authorizers.extend(authorizer.map(|authorizer| (name.to_owned(), authorizer)));
+        return;
+    }
     let mut members = capitalised(&extension.value, &[("type", "AuthorizerType")]);
     if let Some(Node { value: Value::Map(jwt), at }) = members.get("JwtConfiguration") {
         let mut jwt = capitalised(jwt, &[]);
@@ -147,7 +202,7 @@ fn scheme(scope: Scope, name: &str, node: &Node, api: &mut Api) {
 fn fits(authorizer: &Authorizer, kind: &str) -> bool {
     match authorizer.kind {
         Kind::Jwt => matches!(kind, "oauth2" | "openIdConnect" | "http"),
-        Kind::Function => matches!(kind, "apiKey" | "http"),
+        Kind::Function | Kind::Pools => matches!(kind, "apiKey" | "http"),
     }
 }
 
@@ -163,7 +218,10 @@ fn operation(scope: Scope, path: &str, method: &str, node: &Node, schemes: &Map,
         operation.take_raw(described);
     }
     operation.take("tags");
-    let default = operation.boolean("isDefaultRoute").is_some_and(|said| said.value);
+    let default = !api.is_rest && operation.boolean("isDefaultRoute").is_some_and(|said| said.value);
+    if let Some(validator) = operation.take(VALIDATOR).filter(|_| api.is_rest) {
+        scope.notes().warn(&validator.at, format!("{verb} {path}: requests are not validated here"));
+    }
     let key =
         if default || path == "/$default" { http_api::DEFAULT_STAGE.to_owned() } else { format!("{verb} {path}") };
     let auth = operation.inner("x-amazon-apigateway-auth");
@@ -183,12 +241,10 @@ fn operation(scope: Scope, path: &str, method: &str, node: &Node, schemes: &Map,
     let Some(integration) = integration else {
         return scope.notes().refuse(&at, format!("{verb} {path} has no `{INTEGRATION}`"));
     };
-    let Some(made) = integration_of(scope, &integration, shared) else { return };
+    let Some(made) = integration_of(scope, &integration, shared, api) else { return };
     let key = Placed { value: key, at: at.clone() };
     api.routes.push(Route { at, key, authorizer, scopes, integration: Some(made) });
 }
-
-type Demand = (Option<Placed<String>>, Option<Placed<Vec<Placed<String>>>>);
 
 /// Who may pass. `None` when that cannot be said: then there is no such route.
 fn demand(scope: Scope, key: &str, security: &Placed<Vec<Node>>, schemes: &Map, api: &Api) -> Option<Demand> {
@@ -198,6 +254,11 @@ fn demand(scope: Scope, key: &str, security: &Placed<Vec<Node>>, schemes: &Map, 
     };
     let mut named = security.value.iter().filter_map(Node::as_map).flatten();
     let Some((name, asked)) = named.next() else { return Some((None, None)) };
+    let mut all = std::iter::once(name).chain(named.clone().map(|(name, _)| name));
+    if api.is_rest && all.any(|name| is_api_key(schemes, name)) {
+        scope.notes().warn(&security.at, format!("{key}: API keys are not checked here; the method is left out"));
+        return None;
+    }
     if let Some((_, second)) = named.next() {
         return refuse(&second.at, format!("{key} has more than one security requirement, which no route can have"));
     }
@@ -218,11 +279,21 @@ fn demand(scope: Scope, key: &str, security: &Placed<Vec<Node>>, schemes: &Map, 
     let text = |node: &Node| node.as_text().map(|text| Placed { value: text.to_owned(), at: node.at.clone() });
     let scopes: Vec<_> = asked.as_list().unwrap_or_default().iter().filter_map(text).collect();
     let at = asked.at.clone();
-    let scopes = (authorizer.kind == Kind::Jwt && !scopes.is_empty()).then_some(Placed { value: scopes, at });
+    let scopes = (authorizer.kind != Kind::Function && !scopes.is_empty()).then_some(Placed { value: scopes, at });
     Some((Some(Placed { value: name.clone(), at: asked.at.clone() }), scopes))
 }
 
-fn integration_of(scope: Scope, node: &Node, shared: &Map) -> Option<Made> {
+/// A scheme without an authorizer for the header of API keys, which usage plans count.
+fn is_api_key(schemes: &Map, name: &str) -> bool {
+    schemes.get(name).is_some_and(|scheme| {
+        let says = |member: &str, what: &str| {
+            scheme.get(member).and_then(Node::as_text).is_some_and(|text| text.eq_ignore_ascii_case(what))
+        };
+        says("name", "x-api-key") && says("type", "apiKey") && scheme.get(AUTHORIZER).is_none()
+    })
+}
+
+fn integration_of(scope: Scope, node: &Node, shared: &Map, api: &Api) -> Option<Made> {
     let reference = node.get("$ref").and_then(Node::as_text);
     let found = match reference {
         Some(reference) => {
@@ -239,6 +310,13 @@ fn integration_of(scope: Scope, node: &Node, shared: &Map) -> Option<Made> {
         scope.notes().refuse(&found.at, format!("`{INTEGRATION}` must be a map, found {}", found.kind()));
         return None;
     };
+    if api.is_rest {
+        let members = rest_integration::from_openapi(map);
+        let mut properties = Properties::new(scope, &found.at, INTEGRATION, members);
+        let made = rest_integration::integration(&mut properties);
+        properties.finish();
+        return made;
+    }
     let renamed = [
         ("type", "IntegrationType"),
         ("uri", "IntegrationUri"),
@@ -253,13 +331,26 @@ fn integration_of(scope: Scope, node: &Node, shared: &Map) -> Option<Made> {
 
 /// A document that stands by itself: the service's variables in it are filled in, and it is served as `$default`.
 pub(super) fn by_itself(scope: Scope, root: &Node) -> Api {
-    let mut api = Api::new(scope.api_id("Api"), &root.at, false);
+    let mut api = Api::new(scope.api_id("Api"), &root.at, is_rest(root));
     let filled = filled(scope, root);
     let title = body(scope, &filled, &mut api);
     let title = title.unwrap_or_else(|| Placed { value: scope.stack.name.clone(), at: root.at.clone() });
     api.made.text("name", &title);
     api.stages.insert(http_api::DEFAULT_STAGE.to_owned(), (root.at.clone(), Made::default()));
     api
+}
+
+/// A document does not say for which kind of API it is. What HTTP APIs do not know makes it one of a REST API.
+fn is_rest(root: &Node) -> bool {
+    let of_rest = ["swagger", RESPONSES, "x-amazon-apigateway-policy"];
+    let schemes = root.get("components").and_then(|components| components.get("securitySchemes"));
+    let mut kinds = schemes
+        .and_then(Node::as_map)
+        .into_iter()
+        .flatten()
+        .filter_map(|(_, scheme)| scheme.get(AUTHORIZER)?.get("type")?.as_text().map(str::to_ascii_lowercase));
+    of_rest.iter().any(|member| root.get(member).is_some())
+        || kinds.any(|kind| matches!(kind.as_str(), "token" | "cognito_user_pools"))
 }
 
 /// Replaces `${AWS::Region}` and its like in every text.

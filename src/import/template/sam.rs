@@ -3,6 +3,7 @@
 
 mod events;
 mod http_api;
+mod rest_api;
 
 use super::{
     document::{Map, Node, Value},
@@ -16,8 +17,10 @@ pub(super) const LOCAL_CODE: &str = "LocalPath";
 
 const FUNCTION: &str = "AWS::Serverless::Function";
 const HTTP_API: &str = "AWS::Serverless::HttpApi";
-/// The API of events that name none.
+const REST_API: &str = "AWS::Serverless::Api";
+/// The APIs of events that name none.
 const IMPLICIT: &str = "ServerlessHttpApi";
+const IMPLICIT_REST: &str = "ServerlessRestApi";
 
 /// Properties of a function that only matter to a deployment.
 const MEANINGLESS: [&str; 9] = [
@@ -36,15 +39,16 @@ const MEANINGLESS: [&str; 9] = [
 pub(super) fn transform(stack: &mut Stack, mut globals: Map, notes: &Notes) {
     let of_functions = section(globals.remove("Function"));
     let of_apis = section(globals.remove("HttpApi"));
+    let of_rest_apis = section(globals.remove("Api"));
     for (name, node) in globals {
         let message = format!("`Globals.{name}` is not supported");
-        notes.warn_of(Mistake::new(&node.at, message).nearest(&name, ["Function", "HttpApi"]));
+        notes.warn_of(Mistake::new(&node.at, message).nearest(&name, ["Api", "Function", "HttpApi"]));
     }
     let (mut functions, mut apis, mut rest) = (Vec::new(), Vec::new(), std::collections::BTreeMap::new());
     for (name, resource) in std::mem::take(&mut stack.resources) {
         match resource.kind.value.as_str() {
             FUNCTION => functions.push((name, resource)),
-            HTTP_API => apis.push((name, resource)),
+            HTTP_API | REST_API => apis.push((name, resource)),
             _ => drop(rest.insert(name, resource)),
         }
     }
@@ -56,23 +60,34 @@ pub(super) fn transform(stack: &mut Stack, mut globals: Map, notes: &Notes) {
         function(&mut resource, notes);
         stack.resources.insert(name, resource);
     }
-    let is_implicit = |route: &events::Route| route.api == IMPLICIT;
-    if let Some(route) = routes.iter().find(|route| is_implicit(route))
-        && !apis.iter().any(|(name, _)| name == IMPLICIT)
-    {
-        let kind = Placed { value: HTTP_API.to_owned(), at: route.at.clone() };
-        let at = route.at.clone();
-        let resource = Resource { at, kind, properties: Map::new(), condition: None, metadata: None };
-        apis.push((IMPLICIT.to_owned(), resource));
+    for (implicit, kind) in [(IMPLICIT, HTTP_API), (IMPLICIT_REST, REST_API)] {
+        let Some(route) = routes.iter().find(|route| route.api == implicit) else { continue };
+        if !apis.iter().any(|(name, _)| name == implicit) {
+            let at = route.at.clone();
+            let kind = Placed { value: kind.to_owned(), at: at.clone() };
+            let mut properties = Map::new();
+            if implicit == IMPLICIT_REST {
+                properties.insert("StageName".to_owned(), Node::text(&at, "Prod"));
+            }
+            let resource = Resource { at, kind, properties, condition: None, metadata: None };
+            apis.push((implicit.to_owned(), resource));
+        }
     }
     for (name, mut resource) in apis {
-        merge(&mut resource.properties, &of_apis);
-        let (own, others) = routes.into_iter().partition(|route: &events::Route| route.api == name);
+        let is_rest = resource.kind.value == REST_API;
+        merge(&mut resource.properties, if is_rest { &of_rest_apis } else { &of_apis });
+        let is_own = |route: &events::Route| route.api == name && route.is_rest == is_rest;
+        let (own, others) = routes.into_iter().partition(is_own);
         routes = others;
-        http_api::make(&name, resource, own, stack, notes);
+        if is_rest {
+            rest_api::make(&name, resource, own, stack, notes);
+        } else {
+            http_api::make(&name, resource, own, stack, notes);
+        }
     }
     for route in routes {
-        notes.refuse(&route.at, format!("no HTTP API of this template is called {}", route.api));
+        let kind = if route.is_rest { "REST" } else { "HTTP" };
+        notes.refuse(&route.at, format!("no {kind} API of this template is called {}", route.api));
     }
 }
 

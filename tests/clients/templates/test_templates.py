@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 import json
 import os
 import re
@@ -129,6 +131,100 @@ def test_the_story_has_the_same_answers_in_every_form(story: tuple[Server, str])
         ("/AdminUser", "no-token", UNAUTHORIZED),
     ]:
         assert get(server, base + path, token) == expected, (path, token)
+
+
+# --- REST APIs --------------------------------------------------------------------------------------------------------
+
+PETS_POOL, PETS_CLIENT = "us-east-1_Pets00001", "1pets0123456789abcdefghijk"
+DENIED = "User is not authorized to access this resource with an explicit deny in an identity-based policy"
+# The template, its logical ids, and where its methods are: behind the pool, a token's function, and a request's.
+PETS = {
+    "assembly": ("pets.cdk.out", "PoolD3F588B8", "PoolWeb224A1DFF",
+                 ("/_apis/Guarded/prod", "/_apis/Whole/live/token", "/_apis/Asked/v1/pets")),
+    "serverless": ("pets.yaml", "Pool", "Web",
+                   ("/_apis/pets/prod", "/_apis/pets/prod/token", "/_apis/pets/prod/request")),
+}
+
+
+@pytest.fixture(scope="module", params=PETS)
+def pets(request: pytest.FixtureRequest):
+    template, pool, client, paths = PETS[request.param]
+    config = written(f"pets-{request.param}.toml", f"""
+template = ["{TEMPLATES / template}"]
+[template_ids]
+{pool} = "{PETS_POOL}"
+{client} = "{PETS_CLIENT}"
+""")
+    with Server(f"pets-{request.param}", config) as server:
+        yield server, request.param, paths
+
+
+def pets_tokens(server: Server) -> tuple[str, str]:
+    """An ID token of a user, and an access token of the client with the scope `pets/read`."""
+    cognito = api(server)
+    secret = cognito.describe_user_pool_client(UserPoolId=PETS_POOL, ClientId=PETS_CLIENT)["UserPoolClient"]["ClientSecret"]
+    try:
+        cognito.admin_create_user(UserPoolId=PETS_POOL, Username="ann", MessageAction="SUPPRESS")
+    except cognito.exceptions.UsernameExistsException:
+        pass
+    cognito.admin_set_user_password(UserPoolId=PETS_POOL, Username="ann", Password=PASSWORD, Permanent=True)
+    digest = hmac.new(secret.encode(), f"ann{PETS_CLIENT}".encode(), "sha256").digest()
+    user = cognito.admin_initiate_auth(
+        UserPoolId=PETS_POOL, ClientId=PETS_CLIENT, AuthFlow="ADMIN_USER_PASSWORD_AUTH",
+        AuthParameters={"USERNAME": "ann", "PASSWORD": PASSWORD, "SECRET_HASH": base64.b64encode(digest).decode()},
+    )["AuthenticationResult"]
+    found = requests.get(f"{server.url}/{PETS_POOL}/.well-known/openid-configuration", timeout=30).json()
+    machine = requests.post(found["token_endpoint"], auth=(PETS_CLIENT, secret), timeout=30,
+                            data={"grant_type": "client_credentials", "scope": "pets/read"}).json()
+    return user["IdToken"], machine["access_token"]
+
+
+def test_a_rest_api_behind_a_pool_answers_as_rest_apis_do(pets):
+    server, form, (base, _, _) = pets
+    identity, access = pets_tokens(server)
+    status, body = get(server, f"{base}/pets", identity)
+    told = json.loads(body)
+    assert (status, told["path"], told["resource"], told["stage"]) == (200, "/pets", "/pets", "prod")
+    assert told["authorizer"]["claims"]["cognito:username"] == "ann"
+    assert get(server, f"{base}/pets/1", access, "DELETE")[0] == 200
+    unauthorized = UNAUTHORIZED
+    if form == "assembly":
+        unauthorized = (401, '{"error":"Unauthorized","type":"UNAUTHORIZED"}')
+    for path, token in [("/pets", None), ("/pets", access), ("/pets/1", identity), ("/pets", "no-token")]:
+        assert get(server, base + path, token) == unauthorized, (path, token)
+    refused = requests.get(f"{server.gateway}{base}/pets", timeout=30)
+    assert refused.headers["access-control-allow-origin"] == "https://app.example"
+    assert refused.headers["x-amzn-errortype"] == "UnauthorizedException"
+    missing = (403, '{"message":"Missing Authentication Token"}')
+    assert get(server, f"{base}/nowhere", identity) == get(server, f"{base}/pets", identity, "POST") == missing
+    assert get(server, base.removesuffix("/prod") + "/pets", identity) == missing
+    preflight = requests.options(f"{server.gateway}{base}/pets/1", timeout=30)
+    assert preflight.headers["access-control-allow-origin"] == "https://app.example"
+    assert preflight.status_code == (204 if form == "assembly" else 200)
+
+
+def test_functions_decide_about_rest_apis(pets):
+    server, _, (_, token_path, request_path) = pets
+    status, body = get(server, token_path, "allow")
+    assert (status, json.loads(body)["authorizer"]["tenant"]) == (200, "blue")
+    # Refused by the expression and by the function: neither says which.
+    assert get(server, token_path, "Allow1")[0] == get(server, token_path, "nobody")[0] == get(server, token_path)[0] == 401
+    assert get(server, token_path, "deny") == (403, json.dumps({"Message": DENIED}, separators=(",", ":")))
+
+    def asked(token: str, query: str) -> int:
+        url = f"{server.gateway}{request_path}{query}"
+        return requests.get(url, headers={"x-token": token}, timeout=30).status_code
+
+    assert [asked("allow", "?q=1"), asked("deny", "?q=1"), asked("allow", ""), asked("nobody", "?q=1")] == [200, 403, 401, 401]
+
+
+def test_a_policy_and_a_mock_of_an_assembly(pets):
+    server, form, (base, _, _) = pets
+    if form != "assembly":
+        pytest.skip("the other form has neither")
+    status, body = get(server, f"{base}/closed")
+    assert status == 403 and "with an explicit deny in a resource-based policy" in body
+    assert get(server, f"{base}/health") == (200, '{"ok":true}')
 
 
 # --- edits while serving --------------------------------------------------------------------------------------------

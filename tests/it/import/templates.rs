@@ -16,7 +16,7 @@ use poolhouse::{
 use crate::api::town::towns;
 
 /// Loads templates as the command line does, with inline code in a folder of its own.
-fn load_with(files: &[&str], change: impl FnOnce(&mut Flags)) -> Result<Loaded, Vec<String>> {
+pub(super) fn load_with(files: &[&str], change: impl FnOnce(&mut Flags)) -> Result<Loaded, Vec<String>> {
     let mut flags = Flags { templates: files.iter().map(|file| (*file).to_owned()).collect(), ..Flags::default() };
     change(&mut flags);
     let empty = tempfile::tempdir().unwrap();
@@ -27,12 +27,12 @@ fn load_with(files: &[&str], change: impl FnOnce(&mut Flags)) -> Result<Loaded, 
     import::load(&sources, Some(code)).map_err(|all| all.iter().map(ToString::to_string).collect())
 }
 
-fn load(file: &str) -> Result<Loaded, Vec<String>> {
+pub(super) fn load(file: &str) -> Result<Loaded, Vec<String>> {
     load_with(&[file], |_| {})
 }
 
 /// A template of this text, and what is said of it; its file is called `t.yaml`.
-fn mistakes(text: &str) -> Vec<String> {
+pub(super) fn mistakes(text: &str) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("t.yaml");
     fs::write(&file, text).unwrap();
@@ -44,7 +44,7 @@ fn mistakes(text: &str) -> Vec<String> {
     said.into_iter().map(|line| line.replace(&shown, "t.yaml")).filter(|line| !line.starts_with("templates:")).collect()
 }
 
-fn read(text: &str, change: impl FnOnce(&mut Flags)) -> Loaded {
+pub(super) fn read(text: &str, change: impl FnOnce(&mut Flags)) -> Loaded {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("t.yaml");
     fs::write(&file, text).unwrap();
@@ -121,7 +121,7 @@ async fn applying_a_template_twice_changes_nothing() {
 }
 
 /// A configuration without the places and ids in which its sources differ.
-fn bare(value: &impl std::fmt::Debug) -> String {
+pub(super) fn bare(value: &impl std::fmt::Debug) -> String {
     let text = format!("{value:#?}");
     let places = regex_lite(&text);
     places.replace(char::is_whitespace, "")

@@ -6,13 +6,14 @@ use super::{
         notes::Notes,
         stack::{Resource, Stack},
     },
-    IMPLICIT, as_map, leftovers,
+    IMPLICIT, IMPLICIT_REST, as_map, leftovers,
 };
 use crate::config::{Mistake, Place};
 
-/// A route of an HTTP API that a function answers.
+/// A route of an API that a function answers.
 pub(super) struct Route {
     pub at: Place,
+    pub is_rest: bool,
     /// The logical id of the API.
     pub api: String,
     pub function: String,
@@ -40,22 +41,66 @@ pub(super) fn take(name: &str, resource: &mut Resource, stack: &mut Stack, route
         let Some(properties) = properties else { continue };
         match kind.as_str() {
             "HttpApi" => routes.extend(route(name, &at, &event, properties, notes)),
+            "Api" => routes.extend(method(name, &at, &event, properties, notes)),
             "Cognito" => trigger(name, &at, properties, stack, notes),
             other => {
                 let message = format!("events of the type {other} are not supported");
-                notes.warn_of(Mistake::new(&at, message).nearest(other, ["HttpApi", "Cognito"]));
+                notes.warn_of(Mistake::new(&at, message).nearest(other, ["Api", "HttpApi", "Cognito"]));
             }
         }
     }
 }
 
+fn text(node: Option<Node>) -> Option<String> {
+    node.and_then(|node| node.as_text().map(str::to_owned))
+}
+
+/// The logical id that a property refers to.
+fn referred(node: &Node) -> Option<String> {
+    node.as_text().or_else(|| node.get("Ref").and_then(Node::as_text)).map(str::to_owned)
+}
+
+/// An event of the type `Api`: a method of a REST API.
+fn method(function: &str, at: &Place, event: &str, mut properties: Map, notes: &Notes) -> Option<Route> {
+    let api = match properties.remove("RestApiId") {
+        None => IMPLICIT_REST.to_owned(),
+        Some(node) => match referred(&node) {
+            Some(name) => name,
+            None => {
+                notes.refuse(&node.at, "`RestApiId` must refer to a REST API of this template");
+                return None;
+            }
+        },
+    };
+    let auth = match properties.remove("Auth") {
+        Some(node) => as_map(node, "`Auth`", notes)?.1,
+        None => Map::new(),
+    };
+    let (path, method) = (text(properties.remove("Path")), text(properties.remove("Method")));
+    if path.is_none() || method.is_none() {
+        notes.refuse(at, "an Api event has both a `Path` and a `Method`");
+        return None;
+    }
+    // They describe what is not checked without a validator.
+    for described in ["RequestModel", "RequestParameters"] {
+        if let Some(node) = properties.remove(described) {
+            notes.warn(&node.at, format!("`{described}` of the event {event}: requests are not validated here"));
+        }
+    }
+    let timeout = properties.remove("TimeoutInMillis");
+    let known = ["Auth", "Method", "Path", "RequestModel", "RequestParameters", "RestApiId", "TimeoutInMillis"];
+    leftovers(properties, &format!("the event {event}"), &known, notes);
+    let function = function.to_owned();
+    let (payload_format, settings) = (None, None);
+    Some(Route { at: at.clone(), is_rest: true, api, function, path, method, auth, payload_format, timeout, settings })
+}
+
 fn route(function: &str, at: &Place, event: &str, mut properties: Map, notes: &Notes) -> Option<Route> {
-    let text = |node: Option<Node>| node.and_then(|node| node.as_text().map(str::to_owned));
     let api = match properties.remove("ApiId") {
         None => IMPLICIT.to_owned(),
-        Some(node) => match (node.as_text(), node.get("Ref").and_then(Node::as_text)) {
-            (Some(name), _) | (_, Some(name)) => name.to_owned(),
-            _ => {
+        Some(node) => match referred(&node) {
+            Some(name) => name,
+            None => {
                 notes.refuse(&node.at, "`ApiId` must refer to an HTTP API of this template");
                 return None;
             }
@@ -67,6 +112,7 @@ fn route(function: &str, at: &Place, event: &str, mut properties: Map, notes: &N
     };
     let route = Route {
         at: at.clone(),
+        is_rest: false,
         api,
         function: function.to_owned(),
         path: text(properties.remove("Path")),

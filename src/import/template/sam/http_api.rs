@@ -13,7 +13,7 @@ use super::{
 };
 use crate::config::{Mistake, Place, Placed};
 
-const ANY: &str = "x-amazon-apigateway-any-method";
+pub(super) const ANY: &str = "x-amazon-apigateway-any-method";
 const KNOWN: [&str; 6] = ["Auth", "CorsConfiguration", "DefinitionBody", "Name", "StageName", "StageVariables"];
 
 /// Who may pass, as the API says it.
@@ -209,7 +209,7 @@ fn cors_of(node: Node) -> Option<Node> {
     }
 }
 
-fn inner_map<'a>(map: &'a mut Map, key: &str, at: &Place) -> Option<&'a mut Map> {
+pub(super) fn inner_map<'a>(map: &'a mut Map, key: &str, at: &Place) -> Option<&'a mut Map> {
     let node = map.entry(key.to_owned()).or_insert_with(|| Node { at: at.clone(), value: Value::Map(Map::new()) });
     match &mut node.value {
         Value::Map(map) => Some(map),

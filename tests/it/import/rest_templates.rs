@@ -1,0 +1,278 @@
+//! Templates of REST APIs: what they become, and what is said of what they cannot become.
+
+use poolhouse::config::{
+    Config,
+    api::{Api, Authorizer, Integration, LambdaKind, Protocol, ResponseType, Route},
+};
+
+use super::templates::{bare, load, load_with, mistakes, read};
+
+fn api<'c>(config: &'c Config, name: &str) -> &'c Api {
+    let found = config.apis.iter().find(|api| api.name == name);
+    found.unwrap_or_else(|| panic!("{name}: {:?}", config.apis.iter().map(|api| &api.name).collect::<Vec<_>>()))
+}
+
+fn route<'a>(api: &'a Api, key: &str) -> &'a Route {
+    let found = api.routes.iter().find(|route| route.key == key);
+    found.unwrap_or_else(|| panic!("{key}: {:?}", api.routes.iter().map(|route| &route.key).collect::<Vec<_>>()))
+}
+
+/// The authorizer's name is the configuration's; what it is tells its kind.
+fn guard<'a>(api: &'a Api, key: &str) -> Option<&'a Authorizer> {
+    route(api, key).authorizer.as_ref().map(|name| &api.authorizers[&name.value])
+}
+
+#[test]
+fn an_assembly_of_rest_apis_is_read_unchanged() {
+    let loaded = load("tests/templates/pets.cdk.out").unwrap_or_else(|said| panic!("{said:#?}"));
+    assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+    let config = &loaded.config;
+    let (guarded, whole, asked) = (api(config, "Guarded"), api(config, "Whole"), api(config, "Asked"));
+    assert!([guarded, whole, asked].iter().all(|api| api.protocol == Protocol::Rest));
+    let Some(Authorizer::Pools(pools)) = guard(guarded, "GET /pets") else { panic!("{:?}", guarded.authorizers) };
+    assert_eq!((pools.pools[0].value.as_str(), pools.header.as_str()), (config.pools[0].id.as_str(), "authorization"));
+    assert_eq!(route(guarded, "ANY /pets/{id}").scopes, ["pets/read"]);
+    assert!(route(guarded, "GET /pets").scopes.is_empty() && guard(guarded, "GET /closed").is_none());
+    let Integration::Respond { status, headers, body } = &route(guarded, "OPTIONS /pets/{id}").integration else {
+        panic!("a mock")
+    };
+    assert_eq!((*status, body.as_str()), (204, ""));
+    assert_eq!(headers["access-control-allow-origin"], "https://app.example");
+    let Integration::Respond { status: 200, body, .. } = &route(guarded, "GET /health").integration else { panic!() };
+    assert_eq!(body, r#"{"ok":true}"#);
+    let stage = &guarded.stages["prod"];
+    assert_eq!((&*stage.stage_variables["color"], stage.default_route_settings.burst_limit), ("blue", Some(200)));
+    assert_eq!(guarded.policy.as_ref().unwrap().value["Statement"][1]["Effect"], "Deny");
+    assert_eq!(guarded.gateway_responses[&ResponseType::Unauthorized].status_code, Some(401));
+    let Some(Authorizer::Lambda(token)) = guard(whole, "ANY /{proxy+}") else { panic!("{:?}", whole.authorizers) };
+    assert!(matches!(&token.kind, LambdaKind::RestToken { validation: Some(text) } if text.value == "[a-z]+"));
+    assert!(guard(whole, "ANY /").is_some() && whole.stages.contains_key("live"));
+    let Some(Authorizer::Lambda(request)) = guard(asked, "GET /pets") else { panic!("{:?}", asked.authorizers) };
+    assert_eq!((&request.kind, request.result_ttl_in_seconds), (&LambdaKind::RestRequest, 0));
+    let sources: Vec<_> = request.identity_source.iter().map(|source| source.value.as_str()).collect();
+    assert_eq!(sources, ["$request.header.x-token", "$request.querystring.q"]);
+}
+
+#[test]
+fn a_serverless_rest_api_becomes_what_the_services_own_transform_makes_of_it() {
+    let ours = load("tests/templates/pets.yaml").unwrap_or_else(|said| panic!("{said:#?}")).config;
+    let theirs = load_with(&["tests/templates/transformed/pets.json"], |flags| flags.ignore_warnings = true);
+    let theirs = theirs.unwrap_or_else(|said| panic!("{said:#?}")).config;
+    for (ours, theirs) in ours.apis.iter().zip(&theirs.apis) {
+        assert_eq!(bare(ours), bare(theirs));
+    }
+    // The names of APIs come from that of the stack, and are told apart here.
+    let names: Vec<_> = ours.apis.iter().map(|api| api.name.as_str()).collect();
+    assert_eq!(names, ["pets", "pets-ServerlessRestApi", "pets-Whole"]);
+    let whole = api(&ours, "pets-Whole");
+    assert_eq!(whole.stages.keys().collect::<Vec<_>>(), ["Stage", "live"]);
+    assert!(guard(whole, "OPTIONS /{proxy+}").is_some() && guard(api(&ours, "pets"), "OPTIONS /pets").is_none());
+    assert!(guard(api(&ours, "pets-ServerlessRestApi"), "GET /implicit").is_none());
+}
+
+const API: &str = r#"
+Resources:
+  Api: {Type: AWS::ApiGateway::RestApi, Properties: {Name: a}}
+  Deployment: {Type: AWS::ApiGateway::Deployment, Properties: {RestApiId: !Ref Api}}
+  Stage: {Type: AWS::ApiGateway::Stage, Properties: {RestApiId: !Ref Api, DeploymentId: !Ref Deployment, StageName: v1}}
+  Pool: {Type: AWS::Cognito::UserPool, Properties: {UserPoolName: p}}
+  Users: {Type: AWS::ApiGateway::Authorizer, Properties: {RestApiId: !Ref Api, Name: users, Type: COGNITO_USER_POOLS, IdentitySource: method.request.header.Authorization, ProviderARNs: [!GetAtt Pool.Arn]}}
+  Shop: {Type: AWS::ApiGateway::Resource, Properties: {RestApiId: !Ref Api, ParentId: !GetAtt Api.RootResourceId, PathPart: shop}}
+  Rest: {Type: AWS::ApiGateway::Resource, Properties: {RestApiId: !Ref Api, ParentId: !Ref Shop, PathPart: "{proxy+}"}}
+  Get:
+    Type: AWS::ApiGateway::Method
+    Properties: {RestApiId: !Ref Api, ResourceId: !Ref Rest, HttpMethod: ANY, AuthorizationType: COGNITO_USER_POOLS, AuthorizerId: !Ref Users, AuthorizationScopes: [a], Integration: {Type: HTTP_PROXY, IntegrationHttpMethod: ANY, Uri: "http://127.0.0.1:1/{path}", RequestParameters: {integration.request.path.path: method.request.path.proxy}}}
+"#;
+
+#[test]
+fn no_method_is_opened_by_what_is_not_understood() {
+    let config = read(API, |_| {}).config;
+    let route = &config.apis[0].routes[0];
+    assert_eq!((route.key.as_str(), &*route.scopes[0]), ("ANY /shop/{proxy+}", "a"));
+    assert!(matches!(&route.integration, Integration::Http { url, .. } if url.value == "http://127.0.0.1:1/{proxy}"));
+    for (from, to, said) in [
+        (
+            "AuthorizationType: COGNITO_USER_POOLS",
+            "AuthorizationType: AWS_IAM",
+            "`AuthorizationType` AWS_IAM is not supported",
+        ),
+        (
+            "AuthorizationType: COGNITO_USER_POOLS",
+            "AuthorizationType: CUSTOM",
+            "Users is no authorizer for the type CUSTOM",
+        ),
+        (
+            "AuthorizationType: COGNITO_USER_POOLS",
+            "AuthorizationType: NONE",
+            "`AuthorizerId` needs an `AuthorizationType`",
+        ),
+        ("AuthorizerId: !Ref Users, ", "", "needs an `AuthorizerId`"),
+        (
+            "HttpMethod: ANY, ",
+            "HttpMethod: ANY, ApiKeyRequired: true, ",
+            "API keys are not checked here; the method is left out",
+        ),
+        ("HttpMethod: ANY, ", "HttpMethod: ANY, RequestValidatorId: x, ", "requests are not validated here"),
+        ("Type: HTTP_PROXY", "Type: HTTP", "integrations of the type HTTP are not supported"),
+        (
+            "Type: HTTP_PROXY, ",
+            "Type: MOCK, RequestTemplates: {application/json: '$input'}, ",
+            "its request template names more than a status",
+        ),
+        (
+            "Type: HTTP_PROXY, ",
+            "Type: HTTP_PROXY, ConnectionType: VPC_LINK, ",
+            "`ConnectionType` VPC_LINK is not supported",
+        ),
+        ("Type: COGNITO_USER_POOLS, Id", "Type: SAML, Id", "authorizers of the type SAML are not supported"),
+        ("ResourceId: !Ref Rest", "ResourceId: nowhere", "no template has the resource nowhere"),
+        ("ParentId: !Ref Shop", "ParentId: !Ref Rest", "the resource leads to itself"),
+        ("{Name: a}", "{Name: a, BinaryMediaTypes: ['*/*']}", "`BinaryMediaTypes` of Api is not supported"),
+        ("StageName: v1", "StageName: v1, CanarySetting: {PercentTraffic: 1}", "`CanarySetting` is not supported"),
+        ("RestApiId: !Ref Api, DeploymentId", "RestApiId: other, DeploymentId", "no template has the REST API other"),
+        (
+            "method.request.path.proxy",
+            "method.request.body.x",
+            "`api.route.integration.request_parameters` of a REST API",
+        ),
+    ] {
+        let text = API.replacen(from, to, 1);
+        assert_ne!(text, API, "{from}");
+        let found = mistakes(&text);
+        assert!(found.iter().any(|line| line.starts_with("t.yaml:") && line.contains(said)), "{said}\n{found:#?}");
+    }
+    for (from, to) in [
+        ("AuthorizationType: COGNITO_USER_POOLS", "AuthorizationType: AWS_IAM"),
+        ("HttpMethod: ANY, ", "HttpMethod: ANY, ApiKeyRequired: true, "),
+    ] {
+        let config = read(&API.replacen(from, to, 1), |flags| flags.ignore_warnings = true).config;
+        assert_eq!(config.apis[0].routes.len(), 0, "{to}");
+    }
+}
+
+#[test]
+fn stages_come_with_deployments_and_limits_with_methods() {
+    let text = API.replace(
+        "{RestApiId: !Ref Api}}",
+        "{RestApiId: !Ref Api, StageName: old, StageDescription: {Variables: {a: b}}}}",
+    );
+    let limits = "StageName: v1, AccessLogSetting: {Format: $context.requestId $context.resourcePath}, MethodSettings: [\
+                  {ResourcePath: /*, HttpMethod: '*', ThrottlingBurstLimit: 7, LoggingLevel: INFO}, \
+                  {ResourcePath: '/~1shop~1{proxy+}', HttpMethod: ANY, ThrottlingRateLimit: 3, ThrottlingBurstLimit: 2}]";
+    let api = &read(&text.replace("StageName: v1", limits), |_| {}).config.apis[0];
+    let (old, new) = (&api.stages["old"], &api.stages["v1"]);
+    assert_eq!((old.stage_variables["a"].as_str(), old.default_route_settings.burst_limit), ("b", None));
+    assert_eq!(
+        (new.default_route_settings.rate_limit, new.default_route_settings.burst_limit),
+        (Some(10_000.0), Some(7))
+    );
+    assert_eq!(new.route_settings["ANY /shop/{proxy+}"].1.rate_limit, Some(3.0));
+    assert!(new.access_log_settings.is_some());
+}
+
+const SWAGGER: &str = r#"
+swagger: "2.0"
+info: {title: shop, version: "1"}
+basePath: /v1
+x-amazon-apigateway-policy: {Version: "2012-10-17", Statement: [{Effect: Allow, Principal: "*", Action: "execute-api:Invoke", Resource: "execute-api:/*"}]}
+x-amazon-apigateway-gateway-responses:
+  DEFAULT_4XX: {responseParameters: {gatewayresponse.header.Access-Control-Allow-Origin: "'*'"}}
+securityDefinitions:
+  users: {type: apiKey, name: X-Auth, in: header, x-amazon-apigateway-authtype: cognito_user_pools, x-amazon-apigateway-authorizer: {type: cognito_user_pools, providerARNs: ["arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_Example01"]}}
+  judge: {type: apiKey, name: X-Auth, in: header, x-amazon-apigateway-authorizer: {type: token, authorizerUri: "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:123456789012:function:admin-user/invocations", authorizerResultTtlInSeconds: 5}}
+  key: {type: apiKey, name: x-api-key, in: header}
+  iam: {type: apiKey, name: Authorization, in: header, x-amazon-apigateway-authtype: awsSigv4}
+paths:
+  /a:
+    get: {produces: [application/json], responses: {}, security: [{users: [read]}], x-amazon-apigateway-integration: {type: HTTP_PROXY, httpMethod: GET, uri: "http://127.0.0.1:1/a"}}
+    x-amazon-apigateway-any-method: {security: [{judge: []}], x-amazon-apigateway-integration: {type: mock, requestTemplates: {application/json: '{"statusCode": 404}'}, responses: {"4\\d\\d": {statusCode: 418}, default: {statusCode: 200}}}}
+  /b:
+    get: {x-amazon-apigateway-integration: {type: http_proxy, httpMethod: GET, uri: "http://127.0.0.1:1/b"}}
+"#;
+
+fn swagger(text: &str, ignore: bool) -> Result<Config, Vec<String>> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("t.yaml");
+    std::fs::write(&file, text).unwrap();
+    let shown = file.display().to_string();
+    let flags =
+        poolhouse::config::Flags { templates: vec![shown.clone()], ignore_warnings: ignore, ..Default::default() };
+    let sources = poolhouse::config::Sources { file: Some("poolhouse.toml".into()), environment: Vec::new(), flags };
+    let clean = |mistake: &poolhouse::config::Mistake| mistake.to_string().replace(&shown, "t.yaml");
+    match poolhouse::import::load(&sources, None) {
+        Ok(loaded) => Ok(loaded.config),
+        Err(said) => Err(said.iter().map(clean).collect()),
+    }
+}
+
+#[test]
+fn a_swagger_document_is_a_rest_api() {
+    let config = swagger(SWAGGER, false).unwrap_or_else(|said| panic!("{said:#?}"));
+    let api = api(&config, "shop");
+    assert_eq!(api.protocol, Protocol::Rest);
+    let Some(Authorizer::Pools(pools)) = guard(api, "GET /a") else { panic!("{:?}", api.authorizers) };
+    assert_eq!((pools.header.as_str(), &*pools.pools[0].value), ("x-auth", "us-east-1_Example01"));
+    assert_eq!(route(api, "GET /a").scopes, ["read"]);
+    let Some(Authorizer::Lambda(judge)) = guard(api, "ANY /a") else { panic!("{:?}", api.authorizers) };
+    assert_eq!((judge.function.value.as_str(), judge.result_ttl_in_seconds), ("admin-user", 5));
+    assert!(matches!(route(api, "ANY /a").integration, Integration::Respond { status: 418, .. }));
+    assert!(guard(api, "GET /b").is_none() && api.policy.is_some());
+    assert!(api.gateway_responses.contains_key(&ResponseType::Default4xx));
+    for (from, to, said, open) in [
+        ("[{users: [read]}]", "[{users: [read], key: []}]", "API keys are not checked here", false),
+        ("[{users: [read]}]", "[{users: [read]}, {key: []}]", "API keys are not checked here", false),
+        ("[{users: [read]}]", "[{iam: []}]", "the security scheme iam makes no authorizer", false),
+        ("[{users: [read]}]", "[{NONE: []}]", "", true),
+        (
+            "produces: [application/json]",
+            "x-amazon-apigateway-request-validator: all",
+            "requests are not validated",
+            true,
+        ),
+    ] {
+        let text = SWAGGER.replacen(from, to, 1);
+        match swagger(&text, false) {
+            Ok(_) => assert_eq!(said, ""),
+            Err(found) => {
+                assert!(
+                    found.iter().any(|line| line.starts_with("t.yaml:") && line.contains(said)),
+                    "{said}\n{found:#?}"
+                );
+            }
+        }
+        let config = swagger(&text, true).unwrap_or_else(|said| panic!("{said:#?}"));
+        let is_there =
+            config.apis.iter().any(|api| api.name == "shop" && api.routes.iter().any(|one| one.key == "GET /a"));
+        assert_eq!(is_there, open, "{to}");
+    }
+    let found = swagger(&SWAGGER.replace("\"2.0\"", "\"1.2\""), false).unwrap_err();
+    assert!(found.iter().any(|line| line.contains("a REST API takes Swagger 2.0, not Swagger 1.2")), "{found:#?}");
+}
+
+#[test]
+fn a_domain_leads_to_a_rest_api_below_a_path() {
+    let text = format!(
+        "{API}  Domain: {{Type: AWS::ApiGateway::DomainName, Properties: {{DomainName: api.example.com, RegionalCertificateArn: x, EndpointConfiguration: {{Types: [REGIONAL]}}}}}}\n  \
+         Mapping: {{Type: AWS::ApiGateway::BasePathMapping, Properties: {{DomainName: !Ref Domain, RestApiId: !Ref Api, Stage: !Ref Stage, BasePath: v1}}}}\n"
+    );
+    let config = read(&text, |_| {}).config;
+    let mapping = &config.domains[0].mappings[0];
+    assert_eq!((&*mapping.api.value, &*mapping.stage.value, &*mapping.key), ("a", "v1", "v1"));
+}
+
+#[test]
+fn a_serverless_resource_policy_is_a_policy() {
+    let text = r#"
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Api:
+    Type: AWS::Serverless::Api
+    Properties:
+      StageName: v1
+      Auth: {ResourcePolicy: {IpRangeWhitelist: [10.0.0.0/8]}}
+      DefinitionBody: {swagger: "2.0", info: {title: a, version: "1"}, paths: {/a: {get: {x-amazon-apigateway-integration: {type: http_proxy, httpMethod: GET, uri: "http://127.0.0.1:1/"}}}}}
+"#;
+    let config = read(text, |_| {}).config;
+    let policy = &config.apis[0].policy.as_ref().unwrap().value;
+    assert_eq!(policy["Statement"][1]["Condition"]["NotIpAddress"]["aws:SourceIp"][0], "10.0.0.0/8");
+}
