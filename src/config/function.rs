@@ -22,7 +22,7 @@ pub struct Function {
     /// its process finds in `_HANDLER`.
     pub handler: String,
     pub timeout: Duration,
-    /// The heap that a script may use, in MiB. A process is told it, as in Lambda, and nobody holds it to it.
+    /// The heap that a script may use, in MiB. A process is told it, as in Lambda, and held to twice as much and 256 MiB of data.
     pub memory_mib: u32,
     pub environment: BTreeMap<String, String>,
     /// How many processes of a command may run at once. Each has one call at a time.

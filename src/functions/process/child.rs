@@ -12,8 +12,15 @@ use tokio::{
 
 use super::{Plan, counter::Counter};
 
-/// Waits on the leash beside the command, which takes over the shell's own process.
-const LEASH: &str = r#"exec 3<&0; { read -r _ <&3; kill -KILL 0; } >/dev/null 2>&1 & exec "$@" </dev/null 3<&-"#;
+/// Waits on the leash beside the command, which takes over the shell's own process. Before that the shell limits itself, as far as
+/// it and the system can: no dumps of memory, the open files of Lambda, and so much data (the first argument, in KiB).
+const LEASH: &str = r#"
+exec 3<&0
+{ read -r _ <&3; kill -KILL 0; } >/dev/null 2>&1 &
+limit() { (ulimit "$@") 2>/dev/null && ulimit "$@"; }
+limit -c 0; limit -n 1024; limit -d "$1"
+shift
+exec "$@" </dev/null 3<&-"#;
 /// Variables of the server that a command needs to be found and to work. Everything else stays with the server: it holds secrets.
 const INHERITED: [&str; 6] = ["PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "USER"];
 /// A longer line is printed in pieces.
@@ -31,7 +38,7 @@ impl Child {
     pub(super) fn start(plan: &Plan, address: &str, counter: &Arc<Counter>) -> std::io::Result<Self> {
         let directory = std::path::absolute(&plan.directory)?;
         let mut child = Command::new("/bin/sh")
-            .args(["-c", LEASH, "sh"])
+            .args(["-c", LEASH, "sh", &most_data(plan.memory_mib).to_string()])
             .args(&plan.command)
             .current_dir(&directory)
             .env_clear()
@@ -66,6 +73,11 @@ impl Child {
         let _ = self.process.start_kill();
         let _ = self.process.wait().await;
     }
+}
+
+/// How much a process may map to write to, in KiB. A runtime maps more than it uses: stacks of its threads, and heaps in advance.
+fn most_data(memory_mib: u32) -> u64 {
+    (2 * u64::from(memory_mib) + 256) * 1024
 }
 
 /// What Lambda sets, over what the configuration says.

@@ -55,6 +55,17 @@ fn runtime() {
                 left.push(Command::new("sleep").arg("600").spawn().unwrap());
                 json!({"child": left.last().unwrap().id(), "own": std::process::id()})
             }
+            "eat" => {
+                let eaten: Vec<Vec<u8>> = (0..64).map(|_| vec![1; 16 << 20]).collect();
+                json!(eaten.len())
+            }
+            "open" => {
+                let open = (0..5_000).map_while(|_| std::fs::File::open("/dev/null").ok()).collect::<Vec<_>>();
+                json!(open.len())
+            }
+            "spin" => loop {
+                std::hint::spin_loop();
+            },
             "hang" => loop {
                 std::thread::sleep(SECOND);
             },
@@ -205,4 +216,24 @@ async fn what_a_process_prints_is_kept_and_a_flood_is_cut_off() {
     assert_eq!(log.matches("\tSTART RequestId: ").count(), 2);
     assert_eq!(log.matches("log limit of 65536 bytes reached").count(), 1);
     assert!(log.len() < 100_000, "{}", log.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_is_held_to_its_memory_its_files_and_its_time() {
+    let (_functions, function) = started(Section { concurrency: 1, timeout: 3 * SECOND, ..own_process() }, None).await;
+    let open = ask(&function, json!({"do": "open"})).await.unwrap().as_u64().unwrap();
+    assert!((900..1024).contains(&open), "{open}");
+    // A gigabyte, of a function with 128 MiB.
+    let error = ask(&function, json!({"do": "eat"})).await.unwrap_err();
+    assert_eq!(error.payload()["errorType"], "Runtime.ExitError", "{error}");
+    let mut children = Vec::new();
+    for _ in 0..20 {
+        children.push(ask(&function, json!({"do": "leave"})).await.unwrap()["child"].as_u64().unwrap());
+    }
+    assert!(children.iter().all(|child| is_alive(*child)));
+    assert_eq!(ask(&function, json!({"do": "spin"})).await, Err(FunctionError::TimedOut { after: 3 * SECOND }));
+    wait_for(|| !children.iter().any(|child| is_alive(*child))).await;
+    let roomy = Section { memory_mib: 2048, timeout: 20 * SECOND, ..own_process() };
+    let (_functions, function) = started(roomy, None).await;
+    assert_eq!(ask(&function, json!({"do": "eat"})).await, Ok(json!(64)));
 }
