@@ -152,12 +152,11 @@ impl Route {
     }
 }
 
+type Parameters = BTreeMap<String, Placed<String>>;
+
 /// The parameters of a REST API's integration in the words of HTTP APIs; apart from them, what captures are called in its URL.
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/request-response-data-mappings.html>
-fn rest_parameters(
-    reading: &Reading,
-    given: BTreeMap<String, Placed<String>>,
-) -> (BTreeMap<String, Placed<String>>, Vec<(String, String)>) {
+fn rest_parameters(reading: &Reading, given: Parameters) -> (Parameters, Vec<(String, String)>) {
     let (mut parameters, mut renamed) = (BTreeMap::new(), Vec::new());
     for (key, Placed { value, at }) in given {
         let part = key.strip_prefix("integration.request.").and_then(|part| part.split_once('.'));

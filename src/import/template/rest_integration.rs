@@ -36,15 +36,18 @@ pub(super) fn integration(properties: &mut Properties) -> Option<Made> {
         return None;
     }
     let mut made = Made::default();
-    let no_uri = |properties: &Properties| properties.refuse(&properties.at, format!("{} has no `Uri`", properties.of));
+    let no_uri = |properties: &Properties| {
+        properties.refuse(&properties.at, format!("{} has no `Uri`", properties.of));
+        None
+    };
     match kind.value.to_ascii_uppercase().as_str() {
         "AWS_PROXY" => {
-            let Some(uri) = uri else { return none(no_uri(properties)) };
+            let Some(uri) = uri else { return no_uri(properties) };
             made.text("function", &Placed { value: function_of(&uri.value).to_owned(), at: uri.at });
             properties.pass_over(&["ContentHandling", "IntegrationResponses", "RequestParameters", "RequestTemplates"]);
         }
         "HTTP_PROXY" => {
-            let Some(uri) = uri else { return none(no_uri(properties)) };
+            let Some(uri) = uri else { return no_uri(properties) };
             made.text("http", &uri);
             if let Some(method) = method {
                 made.text("method", &method);
@@ -67,10 +70,6 @@ pub(super) fn integration(properties: &mut Properties) -> Option<Made> {
     }
     properties.copy_word("TimeoutInMillis", &mut made, "timeout_in_millis");
     Some(made)
-}
-
-fn none<T>((): ()) -> Option<T> {
-    None
 }
 
 /// OpenAPI has the answers by the statuses that they are for; resources have a list of them.
