@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Template, object};
+use super::{Template, object, rest};
 use crate::config::{
     Config, Placed,
     api::{
@@ -50,11 +50,11 @@ fn script(function: &Function, text: &str) -> Map<String, Value> {
 pub(super) fn apis(config: &Config, template: &mut Template) {
     let mut named = BTreeMap::new();
     for api in &config.apis {
-        if api.protocol == Protocol::Rest {
-            template.left_out.push(format!("the REST API {}", api.name));
-            continue;
-        }
-        named.insert(api.name.as_str(), self::api(api, config, template));
+        let logical = match api.protocol {
+            Protocol::Http => self::api(api, config, template),
+            Protocol::Rest => rest::api(api, config, template),
+        };
+        named.insert(api.name.as_str(), logical);
     }
     for domain in &config.domains {
         let members = object([("DomainName", Some(json!(domain.name)))]);

@@ -6,6 +6,7 @@
 
 mod apis;
 mod pools;
+mod rest;
 
 use std::collections::BTreeMap;
 

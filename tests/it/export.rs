@@ -82,6 +82,19 @@ Resources:
     Properties: {ApiId: !Ref Api, StageName: dev, AutoDeploy: true, StageVariables: {a: b}, DefaultRouteSettings: {ThrottlingRateLimit: 10, ThrottlingBurstLimit: 5}, RouteSettings: {"GET /one": {ThrottlingRateLimit: 2.5, ThrottlingBurstLimit: 1}}, AccessLogSettings: {Format: $context.requestId}}
   Host: {Type: AWS::ApiGatewayV2::DomainName, Properties: {DomainName: api.example.com}}
   Mapping: {Type: AWS::ApiGatewayV2::ApiMapping, Properties: {DomainName: !Ref Host, ApiId: !Ref Api, Stage: !Ref Stage, ApiMappingKey: v1}}
+  Rest: {Type: AWS::ApiGateway::RestApi, Properties: {Name: rest, Policy: {Statement: [{Effect: Allow, Principal: "*", Action: "execute-api:Invoke", Resource: "execute-api:/*"}]}}}
+  Users: {Type: AWS::ApiGateway::Authorizer, Properties: {RestApiId: !Ref Rest, Name: Users, Type: COGNITO_USER_POOLS, IdentitySource: method.request.header.X-Token, ProviderARNs: [!GetAtt Pool.Arn]}}
+  Tokens: {Type: AWS::ApiGateway::Authorizer, Properties: {RestApiId: !Ref Rest, Name: Tokens, Type: TOKEN, IdentitySource: method.request.header.X-Token, IdentityValidationExpression: "[a-z]+", AuthorizerUri: !GetAtt Hello.Arn, AuthorizerResultTtlInSeconds: 7}}
+  Requests: {Type: AWS::ApiGateway::Authorizer, Properties: {RestApiId: !Ref Rest, Name: Requests, Type: REQUEST, IdentitySource: "method.request.header.X-Token,context.resourcePath", AuthorizerUri: !GetAtt Hello.Arn}}
+  Shop: {Type: AWS::ApiGateway::Resource, Properties: {RestApiId: !Ref Rest, ParentId: !GetAtt Rest.RootResourceId, PathPart: shop}}
+  Item: {Type: AWS::ApiGateway::Resource, Properties: {RestApiId: !Ref Rest, ParentId: !Ref Shop, PathPart: "{id}"}}
+  GetRoot: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: !Ref Rest, ResourceId: !GetAtt Rest.RootResourceId, HttpMethod: GET, AuthorizationType: CUSTOM, AuthorizerId: !Ref Tokens, Integration: {Type: AWS_PROXY, IntegrationHttpMethod: POST, Uri: !GetAtt Hello.Arn}}}
+  GetShop: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: !Ref Rest, ResourceId: !Ref Shop, HttpMethod: ANY, AuthorizationType: CUSTOM, AuthorizerId: !Ref Requests, Integration: {Type: MOCK, RequestTemplates: {application/json: '{"statusCode": 200}'}, IntegrationResponses: [{StatusCode: 202, ResponseParameters: {method.response.header.x-a: "'b'"}, ResponseTemplates: {application/json: "{}"}}]}}}
+  GetItem: {Type: AWS::ApiGateway::Method, Properties: {RestApiId: !Ref Rest, ResourceId: !Ref Item, HttpMethod: GET, AuthorizationType: COGNITO_USER_POOLS, AuthorizerId: !Ref Users, AuthorizationScopes: [reports/read], Integration: {Type: HTTP_PROXY, IntegrationHttpMethod: GET, Uri: "http://127.0.0.1:1/{item}", TimeoutInMillis: 800, RequestParameters: {integration.request.path.item: method.request.path.id, integration.request.header.x-sub: context.authorizer.claims.sub, integration.request.querystring.a: "'b'"}}}}
+  Denied: {Type: AWS::ApiGateway::GatewayResponse, Properties: {RestApiId: !Ref Rest, ResponseType: ACCESS_DENIED, StatusCode: 404, ResponseParameters: {gatewayresponse.header.x-a: "'b'"}, ResponseTemplates: {application/json: "{}"}}}
+  Deployed: {Type: AWS::ApiGateway::Deployment, Properties: {RestApiId: !Ref Rest}}
+  Live: {Type: AWS::ApiGateway::Stage, Properties: {RestApiId: !Ref Rest, DeploymentId: !Ref Deployed, StageName: live, Variables: {a: b}, AccessLogSetting: {Format: $context.requestId}, MethodSettings: [{ResourcePath: "/*", HttpMethod: "*", ThrottlingRateLimit: 10, ThrottlingBurstLimit: 5}, {ResourcePath: "/~1shop~1{id}", HttpMethod: GET, ThrottlingRateLimit: 2.5, ThrottlingBurstLimit: 1}]}}
+  RestMapping: {Type: AWS::ApiGateway::BasePathMapping, Properties: {DomainName: !Ref Host, RestApiId: !Ref Rest, Stage: !Ref Live, BasePath: rest}}
 "#;
 
 fn load(folder: &Path, name: &str, text: &str, secret: &str) -> Config {
@@ -133,7 +146,19 @@ async fn what_is_exported_and_imported_is_the_same_state_under_the_same_ids() {
         // The towns have one seed, so what they make up is equal; what counts is that it was made, and not carried over.
         assert_eq!((before.secrets.len(), after.secrets.len()), (1, 1));
         assert!(!first.contains(before.secrets[0].value.expose()), "{first}");
-        assert_eq!(config.apis[0].id, again.apis[0].id);
-        assert_eq!(config.apis[0].routes.len(), again.apis[0].routes.len());
+        assert_eq!((config.apis.len(), again.apis.len()), (2, 2));
+        for api in &config.apis {
+            let other = again.apis.iter().find(|other| other.id == api.id).unwrap();
+            let keys = |api: &poolhouse::config::api::Api| {
+                let named = |route: &poolhouse::config::api::Route| {
+                    (route.key.clone(), route.scopes.clone(), route.authorizer.as_ref().map(|name| name.value.clone()))
+                };
+                let mut keys: Vec<_> = api.routes.iter().map(named).collect();
+                keys.sort();
+                keys
+            };
+            assert_eq!(keys(api), keys(other));
+            assert_eq!(api.authorizers, other.authorizers);
+        }
     }
 }
