@@ -13,6 +13,8 @@ pub struct Gateway {
     pub clock_skew_seconds: u32,
     /// Lets foreign issuers and HTTP integrations use plain http on addresses that are not loopback.
     pub allow_insecure_issuer: bool,
+    /// Puts commas between the parts of `www-authenticate`, as RFC 6750 has it and the service does not.
+    pub rfc_challenges: bool,
     /// Whether and whom `/authz` answers.
     pub decisions: Option<Decisions>,
 }
@@ -73,6 +75,9 @@ impl Gateway {
             tls: Tls::read(&mut section),
             clock_skew_seconds: section.integer("clock_skew_seconds", 0..=300).unwrap_or(0),
             decisions: section.has("decisions").then(|| Decisions::read(section.table("decisions"))),
+            rfc_challenges: section
+                .choice("www_authenticate", &[("service", false), ("rfc", true)])
+                .is_some_and(|said| said.value),
             allow_insecure_issuer: section.boolean("allow_insecure_issuer").is_some_and(|said| said.value),
         };
         section.know("decisions");

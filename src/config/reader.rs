@@ -96,6 +96,11 @@ impl<'a> Reader<'a> {
         self.left.get(key).map_or_else(|| self.at.clone(), |node| node.at.clone())
     }
 
+    /// The keys that were not taken yet.
+    pub fn keys(&self) -> Vec<String> {
+        self.left.keys().cloned().collect()
+    }
+
     pub fn has(&self, key: &str) -> bool {
         self.left.contains_key(key)
     }

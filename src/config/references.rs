@@ -81,6 +81,15 @@ fn check_api(reading: &Reading, api: &Api, pools: &[Pool], functions: &[&str]) {
                 }
                 continue;
             }
+            Authorizer::RestJwt(authorizer) => {
+                for Placed { value, at } in authorizer.issuers.iter().map(|issuer| &issuer.issuer) {
+                    if let Issuer::Pool(id) = value {
+                        let issuer = Placed { value: id.clone(), at: at.clone() };
+                        exists(reading, &issuer, &ids, || format!("there is no pool {id:?}"));
+                    }
+                }
+                continue;
+            }
             Authorizer::Pools(authorizer) => {
                 for pool in &authorizer.pools {
                     exists(reading, pool, &ids, || format!("there is no pool {:?}", pool.value));
@@ -88,6 +97,12 @@ fn check_api(reading: &Reading, api: &Api, pools: &[Pool], functions: &[&str]) {
                 continue;
             }
         };
+        for issuer in &authorizer.beyond.additional_issuers {
+            if let Issuer::Pool(id) = &issuer.value {
+                let issuer = Placed { value: id.clone(), at: issuer.at.clone() };
+                exists(reading, &issuer, &ids, || format!("there is no pool {id:?}"));
+            }
+        }
         let id = match &authorizer.issuer {
             Issuer::Pool(id) => {
                 let issuer = Placed { value: id.clone(), at: authorizer.issuer_at.clone() };
@@ -97,7 +112,9 @@ fn check_api(reading: &Reading, api: &Api, pools: &[Pool], functions: &[&str]) {
             // The URL of a pool of ours ends with its id. A stranger's issuer has audiences of its own.
             Issuer::Url(url) => url.rsplit('/').next().unwrap_or_default(),
         };
-        let Some(pool) = pools.iter().find(|pool| pool.id == id) else { continue };
+        // With other issuers the audience has clients of theirs as well.
+        let is_alone = authorizer.beyond.additional_issuers.is_empty();
+        let Some(pool) = pools.iter().find(|pool| pool.id == id && is_alone) else { continue };
         let clients: Vec<&str> = pool.clients.iter().map(|client| client.id.as_str()).collect();
         for client in authorizer.audience.iter().filter(|client| !client.value.is_empty()) {
             exists(reading, client, &clients, || format!("there is no client {:?} in the pool {id}", client.value));

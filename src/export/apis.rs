@@ -192,7 +192,7 @@ fn authorizer(name: &str, authorizer: &Authorizer, config: &Config, template: &T
                 ("AuthorizerResultTtlInSeconds", Some(lambda.result_ttl_in_seconds.into())),
             ]))
         }
-        Authorizer::Pools(_) => None,
+        Authorizer::Pools(_) | Authorizer::RestJwt(_) => None,
     }
 }
 

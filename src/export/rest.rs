@@ -180,7 +180,8 @@ fn authorizer(
             ]);
             Some(("CUSTOM", members))
         }
-        Authorizer::Jwt(_) => None,
+        // CloudFormation has no properties for it yet.
+        Authorizer::Jwt(_) | Authorizer::RestJwt(_) => None,
     }
 }
 

@@ -42,10 +42,8 @@ pub fn mistakes(apis: &[Api]) -> Vec<Mistake> {
             }
         }
         for route in &api.routes {
-            let requests = std::iter::once((&route.request_parameters, false));
-            let responses = route.response_parameters.values().map(|rules| (rules, true));
-            for (rules, response) in requests.chain(responses) {
-                let parsed = Mapping::parse(rules, response);
+            let responses = route.response_parameters.values().map(|rules| Mapping::parse(rules, true));
+            for parsed in std::iter::once(Mapping::of_request(route)).chain(responses) {
                 found.extend(parsed.err().map(|(at, error)| Mistake::new(&at, error.to_string())));
             }
         }

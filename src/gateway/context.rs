@@ -8,6 +8,7 @@ use super::{
     exchange::{Exchange, written_time},
     integration::{rendered_claim, rendered_pool_claim},
 };
+use crate::config::api::ClaimFormat;
 
 /// Names without members of the user's choice.
 const KNOWN: &[&str] = &[
@@ -134,6 +135,24 @@ fn authorizer(exchange: &Exchange<'_>, member: &str) -> Option<String> {
             other => Some(other.to_string()),
         },
     }
+}
+
+/// A claim of the caller for a backend.
+pub(super) fn claim(exchange: &Exchange<'_>, name: &str, format: ClaimFormat) -> Option<String> {
+    let value = match exchange.principal.as_ref()? {
+        Principal::Token(bearer) | Principal::Pool(bearer) => bearer.claims().get(name)?.clone(),
+        Principal::Lambda(lambda) => lambda.context.as_ref()?.get(name)?.clone(),
+    };
+    let plain = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    Some(match (format, &value) {
+        (ClaimFormat::Json, _) => value.to_string(),
+        (ClaimFormat::Csv, Value::Array(items)) => items.iter().map(plain).collect::<Vec<_>>().join(","),
+        (ClaimFormat::Csv, _) => plain(&value),
+        (ClaimFormat::Text, _) => rendered_claim(&value),
+    })
 }
 
 #[cfg(test)]

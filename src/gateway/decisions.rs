@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::{
     Apis, Route, authorize, authorizer::Principal, body::Body, check_request, connection::Caller, exchange::Exchange,
-    match_route, refusal::Refusal, rendered, stage,
+    match_route, refusal::Refusal, stage,
 };
 use crate::{
     config::gateway::{Decisions as Config, Target},
@@ -98,7 +98,7 @@ impl Apis {
             Ok(name) => self.judge(&mut exchange, &name).await,
             Err(refusal) => Err(refusal),
         };
-        let (mut response, refusal) = rendered(&mut exchange, outcome);
+        let (mut response, refusal) = self.rendered(&mut exchange, outcome);
         self.sign(&mut exchange, &mut response, refusal.as_ref());
         response
     }

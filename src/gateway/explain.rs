@@ -103,6 +103,7 @@ impl Apis {
         let source = match &**authorizer {
             Authorizer::Jwt(jwt) => jwt.source(),
             Authorizer::Pools(pools) => &pools.source(),
+            Authorizer::RestJwt(jwt) => &jwt.source(),
             Authorizer::Lambda(_) => {
                 explanation.verdict = consult(&exchange).map_or_else(Verdict::from, |_| Verdict::Asks);
                 return;
@@ -119,7 +120,7 @@ impl Apis {
             explanation.checks = match &**authorizer {
                 Authorizer::Jwt(jwt) => jwt.explain(&text, &route.scopes, now).await,
                 Authorizer::Pools(pools) => pools.explain(&text, &route.scopes, now).await,
-                Authorizer::Lambda(_) => Vec::new(),
+                Authorizer::Lambda(_) | Authorizer::RestJwt(_) => Vec::new(),
             };
         }
         // The word of the authorizer itself, not what the checks add up to.
@@ -137,7 +138,7 @@ impl Apis {
 
 fn kind(authorizer: &Authorizer, api: &Api) -> &'static str {
     match authorizer {
-        Authorizer::Jwt(_) => "JWT",
+        Authorizer::Jwt(_) | Authorizer::RestJwt(_) => "JWT",
         Authorizer::Pools(_) => "COGNITO_USER_POOLS",
         Authorizer::Lambda(_) if api.rest => "CUSTOM",
         Authorizer::Lambda(_) => "REQUEST",

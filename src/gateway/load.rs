@@ -14,7 +14,7 @@ use super::{
     access_log::{AccessLog, AccessLogError, Meters},
     authorizer::{
         Authorizer, Fetcher, ForeignIssuer, JwtAuthorizer, LambdaAuthorizer, LambdaKind, LocalIssuers, Policy,
-        PolicyError, PoolsAuthorizer, Source, UrlError, api_arn, check_url,
+        PolicyError, PoolsAuthorizer, RestJwtAuthorizer, Source, UrlError, api_arn, check_url,
     },
     cors::Cors,
     decisions::Decisions,
@@ -160,6 +160,7 @@ impl Loader {
             tls,
             authorizers: kept.authorizers,
             decisions: self.section.decisions.as_ref().map(Decisions::new),
+            rfc_challenges: self.section.rfc_challenges,
             clock: clock.clone(),
             random: random.clone(),
             unrouted: Meters::new("-", "-"),
@@ -283,7 +284,19 @@ impl Loader {
             config::Authorizer::Jwt(config) => Authorizer::Jwt(self.jwt(name, config)?),
             config::Authorizer::Lambda(config) => Authorizer::Lambda(self.lambda(config)?),
             config::Authorizer::Pools(config) => Authorizer::Pools(self.pools(config)?),
+            config::Authorizer::RestJwt(config) => Authorizer::RestJwt(self.rest_jwt(config)?),
         })
+    }
+
+    fn rest_jwt(&mut self, config: &config::RestJwtAuthorizer) -> Result<RestJwtAuthorizer, GatewayError> {
+        let wrong = |_| GatewayError::Header { at: config.at.clone(), name: config.header.clone() };
+        let header = HeaderName::from_bytes(config.header.as_bytes()).map_err(wrong)?;
+        let (local, skew) = (Arc::clone(&self.around.issuers), self.skew());
+        let mut made = RestJwtAuthorizer::new(header, config.algorithms.clone(), local, skew);
+        for issuer in &config.issuers {
+            made.trust(issuer, |url| self.foreign_issuer(url, &issuer.issuer.at))?;
+        }
+        Ok(made)
     }
 
     fn pools(&self, config: &config::PoolsAuthorizer) -> Result<PoolsAuthorizer, GatewayError> {
@@ -395,12 +408,10 @@ impl StageRoute<'_> {
                 near: nearest(&name.value, authorizers.keys().copied()).map(str::to_owned),
             })?),
         };
-        let mapping = |rules: &BTreeMap<String, Placed<String>>, response| {
-            Mapping::parse(rules, response).map_err(|(at, source)| GatewayError::Mapping { at, source })
-        };
+        let wrong = |(at, source)| GatewayError::Mapping { at, source };
         let mut responses = BTreeMap::new();
         for (code, rules) in &route.response_parameters {
-            responses.insert(*code, mapping(rules, true)?);
+            responses.insert(*code, Mapping::parse(rules, true).map_err(wrong)?);
         }
         Ok(Route {
             integration: self.integration(loader, &parsed)?,
@@ -410,7 +421,7 @@ impl StageRoute<'_> {
             scopes: route.scopes.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect(),
             bucket: None,
             timeout: Duration::from_millis(route.timeout_in_millis.into()),
-            request: mapping(&route.request_parameters, false)?,
+            request: Mapping::of_request(route).map_err(wrong)?,
             responses,
             meters: Meters::new(&self.api.name, &route.key),
         })

@@ -98,6 +98,7 @@ struct Apis {
     /// For the next set: what did not change keeps its cache.
     authorizers: replace::Authorizers,
     decisions: Option<Decisions>,
+    rfc_challenges: bool,
     clock: Clock,
     random: Random,
     /// Counts requests that found no route.
@@ -150,7 +151,7 @@ impl Apis {
         let asked = exchange.head.headers.get_all(header::ORIGIN).iter().cloned().collect::<Vec<_>>();
         let is_preflight = cors::is_preflight(&exchange.head);
         let outcome = self.answer(&mut exchange, body).await;
-        let (mut response, refusal) = rendered(&mut exchange, outcome);
+        let (mut response, refusal) = self.rendered(&mut exchange, outcome);
         if let Some(cors) = exchange.api.and_then(|api| api.cors.as_ref())
             && (!is_preflight || refusal.is_some())
         {
@@ -164,9 +165,27 @@ impl Apis {
     /// Refuses what could not be looked at.
     fn refuse(&self, head: http::request::Parts, caller: &Caller, refusal: Refusal) -> Response<Body> {
         let mut exchange = Exchange::begin(head, caller, self.clock.now(), &self.random);
-        let (mut response, refusal) = rendered(&mut exchange, Err(refusal));
+        let (mut response, refusal) = self.rendered(&mut exchange, Err(refusal));
         self.sign(&mut exchange, &mut response, refusal.as_ref());
         response
+    }
+
+    /// A refusal in the words of its API.
+    fn rendered(
+        &self,
+        exchange: &mut Exchange<'_>,
+        outcome: Result<Response<Body>, Refusal>,
+    ) -> (Response<Body>, Option<Refusal>) {
+        match outcome {
+            Ok(response) => (response, None),
+            Err(refusal) => {
+                exchange.refused = Some(refusal.refused());
+                let rest = exchange.api.is_some_and(|api| api.rest);
+                let own = || refusal.response(self.rfc_challenges);
+                let response = if rest { rest_refusal::response(&refusal, exchange) } else { own() };
+                (response, Some(refusal))
+            }
+        }
     }
 
     /// Puts the request's id on an answer, and writes it down.
@@ -238,22 +257,6 @@ impl Apis {
     /// An id is a name as well.
     fn named(&self, name: &str) -> Option<usize> {
         self.by_name.get(name).or_else(|| self.by_id.get(name)).copied()
-    }
-}
-
-/// A refusal in the words of its API.
-fn rendered(
-    exchange: &mut Exchange<'_>,
-    outcome: Result<Response<Body>, Refusal>,
-) -> (Response<Body>, Option<Refusal>) {
-    match outcome {
-        Ok(response) => (response, None),
-        Err(refusal) => {
-            exchange.refused = Some(refusal.refused());
-            let rest = exchange.api.is_some_and(|api| api.rest);
-            let response = if rest { rest_refusal::response(&refusal, exchange) } else { refusal.response() };
-            (response, Some(refusal))
-        }
     }
 }
 

@@ -100,6 +100,7 @@ impl Refusal {
             Self::Authorizer(_) => "AUTHORIZER_FAILURE",
             Self::Throttled => "THROTTLED",
             Self::Denied(denial) if denial.status() == StatusCode::FORBIDDEN => "ACCESS_DENIED",
+            Self::Denied(Denial::Unavailable(_)) => "AUTHORIZER_FAILURE",
             Self::Denied(_) => "UNAUTHORIZED",
             Self::TooLarge => "REQUEST_TOO_LARGE",
             Self::Function(_) | Self::Unavailable(_) => "INTEGRATION_FAILURE",
@@ -115,13 +116,16 @@ impl Refusal {
         Refused { message: Some(self.message().into()), kind: self.kind() }
     }
 
-    pub fn response(&self) -> Response<Body> {
+    /// `rfc` puts commas where RFC 6750 has them.
+    pub fn response(&self, rfc: bool) -> Response<Body> {
         let mut response = Response::new(Body::from(format!(r#"{{"message":"{}"}}"#, self.message())));
         *response.status_mut() = self.status();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if let Self::Denied(denial) = self {
-            headers.insert(header::WWW_AUTHENTICATE, denial.challenge());
+        if let Self::Denied(denial) = self
+            && !matches!(denial, Denial::Unavailable(_))
+        {
+            headers.insert(header::WWW_AUTHENTICATE, denial.challenge(rfc));
         }
         if self.ends_connection() {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));

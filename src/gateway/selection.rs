@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderName};
 use serde_json::Value;
 
 use super::{context, exchange::Exchange, path};
+use crate::config::api::ClaimFormat;
 
 /// Of a body only this much is looked at.
 pub(super) const BODY_LIMIT: usize = 100 * 1024;
@@ -38,6 +39,8 @@ pub(super) enum Variable {
     Captured(String),
     Body(Vec<Step>),
     Context(String),
+    /// Of the configuration's own, not an expression of the service.
+    Claim(String, ClaimFormat),
     Stage(String),
     ResponseHeader(HeaderName),
     ResponseBody(Vec<Step>),
@@ -111,6 +114,7 @@ impl Variable {
             }
             Self::Body(steps) => inside(view.body?, steps).map(Cow::Owned),
             Self::Context(name) => context::value(exchange, name).map(Cow::Owned),
+            Self::Claim(name, format) => context::claim(exchange, name, *format).map(Cow::Owned),
             Self::Stage(name) => exchange.stage?.variables.get(name).map(|value| Cow::Borrowed(value.as_str())),
             Self::ResponseHeader(name) => joined(view.response?.0, name),
             Self::ResponseBody(steps) => inside(view.response?.1?, steps).map(Cow::Owned),
@@ -217,6 +221,10 @@ impl Template {
         }
         pieces.push(Piece::Text(rest.to_owned()));
         Ok(Self(pieces))
+    }
+
+    pub(super) fn claim(name: &str, format: ClaimFormat) -> Self {
+        Self(vec![Piece::Variable(Variable::Claim(name.to_owned(), format))])
     }
 
     /// A text without expressions.

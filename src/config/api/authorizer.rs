@@ -1,12 +1,15 @@
 //! `[api.authorizer.NAME]`: who may pass.
 
-use super::{Place, Placed, Protocol, Reader, check_url, route::PayloadFormat};
+use std::collections::BTreeMap;
+
+use super::{Place, Placed, Protocol, Reader, check_url, rest_jwt::RestJwtAuthorizer, route::PayloadFormat};
 
 #[derive(Clone, Debug)]
 pub enum Authorizer {
     Jwt(JwtAuthorizer),
     Lambda(LambdaAuthorizer),
     Pools(PoolsAuthorizer),
+    RestJwt(RestJwtAuthorizer),
 }
 
 /// An authorizer of type `JWT`.
@@ -18,6 +21,20 @@ pub struct JwtAuthorizer {
     pub issuer_at: Place,
     /// Accepted values of `aud`, or of `client_id` when a token has no `aud`.
     pub audience: Vec<Placed<String>>,
+    pub beyond: Beyond,
+}
+
+/// What a JWT authorizer can do here and not at the service. By default nothing.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Beyond {
+    /// Others whose tokens are as good.
+    pub additional_issuers: Vec<Placed<Issuer>>,
+    /// 503 instead of 401 while the keys of an issuer cannot be had: the caller's token may be good.
+    pub unavailable_is_503: bool,
+    /// The value that `token_use` must have.
+    pub require_token_use: Option<String>,
+    /// Claims that must be there, each with one of these values; without values any will do.
+    pub required_claims: BTreeMap<String, Vec<String>>,
 }
 
 /// An authorizer of type `REQUEST`, or of a REST API's type `TOKEN`: a function decides.
@@ -70,8 +87,8 @@ pub enum Issuer {
 }
 
 const HTTP_TYPES: [(&str, Kind); 2] = [("JWT", Kind::Jwt), ("REQUEST", Kind::Request)];
-const REST_TYPES: [(&str, Kind); 3] =
-    [("TOKEN", Kind::Token), ("REQUEST", Kind::Request), ("COGNITO_USER_POOLS", Kind::Pools)];
+const REST_TYPES: [(&str, Kind); 4] =
+    [("TOKEN", Kind::Token), ("REQUEST", Kind::Request), ("COGNITO_USER_POOLS", Kind::Pools), ("JWT", Kind::Jwt)];
 
 #[derive(Clone, Copy)]
 enum Kind {
@@ -91,6 +108,7 @@ impl Authorizer {
             Protocol::Rest => section.choice("type", &REST_TYPES),
         };
         match (kind.map(|kind| kind.value), protocol) {
+            (Some(Kind::Jwt), Protocol::Rest) => Self::RestJwt(RestJwtAuthorizer::read(section, exposed)),
             (Some(Kind::Jwt) | None, _) => Self::Jwt(JwtAuthorizer::read(section, exposed)),
             (Some(Kind::Request), Protocol::Http) => Self::Lambda(LambdaAuthorizer::read_http(section)),
             (Some(Kind::Request), Protocol::Rest) => Self::Lambda(LambdaAuthorizer::read_rest_request(section)),
@@ -105,8 +123,11 @@ impl PartialEq for Authorizer {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Jwt(a), Self::Jwt(b)) => {
-                let JwtAuthorizer { at: _, identity_source, issuer, issuer_at: _, audience } = a;
-                identity_source == &b.identity_source && issuer == &b.issuer && audience == &b.audience
+                let JwtAuthorizer { at: _, identity_source, issuer, issuer_at: _, audience, beyond } = a;
+                identity_source == &b.identity_source
+                    && issuer == &b.issuer
+                    && audience == &b.audience
+                    && beyond == &b.beyond
             }
             (Self::Lambda(a), Self::Lambda(b)) => {
                 let LambdaAuthorizer { at: _, function, kind, identity_source, result_ttl_in_seconds } = a;
@@ -119,7 +140,8 @@ impl PartialEq for Authorizer {
                 let PoolsAuthorizer { at: _, pools, header, validation } = a;
                 pools == &b.pools && header == &b.header && validation == &b.validation
             }
-            (Self::Jwt(_) | Self::Lambda(_) | Self::Pools(_), _) => false,
+            (Self::RestJwt(a), Self::RestJwt(b)) => a == b,
+            (Self::Jwt(_) | Self::Lambda(_) | Self::Pools(_) | Self::RestJwt(_), _) => false,
         }
     }
 }
@@ -215,6 +237,11 @@ fn sources(section: &mut Reader, allowed: &[&str], rewrite: fn(&str) -> String) 
     sources
 }
 
+/// Headers as REST APIs name them.
+pub(super) fn sources_of_rest(section: &mut Reader) -> Vec<Placed<String>> {
+    sources(section, &["method.request.header."], from_rest)
+}
+
 /// REST APIs name the same parts of a request in other words.
 fn from_rest(text: &str) -> String {
     match text.strip_prefix("method.") {
@@ -252,16 +279,9 @@ impl JwtAuthorizer {
             }
         }
         let issuer_at = section.place_of("issuer");
-        let mut issuer = Issuer::Url(String::new());
-        if let Some(text) = section.required("issuer") {
-            match text.value.strip_prefix("pool:") {
-                Some(pool) => issuer = Issuer::Pool(pool.to_owned()),
-                None => {
-                    check_url(&section, "issuer", &text, exposed);
-                    issuer = Issuer::Url(text.value);
-                }
-            }
-        }
+        let issuer = section.required("issuer").map(|text| Issuer::read(&section, "issuer", text, exposed));
+        let issuer = issuer.unwrap_or_else(|| Issuer::Url(String::new()));
+        let beyond = Beyond::read(&mut section, exposed);
         let said = section.has("audience");
         let audience = section.strings("audience");
         for client in audience.iter().filter(|client| client.value.is_empty()) {
@@ -273,7 +293,48 @@ impl JwtAuthorizer {
             reading.refuse(&at, format!("`{}` must name a client", section.path("audience")));
         }
         section.finish();
-        Self { at, identity_source, issuer, issuer_at, audience }
+        Self { at, identity_source, issuer, issuer_at, audience, beyond }
+    }
+}
+
+impl Issuer {
+    pub(super) fn read(section: &Reader, key: &str, text: Placed<String>, exposed: bool) -> Self {
+        if let Some(pool) = text.value.strip_prefix("pool:") {
+            return Self::Pool(pool.to_owned());
+        }
+        check_url(section, key, &text, exposed);
+        Self::Url(text.value)
+    }
+}
+
+impl Beyond {
+    fn read(section: &mut Reader, exposed: bool) -> Self {
+        let issuers = section.strings("additional_issuers");
+        let issuer = |text: Placed<String>| {
+            let at = text.at.clone();
+            Placed { value: Issuer::read(section, "additional_issuers", text, exposed), at }
+        };
+        let additional_issuers = issuers.into_iter().map(issuer).collect();
+        let at = section.place_of("on_jwks_unavailable");
+        let status = section.integer::<u16>("on_jwks_unavailable", 401..=503);
+        if let Some(other) = status.filter(|status| ![401, 503].contains(status)) {
+            let path = section.path("on_jwks_unavailable");
+            section.reading.refuse(&at, format!("`{path}` must be 401 or 503, found {other}"));
+        }
+        let uses = [("access", "access"), ("id", "id")];
+        let mut required_claims = BTreeMap::new();
+        let mut claims = section.table("required_claims");
+        for name in claims.keys() {
+            let values = claims.string_or_strings(&name);
+            required_claims.insert(name, values.into_iter().map(|text| text.value).collect());
+        }
+        claims.finish();
+        Self {
+            additional_issuers,
+            unavailable_is_503: status == Some(503),
+            require_token_use: section.choice("require_token_use", &uses).map(|said| said.value.to_owned()),
+            required_claims,
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 mod authorizer;
 mod cors;
 mod gateway_response;
+mod rest_jwt;
 mod route;
 mod stage;
 
@@ -12,10 +13,13 @@ use std::collections::BTreeMap;
 use aws_lc_rs::digest;
 
 pub use self::{
-    authorizer::{Authorizer, IdentitySource, Issuer, JwtAuthorizer, LambdaAuthorizer, LambdaKind, PoolsAuthorizer},
+    authorizer::{
+        Authorizer, Beyond, IdentitySource, Issuer, JwtAuthorizer, LambdaAuthorizer, LambdaKind, PoolsAuthorizer,
+    },
     cors::Cors,
     gateway_response::{GatewayResponse, ResponseType},
-    route::{Integration, PayloadFormat, Route},
+    rest_jwt::{AdditionalClaim, RestIssuer, RestJwtAuthorizer},
+    route::{ClaimFormat, ForwardedClaim, Integration, PayloadFormat, Route},
     stage::{AccessLog, Deployed, Stage, Throttle},
 };
 use super::{Place, Placed, form, pool::Settings, reader::Reader};

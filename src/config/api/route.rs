@@ -19,8 +19,27 @@ pub struct Route {
     pub timeout_in_millis: u32,
     /// Parameter mappings of the request: `append:header.x`, `overwrite:path`, … and their values.
     pub request_parameters: BTreeMap<String, Placed<String>>,
+    /// Claims of the caller that a backend gets as headers.
+    pub forward_claims: Vec<ForwardedClaim>,
     /// Parameter mappings of the answer, by its status code.
     pub response_parameters: BTreeMap<u16, BTreeMap<String, Placed<String>>>,
+}
+
+/// A claim for a backend, in a header that no client can set.
+#[derive(Clone, Debug)]
+pub struct ForwardedClaim {
+    pub claim: String,
+    pub header: Placed<String>,
+    pub format: ClaimFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClaimFormat {
+    /// As events and logs have it.
+    Text,
+    /// A list with commas.
+    Csv,
+    Json,
 }
 
 /// What answers an authorised request.
@@ -66,6 +85,7 @@ impl Route {
             integration,
             timeout_in_millis: Self::TIMEOUT,
             request_parameters: BTreeMap::new(),
+            forward_claims: Vec::new(),
             response_parameters: BTreeMap::new(),
         }
     }
@@ -119,6 +139,11 @@ impl Route {
             Protocol::Http => (given, Vec::new()),
             Protocol::Rest => rest_parameters(reading, given),
         };
+        let forward_at = table.place_of("forward_claims");
+        if !table.has("http") && table.has("forward_claims") {
+            reading.refuse(&forward_at, format!("`{}` belongs to `http`", table.path("forward_claims")));
+        }
+        let forward_claims = forwarded(table.table("forward_claims"));
         let mut response_parameters = BTreeMap::new();
         for (status, mut table) in table.named_tables("response_parameters") {
             match status.parse() {
@@ -142,6 +167,7 @@ impl Route {
         Self {
             timeout_in_millis,
             request_parameters,
+            forward_claims,
             response_parameters,
             at,
             key: key.map(|key| key.value).unwrap_or_default(),
@@ -150,6 +176,25 @@ impl Route {
             integration,
         }
     }
+}
+
+/// A header for each claim, or a table with the header and a format.
+fn forwarded(mut section: Reader) -> Vec<ForwardedClaim> {
+    let formats = [("text", ClaimFormat::Text), ("csv", ClaimFormat::Csv), ("json", ClaimFormat::Json)];
+    let mut claims = Vec::new();
+    for claim in section.keys() {
+        let (header, format) = if section.is_table(&claim) {
+            let mut table = section.table(&claim);
+            let (header, format) = (table.required("header"), table.choice("format", &formats));
+            table.finish();
+            (header, format.map_or(ClaimFormat::Text, |format| format.value))
+        } else {
+            (section.required(&claim), ClaimFormat::Text)
+        };
+        claims.extend(header.map(|header| ForwardedClaim { claim, header, format }));
+    }
+    section.finish();
+    claims
 }
 
 type Parameters = BTreeMap<String, Placed<String>>;

@@ -224,6 +224,7 @@ fn compile_authorizer(authorizer: &Authorizer, functions: &[String]) -> Option<c
                 },
                 issuer_at: place(),
                 audience: jwt.audience.iter().map(|audience| placed(audience)).collect(),
+                beyond: config::Beyond::default(),
             }))
         }
         AuthorizerType::Request => {

@@ -121,7 +121,7 @@ fn authorizer(name: &str, config: &config::api::Authorizer, arn: &impl Fn(&str) 
                 ..empty
             })
         }
-        config::api::Authorizer::Pools(_) => None,
+        config::api::Authorizer::Pools(_) | config::api::Authorizer::RestJwt(_) => None,
     }
 }
 

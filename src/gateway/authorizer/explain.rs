@@ -97,7 +97,7 @@ impl JwtAuthorizer {
         let mut checks = Checks(Vec::new());
         checks.note("place", Ok(self.source.described()));
         let Some(token) = checks.token(text) else { return checks.0 };
-        match self.keys_for(token.kid(), now).await {
+        match self.keys_for(&token, now).await {
             Ok(keys) => checks.key(&token, &keys),
             Err(denial) => checks.note("key", Err(denial.to_string())),
         }
@@ -111,6 +111,9 @@ impl JwtAuthorizer {
         let accepted = self.audience.join(", ");
         checks.note("audience", audience.map_err(|_| format!("{name} {} is not one of {accepted}", told(name))));
         checks.times(claims, now, self.skew);
+        if let Err(denial) = self.check_demands(claims) {
+            checks.note("demands", Err(denial.to_string()));
+        }
         checks.scopes(claims, scopes);
         checks.0
     }

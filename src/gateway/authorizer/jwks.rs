@@ -138,7 +138,7 @@ impl ForeignIssuer {
         metrics::counter!("poolhouse_gateway_jwks_fetches_total", "issuer" => self.issuer.clone(), "outcome" => "ok")
             .increment(1);
         // Unchanged keys keep their version, and tokens that they verified stay verified.
-        Ok((KeySet::new(keys, version(&body)), life(&headers)))
+        Ok((KeySet::new(keys, version(&body)).with_curves(curves(&body)), life(&headers)))
     }
 
     fn failed(&self, failure: Unavailable, url: &str, reason: &str) -> Unavailable {
@@ -182,6 +182,13 @@ fn keys(document: &[u8]) -> Result<Vec<VerifyingKey>, &'static str> {
     let document: Value = serde_json::from_slice(document).map_err(|_| "the key set is not JSON")?;
     let keys = document.get("keys").and_then(Value::as_array).ok_or("the key set has no keys")?;
     Ok(keys.iter().take(MAX_KEYS).filter_map(|jwk| VerifyingKey::from_jwk(jwk).ok()).collect())
+}
+
+/// Keys of elliptic curves, whose algorithm is checked with each signature.
+fn curves(document: &[u8]) -> Vec<Value> {
+    let document: Value = serde_json::from_slice(document).unwrap_or_default();
+    let keys = document.get("keys").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    keys.iter().take(MAX_KEYS).filter(|jwk| jwk.get("kty").is_some_and(|kty| kty == "EC")).cloned().collect()
 }
 
 /// The first bytes of the document's digest.

@@ -2,13 +2,9 @@
 //!
 //! Token, algorithm, key id, signature, issuer, audience, times; then, per route, scopes. Whatever fails before the scopes is
 //! 401, a missing scope is 403. ID and access tokens both pass: only `aud`, or `client_id` where there is no `aud`, is looked
-//! at, never `token_use`. <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html>
+//! at, never `token_use`, unless the configuration asks for more than the service can. <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html>
 
-use std::{
-    borrow::Cow,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use http::{
     HeaderMap, Uri,
@@ -16,9 +12,9 @@ use http::{
 };
 use serde_json::{Map, Value};
 
-use super::{Bearer, Denial, ForeignIssuer, KeySet, LocalIssuers, verdicts::Verdicts};
+use super::{Bearer, Denial, ForeignIssuer, KeySet, LocalIssuers, issuer::TrustedIssuer, verdicts::Verdicts};
 use crate::{
-    config::api::{IdentitySource, Issuer},
+    config::api::{Beyond, IdentitySource},
     keys::jwt::{JwtError, Token, check_times},
     kit::clock::Time,
 };
@@ -26,7 +22,10 @@ use crate::{
 pub(in crate::gateway) struct JwtAuthorizer {
     pub(super) source: Source,
     issuer: TrustedIssuer,
+    others: Vec<TrustedIssuer>,
     pub(super) audience: Vec<String>,
+    /// What is asked for beyond the service's checks.
+    demands: Beyond,
     pub(super) skew: Duration,
     issuers: Arc<dyn LocalIssuers>,
     verdicts: Verdicts,
@@ -37,15 +36,6 @@ pub(in crate::gateway) struct JwtAuthorizer {
 pub(in crate::gateway) enum Source {
     Header(HeaderName),
     Query(String),
-}
-
-enum TrustedIssuer {
-    Pool(String),
-    /// The pool is known once the URL was seen to be one of ours.
-    Url {
-        foreign: Arc<ForeignIssuer>,
-        pool: OnceLock<String>,
-    },
 }
 
 /// What is kept of a token that passed every check but the route's.
@@ -60,6 +50,8 @@ pub(in crate::gateway) struct Verified {
     begins: Time,
     /// The key set that the signature was checked with.
     version: u64,
+    /// Whose keys those are: the authorizer's own issuer, or the one of this place among its others.
+    other: Option<usize>,
 }
 
 impl Verified {
@@ -71,6 +63,7 @@ impl Verified {
             begins: moment(&claims, "nbf", f64::ceil).max(moment(&claims, "iat", f64::ceil)).unwrap_or_default(),
             claims: Value::Object(claims).to_string().into_boxed_str(),
             version,
+            other: None,
         }
     }
 
@@ -91,14 +84,14 @@ impl JwtAuthorizer {
         source: Source,
         issuers: Arc<dyn LocalIssuers>,
         skew: Duration,
-        foreign: impl FnOnce(&str) -> Result<Arc<ForeignIssuer>, E>,
+        mut foreign: impl FnMut(&str) -> Result<Arc<ForeignIssuer>, E>,
     ) -> Result<Self, E> {
-        let issuer = match &config.issuer {
-            Issuer::Pool(pool) => TrustedIssuer::Pool(pool.clone()),
-            Issuer::Url(url) => TrustedIssuer::Url { foreign: foreign(url)?, pool: OnceLock::new() },
-        };
+        let issuer = TrustedIssuer::new(&config.issuer, &mut foreign)?;
+        let others = config.beyond.additional_issuers.iter();
+        let others = others.map(|other| TrustedIssuer::new(&other.value, &mut foreign)).collect::<Result<_, _>>()?;
         let audience = config.audience.iter().map(|audience| audience.value.clone()).collect();
-        Ok(Self { source, issuer, audience, skew, issuers, verdicts: Verdicts::new() })
+        let demands = config.beyond.clone();
+        Ok(Self { source, issuer, others, audience, demands, skew, issuers, verdicts: Verdicts::new() })
     }
 
     /// `scopes` are the route's: one of them must be in the token, unless there are none.
@@ -120,7 +113,9 @@ impl JwtAuthorizer {
     async fn verify(&self, token: &str, now: Time) -> Result<Arc<Verified>, Denial> {
         let hash = Verdicts::hash(token);
         if let Some(verified) = self.verdicts.get(&hash) {
-            let current = self.keys(now).await?.version() == verified.version;
+            let issuer = verified.other.and_then(|at| self.others.get(at)).unwrap_or(&self.issuer);
+            let keys = issuer.keys(&*self.issuers, now).await.map_err(|denial| self.unavailable(denial))?;
+            let current = keys.version() == verified.version;
             if current && now < verified.expires.plus(self.skew) && verified.begins <= now.plus(self.skew) {
                 return Ok(verified);
             }
@@ -134,18 +129,37 @@ impl JwtAuthorizer {
     async fn verify_afresh(&self, token: &str, now: Time) -> Result<Verified, Denial> {
         let token = Token::parse(token).map_err(refused)?;
         token.algorithm().map_err(refused)?;
-        let keys = self.keys_for(token.kid(), now).await?;
+        let (other, issuer) = self.trusted(token.claims());
+        let keys = issuer.keys_for(token.kid(), &*self.issuers, now).await;
+        let keys = keys.map_err(|denial| self.unavailable(denial))?;
         verify_signature(&token, &keys)?;
         self.check_issuer(token.claims())?;
         self.check_audience(token.claims())?;
         check_times(token.claims(), now, self.skew, true).map_err(|error| Denial::invalid(error.to_string()))?;
-        Ok(Verified::of(token.into_claims(), keys.version()))
+        self.check_demands(token.claims())?;
+        Ok(Verified { other, ..Verified::of(token.into_claims(), keys.version()) })
     }
 
-    /// The issuer's keys, as new as is needed to know this one.
-    pub(super) async fn keys_for(&self, kid: &str, now: Time) -> Result<Arc<KeySet>, Denial> {
-        let keys = self.keys(now).await?;
-        if keys.find(kid).next().is_some() { Ok(keys) } else { Ok(self.keys_after_rotation(keys, now).await) }
+    /// Who is said to have made the token: one of the others, or else the authorizer's own issuer, whose keys will tell.
+    fn trusted(&self, claims: &Map<String, Value>) -> (Option<usize>, &TrustedIssuer) {
+        let issuer = claims.get("iss").and_then(Value::as_str);
+        let other = self.others.iter().position(|other| other.is(issuer, &*self.issuers));
+        (other, other.and_then(|at| self.others.get(at)).unwrap_or(&self.issuer))
+    }
+
+    /// Keys that cannot be had make no token bad, but the service says so.
+    fn unavailable(&self, denial: Denial) -> Denial {
+        match denial {
+            Denial::Unavailable(reason) if !self.demands.unavailable_is_503 => Denial::Invalid(reason),
+            other => other,
+        }
+    }
+
+    /// The keys of the token's issuer, as new as is needed to know this one.
+    pub(super) async fn keys_for(&self, token: &Token<'_>, now: Time) -> Result<Arc<KeySet>, Denial> {
+        let (_, issuer) = self.trusted(token.claims());
+        let keys = issuer.keys_for(token.kid(), &*self.issuers, now).await;
+        keys.map_err(|denial| self.unavailable(denial))
     }
 
     pub(in crate::gateway) fn source(&self) -> &Source {
@@ -154,56 +168,42 @@ impl JwtAuthorizer {
 
     /// Every `iss` that counts.
     pub(super) fn accepted_issuers(&self) -> Vec<String> {
-        match (self.pool(), &self.issuer) {
-            (None, TrustedIssuer::Url { foreign, .. }) => vec![foreign.issuer().to_owned()],
-            (pool, _) => self.issuers.issuers_of(pool.as_deref().unwrap_or_default()),
-        }
-    }
-
-    /// The pool of this server that the issuer is, if it is one.
-    fn pool(&self) -> Option<Cow<'_, str>> {
-        match &self.issuer {
-            TrustedIssuer::Pool(pool) => Some(Cow::Borrowed(pool)),
-            TrustedIssuer::Url { pool, .. } if pool.get().is_some() => {
-                pool.get().map(|pool| Cow::Borrowed(pool.as_str()))
-            }
-            TrustedIssuer::Url { foreign, pool } => {
-                let found = self.issuers.pool_of_issuer(foreign.issuer())?;
-                Some(Cow::Borrowed(pool.get_or_init(|| found)))
-            }
-        }
-    }
-
-    async fn keys(&self, now: Time) -> Result<Arc<KeySet>, Denial> {
-        match (self.pool(), &self.issuer) {
-            (None, TrustedIssuer::Url { foreign, .. }) => {
-                foreign.keys(now).await.map_err(|error| Denial::invalid(error.to_string()))
-            }
-            (pool, _) => {
-                let keys = self.issuers.keys(pool.as_deref().unwrap_or_default()).await;
-                keys.ok_or_else(|| Denial::invalid("OIDC discovery endpoint communication error"))
-            }
-        }
-    }
-
-    /// A key id that is not known may be newer than the keys at hand. Our own keys are never old.
-    async fn keys_after_rotation(&self, keys: Arc<KeySet>, now: Time) -> Arc<KeySet> {
-        match (self.pool(), &self.issuer) {
-            (None, TrustedIssuer::Url { foreign, .. }) => foreign.keys_after_rotation(keys, now).await,
-            _ => keys,
-        }
+        let all = std::iter::once(&self.issuer).chain(&self.others);
+        all.flat_map(|issuer| issuer.accepted(&*self.issuers)).collect()
     }
 
     pub(super) fn check_issuer(&self, claims: &Map<String, Value>) -> Result<(), Denial> {
         let issuer = claims.get("iss").and_then(Value::as_str);
-        let matches = match (self.pool(), &self.issuer) {
-            (None, TrustedIssuer::Url { foreign, .. }) => issuer == Some(foreign.issuer()),
-            (pool, _) => {
-                let accepted = self.issuers.issuers_of(pool.as_deref().unwrap_or_default());
-                issuer.is_some_and(|issuer| accepted.iter().any(|one| one == issuer))
-            }
-        };
+        let mut all = std::iter::once(&self.issuer).chain(&self.others);
+        let matches = all.any(|one| one.is(issuer, &*self.issuers));
         if matches { Ok(()) } else { Err(Denial::invalid("issuer does not match")) }
+    }
+
+    /// What the configuration asks for beyond the service: the kind of the token, and claims with their values.
+    pub(super) fn check_demands(&self, claims: &Map<String, Value>) -> Result<(), Denial> {
+        let Beyond { require_token_use, required_claims, .. } = &self.demands;
+        let says = |claim: &Value, wanted: &str| match claim {
+            Value::String(text) => text == wanted,
+            Value::Number(number) => number.to_string() == wanted,
+            Value::Bool(truth) => truth.to_string() == wanted,
+            _ => false,
+        };
+        let holds = |claim: &Value, wanted: &String| match claim {
+            Value::Array(items) => items.iter().any(|item| says(item, wanted)),
+            one => says(one, wanted),
+        };
+        if let Some(wanted) = require_token_use
+            && !claims.get("token_use").is_some_and(|claim| says(claim, wanted))
+        {
+            return Err(Denial::invalid(format!("the token is no {wanted} token")));
+        }
+        for (name, values) in required_claims {
+            let claim = claims.get(name).filter(|claim| !claim.is_null());
+            if !claim.is_some_and(|claim| values.is_empty() || values.iter().any(|wanted| holds(claim, wanted))) {
+                return Err(Denial::invalid(format!("the token does not have the claim {name} that is asked for")));
+            }
+        }
+        Ok(())
     }
 
     /// `client_id` counts only where there is no `aud` at all.

@@ -3,11 +3,13 @@
 
 mod explain;
 mod fetch;
+mod issuer;
 mod jwks;
 mod jwt;
 mod lambda;
 mod policy;
 mod pools;
+mod rest_jwt;
 mod verdicts;
 
 use std::{borrow::Cow, sync::Arc};
@@ -24,6 +26,7 @@ pub(super) use self::{
     lambda::{Kind as LambdaKind, LambdaAuthorizer, api_arn, method_arn},
     policy::{Circumstances, Decision, Policy},
     pools::PoolsAuthorizer,
+    rest_jwt::RestJwtAuthorizer,
 };
 use super::{exchange::Exchange, refusal::Refusal};
 use crate::keys::jwt::VerifyingKey;
@@ -45,13 +48,23 @@ pub trait LocalIssuers: Send + Sync {
 #[derive(Debug)]
 pub struct KeySet {
     keys: Vec<VerifyingKey>,
+    /// Keys of elliptic curves as they were published. Only REST APIs take their signatures.
+    curves: Vec<Value>,
     version: u64,
 }
 
 impl KeySet {
     /// `version` must change whenever a key is added or removed: a token that was found valid stays so only while it does not.
     pub fn new(keys: impl IntoIterator<Item = VerifyingKey>, version: u64) -> Self {
-        Self { keys: keys.into_iter().collect(), version }
+        Self { keys: keys.into_iter().collect(), curves: Vec::new(), version }
+    }
+
+    pub(super) fn with_curves(self, curves: Vec<Value>) -> Self {
+        Self { curves, ..self }
+    }
+
+    pub(super) fn curves(&self) -> &[Value] {
+        &self.curves
     }
 
     pub fn version(&self) -> u64 {
@@ -70,6 +83,11 @@ impl KeySet {
     pub(super) fn find(&self, kid: &str) -> impl Iterator<Item = &VerifyingKey> {
         self.keys.iter().filter(move |key| key.kid() == Some(kid))
     }
+
+    /// Whether a key of any kind has this id.
+    pub(super) fn knows(&self, kid: &str) -> bool {
+        self.find(kid).next().is_some() || self.curves.iter().any(|jwk| jwk.get("kid").is_some_and(|own| own == kid))
+    }
 }
 
 /// Whom an authorizer let pass.
@@ -86,6 +104,7 @@ pub(super) enum Authorizer {
     Jwt(JwtAuthorizer),
     Lambda(LambdaAuthorizer),
     Pools(PoolsAuthorizer),
+    RestJwt(RestJwtAuthorizer),
 }
 
 impl Authorizer {
@@ -100,6 +119,9 @@ impl Authorizer {
         match self {
             Self::Jwt(jwt) => Ok(Principal::Token(jwt.authorize(&head.headers, &head.uri, scopes, exchange.at).await?)),
             Self::Lambda(lambda) => Ok(Principal::Lambda(lambda.authorize(exchange, resource).await?)),
+            Self::RestJwt(jwt) => {
+                Ok(Principal::Pool(jwt.authorize(&head.headers, &head.uri, scopes, exchange.at).await?))
+            }
             Self::Pools(pools) => {
                 Ok(Principal::Pool(pools.authorize(&head.headers, &head.uri, scopes, exchange.at).await?))
             }
@@ -132,6 +154,8 @@ pub enum Denial {
     Missing,
     /// A token that does not hold; the text says why.
     Invalid(Cow<'static, str>),
+    /// The issuer's keys cannot be had. Only who asks for it is told so.
+    Unavailable(Cow<'static, str>),
     /// A good token without any of the scopes of the route.
     InsufficientScope { required: String },
 }
@@ -144,21 +168,24 @@ impl Denial {
     pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::Missing | Self::Invalid(_) => StatusCode::UNAUTHORIZED,
+            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::InsufficientScope { .. } => StatusCode::FORBIDDEN,
         }
     }
 
-    /// The value of `www-authenticate`. Its parts are separated by spaces alone, as API Gateway writes it; RFC 6750 has commas.
-    pub(super) fn challenge(&self) -> HeaderValue {
-        let text = match self {
-            Self::Missing => return HeaderValue::from_static("Bearer"),
-            Self::Invalid(reason) => {
-                format!(r#"Bearer scope="" error="invalid_token" error_description="{}""#, quotable(reason))
-            }
-            Self::InsufficientScope { required } => format!(
-                r#"Bearer scope="{}" error="insufficient_scope" error_description="{NO_SCOPE}""#,
-                quotable(required)
-            ),
+    /// The value of `www-authenticate`. Its parts are separated by spaces alone, as API Gateway writes it; RFC 6750 has commas,
+    /// and no empty scope.
+    pub(super) fn challenge(&self, rfc: bool) -> HeaderValue {
+        let (scope, error, description) = match self {
+            Self::Missing | Self::Unavailable(_) => return HeaderValue::from_static("Bearer"),
+            Self::Invalid(reason) => ("", "invalid_token", &**reason),
+            Self::InsufficientScope { required } => (&**required, "insufficient_scope", NO_SCOPE),
+        };
+        let (scope, description) = (quotable(scope), quotable(description));
+        let text = match rfc {
+            false => format!(r#"Bearer scope="{scope}" error="{error}" error_description="{description}""#),
+            true if scope.is_empty() => format!(r#"Bearer error="{error}", error_description="{description}""#),
+            true => format!(r#"Bearer error="{error}", error_description="{description}", scope="{scope}""#),
         };
         HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("Bearer"))
     }
@@ -172,6 +199,7 @@ impl std::fmt::Display for Denial {
         match self {
             Self::Missing => f.write_str("missing: token not provided"),
             Self::Invalid(reason) => write!(f, "invalid_token: {reason}"),
+            Self::Unavailable(reason) => f.write_str(reason),
             Self::InsufficientScope { .. } => write!(f, "insufficient_scope: {NO_SCOPE}"),
         }
     }
@@ -193,19 +221,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn challenges_can_be_written_as_the_rfc_has_them() {
+        assert_eq!(Denial::Missing.challenge(true), "Bearer");
+        let invalid = Denial::invalid("a").challenge(true);
+        assert_eq!(invalid, r#"Bearer error="invalid_token", error_description="a""#);
+        let scope = Denial::InsufficientScope { required: "a b".into() }.challenge(true);
+        assert!(scope.to_str().unwrap().ends_with(r#", scope="a b""#), "{scope:?}");
+    }
+
+    #[test]
     fn challenges_are_written_as_the_service_writes_them() {
-        assert_eq!(Denial::Missing.challenge(), "Bearer");
+        assert_eq!(Denial::Missing.challenge(false), "Bearer");
         assert_eq!(
-            Denial::invalid("the token does not have a valid audience").challenge(),
+            Denial::invalid("the token does not have a valid audience").challenge(false),
             r#"Bearer scope="" error="invalid_token" error_description="the token does not have a valid audience""#
         );
-        let challenge = Denial::InsufficientScope { required: "a b".into() }.challenge();
+        let challenge = Denial::InsufficientScope { required: "a b".into() }.challenge(false);
         assert!(challenge.to_str().unwrap().starts_with(r#"Bearer scope="a b" error="insufficient_scope" "#));
     }
 
     #[test]
     fn a_challenge_cannot_be_broken_by_its_text() {
-        let challenge = Denial::invalid("a\"b\\c\r\nd: e").challenge();
+        let challenge = Denial::invalid("a\"b\\c\r\nd: e").challenge(false);
         assert_eq!(challenge, r#"Bearer scope="" error="invalid_token" error_description="abcd: e""#);
     }
 

@@ -10,7 +10,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use crate::{
-    config::{Place, Placed},
+    config::{
+        Place, Placed,
+        api::{ForwardedClaim, Route},
+    },
     gateway::{
         path,
         refusal::Refusal,
@@ -70,6 +73,22 @@ impl Mapping {
             Rule::parse(key, &value.value, response).map_err(|error| (value.at.clone(), error))
         };
         Ok(Self(rules.iter().map(rule).collect::<Result<_, _>>()?))
+    }
+
+    /// Adds a claim of the caller. Without it nothing stands in the header, whatever the client sent.
+    fn forward(&mut self, claim: &ForwardedClaim) -> Result<(), Failure> {
+        let wrong = |error| (claim.header.at.clone(), error);
+        let mut rule = Rule::parse(&format!("overwrite:header.{}", claim.header.value), "", false).map_err(wrong)?;
+        rule.value = Template::claim(&claim.claim, claim.format);
+        self.0.push(rule);
+        Ok(())
+    }
+
+    /// The rules of a route for requests.
+    pub(in crate::gateway) fn of_request(route: &Route) -> Result<Self, Failure> {
+        let mut mapping = Self::parse(&route.request_parameters, false)?;
+        route.forward_claims.iter().try_for_each(|claim| mapping.forward(claim))?;
+        Ok(mapping)
     }
 
     pub(in crate::gateway) fn is_empty(&self) -> bool {

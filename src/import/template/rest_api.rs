@@ -120,6 +120,7 @@ pub(super) fn authorizer(properties: &mut Properties, header: Option<&str>) -> O
     let kind = match word.as_str() {
         "TOKEN" | "REQUEST" => Kind::Function,
         "COGNITO_USER_POOLS" => Kind::Pools,
+        "JWT" => Kind::Jwt,
         other => {
             properties.warn(&said.at, format!("authorizers of the type {other} are not supported"));
             properties.rest();
@@ -128,7 +129,7 @@ pub(super) fn authorizer(properties: &mut Properties, header: Option<&str>) -> O
     };
     let source = properties.text("IdentitySource").filter(|source| !source.value.is_empty());
     let source = source.or_else(|| {
-        let header = header.filter(|_| word != "REQUEST")?;
+        let header = header.filter(|_| kind == Kind::Pools || word == "TOKEN")?;
         Some(Placed { value: format!("method.request.header.{header}"), at: at.clone() })
     });
     if let Some(source) = source {
@@ -145,7 +146,13 @@ pub(super) fn authorizer(properties: &mut Properties, header: Option<&str>) -> O
         Some(expression) => made.text("identity_validation_expression", &expression),
         None => {}
     }
-    if kind == Kind::Pools {
+    if kind == Kind::Jwt {
+        if let Some(mut jwt) = properties.inner("JwtConfiguration") {
+            jwt_configuration(&mut jwt, &mut made);
+            jwt.finish();
+        }
+        properties.pass_over(&["AuthorizerResultTtlInSeconds"]);
+    } else if kind == Kind::Pools {
         if let Some(arns) = properties.texts("ProviderARNs") {
             let pool = |arn: Placed<String>| {
                 let value = arn.value.rsplit('/').next().unwrap_or_default().to_owned();
@@ -164,6 +171,42 @@ pub(super) fn authorizer(properties: &mut Properties, header: Option<&str>) -> O
     }
     made.text("type", &Placed { value: word, at: said.at });
     Some(Authorizer { at, name: None, kind, made })
+}
+
+/// A map within a list, with members as CloudFormation writes them.
+fn inside<'a>(of: &Properties<'a>, what: &str, node: Node) -> Option<Properties<'a>> {
+    let Value::Map(map) = &node.value else {
+        of.refuse(&node.at, format!("`{what}` must hold maps"));
+        return None;
+    };
+    Some(Properties::new(of.scope, &node.at, what, http_api::capitalised(map, &[])))
+}
+
+/// Issuers with audiences and claims of their own. CloudFormation writes members with capitals, OpenAPI without.
+fn jwt_configuration(jwt: &mut Properties, made: &mut Made) {
+    for (property, key) in [("DefaultAlgorithms", "default_algorithms"), ("defaultAlgorithms", "default_algorithms")] {
+        jwt.copy_texts(property, made, key);
+    }
+    for property in ["Issuers", "issuers"] {
+        for node in jwt.list(property).map(|list| list.value).unwrap_or_default() {
+            let Some(mut issuer) = inside(jwt, property, node) else { continue };
+            let mut table = Made::default();
+            issuer.copy_text("Issuer", &mut table, "issuer");
+            issuer.copy_texts("Audiences", &mut table, "audiences");
+            for node in issuer.list("AdditionalClaims").map(|list| list.value).unwrap_or_default() {
+                let Some(mut claim) = inside(jwt, "AdditionalClaims", node) else { continue };
+                let mut own = Made::default();
+                claim.copy_text("ClaimName", &mut own, "claim_name");
+                claim.copy_text("Format", &mut own, "format");
+                claim.copy_word("Required", &mut own, "required");
+                claim.copy_texts("ExpectedValues", &mut own, "expected_values");
+                table.push("additional_claims", &claim.at.clone(), own);
+                claim.finish();
+            }
+            made.push("issuers", &issuer.at.clone(), table);
+            issuer.finish();
+        }
+    }
 }
 
 fn method(properties: &mut Properties, api: &mut Api) {
@@ -241,7 +284,7 @@ fn demand(properties: &mut Properties, api: &Api) -> Option<Demand> {
                 properties.scope.notes().tell(&scopes.at, message);
             }
             if let Some(id) = id {
-                let message = "`AuthorizerId` needs an `AuthorizationType` CUSTOM or COGNITO_USER_POOLS";
+                let message = "`AuthorizerId` needs an `AuthorizationType` CUSTOM, COGNITO_USER_POOLS or JWT";
                 properties.refuse(&id.at, message);
                 return None;
             }
@@ -249,6 +292,7 @@ fn demand(properties: &mut Properties, api: &Api) -> Option<Demand> {
         }
         "CUSTOM" => Kind::Function,
         "COGNITO_USER_POOLS" => Kind::Pools,
+        "JWT" => Kind::Jwt,
         other => {
             let message = format!("`AuthorizationType` {other} is not supported; the method is left out");
             properties.warn(&kind.at, message);

@@ -6,18 +6,22 @@ use axum::{Json, Router, routing::get};
 
 use super::*;
 
-struct Elsewhere {
-    issuer: String,
+pub(super) struct Elsewhere {
+    pub(super) issuer: String,
     fetches: Arc<AtomicUsize>,
 }
 
 /// Serves the key of `key` under an issuer of its own; `claimed` is what its discovery document says.
-async fn elsewhere(key: &SigningKey, claimed: Option<&str>) -> Elsewhere {
+pub(super) async fn elsewhere(key: &SigningKey, claimed: Option<&str>) -> Elsewhere {
+    publishing(json!({"keys": [key.public().jwk()]}), claimed).await
+}
+
+/// The same with any key set.
+pub(super) async fn publishing(jwks: Value, claimed: Option<&str>) -> Elsewhere {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let issuer = format!("http://{}", listener.local_addr().unwrap());
     let fetches = Arc::new(AtomicUsize::new(0));
     let document = json!({"issuer": claimed.unwrap_or(&issuer), "jwks_uri": format!("{issuer}/keys")});
-    let jwks = json!({"keys": [key.public().jwk()]});
     let count = Arc::clone(&fetches);
     let keys = move || {
         count.fetch_add(1, Ordering::SeqCst);

@@ -1,6 +1,7 @@
 //! The gateway on a loopback port, in front of backends and functions of the test.
 
 mod authorizers;
+mod beyond;
 mod cors;
 mod decisions;
 mod events;
@@ -14,6 +15,7 @@ mod mapping;
 mod proxy;
 mod replace;
 mod rest;
+mod rest_jwt;
 mod rest_responses;
 mod stages;
 mod throttling;
@@ -28,7 +30,7 @@ use async_trait::async_trait;
 use poolhouse::{
     config::{
         self, Config, Place, Placed, Sources,
-        api::{Api, Authorizer, IdentitySource, Integration, Issuer, JwtAuthorizer, PayloadFormat, Route},
+        api::{Api, Authorizer, Beyond, IdentitySource, Integration, Issuer, JwtAuthorizer, PayloadFormat, Route},
         domain::Domain,
         gateway as section,
     },
@@ -116,6 +118,7 @@ fn authorizer(issuer: Issuer) -> JwtAuthorizer {
         issuer,
         issuer_at: place(),
         audience: vec![placed(CLIENT)],
+        beyond: Beyond::default(),
     }
 }
 
@@ -156,6 +159,7 @@ fn own_section() -> section::Gateway {
         clock_skew_seconds: 0,
         allow_insecure_issuer: false,
         decisions: None,
+        rfc_challenges: false,
     }
 }
 

@@ -259,7 +259,8 @@ integration = { respond = {}, request_parameters = { "append:header.a" = "b" } }
     let mistakes = read(text, &functions).unwrap_err().join("\n");
     for expected in [
         "`api.cors_configuration` belongs to HTTP APIs",
-        "7: `api.authorizer.A.type` must be \"TOKEN\" or \"REQUEST\" or \"COGNITO_USER_POOLS\", found \"JWT\"",
+        "6: `api.authorizer.A.issuers` must hold an issuer",
+        "6: `api.authorizer.A.identity_source` of a JWT authorizer must name one header",
         "11: `api.authorizer.B.identity_source` must be one of method.request.header.NAME",
         "12: `api.authorizer.B.identity_validation_expression` is no regular expression",
         "14: a REST API has no route `$default`",

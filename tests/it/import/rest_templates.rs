@@ -276,3 +276,21 @@ Resources:
     let policy = &config.apis[0].policy.as_ref().unwrap().value;
     assert_eq!(policy["Statement"][1]["Condition"]["NotIpAddress"]["aws:SourceIp"][0], "10.0.0.0/8");
 }
+
+#[test]
+fn a_jwt_authorizer_of_a_rest_api_has_issuers_with_claims() {
+    let jwt = "Type: JWT, JwtConfiguration: {DefaultAlgorithms: [ES256], Issuers: [{Issuer: https://issuer.example, Audiences: [a], \
+               AdditionalClaims: [{ClaimName: tenant, Format: SINGLE_STRING, Required: true, ExpectedValues: [blue]}]}]}, Id";
+    let text = API.replace("Type: COGNITO_USER_POOLS, Id", jwt).replace(", ProviderARNs: [!GetAtt Pool.Arn]", "");
+    let text = text.replace("AuthorizationType: COGNITO_USER_POOLS", "AuthorizationType: JWT");
+    let config = read(&text, |_| {}).config;
+    let Some(Authorizer::RestJwt(made)) = guard(&config.apis[0], "ANY /shop/{proxy+}") else { panic!("{config:?}") };
+    assert_eq!((made.header.as_str(), made.algorithms.as_slice()), ("authorization", &["ES256"][..]));
+    let issuer = &made.issuers[0];
+    assert_eq!((issuer.audiences[0].value.as_str(), issuer.claims[0].required), ("a", true));
+    assert_eq!(
+        (issuer.claims[0].name.as_str(), issuer.claims[0].expected.as_slice()),
+        ("tenant", &["blue".to_owned()][..])
+    );
+    assert_eq!(route(&config.apis[0], "ANY /shop/{proxy+}").scopes, ["a"]);
+}

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use poolhouse::{
     config::{
         Flags, Sources,
-        api::{Authorizer, Integration, Issuer},
+        api::{Authorizer, Integration, Issuer, PayloadFormat},
         function::Runs,
     },
     flows::{clients, groups, pools, users},
@@ -349,4 +349,48 @@ Resources:
     let Runs::Script(script) = &config.functions[0].runs else { panic!() };
     assert_eq!(fs::read_to_string(script).unwrap(), "exports.handler = async () => 'hi'");
     assert!(Path::new(script).ends_with("t-Function/index.js"));
+}
+
+/// Numbers for versions, a list of sources, `Fn::Sub` in both forms, an open route called NONE, and scopes that nobody checks.
+#[test]
+fn oddities_of_real_tools_are_understood() {
+    let text = r#"
+Resources:
+  Judge:
+    Type: AWS::Lambda::Function
+    Properties: {FunctionName: judge, Runtime: nodejs22.x, Handler: index.handler, Role: x, Code: {ZipFile: "exports.handler = async () => ({})"}}
+  Api:
+    Type: AWS::ApiGatewayV2::Api
+    Properties:
+      Body:
+        openapi: 3.0.1
+        info: {title: odd, version: "1"}
+        paths:
+          /open: {get: {security: [{NONE: []}], x-amazon-apigateway-integration: {type: aws_proxy, payloadFormatVersion: 2.0, uri: !Sub "arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${Judge.Arn}/invocations"}}}
+          /judged: {get: {security: [{judge: [a]}], x-amazon-apigateway-integration: {type: AWS_PROXY, payloadFormatVersion: 1.0, uri: !Sub ["${Own}", {Own: !GetAtt Judge.Arn}]}}}
+        components:
+          securitySchemes:
+            judge: {type: apiKey, name: Unused, in: header, x-amazon-apigateway-authorizer: {type: request, identitySource: [$request.header.a, $request.querystring.b], authorizerPayloadFormatVersion: 2, enableSimpleResponses: true, authorizerResultTtlInSeconds: "60", authorizerUri: !GetAtt Judge.Arn}}
+  Stage: {Type: AWS::ApiGatewayV2::Stage, Properties: {ApiId: !Ref Api, StageName: $default, AutoDeploy: true}}
+  Backend: {Type: AWS::ApiGatewayV2::Integration, Properties: {ApiId: !Ref Api, IntegrationType: HTTP_PROXY, IntegrationUri: "http://127.0.0.1:1/", IntegrationMethod: ANY, PayloadFormatVersion: 1}}
+  Scoped: {Type: AWS::ApiGatewayV2::Route, Properties: {ApiId: !Ref Api, RouteKey: GET /scoped, Target: !Sub "integrations/${Backend}", AuthorizationType: NONE, AuthorizationScopes: [a]}}
+"#;
+    let loaded = read(text, |_| {});
+    let api = &loaded.config.apis[0];
+    let route = |key: &str| api.routes.iter().find(|route| route.key == key).unwrap();
+    let formats = ["GET /open", "GET /judged"].map(|key| match &route(key).integration {
+        Integration::Function { name, format } if name.value == "judge" => *format,
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(formats, [PayloadFormat::V2, PayloadFormat::V1]);
+    for key in ["GET /open", "GET /scoped"] {
+        assert!(route(key).authorizer.is_none() && route(key).scopes.is_empty(), "{key}");
+    }
+    assert!(loaded.notices.iter().any(|notice| notice.message.contains("`AuthorizationScopes` of an open route")));
+    let Authorizer::Lambda(judge) = &api.authorizers[&route("GET /judged").authorizer.as_ref().unwrap().value] else {
+        panic!("{:?}", api.authorizers)
+    };
+    let sources: Vec<_> = judge.identity_source.iter().map(|source| source.value.as_str()).collect();
+    assert_eq!((sources, judge.result_ttl_in_seconds), (vec!["$request.header.a", "$request.querystring.b"], 60));
+    assert!(route("GET /judged").scopes.is_empty());
 }
