@@ -1,7 +1,7 @@
 //! `[[domain]]`: a custom domain of the gateway, and which API answers below which of its paths.
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-mappings.html>
 
-use super::{Place, Placed, api::DEFAULT_STAGE, reader::Reader, tls::Tls};
+use super::{Place, Placed, api::DEFAULT_STAGE, gateway::Gateway, reader::Reader, tls::Tls};
 
 #[derive(Clone, Debug)]
 pub struct Domain {
@@ -10,7 +10,18 @@ pub struct Domain {
     pub name: String,
     /// Instead of the listener's certificate.
     pub tls: Option<Placed<Tls>>,
+    /// Only clients with a certificate get in.
+    pub mutual_tls: Option<MutualTls>,
     pub mappings: Vec<Mapping>,
+}
+
+/// `mutual_tls_authentication`: which authorities clients are certified by.
+#[derive(Clone, Debug)]
+pub struct MutualTls {
+    /// See [`Gateway::truststore`].
+    pub truststore_uri: Placed<String>,
+    /// Kept and shown: a file has one version.
+    pub truststore_version: Option<String>,
 }
 
 /// Which API answers.
@@ -24,8 +35,7 @@ pub struct Mapping {
 }
 
 impl Domain {
-    /// `secure`: whether the gateway's listener has TLS.
-    pub(super) fn read(mut section: Reader, secure: bool) -> Self {
+    pub(super) fn read(mut section: Reader, gateway: &Gateway) -> Self {
         let reading = section.reading;
         let at = section.at.clone();
         let name = section.required("name");
@@ -36,12 +46,47 @@ impl Domain {
             );
         }
         let tls = Tls::read(&mut section);
-        if let Some(tls) = tls.as_ref().filter(|_| !secure) {
+        if let Some(tls) = tls.as_ref().filter(|_| gateway.tls.is_none()) {
             reading.refuse(&tls.at, "`domain.tls` needs `gateway.tls`: the listener is in clear text");
         }
+        let mutual = "mutual_tls_authentication";
+        let mutual_tls = section.has(mutual).then(|| MutualTls::read(section.table(mutual), gateway)).flatten();
+        section.know(mutual);
         let mappings = section.tables("mapping").into_iter().map(Mapping::read).collect();
         section.finish();
-        Self { at, name: name.map(|name| name.value.to_ascii_lowercase()).unwrap_or_default(), tls, mappings }
+        Self {
+            at,
+            name: name.map(|name| name.value.to_ascii_lowercase()).unwrap_or_default(),
+            tls,
+            mutual_tls,
+            mappings,
+        }
+    }
+}
+
+impl MutualTls {
+    fn read(mut section: Reader, gateway: &Gateway) -> Option<Self> {
+        let reading = section.reading;
+        if gateway.tls.is_none() {
+            let message = "`domain.mutual_tls_authentication` needs `gateway.tls`: the listener is in clear text";
+            reading.refuse(&section.at, message);
+        }
+        let uri = section.required("truststore_uri");
+        let truststore_version = section.string("truststore_version").map(|said| said.value);
+        section.finish();
+        let mut uri = uri?;
+        if !uri.value.contains(':') && !uri.value.is_empty() {
+            uri.value = reading.resolve(&uri.at, &uri.value).display().to_string();
+        }
+        match gateway.truststore(&uri.value) {
+            Err(why) => reading.refuse(&uri.at, format!("`domain.mutual_tls_authentication.truststore_uri`: {why}")),
+            Ok(file) if !file.is_file() => {
+                let message = "`domain.mutual_tls_authentication.truststore_uri`: there is no file";
+                reading.refuse(&uri.at, format!("{message} {}", file.display()));
+            }
+            Ok(_) => {}
+        }
+        Some(Self { truststore_uri: uri, truststore_version })
     }
 }
 

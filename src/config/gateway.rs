@@ -1,6 +1,10 @@
 //! `[gateway]`: the listener in front of the APIs.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{
+    collections::BTreeMap,
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+};
 
 use super::{Placed, form, reader::Reader, standards::Standards, tls::Tls};
 
@@ -9,6 +13,8 @@ pub struct Gateway {
     pub listen: SocketAddr,
     /// Without it the listener is in clear text. Domains may have certificates of their own.
     pub tls: Option<Placed<Tls>>,
+    /// Local copies of trust stores by the address that domains name, such as `s3://bucket/clients.pem`.
+    pub truststores: BTreeMap<String, PathBuf>,
     /// How far `exp`, `nbf` and `iat` may be off, in seconds. API Gateway documents none, so the default is zero.
     pub clock_skew_seconds: u32,
     /// Lets foreign issuers and HTTP integrations use plain http on addresses that are not loopback.
@@ -59,7 +65,41 @@ impl Decisions {
     }
 }
 
+fn truststores(section: &mut Reader) -> BTreeMap<String, PathBuf> {
+    let reading = section.reading;
+    let mut stores = BTreeMap::new();
+    for (uri, file) in section.string_map("truststores") {
+        let path = reading.resolve(&file.at, &file.value);
+        if !path.is_file() {
+            reading.refuse(&file.at, format!("`gateway.truststores`: there is no file {}", file.value));
+        }
+        stores.insert(uri, path);
+    }
+    stores
+}
+
 impl Gateway {
+    /// The file of a trust store: a path, a `file:` URI, or an address that `truststores` knows. The error says why there is
+    /// none.
+    pub fn truststore(&self, uri: &str) -> Result<PathBuf, String> {
+        if let Some(path) = self.truststores.get(uri) {
+            return Ok(path.clone());
+        }
+        let path = match uri.strip_prefix("file:") {
+            Some(rest) => rest.strip_prefix("//localhost").or_else(|| rest.strip_prefix("//")).unwrap_or(rest),
+            None if uri.contains("://") => {
+                return Err(format!(
+                    "the trust store {uri} cannot be fetched: name a local copy of it in [gateway.truststores]"
+                ));
+            }
+            None => uri,
+        };
+        if path.is_empty() {
+            return Err(format!("the trust store {uri:?} names no file"));
+        }
+        Ok(PathBuf::from(path))
+    }
+
     /// The listener's port without a configuration.
     const PORT: u16 = 9230;
 
@@ -73,6 +113,7 @@ impl Gateway {
         let gateway = Self {
             listen: listen.value,
             tls: Tls::read(&mut section),
+            truststores: truststores(&mut section),
             clock_skew_seconds: section.integer("clock_skew_seconds", 0..=300).unwrap_or(0),
             decisions: section.has("decisions").then(|| Decisions::read(section.table("decisions"))),
             rfc_challenges: section

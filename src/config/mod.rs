@@ -205,7 +205,7 @@ impl Config {
         let exposed = gateway.allow_insecure_issuer;
         let apis = top.tables("api").into_iter().map(|api| api::Api::read(api, exposed)).collect();
         let domains = top.tables("domain");
-        let domains = domains.into_iter().map(|one| domain::Domain::read(one, gateway.tls.is_some())).collect();
+        let domains = domains.into_iter().map(|one| domain::Domain::read(one, &gateway)).collect();
         let templates = template::Templates::read(&mut top);
         top.finish();
         Self {

@@ -57,7 +57,14 @@ pub(super) fn apis(config: &Config, template: &mut Template) {
         named.insert(api.name.as_str(), logical);
     }
     for domain in &config.domains {
-        let members = object([("DomainName", Some(json!(domain.name)))]);
+        let mutual = domain.mutual_tls.as_ref().map(|mutual| {
+            object([
+                ("TruststoreUri", Some(json!(mutual.truststore_uri.value))),
+                ("TruststoreVersion", mutual.truststore_version.as_ref().map(|version| json!(version))),
+            ])
+        });
+        let members =
+            object([("DomainName", Some(json!(domain.name))), ("MutualTlsAuthentication", mutual.map(Value::Object))]);
         let logical = template.add("Domain", &domain.name, "AWS::ApiGatewayV2::DomainName", members);
         for mapping in &domain.mappings {
             let Some(api) = named.get(mapping.api.value.as_str()) else { continue };

@@ -128,7 +128,7 @@ impl Protocols {
 
     async fn secure(&self, stream: TcpStream, mut client: Client<'_>) -> Outcome {
         let gateway = Arc::clone(&client.gateway);
-        let current = |name: Option<&str>| gateway.serving().tls.as_ref().map(|tls| tls.config(name));
+        let current = |name: Option<&str>| gateway.serving().tls.as_ref().map(|tls| tls.for_name(name));
         let accepted = client.waits(HANDSHAKE_TIMEOUT, secure::accept(stream, current)).await?;
         let Some((stream, secure)) = accepted else { return Ok(()) };
         client.caller.secure = Some(Arc::new(secure));

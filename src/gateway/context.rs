@@ -83,6 +83,9 @@ pub(super) fn value(exchange: &Exchange<'_>, name: &str) -> Option<String> {
     if let Some(member) = name.strip_prefix("authorizer.") {
         return authorizer(exchange, member);
     }
+    if let Some(member) = name.strip_prefix("identity.clientCert.") {
+        return exchange.certificate.as_ref()?.member(member).map(str::to_owned);
+    }
     let refusal = exchange.refused.as_ref();
     let report = &exchange.report;
     Some(match name {

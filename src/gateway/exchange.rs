@@ -13,7 +13,8 @@ use http::{HeaderValue, header, request::Parts};
 use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
 
 use super::{
-    Api, Route, authorizer::Principal, connection::Caller, integration::Changes, secure::Secure, stage::Stage,
+    Api, Route, authorizer::Principal, certificate::ClientCertificate, connection::Caller, integration::Changes,
+    secure::Secure, stage::Stage, trust::TrustStore,
 };
 use crate::kit::{clock::Time, random::Random};
 
@@ -27,6 +28,10 @@ pub(super) struct Exchange<'g> {
     pub(super) id: String,
     /// Of a REST API, whose ids are UUIDs: the id of the form that HTTP APIs have.
     pub(super) apigw_id: Option<String>,
+    /// Of a domain with mutual TLS.
+    pub(super) trust: Option<&'g Arc<TrustStore>>,
+    /// What that store trusts.
+    pub(super) certificate: Option<Arc<ClientCertificate>>,
     pub(super) at: Time,
     pub(super) began: Instant,
     pub(super) api: Option<&'g Api>,
@@ -82,6 +87,8 @@ impl<'g> Exchange<'g> {
             head,
             peer: caller.peer,
             secure: caller.secure.clone(),
+            trust: None,
+            certificate: None,
             id,
             apigw_id: None,
             at,

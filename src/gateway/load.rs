@@ -29,6 +29,7 @@ use super::{
     selection::{SelectionError, Variable, with_stage_variables},
     stage::{Domain, Domains, Mapping as ApiMapping, Stage},
     throttle::Bucket,
+    trust::TrustError,
 };
 use crate::{
     config::{Place, Placed, api as config, domain, gateway as section},
@@ -78,6 +79,12 @@ pub enum GatewayError {
     Expression { at: Place, source: Box<regex::Error> },
     #[error("{at}: {source}")]
     Certificate { at: Place, source: TlsError },
+    #[error("{at}: {source}")]
+    Trust { at: Place, source: TrustError },
+    #[error("{at}: {reason}")]
+    TrustUri { at: Place, reason: String },
+    #[error("{at}: mutual TLS of the domain `{name}` needs `[gateway] tls`: the listener is in clear text")]
+    ClearText { at: Place, name: String },
     #[error("TLS towards backends cannot be set up: {0}")]
     Tls(#[from] rustls::Error),
 }
@@ -145,10 +152,9 @@ impl Loader {
             }
             loaded.push(self.api(api, &mut kept)?);
         }
-        let said = self.section.tls.as_ref();
         let before = before.and_then(|before| before.tls.as_ref());
-        let tls = said.map(|said| Tls::load(said, &self.around.host, domains, before)).transpose()?;
-        let domains = load_domains(domains, &loaded)?;
+        let tls = Tls::load(&self.section, &self.around.host, domains, before)?;
+        let domains = load_domains(domains, &loaded, tls.as_ref())?;
         // Only the set that is left knows the others, with the keys that they fetched.
         self.foreign.retain(|_, issuer| Arc::strong_count(issuer) > 1);
         let Surroundings { clock, random, .. } = &self.around;
@@ -168,7 +174,7 @@ impl Loader {
     }
 }
 
-fn load_domains(domains: &[domain::Domain], apis: &[Api]) -> Result<Domains, GatewayError> {
+fn load_domains(domains: &[domain::Domain], apis: &[Api], tls: Option<&Tls>) -> Result<Domains, GatewayError> {
     let mut loaded = Domains::new();
     for domain in domains {
         let mut mappings = Vec::with_capacity(domain.mappings.len());
@@ -186,7 +192,8 @@ fn load_domains(domains: &[domain::Domain], apis: &[Api]) -> Result<Domains, Gat
             let key = if mapping.key.is_empty() { String::new() } else { format!("/{}", mapping.key) };
             mappings.push(ApiMapping { key, api, stage });
         }
-        loaded.insert(domain.name.clone(), Domain::new(mappings));
+        let trust = tls.and_then(|tls| tls.trust(&domain.name));
+        loaded.insert(domain.name.clone(), Domain::new(mappings, trust));
     }
     Ok(loaded)
 }

@@ -8,6 +8,7 @@
 mod access_log;
 mod authorizer;
 mod body;
+mod certificate;
 mod check;
 mod connection;
 mod context;
@@ -29,6 +30,7 @@ mod selection;
 mod serve;
 mod stage;
 mod throttle;
+mod trust;
 mod workers;
 
 use std::{
@@ -55,6 +57,7 @@ pub use self::{
     routes::RouteError,
     selection::SelectionError,
     serve::HEAD_LIMIT,
+    trust::TrustError,
 };
 use self::{
     access_log::Meters,
@@ -208,6 +211,7 @@ impl Apis {
         if exchange.api.is_some_and(|api| api.rest) {
             exchange.apigw_id = Some(std::mem::replace(&mut exchange.id, self.random.uuid()));
         }
+        prove(exchange)?;
         let (api, stage) = found?;
         if let Some(preflight) = answer_preflight(exchange, api, stage) {
             return Ok(preflight);
@@ -225,6 +229,7 @@ impl Apis {
     fn match_api<'g>(&'g self, exchange: &mut Exchange<'g>) -> Result<(&'g Api, &'g Stage), Refusal> {
         let domain = exchange.canonical_domain();
         if let Some(own) = self.domains.get(&domain) {
+            exchange.trust = own.trust.as_ref();
             let mapping = own.find(exchange.head.uri.path()).ok_or(Refusal::NotFound)?;
             let api = self.apis.get(mapping.api).ok_or(Refusal::NotFound)?;
             let stage = api.stages.get(mapping.stage).ok_or(Refusal::NotFound)?;
@@ -291,6 +296,14 @@ fn check_name(exchange: &Exchange<'_>) -> Result<(), Refusal> {
     if name.is_some_and(|name| !exchange.is_for(name)) {
         return Err(Refusal::Misdirected);
     }
+    Ok(())
+}
+
+/// A domain with mutual TLS serves whom its store trusts, on a connection that was made for it.
+fn prove(exchange: &mut Exchange<'_>) -> Result<(), Refusal> {
+    let Some(store) = exchange.trust else { return Ok(()) };
+    let shown = exchange.secure.as_ref().and_then(|secure| secure.shown.as_ref()).ok_or(Refusal::Misdirected)?;
+    exchange.certificate = Some(shown.proves(store, exchange.at).map_err(Refusal::ClientCertificate)?);
     Ok(())
 }
 

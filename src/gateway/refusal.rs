@@ -22,6 +22,9 @@ pub enum Refusal {
     NotFound,
     #[error("the API answers at its custom domains only")]
     DisabledEndpoint,
+    /// Of a client that a domain with mutual TLS does not trust.
+    #[error("the client's certificate is not trusted: {0}")]
+    ClientCertificate(String),
     #[error("too many requests")]
     Throttled,
     #[error("{0}")]
@@ -61,7 +64,9 @@ impl Refusal {
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Unauthorized(_) | Self::Expired => StatusCode::UNAUTHORIZED,
-            Self::DisabledEndpoint | Self::Forbidden { .. } | Self::OutOfPolicy { .. } => StatusCode::FORBIDDEN,
+            Self::DisabledEndpoint | Self::ClientCertificate(_) | Self::Forbidden { .. } | Self::OutOfPolicy { .. } => {
+                StatusCode::FORBIDDEN
+            }
             Self::Throttled => StatusCode::TOO_MANY_REQUESTS,
             Self::Denied(denial) => denial.status(),
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -95,7 +100,9 @@ impl Refusal {
                 "BAD_REQUEST"
             }
             Self::NotFound => "RESOURCE_NOT_FOUND",
-            Self::DisabledEndpoint | Self::Forbidden { .. } | Self::OutOfPolicy { .. } => "ACCESS_DENIED",
+            Self::DisabledEndpoint | Self::ClientCertificate(_) | Self::Forbidden { .. } | Self::OutOfPolicy { .. } => {
+                "ACCESS_DENIED"
+            }
             Self::Unauthorized(_) | Self::Expired => "UNAUTHORIZED",
             Self::Authorizer(_) => "AUTHORIZER_FAILURE",
             Self::Throttled => "THROTTLED",

@@ -82,6 +82,14 @@ impl Gateway {
         tried.map(drop)
     }
 
+    /// Whether a domain could be served beside others, whatever it leads to. Changes nothing.
+    pub fn try_domain(&self, domain: &Domain) -> Result<(), GatewayError> {
+        let mut loader = self.loader.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = loader.functions();
+        let alone = Domain { mappings: Vec::new(), ..domain.clone() };
+        loader.load(&[], &[alone], now, Some(&self.serving())).map(drop)
+    }
+
     /// Answers one request. A refusal is an answer too: this never fails.
     pub async fn handle(&self, request: Request<Incoming>, caller: &Caller) -> Response<Body> {
         let apis = self.serving();

@@ -102,7 +102,9 @@ fn told(refusal: &Refusal) -> Told {
             PLAIN,
             "MissingAuthenticationTokenException",
         ),
-        Refusal::DisabledEndpoint => tell(StatusCode::FORBIDDEN, "Forbidden", None, PLAIN, "ForbiddenException"),
+        Refusal::DisabledEndpoint | Refusal::ClientCertificate(_) => {
+            tell(StatusCode::FORBIDDEN, "Forbidden", None, PLAIN, "ForbiddenException")
+        }
         Refusal::Throttled => tell(
             StatusCode::TOO_MANY_REQUESTS,
             "Too Many Requests",

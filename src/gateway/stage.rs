@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Api, Route, access_log::AccessLog, path, routes::Routes};
+use super::{Api, Route, access_log::AccessLog, path, routes::Routes, trust::TrustStore};
 use crate::config::api::{self as config, DEFAULT_STAGE};
 
 pub(super) struct Stage {
@@ -19,9 +19,13 @@ pub(super) struct Stage {
     pub(super) log: Option<Arc<AccessLog>>,
 }
 
-/// The mappings of one custom domain, longest key first.
-#[derive(Debug, Default)]
-pub(super) struct Domain(Vec<Mapping>);
+#[derive(Debug)]
+pub(super) struct Domain {
+    /// Longest key first.
+    mappings: Vec<Mapping>,
+    /// Whom it serves, where it asks for certificates.
+    pub(super) trust: Option<Arc<TrustStore>>,
+}
 
 #[derive(Debug)]
 pub(super) struct Mapping {
@@ -32,15 +36,15 @@ pub(super) struct Mapping {
 }
 
 impl Domain {
-    pub(super) fn new(mut mappings: Vec<Mapping>) -> Self {
+    pub(super) fn new(mut mappings: Vec<Mapping>, trust: Option<Arc<TrustStore>>) -> Self {
         mappings.sort_by_key(|mapping| std::cmp::Reverse(mapping.key.len()));
-        Self(mappings)
+        Self { mappings, trust }
     }
 
     /// The longest key that the path begins with, by whole segments.
     pub(super) fn find(&self, path: &str) -> Option<&Mapping> {
         let begins = |key: &str| path.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        self.0.iter().find(|mapping| begins(&mapping.key))
+        self.mappings.iter().find(|mapping| begins(&mapping.key))
     }
 }
 
@@ -71,12 +75,12 @@ mod tests {
     #[test]
     fn the_longest_mapping_key_wins_by_whole_segments() {
         let mapping = |key: &str, api| Mapping { key: key.to_owned(), api, stage: 0 };
-        let domain = Domain::new(vec![mapping("", 0), mapping("/v1", 1), mapping("/v1/orders", 2)]);
+        let domain = Domain::new(vec![mapping("", 0), mapping("/v1", 1), mapping("/v1/orders", 2)], None);
         for (path, api) in
             [("/", 0), ("/v1", 1), ("/v1/", 1), ("/v1x", 0), ("/v1/orders/7", 2), ("/v1/ordersx", 1), ("/x", 0)]
         {
             assert_eq!(domain.find(path).unwrap().api, api, "{path}");
         }
-        assert!(Domain::new(vec![mapping("/a", 0)]).find("/b").is_none());
+        assert!(Domain::new(vec![mapping("/a", 0)], None).find("/b").is_none());
     }
 }

@@ -13,9 +13,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::{api::Api, domain::Domain, gateway as section},
+    domain::http_api::DomainSettings,
     flows::{
         App,
-        http_apis::{self, Serving, compile, compile_domain, deployments_of, shown_api, shown_domain},
+        http_apis::{
+            self, Serving, compile, compile_domain, compile_settings, deployments_of, shown_api, shown_domain,
+        },
     },
     functions::Functions,
     gateway::{Gateway, GatewayError, Surroundings},
@@ -164,21 +167,36 @@ impl Served {
                     domain = compiled.name,
                     "a file defines this domain: the one of the control plane is not served"
                 );
-            } else {
-                domains.push(compiled);
+                continue;
+            }
+            match self.gateway.try_domain(&compiled) {
+                Ok(()) => domains.push(compiled),
+                Err(error) => {
+                    tracing::error!(domain = compiled.name, %error, "a domain of the control plane cannot be served");
+                    // Closed, and not open to whoever has no certificate.
+                    domains.push(Domain { mutual_tls: None, mappings: Vec::new(), ..compiled });
+                }
             }
         }
         (apis, domains)
     }
 }
 
+/// The place is where the caller stands already.
+fn told(error: &GatewayError) -> String {
+    let error = error.to_string();
+    let plain = error.strip_prefix(http_apis::SOURCE).and_then(|rest| rest.strip_prefix(": "));
+    plain.unwrap_or(&error).to_owned()
+}
+
 #[async_trait]
 impl Serving for Served {
     async fn objection(&self, api: &Api) -> Option<String> {
-        let error = self.gateway.try_out(api, None).err()?.to_string();
-        // The place is where the caller stands already.
-        let plain = error.strip_prefix(http_apis::SOURCE).and_then(|rest| rest.strip_prefix(": "));
-        Some(plain.unwrap_or(&error).to_owned())
+        Some(told(&self.gateway.try_out(api, None).err()?))
+    }
+
+    async fn objection_to_domain(&self, settings: &DomainSettings) -> Option<String> {
+        Some(told(&self.gateway.try_domain(&compile_settings(settings)).err()?))
     }
 
     async fn changed(&self) -> Result<(), StoreError> {

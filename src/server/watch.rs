@@ -1,4 +1,5 @@
-//! The configuration, its templates and the code of its functions, read again when they change while the server serves.
+//! The configuration, its templates, the code of its functions and the certificates of its gateway, read again when they change
+//! while the server serves.
 //!
 //! What they say then becomes so, as a whole or not at all: functions, triggers, APIs and domains. Pools go into the database one
 //! by one; when one cannot be applied, the error names those that were. An edit that is broken is logged with its mistakes, and
@@ -19,6 +20,7 @@ use crate::{
     config::{
         Config, Sources,
         function::{Function, Runs},
+        tls::Tls,
     },
     flows::{App, Cx},
     functions::{Functions, code::Code},
@@ -44,8 +46,9 @@ impl Watch {
     /// Watches `files`, and the configuration file, that `config` was read from.
     pub fn new(sources: Sources, config: Config, files: &[PathBuf]) -> Self {
         let functions = config.functions.clone();
+        let files = [files, &certificates(&config)].concat();
         let mut watch = Self { sources, started: config, seen: BTreeMap::new(), code: Vec::new() };
-        watch.look_at(files, &functions);
+        watch.look_at(&files, &functions);
         watch
     }
 
@@ -121,7 +124,8 @@ impl Watch {
         if !mistakes.is_empty() {
             return broken(mistakes.iter());
         }
-        self.look_at(&loaded.files, &loaded.config.functions);
+        let files = [loaded.files, certificates(&loaded.config)].concat();
+        self.look_at(&files, &loaded.config.functions);
         let differs = fixed(&self.started) != fixed(&loaded.config);
         match apply(app, served, &as_started(loaded.config, &self.started)).await {
             Ok((before, next)) => retiring.add(before, next),
@@ -138,6 +142,20 @@ impl Watch {
         }
         tracing::info!("the configuration was read again");
     }
+}
+
+/// Files of the gateway's TLS, which are renewed while it serves.
+fn certificates(config: &Config) -> Vec<PathBuf> {
+    let gateway = &config.gateway;
+    let stores = config.domains.iter().filter_map(|domain| domain.mutual_tls.as_ref());
+    let stores = stores.filter_map(|mutual| gateway.truststore(&mutual.truststore_uri.value).ok());
+    let mut files: Vec<PathBuf> = gateway.truststores.values().cloned().chain(stores).collect();
+    for said in config.domains.iter().filter_map(|domain| domain.tls.as_ref()).chain(&gateway.tls) {
+        if let Tls::Files { cert, key } = &said.value {
+            files.extend([cert.clone(), key.clone()]);
+        }
+    }
+    files
 }
 
 /// Functions that were replaced, until their last call has ended.

@@ -332,10 +332,24 @@ pub struct DomainSettings {
     pub domain_name: String,
     #[serde(default)]
     pub domain_name_configurations: Vec<DomainConfiguration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mutual_tls_authentication: Option<MutualTls>,
     #[serde(default = "by_mappings")]
     pub routing_mode: String,
     #[serde(default)]
     pub tags: Tags,
+}
+
+/// Only clients with a certificate get in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MutualTls {
+    /// An empty one, in a change, takes mutual TLS away.
+    #[serde(default)]
+    pub truststore_uri: String,
+    /// Kept and shown: a file has one version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub truststore_version: Option<String>,
 }
 
 fn by_mappings() -> String {

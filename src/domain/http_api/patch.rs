@@ -60,8 +60,7 @@ impl Object for Stage {
 }
 
 impl Object for DomainSettings {
-    const REFUSED: &'static [(&'static str, &'static str, Option<&'static str>)] =
-        &[("mutualTlsAuthentication", "cannot be asked for here: this gateway has no mutual TLS for domains", None)];
+    const REFUSED: &'static [(&'static str, &'static str, Option<&'static str>)] = &[];
 }
 
 impl Object for ApiMapping {

@@ -367,6 +367,13 @@ impl DomainSettings {
         ensure(self.domain_name_configurations.len() == 1, || {
             "Exactly one domain name configuration must be specified".to_owned()
         })?;
+        if let Some(mutual) = &self.mutual_tls_authentication {
+            let uri = &mutual.truststore_uri;
+            ensure(uri.starts_with('/') || uri.contains(':'), || {
+                format!("Invalid truststoreUri specified: {uri:?} is neither a URI nor the absolute path of a file.")
+            })?;
+            short("TruststoreVersion", mutual.truststore_version.as_ref(), 64)?;
+        }
         for one in &self.domain_name_configurations {
             ensure(one.endpoint_type == "REGIONAL", || {
                 "Only REGIONAL endpoints are supported for HTTP APIs.".to_owned()

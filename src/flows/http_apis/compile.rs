@@ -8,10 +8,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use crate::{
     config::{
         Place, Placed, api as config,
-        domain::{Domain, Mapping},
+        domain::{Domain, Mapping, MutualTls},
     },
     domain::http_api::{
-        AuthorizationType, Authorizer, AuthorizerType, Deployment, GatewayDomain, HttpApi, Integration,
+        AuthorizationType, Authorizer, AuthorizerType, Deployment, DomainSettings, GatewayDomain, HttpApi, Integration,
         IntegrationType, RouteSettings, Routing, Stage, function_of,
     },
 };
@@ -248,6 +248,15 @@ fn compile_authorizer(authorizer: &Authorizer, functions: &[String]) -> Option<c
     }
 }
 
+/// A domain as the gateway serves it, before it leads anywhere.
+pub fn compile_settings(settings: &DomainSettings) -> Domain {
+    let mutual_tls = settings.mutual_tls_authentication.as_ref().map(|mutual| MutualTls {
+        truststore_uri: placed(&mutual.truststore_uri),
+        truststore_version: mutual.truststore_version.clone(),
+    });
+    Domain { at: place(), name: settings.domain_name.clone(), tls: None, mutual_tls, mappings: Vec::new() }
+}
+
 /// A domain as the gateway serves it, without mappings to what `knows` does not know.
 pub fn compile_domain(domain: &GatewayDomain, knows: impl Fn(&str, &str) -> Option<String>) -> Domain {
     let mapping = |mapping: &crate::domain::http_api::ApiMapping| {
@@ -255,10 +264,6 @@ pub fn compile_domain(domain: &GatewayDomain, knows: impl Fn(&str, &str) -> Opti
         let key = mapping.api_mapping_key.clone();
         Some(Mapping { at: place(), api: placed(&name), stage: placed(&mapping.stage), key })
     };
-    Domain {
-        at: place(),
-        name: domain.settings.domain_name.clone(),
-        tls: None,
-        mappings: domain.mappings.values().filter_map(mapping).collect(),
-    }
+    let mappings = domain.mappings.values().filter_map(mapping).collect();
+    Domain { mappings, ..compile_settings(&domain.settings) }
 }

@@ -37,6 +37,7 @@ pub async fn create(desk: &Desk, given: Map<String, Value>) -> Result<GatewayDom
     settings.domain_name = settings.domain_name.to_ascii_lowercase();
     settings.check()?;
     let name = settings.domain_name.clone();
+    refuse_unservable(desk, &settings).await?;
     let taken = || Fault::Conflict("The domain name you provided already exists.".to_owned());
     if desk.serving.file().await.domains.iter().any(|domain| domain.settings.domain_name == name) {
         return Err(taken().into());
@@ -116,10 +117,22 @@ pub async fn update(desk: &Desk, name: &str, given: Map<String, Value>) -> Resul
     }
     change(desk, name, async move |domain, _| {
         domain.settings = patched(&domain.settings, given)?;
+        if domain.settings.mutual_tls_authentication.as_ref().is_some_and(|mutual| mutual.truststore_uri.is_empty()) {
+            domain.settings.mutual_tls_authentication = None;
+        }
         domain.settings.check()?;
+        refuse_unservable(desk, &domain.settings).await?;
         Ok(domain.clone())
     })
     .await
+}
+
+/// A trust store that cannot be had is told of now, and not in the log later.
+async fn refuse_unservable(desk: &Desk, settings: &DomainSettings) -> Result<()> {
+    match desk.serving.objection_to_domain(settings).await {
+        Some(why) => Err(Fault::BadRequest(why).into()),
+        None => Ok(()),
+    }
 }
 
 /// With its mappings.

@@ -9,8 +9,8 @@ use crate::{
     config::{self, Place, api::Protocol},
     domain::http_api::{
         AccessLogSettings, ApiMapping, ApiSettings, AuthorizationType, Authorizer, AuthorizerType, Cors,
-        DomainSettings, GatewayDomain, HttpApi, Integration, IntegrationType, JwtConfiguration, Route, RouteSettings,
-        Routing, Stage, StageKept, Tags,
+        DomainSettings, GatewayDomain, HttpApi, Integration, IntegrationType, JwtConfiguration, MutualTls, Route,
+        RouteSettings, Routing, Stage, StageKept, Tags,
     },
 };
 
@@ -202,6 +202,10 @@ pub fn shown_domain(domain: &config::domain::Domain, id: impl Fn(&str) -> Option
     let settings = DomainSettings {
         domain_name: domain.name.clone(),
         domain_name_configurations: Vec::new(),
+        mutual_tls_authentication: domain.mutual_tls.as_ref().map(|mutual| MutualTls {
+            truststore_uri: mutual.truststore_uri.value.clone(),
+            truststore_version: mutual.truststore_version.clone(),
+        }),
         routing_mode: "API_MAPPING_ONLY".to_owned(),
         tags: Tags::new(),
     };

@@ -17,7 +17,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use async_trait::async_trait;
 
 pub use self::{
-    compile::{Compiled, SOURCE, compile, compile_domain},
+    compile::{Compiled, SOURCE, compile, compile_domain, compile_settings},
     from_file::{shown_api, shown_domain},
 };
 use super::Cx;
@@ -25,7 +25,7 @@ use crate::{
     config::api as config,
     domain::{
         self,
-        http_api::{Deployment, Fault, GatewayDomain, HttpApi},
+        http_api::{Deployment, DomainSettings, Fault, GatewayDomain, HttpApi},
     },
     store::{self, StoreError, Tx},
 };
@@ -54,6 +54,9 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub trait Serving: Send + Sync {
     /// Why the gateway could not serve this API.
     async fn objection(&self, api: &config::Api) -> Option<String>;
+
+    /// Why the gateway could not serve this domain.
+    async fn objection_to_domain(&self, settings: &DomainSettings) -> Option<String>;
 
     /// The database holds something else: serves it before this returns.
     async fn changed(&self) -> std::result::Result<(), StoreError>;

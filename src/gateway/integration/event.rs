@@ -42,7 +42,7 @@ pub(super) fn version_2(exchange: &Exchange<'_>, body: &Bytes) -> Option<Value> 
         "requestContext": {
             "accountId": place.account_id,
             "apiId": place.api_id,
-            "authentication": null,
+            "authentication": client_certificate(exchange).map(|shown| json!({"clientCert": shown})),
             "domainName": exchange.domain(),
             "domainPrefix": domain_prefix(exchange),
             "http": {
@@ -149,7 +149,7 @@ pub(super) fn version_1(exchange: &Exchange<'_>, body: &Bytes) -> Option<Value> 
                 "accessKey": null,
                 "accountId": null,
                 "caller": null,
-                "clientCert": null,
+                "clientCert": client_certificate(exchange),
                 "cognitoAuthenticationProvider": null,
                 "cognitoAuthenticationType": null,
                 "cognitoIdentityId": null,
@@ -194,6 +194,11 @@ fn flat(lambda: &LambdaPrincipal) -> Value {
     let millis = u64::try_from(lambda.latency.as_millis()).unwrap_or(u64::MAX);
     members.insert("integrationLatency".to_owned(), millis.into());
     members.into()
+}
+
+/// Of a domain with mutual TLS.
+fn client_certificate(exchange: &Exchange<'_>) -> Option<Value> {
+    exchange.certificate.as_ref().map(|certificate| certificate.shown())
 }
 
 fn domain_prefix<'e>(exchange: &'e Exchange<'_>) -> &'e str {

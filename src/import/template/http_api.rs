@@ -458,6 +458,13 @@ pub(super) fn domain(mut properties: Properties, desired: &mut Desired) {
     if let Some(name) = properties.required("DomainName") {
         made.text("name", &Placed { value: name.value.to_ascii_lowercase(), at: name.at });
     }
+    if let Some(mut mutual) = properties.inner("MutualTlsAuthentication") {
+        let mut store = Made::default();
+        mutual.copy_text("TruststoreUri", &mut store, "truststore_uri");
+        mutual.copy_text("TruststoreVersion", &mut store, "truststore_version");
+        made.table("mutual_tls_authentication", &mutual.at, store);
+        mutual.finish();
+    }
     // Certificates are this server's own. Those of REST APIs have theirs in properties of the domain itself.
     properties.pass_over(&[
         "CertificateArn",

@@ -87,7 +87,9 @@ async fn what_a_domain_cannot_be_is_refused() {
         (named("*.example.com"), "Wildcard"),
         (named("nodots"), "domain name"),
         (named("a_b.example.com"), "domain name"),
-        (with(json!({"mutualTlsAuthentication": {"truststoreUri": "s3://x/y"}})), "mutualTlsAuthentication"),
+        (with(json!({"mutualTlsAuthentication": {"truststoreUri": "file:///clients.pem"}})), "[gateway] tls"),
+        (with(json!({"mutualTlsAuthentication": {"truststoreUri": "clients.pem"}})), "truststoreUri"),
+        (with(json!({"mutualTlsAuthentication": {"truststoreVersion": "1"}})), "truststoreUri"),
         (with(json!({"routingMode": "ROUTING_RULE_ONLY"})), "routing rules"),
         (with(json!({"domainNameConfigurations": []})), "configuration"),
         (with(json!({"domainNameConfigurations": [{"endpointType": "EDGE"}]})), "REGIONAL"),
@@ -110,4 +112,40 @@ async fn what_a_domain_cannot_be_is_refused() {
     // An API of the file may be mapped.
     house.done("POST", mappings, json!({"apiId": "written123", "stage": "$default"})).await;
     assert_eq!(house.get("x.example.com", "/written", "").await.body, "from the file");
+}
+
+#[tokio::test]
+async fn a_domain_with_mutual_tls_needs_a_trust_store_that_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = rcgen::generate_simple_self_signed(vec!["root".to_owned()]).unwrap();
+    let file = folder.path().join("clients.pem");
+    std::fs::write(&file, root.cert.pem()).unwrap();
+    let stores = format!("truststores = {{ 's3://mapped/clients.pem' = '{}' }}\n", file.display());
+    let house = House::open(&format!("tls = 'self-signed'\n{stores}{OF_GATEWAY}{TOWN}"), None).await;
+    let with = |uri: &str| {
+        let mut given = named("closed.example.com");
+        given["mutualTlsAuthentication"] = json!({"truststoreUri": uri, "truststoreVersion": "3"});
+        given
+    };
+    for (uri, text) in [
+        ("s3://other/clients.pem", "s3://other/clients.pem cannot be fetched"),
+        ("file:///nowhere/clients.pem", "/nowhere/clients.pem"),
+        ("https://example.com/clients.pem", "cannot be fetched"),
+    ] {
+        house.is_bad("POST", "/v2/domainnames", with(uri), text).await;
+    }
+    let made = house.done("POST", "/v2/domainnames", with("s3://mapped/clients.pem")).await;
+    let mutual = json!({"truststoreUri": "s3://mapped/clients.pem", "truststoreVersion": "3"});
+    assert_eq!(made["mutualTlsAuthentication"], mutual);
+    let domain = "/v2/domainnames/closed.example.com";
+    let change = json!({"mutualTlsAuthentication": {"truststoreUri": "s3://gone/x"}});
+    house.is_bad("PATCH", domain, change, "s3://gone/x").await;
+    assert_eq!(house.done("GET", domain, Value::Null).await, made);
+    let change = json!({"mutualTlsAuthentication": {"truststoreUri": format!("file://{}", file.display())}});
+    let changed = house.done("PATCH", domain, change).await;
+    assert_eq!(changed["mutualTlsAuthentication"]["truststoreVersion"], "3");
+    let change = json!({"mutualTlsAuthentication": {"truststoreUri": ""}});
+    assert!(house.done("PATCH", domain, change).await.get("mutualTlsAuthentication").is_none());
+    let api = house.done("POST", "/v2/apis", json!({"name": "n", "protocolType": "HTTP"})).await;
+    assert!(api["apiEndpoint"].as_str().unwrap().starts_with("https://localhost:"), "{api}");
 }

@@ -56,6 +56,9 @@ name = "written.example.com"
 api = "written"
 "#;
 
+/// What stands before it in a configuration belongs to `[gateway]`.
+const OF_GATEWAY: &str = "# so much of the gateway\n";
+
 /// A running server.
 struct House {
     main: SocketAddr,
@@ -100,8 +103,9 @@ impl House {
 
     async fn start(text: &str, folder: Arc<tempfile::TempDir>, database: String) -> Self {
         let file = folder.path().join("poolhouse.toml");
+        let (gateway, text) = text.split_once(OF_GATEWAY).unwrap_or(("", text));
         let places = format!(
-            "[server]\nlisten = '127.0.0.1:0'\n[gateway]\nlisten = '127.0.0.1:0'\n[database]\nurl = '{database}'\n"
+            "[server]\nlisten = '127.0.0.1:0'\n[gateway]\nlisten = '127.0.0.1:0'\n{gateway}[database]\nurl = '{database}'\n"
         );
         std::fs::write(&file, format!("{places}{text}")).unwrap();
         let sources = Sources { file: Some(file), environment: Vec::new(), flags: Flags::default() };

@@ -29,7 +29,7 @@ integration = {{ respond = {{ body = "12345" }} }}
     (written(&text, Functions::default()).await, folder)
 }
 
-async fn lines(folder: &tempfile::TempDir, count: usize) -> Vec<String> {
+pub async fn lines(folder: &tempfile::TempDir, count: usize) -> Vec<String> {
     for _ in 0..500 {
         let text = std::fs::read_to_string(folder.path().join("access.log")).unwrap_or_default();
         if text.lines().count() >= count {

@@ -12,6 +12,7 @@ mod hostile;
 mod http2;
 mod logs;
 mod mapping;
+mod mutual_tls;
 mod proxy;
 mod replace;
 mod rest;
@@ -156,6 +157,7 @@ fn own_section() -> section::Gateway {
     section::Gateway {
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         tls: None,
+        truststores: BTreeMap::new(),
         clock_skew_seconds: 0,
         allow_insecure_issuer: false,
         decisions: None,

@@ -394,3 +394,40 @@ Resources:
     assert_eq!((sources, judge.result_ttl_in_seconds), (vec!["$request.header.a", "$request.querystring.b"], 60));
     assert!(route("GET /judged").scopes.is_empty());
 }
+
+#[test]
+fn a_domain_with_mutual_tls_asks_for_a_local_trust_store() {
+    const TEMPLATE: &str = "
+Resources:
+  Closed:
+    Type: AWS::ApiGatewayV2::DomainName
+    Properties:
+      DomainName: Closed.example.com
+      MutualTlsAuthentication:
+        TruststoreUri: s3://bucket/clients.pem
+        TruststoreVersion: v1
+";
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("clients.pem"), "").unwrap();
+    fs::write(folder.path().join("t.yaml"), TEMPLATE).unwrap();
+    let file = folder.path().join("poolhouse.toml");
+    let load = |gateway: &str| {
+        fs::write(&file, gateway).unwrap();
+        let templates = vec![folder.path().join("t.yaml").display().to_string()];
+        let flags = Flags { templates, ..Flags::default() };
+        import::load(&Sources { file: Some(file.clone()), environment: Vec::new(), flags }, None)
+    };
+    let refused = load("[gateway]\ntls = 'self-signed'\n").map(drop).unwrap_err();
+    let said: Vec<String> = refused.iter().map(ToString::to_string).collect();
+    assert!(
+        said.iter().any(|line| line.contains("t.yaml:8: ") && line.contains("s3://bucket/clients.pem")),
+        "{said:#?}"
+    );
+    let stores = "truststores = { 's3://bucket/clients.pem' = 'clients.pem' }\n";
+    let clear = load(&format!("[gateway]\n{stores}")).map(drop).unwrap_err();
+    assert!(clear.iter().any(|mistake| mistake.to_string().contains("needs `gateway.tls`")), "{clear:#?}");
+    let loaded = load(&format!("[gateway]\ntls = 'self-signed'\n{stores}")).unwrap();
+    let mutual = loaded.config.domains[0].mutual_tls.as_ref().unwrap();
+    assert_eq!(mutual.truststore_uri.value, "s3://bucket/clients.pem");
+    assert_eq!(mutual.truststore_version.as_deref(), Some("v1"));
+}
