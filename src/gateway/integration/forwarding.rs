@@ -59,10 +59,7 @@ pub(super) fn prepare_request(headers: &mut HeaderMap, backend: &HeaderValue, or
     strip_connection(headers);
     // The server answered the expectation itself.
     headers.remove(header::EXPECT);
-    let foreign: Vec<HeaderName> = headers.keys().filter(|name| is_reserved(name.as_str())).cloned().collect();
-    for name in foreign {
-        headers.remove(name);
-    }
+    remove_all(headers, |name| is_reserved(name.as_str()));
     headers.insert(FORWARDED_FOR, address(origin.peer));
     let (scheme, usual) = if origin.secure { ("https", "443") } else { ("http", "80") };
     headers.insert(FORWARDED_PROTO, HeaderValue::from_static(scheme));
@@ -99,19 +96,14 @@ fn strip_connection(headers: &mut HeaderMap) {
                 headers.remove(name);
             }
         }
-        headers.remove(CONNECTION);
     }
-    for name in [
-        header::TE,
-        header::TRAILER,
-        header::TRANSFER_ENCODING,
-        header::UPGRADE,
-        header::PROXY_AUTHENTICATE,
-        header::PROXY_AUTHORIZATION,
-        KEEP_ALIVE,
-        PROXY_CONNECTION,
-        HTTP2_SETTINGS,
-    ] {
+    remove_all(headers, is_hop_by_hop);
+}
+
+/// Looking at the few names that are there costs less than looking for many that are not.
+fn remove_all(headers: &mut HeaderMap, unwanted: impl Fn(&HeaderName) -> bool) {
+    let found: Vec<HeaderName> = headers.keys().filter(|name| unwanted(name)).cloned().collect();
+    for name in found {
         headers.remove(name);
     }
 }
@@ -121,10 +113,10 @@ fn is_reserved(name: &str) -> bool {
     if !name.starts_with(['x', 'f', 'h', 'c', 't']) {
         return false;
     }
-    let like = |other: &str| {
-        name.len() == other.len() && name.bytes().zip(other.bytes()).all(|(a, b)| a == b || (a == b'_' && b == b'-'))
+    let begins = |other: &str| {
+        name.len() >= other.len() && name.bytes().zip(other.bytes()).all(|(a, b)| a == b || (a == b'_' && b == b'-'))
     };
-    let begins = |prefix: &str| name.get(..prefix.len()).is_some_and(|start| start.replace('_', "-") == prefix);
+    let like = |other: &str| name.len() == other.len() && begins(other);
     match name.as_bytes()[0] {
         b'x' => begins("x-forwarded-") || begins("x-amzn-") || OVERRIDES.iter().any(|other| like(other)),
         b'f' => name == "forwarded",

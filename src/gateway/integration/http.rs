@@ -3,7 +3,7 @@
 //! answered for with 503.
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-http.html>
 
-use std::{fmt::Write as _, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
@@ -132,14 +132,8 @@ enum Answered {
 
 /// The form of AWS X-Ray: the time and 96 bits, here those of the request id.
 fn trace_id(exchange: &Exchange<'_>) -> String {
-    let mut text = String::with_capacity(40);
-    let written = write!(text, "Root=1-{:08x}-", exchange.at.seconds());
-    for byte in exchange.id.bytes().take(12) {
-        if written.is_err() || write!(text, "{byte:02x}").is_err() {
-            break;
-        }
-    }
-    text
+    let id = exchange.id.as_bytes();
+    format!("Root=1-{:08x}-{}", exchange.at.seconds(), hex::encode(&id[..id.len().min(12)]))
 }
 
 /// An error with its causes: hyper's own text names only the outermost.
