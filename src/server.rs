@@ -353,7 +353,7 @@ fn router(
         .merge(api::router().with_state(Arc::clone(app)))
         .merge(oauth::router(Arc::clone(app)))
         .merge(pages::router(Arc::clone(app)))
-        .merge(control::router(Arc::clone(app), Arc::clone(served) as Arc<dyn Serving>))
+        .merge(control::router(Arc::clone(app), Arc::clone(served) as Arc<dyn Serving>, import::read_openapi))
         .merge(lambda::router(lambda))
         .merge(health::router(Arc::clone(app), metrics));
     if app.setup.mode == Mode::Development {

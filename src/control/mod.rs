@@ -3,8 +3,10 @@
 //! Every operation stands on the one screen of [`dispatch`]. Administrators only, as at the user-pools API; signatures are for
 //! the service `apigateway`. <https://docs.aws.amazon.com/apigatewayv2/latest/api-reference/resources.html>
 
+mod openapi;
 mod protocol;
 mod shapes;
+mod yaml;
 
 use std::sync::Arc;
 
@@ -21,7 +23,7 @@ use crate::{
     domain::http_api::{Authorizer, Fault, Integration, Route},
     flows::{
         App, Cx,
-        http_apis::{Desk, Error, Serving, apis, deployments, domains, parts, stages, tags},
+        http_apis::{Desk, Error, Serving, apis, deployments, documents::Reader, domains, parts, stages, tags},
     },
     web::signature::Gate,
 };
@@ -30,11 +32,13 @@ use protocol::{Call, Failure, Reply};
 const SERVICE: &str = "apigateway";
 
 /// Everything below `/v2`.
-pub fn router(app: Arc<App>, serving: Arc<dyn Serving>) -> Router {
-    Router::new().route("/v2/{*path}", any(answer)).with_state((app, serving))
+pub fn router(app: Arc<App>, serving: Arc<dyn Serving>, reader: Reader) -> Router {
+    Router::new().route("/v2/{*path}", any(answer)).with_state((app, serving, reader))
 }
 
-async fn answer(State((app, serving)): State<(Arc<App>, Arc<dyn Serving>)>, request: Request) -> Response {
+type House = (Arc<App>, Arc<dyn Serving>, Reader);
+
+async fn answer(State((app, serving, reader)): State<House>, request: Request) -> Response {
     let request_id = app.random.uuid();
     let (head, body) = request.into_parts();
     let outcome = async {
@@ -45,7 +49,7 @@ async fn answer(State((app, serving)): State<(Arc<App>, Arc<dyn Serving>)>, requ
         let cx = Cx::new(Arc::clone(&app), &administrator.region, request_id.clone());
         let call = Call::read(&head, &body)?;
         tracing::debug!(request_id, method = %head.method, path = head.uri.path(), "control plane call");
-        dispatch(&Desk { cx, serving: Arc::clone(&serving) }, &head.method, call).await
+        dispatch(&Desk { cx, serving: Arc::clone(&serving), reader }, &head.method, call).await
     };
     match outcome.await {
         Ok(reply) => protocol::success(&request_id, reply),
@@ -64,10 +68,9 @@ async fn dispatch(desk: &Desk, method: &Method, mut call: Call) -> Result<Reply,
             let all = apis::list(desk).await?;
             call.page(desk, "apis", all, |api| api.id.clone(), |api| shapes::api(desk, &api))?
         }
-        ("PUT", ["apis"] | ["apis", _]) => {
-            return Err(not_built("OpenAPI documents are imported by poolhouse serve --template"));
-        }
-        ("GET", ["apis", _, "exports", _]) => return Err(not_built("APIs are not exported as OpenAPI")),
+        ("PUT", ["apis"]) => openapi::import(desk, None, &mut call).await?,
+        ("PUT", ["apis", id]) => openapi::import(desk, Some(id), &mut call).await?,
+        ("GET", ["apis", id, "exports", specification]) => openapi::export(desk, id, specification, &call).await?,
         ("GET", ["apis", id]) => Reply::ok(shapes::api(desk, &desk.api(id).await?)),
         ("PATCH", ["apis", id]) => Reply::ok(shapes::api(desk, &apis::update(desk, id, body(call)).await?)),
         ("DELETE", ["apis", id]) => Reply::gone(apis::delete(desk, id).await?),

@@ -91,8 +91,18 @@ impl Call {
         Ok(Self { segments: segments.map_err(|_| Failure::Unknown)?, query, body })
     }
 
-    fn one(&self, name: &str) -> Option<&str> {
+    pub(super) fn one(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A parameter of the query that is true or false.
+    pub(super) fn flag(&self, name: &str) -> Result<Option<bool>, Failure> {
+        match self.one(name) {
+            None => Ok(None),
+            Some("true") => Ok(Some(true)),
+            Some("false") => Ok(Some(false)),
+            Some(_) => Err(Fault::bad(format!("Invalid {name} specified. It must be true or false.")).into()),
+        }
     }
 
     /// Every value of a parameter of the query.
@@ -151,16 +161,21 @@ fn holds_nul(value: &Value) -> bool {
 
 pub(super) struct Reply {
     status: StatusCode,
-    body: Option<Value>,
+    body: Option<(HeaderValue, String)>,
 }
 
 impl Reply {
     pub(super) fn ok(body: Value) -> Self {
-        Self { status: StatusCode::OK, body: Some(body) }
+        Self { status: StatusCode::OK, body: Some((JSON, body.to_string())) }
     }
 
     pub(super) fn made(body: Value) -> Self {
-        Self { status: StatusCode::CREATED, body: Some(body) }
+        Self { status: StatusCode::CREATED, ..Self::ok(body) }
+    }
+
+    /// A document as it is.
+    pub(super) fn document(kind: &'static str, text: String) -> Self {
+        Self { status: StatusCode::OK, body: Some((HeaderValue::from_static(kind), text)) }
     }
 
     pub(super) fn gone((): ()) -> Self {
@@ -211,20 +226,19 @@ pub(super) fn refusal(request_id: &str, failure: &Failure) -> Response {
             "The request's body did not arrive in time.".to_owned(),
         ),
     };
-    let mut response = respond(request_id, status, Some(json!({"message": message})));
+    let mut response = respond(request_id, status, Some((JSON, json!({"message": message}).to_string())));
     if let Ok(name) = HeaderValue::from_str(name) {
         response.headers_mut().insert(ERROR_TYPE, name);
     }
     response
 }
 
-fn respond(request_id: &str, status: StatusCode, body: Option<Value>) -> Response {
-    let mut response = Response::new(body.as_ref().map_or_else(Body::empty, |body| Body::from(body.to_string())));
+fn respond(request_id: &str, status: StatusCode, body: Option<(HeaderValue, String)>) -> Response {
+    let (kind, body) = body.map_or_else(|| (None, Body::empty()), |(kind, text)| (Some(kind), Body::from(text)));
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    if body.is_some() {
-        headers.insert(header::CONTENT_TYPE, JSON);
-    }
+    headers.extend(kind.map(|kind| (header::CONTENT_TYPE, kind)));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Ok(id) = HeaderValue::from_str(request_id) {
         headers.insert(REQUEST_ID, id);

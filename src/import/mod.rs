@@ -12,4 +12,5 @@ mod triggers;
 pub use load::{Loaded, Scratch, load};
 pub use poolhouse_toml::apply;
 pub use settings::check;
+pub use template::read_openapi;
 pub use triggers::unanswered_triggers;

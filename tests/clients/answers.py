@@ -35,6 +35,10 @@ def misfits(operation: OperationModel, body: bytes) -> list[str]:
     """What is wrong with an answer. botocore itself drops what it does not know and forgives what is missing."""
     if operation.output_shape is None or not (operation.output_shape.members or body):
         return [] if body in (b"", b"{}") else ["a body where none is published"]
+    payload = operation.output_shape.serialization.get("payload")
+    if payload is not None and operation.output_shape.members[payload].type_name == "blob":
+        # The body is the document itself.
+        return [] if body else ["an empty document"]
     faults: list[str] = []
     _visit(operation.output_shape, json.loads(body), "", faults)
     return faults

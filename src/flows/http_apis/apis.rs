@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Desk, Error, Result, no_api, parts};
+use super::{Desk, Error, FromFile, Result, no_api, parts};
 use crate::{
     domain::http_api::{
         ApiSettings, DEFAULT_ROUTE, DEFAULT_STAGE, Fault, HttpApi, Integration, IntegrationType, MOST_APIS, Route,
@@ -28,7 +28,19 @@ pub async fn create(desk: &Desk, mut given: Map<String, Value>) -> Result<HttpAp
         None => return Err(Fault::bad("ProtocolType is a required parameter").into()),
     }
     let quick = quick(&mut given)?;
-    let settings: ApiSettings = read(given)?;
+    add(desk, read(given)?, |api, file| match quick {
+        Some(quick) => begin(desk, quick, api, file),
+        None => Ok(()),
+    })
+    .await
+}
+
+/// Makes an API and fills it before anybody sees it.
+pub(super) async fn add(
+    desk: &Desk,
+    settings: ApiSettings,
+    fill: impl FnOnce(&mut HttpApi, &FromFile) -> Result<()> + Send,
+) -> Result<HttpApi> {
     settings.check()?;
     let file = desk.serving.file().await;
     let app = &desk.cx.app;
@@ -45,27 +57,33 @@ pub async fn create(desk: &Desk, mut given: Map<String, Value>) -> Result<HttpAp
     let mut api = HttpApi::new(id, now, settings);
     // First of all, since deployments belong to it.
     store::http_apis::insert(&mut tx, &api).await?;
-    if let Some(Quick { target, key, credentials }) = quick {
-        let (integration, route) = (parts::id(desk), parts::id(desk));
-        let made = quick_integration(&target, credentials);
-        made.check(&file.functions)?;
-        api.routing.integrations.insert(integration.clone(), made);
-        let given = json!({"routeKey": key, "target": format!("integrations/{integration}")});
-        let mut first: Route = read(given.as_object().cloned().unwrap_or_default())?;
-        first.check(&route, &api)?;
-        first.api_gateway_managed = true;
-        api.routing.routes.insert(route, first);
-        let given = json!({"stageName": DEFAULT_STAGE, "autoDeploy": true});
-        let mut stage: Stage = read(given.as_object().cloned().unwrap_or_default())?;
-        stage.api_gateway_managed = true;
-        stage.kept = StageKept { created_at: now.millis(), updated_at: now.millis(), authorizer_generation: 0 };
-        api.stages.insert(DEFAULT_STAGE.to_owned(), stage);
-    }
+    fill(&mut api, &file)?;
     desk.settle(&mut tx, None, &mut api, &file).await?;
     store::http_apis::update(&mut tx, &api).await?;
     tx.commit().await?;
     desk.serving.changed().await?;
     Ok(api)
+}
+
+/// The first route of an API, with its integration and a stage.
+fn begin(desk: &Desk, quick: Quick, api: &mut HttpApi, file: &FromFile) -> Result<()> {
+    let Quick { target, key, credentials } = quick;
+    let now = desk.cx.app.clock.now();
+    let (integration, route) = (parts::id(desk), parts::id(desk));
+    let made = quick_integration(&target, credentials);
+    made.check(&file.functions)?;
+    api.routing.integrations.insert(integration.clone(), made);
+    let given = json!({"routeKey": key, "target": format!("integrations/{integration}")});
+    let mut first: Route = read(given.as_object().cloned().unwrap_or_default())?;
+    first.check(&route, api)?;
+    first.api_gateway_managed = true;
+    api.routing.routes.insert(route, first);
+    let given = json!({"stageName": DEFAULT_STAGE, "autoDeploy": true});
+    let mut stage: Stage = read(given.as_object().cloned().unwrap_or_default())?;
+    stage.api_gateway_managed = true;
+    stage.kept = StageKept { created_at: now.millis(), updated_at: now.millis(), authorizer_generation: 0 };
+    api.stages.insert(DEFAULT_STAGE.to_owned(), stage);
+    Ok(())
 }
 
 struct Quick {

@@ -6,6 +6,7 @@
 pub mod apis;
 mod compile;
 pub mod deployments;
+pub mod documents;
 pub mod domains;
 mod from_file;
 pub mod parts;
@@ -82,6 +83,7 @@ pub struct FromFile {
 pub struct Desk {
     pub cx: Cx,
     pub serving: Arc<dyn Serving>,
+    pub reader: documents::Reader,
 }
 
 /// The API `id` does not exist, as the service says it.

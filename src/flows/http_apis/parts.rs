@@ -134,7 +134,7 @@ fn missing<T: Part>() -> Fault {
 }
 
 /// An issuer that is one of ours by its form must be a pool that there is: nobody else could sign for it.
-async fn check_issuer(desk: &Desk, issuer: Option<&str>) -> Result<()> {
+pub(super) async fn check_issuer(desk: &Desk, issuer: Option<&str>) -> Result<()> {
     let Some(issuer) = issuer else { return Ok(()) };
     let setup = &desk.cx.app.setup;
     let pool = issuer.strip_prefix("pool:").or_else(|| {

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::{
+    base_path::Base,
+    by_call::Written,
     desired::Desired,
     document::{Map, Node, Value},
     integration,
@@ -28,6 +30,10 @@ pub(super) struct Api {
     pub integrations: BTreeMap<String, Made>,
     pub routes: Vec<Route>,
     pub stages: BTreeMap<String, (Place, Made)>,
+    /// What becomes of the base path of its document.
+    pub base: Base,
+    /// The document as it was written, when a call gives it.
+    pub written: Option<Written>,
 }
 
 pub(super) struct Authorizer {
@@ -69,6 +75,15 @@ impl Api {
             integrations: BTreeMap::new(),
             routes: Vec::new(),
             stages: BTreeMap::new(),
+            base: Base::Ignore,
+            written: None,
+        }
+    }
+
+    /// Notes what the configuration has no words for, when a call gave the document.
+    pub fn keep(&mut self, keep: impl FnOnce(&mut Written)) {
+        if let Some(written) = &mut self.written {
+            keep(written);
         }
     }
 
@@ -130,10 +145,8 @@ pub(super) fn api(name: &str, mut properties: Properties, desired: &mut Desired)
             .warn(&other.at, "no other `RouteSelectionExpression` than ${request.method} ${request.path} is supported");
     }
     quick_create(name, &mut properties, &mut api);
-    let base_path = properties.text("BasePath");
-    if let Some(other) = base_path.filter(|text| text.value != "ignore") {
-        properties.warn(&other.at, format!("`BasePath` {} is not supported", other.value));
-    }
+    let base = properties.text("BasePath");
+    api.base = Base::read(&properties, base.as_ref());
     // Here every warning stops the start unless told otherwise.
     properties.take("FailOnWarnings");
     properties.pass_over(&["Description", "DisableSchemaValidation", "IpAddressType", "Tags", "Version"]);

@@ -5,6 +5,8 @@
 //! what a template says and this server cannot do (a warning, which stops the start), and what means nothing here (a notice).
 
 mod assembly;
+mod base_path;
+mod by_call;
 mod desired;
 mod document;
 mod functions;
@@ -31,6 +33,7 @@ use std::{
     sync::Arc,
 };
 
+pub use self::by_call::read_openapi;
 use self::{
     desired::Desired,
     document::Node,

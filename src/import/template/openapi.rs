@@ -4,6 +4,7 @@
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-open-api.html>
 
 use super::{
+    base_path,
     document::{Map, Node, Value},
     http_api::{self, Api, Authorizer, Demand, Kind, Route, capitalised},
     integration,
@@ -40,8 +41,7 @@ const OF_AN_OPERATION: [&str; 12] = [
 ];
 
 /// What describes a whole document of Swagger 2.0, or says where it once was served.
-const OF_A_SWAGGER: [&str; 8] =
-    ["basePath", "consumes", "definitions", "host", "parameters", "produces", "responses", "schemes"];
+const OF_A_SWAGGER: [&str; 7] = ["consumes", "definitions", "host", "parameters", "produces", "responses", "schemes"];
 
 /// Reads a document without functions into an API. Returns its title.
 pub(super) fn body(scope: Scope, body: &Node, api: &mut Api) -> Option<Placed<String>> {
@@ -66,10 +66,11 @@ pub(super) fn body(scope: Scope, body: &Node, api: &mut Api) -> Option<Placed<St
     }
     let title = document.inner("info").and_then(|mut info| {
         let title = info.text("title");
+        api.keep(|written| (written.description, written.version) = (info.text("description"), info.text("version")));
         info.rest();
         title
     });
-    document.take("servers");
+    let base = base_path::of(&mut document, swagger.is_some(), api.base);
     let components = document.inner("components");
     let (mut schemes, mut shared) = (Map::new(), Map::new());
     if let Some(mut components) = components {
@@ -112,6 +113,7 @@ pub(super) fn body(scope: Scope, body: &Node, api: &mut Api) -> Option<Placed<St
     }
     let cors = if api.is_rest { None } else { document.map("x-amazon-apigateway-cors") };
     if let Some(cors) = cors {
+        api.keep(|written| written.cors = Some(cors.value.clone()));
         let mut cors = Properties::new(scope, &cors.at, "x-amazon-apigateway-cors", capitalised(&cors.value, &[]));
         api.made.table("cors_configuration", &cors.at.clone(), http_api::cors(&mut cors));
         cors.finish();
@@ -128,12 +130,13 @@ pub(super) fn body(scope: Scope, body: &Node, api: &mut Api) -> Option<Placed<St
         notes.warn(&node.at, "`security` of the whole document is not applied: name it in each operation");
     }
     document.take("x-amazon-apigateway-importexport-version");
-    for described in ["externalDocs", "tags"] {
-        document.take_raw(described);
-    }
+    document.take_raw("externalDocs");
+    let tags = document.take("tags");
+    api.keep(|written| written.tags = tags);
     let paths = document.map("paths").map(|map| map.value).unwrap_or_default();
     for (path, node) in paths {
         let Value::Map(operations) = &node.value else { continue };
+        let path = base_path::before(&base, path);
         for (method, operation) in operations {
             let is_method = METHODS.contains(&method.as_str()) || method == ANY_METHOD;
             if is_method {
@@ -188,6 +191,7 @@ fn scheme(scope: Scope, name: &str, node: &Node, api: &mut Api) {
         let node = Node { at: at.clone(), value: Value::Map(jwt) };
         members.insert("JwtConfiguration".to_owned(), node);
     }
+    api.keep(|written| drop(written.authorizers.insert(name.to_owned(), members.clone())));
     let mut properties = Properties::new(scope, &extension.at, AUTHORIZER, members);
     let authorizer = http_api::authorizer(&mut properties, "AuthorizerType");
     properties.finish();
@@ -214,6 +218,7 @@ fn operation(scope: Scope, path: &str, method: &str, node: &Node, schemes: &Map,
         return scope.notes().refuse(&at, format!("{verb} {path} must be a map, found {}", node.kind()));
     };
     let mut operation = Properties::new(scope, &at, format!("{verb} {path}"), map.clone());
+    let called = operation.text("operationId");
     for described in OF_AN_OPERATION {
         operation.take_raw(described);
     }
@@ -238,12 +243,22 @@ fn operation(scope: Scope, path: &str, method: &str, node: &Node, schemes: &Map,
     }
     let demand = security.map_or(Some((None, None)), |security| demand(scope, &key, &security, schemes, api));
     let Some((authorizer, scopes)) = demand else { return };
-    let Some(integration) = integration else {
-        return scope.notes().refuse(&at, format!("{verb} {path} has no `{INTEGRATION}`"));
+    let message = format!("{verb} {path} has no `{INTEGRATION}`");
+    let made = match &integration {
+        Some(integration) => match integration_of(scope, &key, integration, shared, api) {
+            Some(made) => Some(made),
+            None => return,
+        },
+        // A call may give it one later.
+        None if api.written.is_some() => {
+            scope.notes().warn(&at, message);
+            None
+        }
+        None => return scope.notes().refuse(&at, message),
     };
-    let Some(made) = integration_of(scope, &integration, shared, api) else { return };
+    api.keep(|written| drop(written.operations.insert(key.clone(), called)));
     let key = Placed { value: key, at: at.clone() };
-    api.routes.push(Route { at, key, authorizer, scopes, integration: Some(made) });
+    api.routes.push(Route { at, key, authorizer, scopes, integration: made });
 }
 
 /// Who may pass. `None` when that cannot be said: then there is no such route.
@@ -293,7 +308,7 @@ fn is_api_key(schemes: &Map, name: &str) -> bool {
     })
 }
 
-fn integration_of(scope: Scope, node: &Node, shared: &Map, api: &Api) -> Option<Made> {
+fn integration_of(scope: Scope, key: &str, node: &Node, shared: &Map, api: &mut Api) -> Option<Made> {
     let reference = node.get("$ref").and_then(Node::as_text);
     let found = match reference {
         Some(reference) => {
@@ -323,7 +338,9 @@ fn integration_of(scope: Scope, node: &Node, shared: &Map, api: &Api) -> Option<
         ("httpMethod", "IntegrationMethod"),
         ("credentials", "CredentialsArn"),
     ];
-    let mut properties = Properties::new(scope, &found.at, INTEGRATION, capitalised(map, &renamed));
+    let members = capitalised(map, &renamed);
+    api.keep(|written| drop(written.integrations.insert(key.to_owned(), members.clone())));
+    let mut properties = Properties::new(scope, &found.at, INTEGRATION, members);
     let made = integration::integration(&mut properties);
     properties.finish();
     made
@@ -354,7 +371,7 @@ fn is_rest(root: &Node) -> bool {
 }
 
 /// Replaces `${AWS::Region}` and its like in every text.
-fn filled(scope: Scope, node: &Node) -> Node {
+pub(super) fn filled(scope: Scope, node: &Node) -> Node {
     let basics = scope.world.basics;
     let value = match &node.value {
         Value::Null => Value::Null,

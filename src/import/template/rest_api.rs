@@ -2,6 +2,7 @@
 //! <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_ApiGateway.html>
 
 use super::{
+    base_path::Base,
     desired::Desired,
     document::{Node, Value},
     http_api::{self, Api, Authorizer, Demand, Kind, Route},
@@ -31,9 +32,9 @@ pub(super) fn api(name: &str, mut properties: Properties, desired: &mut Desired)
     // Here every warning stops the start unless told otherwise.
     properties.take("FailOnWarnings");
     let of_import = properties.map("Parameters").map(|map| map.value).unwrap_or_default();
-    if let Some(base) = of_import.get("basepath").filter(|node| node.as_text() != Some("ignore")) {
-        properties.warn(&base.at, "no other `basepath` than ignore is supported");
-    }
+    let base = of_import.get("basepath");
+    let base = base.and_then(|node| Some(Placed { value: node.as_text()?.to_owned(), at: node.at.clone() }));
+    api.base = Base::read(&properties, base.as_ref());
     properties.pass_over(&[
         "ApiKeySourceType",
         "Description",

@@ -49,9 +49,6 @@ async fn what_is_not_built_says_so_and_what_is_no_operation_is_unknown() {
     let house = House::open(TOWN, None).await;
     let api = house.api().await;
     for (method, path, text) in [
-        ("PUT", "/v2/apis".to_owned(), "OpenAPI"),
-        ("PUT", api.clone(), "OpenAPI"),
-        ("GET", format!("{api}/exports/OAS30?outputType=JSON"), "OpenAPI"),
         ("POST", format!("{api}/models"), "WebSocket"),
         ("POST", format!("{api}/routes/x/routeresponses"), "WebSocket"),
         ("POST", format!("{api}/integrations/x/integrationresponses"), "WebSocket"),

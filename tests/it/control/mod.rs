@@ -4,6 +4,7 @@ mod access;
 mod apis;
 mod domains;
 mod file;
+mod openapi;
 mod parts;
 mod serving;
 mod stages;
@@ -155,7 +156,7 @@ impl House {
     async fn done(&self, method: &str, path: &str, body: Value) -> Value {
         let answer = self.call(method, path, body).await;
         let expected = match method {
-            "POST" => 201,
+            "POST" | "PUT" => 201,
             "DELETE" => 204,
             _ => 200,
         };
