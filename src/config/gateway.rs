@@ -6,7 +6,7 @@ use std::{
     path::PathBuf,
 };
 
-use super::{Placed, form, reader::Reader, standards::Standards, tls::Tls};
+use super::{Placed, api::Throttle, form, reader::Reader, standards::Standards, tls::Tls};
 
 #[derive(Clone, Debug)]
 pub struct Gateway {
@@ -21,6 +21,9 @@ pub struct Gateway {
     pub allow_insecure_issuer: bool,
     /// Puts commas between the parts of `www-authenticate`, as RFC 6750 has it and the service does not.
     pub rfc_challenges: bool,
+    /// What all routes together may take. The service gives an account 10,000 a second and 5,000 at once; here nothing is
+    /// limited unless it is said.
+    pub account_throttle: Throttle,
     /// Whether and whom `/authz` answers.
     pub decisions: Option<Decisions>,
 }
@@ -116,6 +119,7 @@ impl Gateway {
             truststores: truststores(&mut section),
             clock_skew_seconds: section.integer("clock_skew_seconds", 0..=300).unwrap_or(0),
             decisions: section.has("decisions").then(|| Decisions::read(section.table("decisions"))),
+            account_throttle: Throttle::read(section.table("account_throttle")),
             rfc_challenges: section
                 .choice("www_authenticate", &[("service", false), ("rfc", true)])
                 .is_some_and(|said| said.value),

@@ -116,9 +116,7 @@ impl Apis {
     async fn judge<'g>(&'g self, exchange: &mut Exchange<'g>, name: &str) -> Result<Response<Body>, Refusal> {
         check_request(exchange)?;
         let route = self.route_of(exchange, name).ok_or(Refusal::Forbidden { explicit: false })?;
-        if route.bucket.as_ref().is_some_and(|bucket| !bucket.take(exchange.at)) {
-            return Err(Refusal::Throttled);
-        }
+        self.admit(route, exchange.at)?;
         authorize(exchange, route).await?;
         let mut response = Response::new(Body::default());
         describe(response.headers_mut(), exchange.principal.as_ref());

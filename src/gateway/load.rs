@@ -109,6 +109,7 @@ pub(super) struct Loader {
     around: Surroundings,
     fetcher: Arc<Fetcher>,
     backends: Arc<Connections>,
+    account: Option<Arc<Bucket>>,
     /// Authorizers of one issuer share its keys.
     foreign: HashMap<String, Arc<ForeignIssuer>>,
 }
@@ -118,7 +119,8 @@ impl Loader {
         let connector = connector()?;
         let backends = Arc::new(Connections::new(connector.clone()));
         let fetcher = Arc::new(Fetcher::new(connector, section.allow_insecure_issuer));
-        Ok(Self { section: section.clone(), around, fetcher, backends, foreign: HashMap::new() })
+        let account = Bucket::new(section.account_throttle, around.clock.now()).map(Arc::new);
+        Ok(Self { section: section.clone(), around, fetcher, backends, account, foreign: HashMap::new() })
     }
 
     pub(super) fn functions(&self) -> Arc<Functions> {
@@ -167,6 +169,7 @@ impl Loader {
             authorizers: kept.authorizers,
             decisions: self.section.decisions.as_ref().map(Decisions::new),
             rfc_challenges: self.section.rfc_challenges,
+            account: self.account.clone(),
             clock: clock.clone(),
             random: random.clone(),
             unrouted: Meters::new("-", "-"),

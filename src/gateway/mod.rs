@@ -102,6 +102,8 @@ struct Apis {
     authorizers: replace::Authorizers,
     decisions: Option<Decisions>,
     rfc_challenges: bool,
+    /// Shared by all routes of all sets.
+    account: Option<Arc<Bucket>>,
     clock: Clock,
     random: Random,
     /// Counts requests that found no route.
@@ -217,9 +219,7 @@ impl Apis {
             return Ok(preflight);
         }
         let route = match_route(exchange, stage)?;
-        if route.bucket.as_ref().is_some_and(|bucket| !bucket.take(exchange.at)) {
-            return Err(Refusal::Throttled);
-        }
+        self.admit(route, exchange.at)?;
         authorize(exchange, route).await?;
         integrate(exchange, route, Inbound::Stream(body)).await
     }

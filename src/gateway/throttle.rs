@@ -1,12 +1,22 @@
 //! Token buckets: a route may be called `rate` times a second, and `burst` times at once.
 //!
 //! The service counts by its best effort and over many machines; here each process counts exactly. A request takes its token
-//! after its route is known and before anybody asks who it is, so that refused tokens count too.
+//! after its route is known and before anybody asks who it is, so that refused tokens count too. Where the account has a bucket,
+//! that is asked first.
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-throttling.html>
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use super::{Apis, Refusal, Route};
 use crate::{config::api::Throttle, kit::clock::Time};
+
+impl Apis {
+    /// Takes what a request needs. Without a bucket of the account threads share no lock here.
+    pub(super) fn admit(&self, route: &Route, now: Time) -> Result<(), Refusal> {
+        let admits = |bucket: &Option<Arc<Bucket>>| bucket.as_ref().is_none_or(|bucket| bucket.take(now));
+        if admits(&self.account) && admits(&route.bucket) { Ok(()) } else { Err(Refusal::Throttled) }
+    }
+}
 
 pub(super) struct Bucket {
     rate: f64,

@@ -107,7 +107,7 @@ fn check_variable(name: &str, value: &str) -> Result<(), &'static str> {
 }
 
 impl Throttle {
-    fn read(mut section: Reader) -> Self {
+    pub(in crate::config) fn read(mut section: Reader) -> Self {
         let throttle = Self {
             rate_limit: section.number("throttling_rate_limit", 0.0..=1_000_000.0),
             burst_limit: section.integer("throttling_burst_limit", 0..=1_000_000),

@@ -31,7 +31,9 @@ use async_trait::async_trait;
 use poolhouse::{
     config::{
         self, Config, Place, Placed, Sources,
-        api::{Api, Authorizer, Beyond, IdentitySource, Integration, Issuer, JwtAuthorizer, PayloadFormat, Route},
+        api::{
+            Api, Authorizer, Beyond, IdentitySource, Integration, Issuer, JwtAuthorizer, PayloadFormat, Route, Throttle,
+        },
         domain::Domain,
         gateway as section,
     },
@@ -162,6 +164,7 @@ fn own_section() -> section::Gateway {
         allow_insecure_issuer: false,
         decisions: None,
         rfc_challenges: false,
+        account_throttle: Throttle::default(),
     }
 }
 

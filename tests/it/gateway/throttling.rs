@@ -48,6 +48,38 @@ integration = { respond = {} }
 }
 
 #[tokio::test]
+async fn an_account_has_a_bucket_for_all_routes_together() {
+    let text = r#"
+[gateway]
+account_throttle = { throttling_rate_limit = 1.0, throttling_burst_limit = 3 }
+[[api]]
+name = "x"
+[api.stage."$default"]
+route_settings."GET /never" = { throttling_rate_limit = 0, throttling_burst_limit = 0 }
+[[api.route]]
+key = "GET /a"
+integration = { respond = {} }
+[[api.route]]
+key = "GET /never"
+integration = { respond = {} }
+[[api]]
+name = "y"
+[[api.route]]
+key = "GET /b"
+integration = { respond = {} }
+"#;
+    let town = written(text, Functions::default()).await;
+    let status = async |path: &str| town.get(path, "").await.status;
+    // What finds no route takes nothing, and what its route's own bucket refuses has taken one.
+    assert_eq!((status("/nothing").await, status("/a").await, status("/never").await), (404, 200, 429));
+    assert_eq!((status("/_apis/y/b").await, status("/_apis/y/b").await), (200, 429));
+    let answer = town.get("/a", "").await;
+    assert_eq!((answer.status, answer.body.as_str()), (429, r#"{"message":"Too Many Requests"}"#));
+    town.clock.advance(Duration::from_secs(1));
+    assert_eq!((status("/a").await, status("/a").await), (200, 429));
+}
+
+#[tokio::test]
 async fn an_integration_that_takes_too_long_is_unavailable() {
     let calls = Arc::new(AtomicUsize::new(0));
     let mut functions = Functions::default();
