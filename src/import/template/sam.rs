@@ -1,7 +1,9 @@
 //! The Serverless Application Model: its resources become those that the service's own transform makes of them.
 //! <https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification.html>
 
+mod domain;
 mod events;
+mod guard;
 mod http_api;
 mod rest_api;
 

@@ -431,3 +431,100 @@ Resources:
     assert_eq!(mutual.truststore_uri.value, "s3://bucket/clients.pem");
     assert_eq!(mutual.truststore_version.as_deref(), Some("v1"));
 }
+
+#[test]
+fn domains_of_serverless_apis_are_those_of_the_services_own_transform() {
+    let ours = load("tests/templates/domains.yaml").unwrap_or_else(|said| panic!("{said:#?}")).config;
+    let theirs = load("tests/templates/transformed/domains.json").unwrap_or_else(|said| panic!("{said:#?}")).config;
+    assert_eq!(bare(&ours.domains), bare(&theirs.domains));
+    assert_eq!(bare(&ours.apis), bare(&theirs.apis));
+    let led: Vec<_> = ours
+        .domains
+        .iter()
+        .flat_map(|domain| domain.mappings.iter().map(|to| (&*domain.name, &*to.key, &*to.api.value, &*to.stage.value)))
+        .collect();
+    for expected in [
+        ("api.example.com", "two/three", "domains", "$default"),
+        ("api.example.com", "v-1", "domains", "$default"),
+        ("whole.example.com", "", "whole", "live"),
+        ("rest.example.com", "", "domains-Rest", "prod"),
+        ("rest.example.com", "twox", "domains-Rest", "prod"),
+        ("rest.example.com", "be-side", "beside", "prod"),
+    ] {
+        assert!(led.contains(&expected), "{expected:?} {led:?}");
+    }
+    assert_eq!((ours.domains.len(), led.len()), (3, 8));
+}
+
+#[test]
+fn a_domain_of_a_serverless_api_is_told_of_what_it_lacks() {
+    let with = |domain: &str| {
+        format!(
+            "Transform: AWS::Serverless-2016-10-31\nResources:\n  Api:\n    Type: AWS::Serverless::HttpApi\n    Properties:\n      \
+             Domain: {domain}\n"
+        )
+    };
+    for (domain, said) in [
+        ("{CertificateArn: x}", "t.yaml:6: `Domain` of Api has no `DomainName`"),
+        ("api.example.com", "t.yaml:6: `Domain` must be a map"),
+        ("{DomainName: a.example.com, BasePath: [one, /one]}", "t.yaml:6: `BasePath` of Api holds \"/one\" twice"),
+        ("{DomainName: a.example.com, BasePath: [{}]}", "t.yaml:6: `BasePath` of Api must hold texts"),
+        ("{DomainName: a.example.com, BasePaths: [one]}", "t.yaml:6: `BasePaths` of Domain is not supported"),
+    ] {
+        let found = mistakes(&with(domain));
+        assert!(found.iter().any(|line| line.starts_with(said)), "{said}\n{found:#?}");
+    }
+    // Names that are made somewhere else stay the users' business.
+    let domain = "{DomainName: !Sub 'api.${AWS::Region}.example.com', CertificateArn: x, Route53: {HostedZoneId: Z}}";
+    assert_eq!(read(&with(domain), |_| {}).config.domains[0].name, "api.us-east-1.example.com");
+}
+
+#[test]
+fn base_paths_of_documents_are_ignored_prepended_or_split() {
+    const HTTP: &str = "
+Resources:
+  Stage: {Type: AWS::ApiGatewayV2::Stage, Properties: {ApiId: !Ref Api, StageName: s, AutoDeploy: true}}
+  Api:
+    Type: AWS::ApiGatewayV2::Api
+    Properties:
+      BasePath: HOW
+      Body:
+        openapi: 3.0.1
+        info: {title: t, version: '1'}
+        servers: [{url: 'https://x/{basePath}', variables: {basePath: {default: one/two}}}]
+        paths:
+          /: {get: {x-amazon-apigateway-integration: &to {type: http_proxy, httpMethod: GET, uri: 'http://127.0.0.1:1/'}}}
+          /a: {get: {x-amazon-apigateway-integration: *to}}
+          /$default: {x-amazon-apigateway-any-method: {x-amazon-apigateway-integration: *to}}
+";
+    const REST: &str = "
+Resources:
+  Deployment: {Type: AWS::ApiGateway::Deployment, Properties: {RestApiId: !Ref Api, StageName: s}}
+  Api:
+    Type: AWS::ApiGateway::RestApi
+    Properties:
+      Parameters: {basepath: HOW}
+      Body:
+        swagger: '2.0'
+        info: {title: t, version: '1'}
+        basePath: /one/two
+        paths:
+          /: {get: {x-amazon-apigateway-integration: &to {type: http_proxy, httpMethod: GET, uri: 'http://127.0.0.1:1/'}}}
+          /a: {get: {x-amazon-apigateway-integration: *to}}
+";
+    for (text, default) in [(HTTP, Some("$default")), (REST, None)] {
+        for (how, expected) in [
+            ("ignore", ["GET /", "GET /a"]),
+            ("prepend", ["GET /one/two", "GET /one/two/a"]),
+            ("split", ["GET /two", "GET /two/a"]),
+        ] {
+            let config = read(&text.replace("HOW", how), |_| {}).config;
+            let mut keys: Vec<_> = config.apis[0].routes.iter().map(|route| route.key.as_str()).collect();
+            keys.sort_unstable();
+            let expected: Vec<_> = default.into_iter().chain(expected).collect();
+            assert_eq!(keys, expected, "{how}");
+        }
+        let said = mistakes(&text.replace("HOW", "prefix"));
+        assert!(said[0].contains("the base path can be ignore, prepend, split, found \"prefix\""), "{said:#?}");
+    }
+}

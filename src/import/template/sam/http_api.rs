@@ -7,28 +7,21 @@ use super::{
         notes::Notes,
         stack::{Resource, Stack},
     },
-    as_map,
+    as_map, domain,
     events::Route,
+    guard::{Guards, sources},
     leftovers, take_any_case,
 };
-use crate::config::{Mistake, Place, Placed};
+use crate::config::{Place, Placed};
 
 pub(super) const ANY: &str = "x-amazon-apigateway-any-method";
-const KNOWN: [&str; 6] = ["Auth", "CorsConfiguration", "DefinitionBody", "Name", "StageName", "StageVariables"];
-
-/// Who may pass, as the API says it.
-#[derive(Default)]
-struct Auth {
-    default: Option<Placed<String>>,
-    /// The scopes that each authorizer asks for where a route says nothing.
-    scopes: std::collections::BTreeMap<String, Node>,
-    schemes: Map,
-}
+const KNOWN: [&str; 7] =
+    ["Auth", "CorsConfiguration", "DefinitionBody", "Domain", "Name", "StageName", "StageVariables"];
 
 /// Puts the API and its stage into `stack`.
 pub(super) fn make(name: &str, resource: Resource, routes: Vec<Route>, stack: &mut Stack, notes: &Notes) {
     let at = resource.at.clone();
-    let mut properties = resource.properties;
+    let mut properties = resource.properties.clone();
     let auth = properties.remove("Auth").and_then(|node| as_map(node, "`Auth`", notes));
     let auth = auth.map(|(at, map)| read_auth(&at, map, notes)).unwrap_or_default();
     let mut body = match properties.remove("DefinitionBody") {
@@ -63,6 +56,9 @@ pub(super) fn make(name: &str, resource: Resource, routes: Vec<Route>, stack: &m
         }
     }
     properties.remove("PropagateTags");
+    if let Some(own) = properties.remove("Domain") {
+        domain::add(name, own, &stage, &resource, stack, notes);
+    }
     leftovers(properties, name, &KNOWN, notes);
     let stage_name = match stage.as_text() {
         None | Some("$default") => format!("{name}ApiGatewayDefaultStage"),
@@ -86,23 +82,11 @@ fn fresh(at: &Place) -> Map {
     Map::from([("openapi".to_owned(), Node::text(at, "3.0.1")), ("info".to_owned(), info)])
 }
 
-fn read_auth(at: &Place, mut map: Map, notes: &Notes) -> Auth {
-    let mut auth = Auth::default();
-    let default = map.remove("DefaultAuthorizer");
-    auth.default = default.and_then(|node| {
-        let at = node.at.clone();
-        node.as_text().map(|text| Placed { value: text.to_owned(), at })
-    });
+fn read_auth(at: &Place, mut map: Map, notes: &Notes) -> Guards {
+    let mut auth = Guards::of(&mut map);
     let iam = map.remove("EnableIamAuthorizer").is_some_and(|node| node.as_text() == Some("true"));
     if iam {
-        let members = [
-            ("type", "apiKey"),
-            ("name", "Authorization"),
-            ("in", "header"),
-            ("x-amazon-apigateway-authtype", "awsSigv4"),
-        ];
-        let members = members.map(|(key, text)| (key, Node::text(at, text)));
-        auth.schemes.insert("AWS_IAM".to_owned(), Node::map(at, members));
+        auth.know_iam(at);
     }
     let authorizers = map.remove("Authorizers").and_then(|node| as_map(node, "`Authorizers`", notes));
     leftovers(map, "Auth", &["Authorizers", "DefaultAuthorizer", "EnableIamAuthorizer"], notes);
@@ -167,22 +151,7 @@ fn request(at: &Place, members: &mut Map, notes: &Notes) -> Node {
         notes.tell(&node.at, "`EnableFunctionDefaultPermissions` means nothing here");
     }
     if let Some((at, mut identity)) = members.remove("Identity").and_then(|node| as_map(node, "`Identity`", notes)) {
-        let mut sources = Vec::new();
-        for (from, before) in [
-            ("Headers", "$request.header."),
-            ("QueryStrings", "$request.querystring."),
-            ("StageVariables", "$stageVariables."),
-            ("Context", "$context."),
-        ] {
-            let names = identity.remove(from);
-            let names = names.as_ref().and_then(Node::as_list).unwrap_or_default();
-            sources.extend(
-                names
-                    .iter()
-                    .filter_map(|name| name.as_text().map(|text| Node::text(&name.at, format!("{before}{text}")))),
-            );
-        }
-        extension.insert("identitySource".to_owned(), Node::list(&at, sources));
+        extension.insert("identitySource".to_owned(), Node::list(&at, sources(&mut identity, "$request", "$")));
         if let Some(node) = identity.remove("ReauthorizeEvery") {
             extension.insert("authorizerResultTtlInSeconds".to_owned(), node);
         }
@@ -232,7 +201,7 @@ fn add_schemes(body: &mut Map, at: &Place, schemes: Map) {
     }
 }
 
-fn add_paths(body: &mut Map, at: &Place, routes: &[Route], auth: &Auth, settings: &mut Map, notes: &Notes) {
+fn add_paths(body: &mut Map, at: &Place, routes: &[Route], auth: &Guards, settings: &mut Map, notes: &Notes) {
     let Some(paths) = inner_map(body, "paths", at) else { return };
     // What the document itself holds is behind the default authorizer too, but for OPTIONS, as the service's transform has it.
     for operations in paths.values_mut() {
@@ -240,9 +209,8 @@ fn add_paths(body: &mut Map, at: &Place, routes: &[Route], auth: &Auth, settings
         for (method, operation) in operations.iter_mut().filter(|(method, _)| !is_options(method)) {
             let at = operation.at.clone();
             let Value::Map(members) = &mut operation.value else { continue };
-            let is_guarded = members.get("security").and_then(Node::as_list).is_some_and(|list| !list.is_empty());
-            if let Some(default) = auth.default.as_ref().filter(|_| !is_guarded && method != "parameters") {
-                members.insert("security".to_owned(), security(&at, &default.value, None, auth));
+            if let Some(default) = auth.default.as_ref().filter(|_| method != "parameters") {
+                auth.stand_behind(default, &at, members);
             }
         }
     }
@@ -275,7 +243,7 @@ fn add_paths(body: &mut Map, at: &Place, routes: &[Route], auth: &Auth, settings
     }
 }
 
-fn operation(route: &Route, is_default: bool, auth: &Auth, notes: &Notes) -> Node {
+fn operation(route: &Route, is_default: bool, auth: &Guards, notes: &Notes) -> Node {
     let at = &route.at;
     let text = |text: &str| Node::text(at, text);
     let uri = Node::map(at, [("Fn::GetAtt", Node::list(at, vec![text(&route.function), text("Arn")]))]);
@@ -294,33 +262,7 @@ fn operation(route: &Route, is_default: bool, auth: &Auth, notes: &Notes) -> Nod
     if is_default {
         members.insert("isDefaultRoute".to_owned(), text("true"));
     }
-    let mut own = route.auth.clone();
-    let (named, scopes) = (own.remove("Authorizer"), own.remove("AuthorizationScopes"));
-    leftovers(own, "Auth", &["Authorizer", "AuthorizationScopes"], notes);
-    let named = named.and_then(|node| node.as_text().map(|text| (text.to_owned(), node.at.clone())));
     let is_options = route.method.as_deref().is_some_and(is_options);
-    let default =
-        || auth.default.as_ref().filter(|_| !is_options).map(|default| (default.value.clone(), default.at.clone()));
-    match named.or_else(default) {
-        Some((name, place)) => {
-            if name != "NONE" && !auth.schemes.contains_key(&name) {
-                let known = auth.schemes.keys().map(String::as_str);
-                let message = format!("the API {} has no authorizer {name}", route.api);
-                notes.note(Mistake::new(&place, message).nearest(&name, known));
-            }
-            members.insert("security".to_owned(), security(at, &name, scopes, auth));
-        }
-        None => {
-            if let Some(scopes) = scopes {
-                notes.refuse(&scopes.at, "`AuthorizationScopes` need an authorizer");
-            }
-        }
-    }
+    auth.stand_before(route, auth.default.as_ref().filter(|_| !is_options), &mut members, notes);
     Node { at: at.clone(), value: Value::Map(members) }
-}
-
-/// A security requirement: an authorizer with the route's scopes, or with its own.
-fn security(at: &Place, name: &str, scopes: Option<Node>, auth: &Auth) -> Node {
-    let scopes = scopes.or_else(|| auth.scopes.get(name).cloned()).unwrap_or_else(|| Node::list(at, Vec::new()));
-    Node::list(at, vec![Node::map(at, [(name, scopes)])])
 }

@@ -1,7 +1,7 @@
 //! `AWS::Serverless::Api`: a REST API whose document is made of the events that name it.
 //! <https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-resource-api.html>
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::{
     super::{
@@ -9,22 +9,24 @@ use super::{
         notes::Notes,
         stack::{Resource, Stack},
     },
-    as_map,
+    as_map, domain,
     events::Route,
+    guard::{Guards, sources},
     http_api::{ANY, inner_map},
     leftovers,
 };
-use crate::config::{Mistake, Place, Placed};
+use crate::config::{Place, Placed};
 
 const INTEGRATION: &str = "x-amazon-apigateway-integration";
 const AUTHORIZER: &str = "x-amazon-apigateway-authorizer";
 /// What stands behind `any` in the list of methods that a browser may use.
 const EVERY_METHOD: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
-const KNOWN: [&str; 10] = [
+const KNOWN: [&str; 11] = [
     "AccessLogSetting",
     "Auth",
     "Cors",
     "DefinitionBody",
+    "Domain",
     "GatewayResponses",
     "MethodSettings",
     "Name",
@@ -35,18 +37,15 @@ const KNOWN: [&str; 10] = [
 
 /// Who may call, as the API says it.
 struct Auth {
-    default: Option<Placed<String>>,
+    guards: Guards,
     guards_preflight: bool,
-    /// The scopes that each authorizer asks for where a method says nothing.
-    scopes: BTreeMap<String, Node>,
-    schemes: Map,
     policy: Option<Node>,
 }
 
 /// Puts the API, its deployment and its stage into `stack`.
 pub(super) fn make(name: &str, resource: Resource, routes: Vec<Route>, stack: &mut Stack, notes: &Notes) {
     let at = resource.at.clone();
-    let mut properties = resource.properties;
+    let mut properties = resource.properties.clone();
     let version = properties.remove("OpenApiVersion");
     let is_3 = version.as_ref().and_then(Node::as_text).is_some_and(|version| version.starts_with('3'));
     let auth = properties.remove("Auth").and_then(|node| as_map(node, "`Auth`", notes));
@@ -55,12 +54,12 @@ pub(super) fn make(name: &str, resource: Resource, routes: Vec<Route>, stack: &m
         Some(node) => as_map(node, "`DefinitionBody`", notes).map(|(_, map)| map).unwrap_or_default(),
         None => fresh(&at, is_3),
     };
-    add_paths(&mut body, &at, &routes, &auth, notes);
+    add_paths(&mut body, &at, &routes, &auth.guards, notes);
     if let Some(cors) = properties.remove("Cors") {
         add_preflight(&mut body, &cors, notes);
     }
     guard(&mut body, &auth);
-    add_schemes(&mut body, &at, &auth);
+    add_schemes(&mut body, &at, &auth.guards);
     if let Some(policy) = auth.policy {
         body.insert("x-amazon-apigateway-policy".to_owned(), policy);
     }
@@ -98,6 +97,9 @@ pub(super) fn make(name: &str, resource: Resource, routes: Vec<Route>, stack: &m
         notes.refuse(&at, format!("{name} has no `StageName`"));
         return;
     };
+    if let Some(own) = properties.remove("Domain") {
+        domain::add(name, own, &stage_name, &resource, stack, notes);
+    }
     leftovers(properties, name, &KNOWN, notes);
     let within = || Node::map(&at, [("Ref", Node::text(&at, name))]);
     let deployment_name = format!("{name}Deployment");
@@ -133,15 +135,9 @@ fn fresh(at: &Place, is_3: bool) -> Map {
 
 fn read_auth(at: &Place, mut map: Map, notes: &Notes) -> Auth {
     let is = |node: Option<Node>, word: &str| node.is_some_and(|node| node.as_text() == Some(word));
-    let default = map.remove("DefaultAuthorizer").and_then(|node| {
-        let at = node.at.clone();
-        node.as_text().map(|text| Placed { value: text.to_owned(), at })
-    });
     let mut auth = Auth {
-        default,
+        guards: Guards::of(&mut map),
         guards_preflight: !is(map.remove("AddDefaultAuthorizerToCorsPreflight"), "false"),
-        scopes: BTreeMap::new(),
-        schemes: Map::new(),
         policy: None,
     };
     map.remove("InvokeRole");
@@ -153,16 +149,13 @@ fn read_auth(at: &Place, mut map: Map, notes: &Notes) -> Auth {
     leftovers(map, "Auth", &known, notes);
     for (name, node) in authorizers.map(|(_, map)| map).unwrap_or_default() {
         let Some((at, mut members)) = as_map(node, &format!("the authorizer {name}"), notes) else { continue };
-        auth.scopes.extend(members.remove("AuthorizationScopes").map(|scopes| (name.clone(), scopes)));
+        auth.guards.scopes.extend(members.remove("AuthorizationScopes").map(|scopes| (name.clone(), scopes)));
         let scheme = scheme(&at, &mut members, notes);
         let known = ["AuthorizationScopes", "FunctionArn", "FunctionPayloadType", "Identity", "UserPoolArn"];
         leftovers(members, &format!("the authorizer {name}"), &known, notes);
-        auth.schemes.insert(name, scheme);
+        auth.guards.schemes.insert(name, scheme);
     }
-    let iam =
-        [("type", "apiKey"), ("name", "Authorization"), ("in", "header"), ("x-amazon-apigateway-authtype", "awsSigv4")];
-    let iam = iam.map(|(key, text)| (key, Node::text(at, text)));
-    auth.schemes.insert("AWS_IAM".to_owned(), Node::map(at, iam));
+    auth.guards.know_iam(at);
     auth
 }
 
@@ -223,17 +216,8 @@ fn scheme(at: &Place, members: &mut Map, notes: &Notes) -> Node {
         extension.extend(ttl.map(|node| ("authorizerResultTtlInSeconds".to_owned(), node)));
         if of_request {
             name = text("Unused");
-            let mut sources = Vec::new();
-            for (from, before) in [
-                ("Headers", "method.request.header."),
-                ("QueryStrings", "method.request.querystring."),
-                ("StageVariables", "stageVariables."),
-                ("Context", "context."),
-            ] {
-                let names = identity.remove(from);
-                let names = names.as_ref().and_then(Node::as_list).unwrap_or_default();
-                sources.extend(names.iter().filter_map(|name| Some(format!("{before}{}", name.as_text()?))));
-            }
+            let sources = sources(&mut identity, "method.request", "");
+            let sources: Vec<&str> = sources.iter().filter_map(Node::as_text).collect();
             if !sources.is_empty() {
                 extension.insert("identitySource".to_owned(), text(&sources.join(", ")));
             }
@@ -250,7 +234,7 @@ fn scheme(at: &Place, members: &mut Map, notes: &Notes) -> Node {
     Node::map(at, [("type", text("apiKey")), ("name", name), ("in", text("header")), (AUTHORIZER, extension)])
 }
 
-fn add_schemes(body: &mut Map, at: &Place, auth: &Auth) {
+fn add_schemes(body: &mut Map, at: &Place, guards: &Guards) {
     // That of the service's own signatures is there where it is asked for.
     let is_asked_for = |name: &str| {
         let asks = |operation: &Node| {
@@ -260,7 +244,7 @@ fn add_schemes(body: &mut Map, at: &Place, auth: &Auth) {
         let paths = body.get("paths").and_then(Node::as_map);
         paths.into_iter().flatten().filter_map(|(_, path)| path.as_map()).flatten().any(|(_, node)| asks(node))
     };
-    let mut schemes = auth.schemes.clone();
+    let mut schemes = guards.schemes.clone();
     if !is_asked_for("AWS_IAM") {
         schemes.remove("AWS_IAM");
     }
@@ -277,7 +261,7 @@ fn add_schemes(body: &mut Map, at: &Place, auth: &Auth) {
     }
 }
 
-fn add_paths(body: &mut Map, at: &Place, routes: &[Route], auth: &Auth, notes: &Notes) {
+fn add_paths(body: &mut Map, at: &Place, routes: &[Route], guards: &Guards, notes: &Notes) {
     let Some(paths) = inner_map(body, "paths", at) else { return };
     for route in routes {
         let (Some(path), Some(method)) = (&route.path, &route.method) else { continue };
@@ -285,7 +269,7 @@ fn add_paths(body: &mut Map, at: &Place, routes: &[Route], auth: &Auth, notes: &
             "any" | ANY => ANY.to_owned(),
             other => other.to_owned(),
         };
-        let operation = operation(route, auth, notes);
+        let operation = operation(route, guards, notes);
         let Some(operations) = inner_map(paths, path, &route.at) else { continue };
         if operations.insert(method.clone(), operation).is_some() {
             notes.refuse(&route.at, format!("{method} {path} is there already"));
@@ -293,7 +277,7 @@ fn add_paths(body: &mut Map, at: &Place, routes: &[Route], auth: &Auth, notes: &
     }
 }
 
-fn operation(route: &Route, auth: &Auth, notes: &Notes) -> Node {
+fn operation(route: &Route, guards: &Guards, notes: &Notes) -> Node {
     let at = &route.at;
     let text = |text: &str| Node::text(at, text);
     let uri = Node::map(at, [("Fn::GetAtt", Node::list(at, vec![text(&route.function), text("Arn")]))]);
@@ -305,38 +289,14 @@ fn operation(route: &Route, auth: &Auth, notes: &Notes) -> Node {
     integration.extend(route.timeout.clone().map(|timeout| ("timeoutInMillis".to_owned(), timeout)));
     let integration = Node { at: at.clone(), value: Value::Map(integration) };
     let mut members = Map::from([(INTEGRATION.to_owned(), integration)]);
-    let mut own = route.auth.clone();
-    let (named, scopes) = (own.remove("Authorizer"), own.remove("AuthorizationScopes"));
-    own.remove("InvokeRole");
-    leftovers(own, "Auth", &["Authorizer", "AuthorizationScopes"], notes);
-    let named = named.and_then(|node| node.as_text().map(|text| (text.to_owned(), node.at.clone())));
-    match named {
-        Some((name, place)) => {
-            if name != "NONE" && !auth.schemes.contains_key(&name) {
-                let known = auth.schemes.keys().map(String::as_str);
-                let message = format!("the API {} has no authorizer {name}", route.api);
-                notes.note(Mistake::new(&place, message).nearest(&name, known));
-            }
-            members.insert("security".to_owned(), security(at, &name, scopes, auth));
-        }
-        None => {
-            if let Some(scopes) = scopes {
-                notes.refuse(&scopes.at, "`AuthorizationScopes` need an `Authorizer` beside them");
-            }
-        }
-    }
+    // The default comes with the methods that the document itself has.
+    guards.stand_before(route, None, &mut members, notes);
     Node { at: at.clone(), value: Value::Map(members) }
-}
-
-/// A security requirement: an authorizer with the method's scopes, or with its own.
-fn security(at: &Place, name: &str, scopes: Option<Node>, auth: &Auth) -> Node {
-    let scopes = scopes.or_else(|| auth.scopes.get(name).cloned()).unwrap_or_else(|| Node::list(at, Vec::new()));
-    Node::list(at, vec![Node::map(at, [(name, scopes)])])
 }
 
 /// Puts what says nothing of its own behind the default authorizer, and preflight requests too unless told otherwise.
 fn guard(body: &mut Map, auth: &Auth) {
-    let Some(default) = &auth.default else { return };
+    let Some(default) = &auth.guards.default else { return };
     let Some(Node { value: Value::Map(paths), .. }) = body.get_mut("paths") else { return };
     for operations in paths.values_mut() {
         let Value::Map(operations) = &mut operations.value else { continue };
@@ -344,9 +304,8 @@ fn guard(body: &mut Map, auth: &Auth) {
             let at = operation.at.clone();
             let Value::Map(members) = &mut operation.value else { continue };
             let is_method = members.contains_key(INTEGRATION);
-            let is_guarded = members.get("security").and_then(Node::as_list).is_some_and(|list| !list.is_empty());
-            if is_method && !is_guarded && (auth.guards_preflight || method != "options") {
-                members.insert("security".to_owned(), security(&at, &default.value, None, auth));
+            if is_method && (auth.guards_preflight || method != "options") {
+                auth.guards.stand_behind(default, &at, members);
             }
         }
     }

@@ -1,0 +1,98 @@
+//! Who may pass the routes of an API, whichever kind it is: what an event says, or else the API.
+
+use std::collections::BTreeMap;
+
+use super::{
+    super::{
+        document::{Map, Node},
+        notes::Notes,
+    },
+    events::Route,
+    leftovers,
+};
+use crate::config::{Mistake, Place, Placed};
+
+/// The authorizers of an API.
+#[derive(Default)]
+pub(super) struct Guards {
+    pub default: Option<Placed<String>>,
+    /// The scopes that each asks for where a route says nothing.
+    pub scopes: BTreeMap<String, Node>,
+    pub schemes: Map,
+}
+
+impl Guards {
+    /// Those of an `Auth`, before its `Authorizers` are read.
+    pub fn of(auth: &mut Map) -> Self {
+        let default = auth.remove("DefaultAuthorizer");
+        let default = default.and_then(|node| Some(Placed { value: node.as_text()?.to_owned(), at: node.at.clone() }));
+        Self { default, ..Self::default() }
+    }
+
+    /// The scheme of the service's own signatures.
+    pub fn know_iam(&mut self, at: &Place) {
+        let members = [
+            ("type", "apiKey"),
+            ("name", "Authorization"),
+            ("in", "header"),
+            ("x-amazon-apigateway-authtype", "awsSigv4"),
+        ];
+        let members = members.map(|(key, text)| (key, Node::text(at, text)));
+        self.schemes.insert("AWS_IAM".to_owned(), Node::map(at, members));
+    }
+
+    /// Puts what the event of a route says into its operation, and else `default`.
+    pub fn stand_before(&self, route: &Route, default: Option<&Placed<String>>, operation: &mut Map, notes: &Notes) {
+        let mut own = route.auth.clone();
+        let (named, scopes) = (own.remove("Authorizer"), own.remove("AuthorizationScopes"));
+        if route.is_rest {
+            own.remove("InvokeRole");
+        }
+        leftovers(own, "Auth", &["Authorizer", "AuthorizationScopes"], notes);
+        let named = named.and_then(|node| Some(Placed { value: node.as_text()?.to_owned(), at: node.at.clone() }));
+        let Some(Placed { value: name, at }) = named.or_else(|| default.cloned()) else {
+            if let Some(scopes) = scopes {
+                notes.refuse(&scopes.at, "`AuthorizationScopes` need an authorizer");
+            }
+            return;
+        };
+        if name != "NONE" && !self.schemes.contains_key(&name) {
+            let known = self.schemes.keys().map(String::as_str);
+            let message = format!("the API {} has no authorizer {name}", route.api);
+            notes.note(Mistake::new(&at, message).nearest(&name, known));
+        }
+        self.demand(&route.at, &name, scopes, operation);
+    }
+
+    /// Puts an operation behind `default` unless it says something itself.
+    pub fn stand_behind(&self, default: &Placed<String>, at: &Place, operation: &mut Map) {
+        let own = operation.get("security").and_then(Node::as_list);
+        if own.is_none_or(<[Node]>::is_empty) {
+            self.demand(at, &default.value, None, operation);
+        }
+    }
+
+    /// A security requirement: an authorizer with these scopes, or with its own.
+    fn demand(&self, at: &Place, name: &str, scopes: Option<Node>, operation: &mut Map) {
+        let scopes = scopes.or_else(|| self.scopes.get(name).cloned()).unwrap_or_else(|| Node::list(at, Vec::new()));
+        let requirement = Node::list(at, vec![Node::map(at, [(name, scopes)])]);
+        operation.insert("security".to_owned(), requirement);
+    }
+}
+
+/// What the function of an authorizer judges by: parts of a request, which begin with `request`, and others, with `mark`.
+pub(super) fn sources(identity: &mut Map, request: &str, mark: &str) -> Vec<Node> {
+    let mut sources = Vec::new();
+    for (from, before) in [
+        ("Headers", format!("{request}.header.")),
+        ("QueryStrings", format!("{request}.querystring.")),
+        ("StageVariables", format!("{mark}stageVariables.")),
+        ("Context", format!("{mark}context.")),
+    ] {
+        let names = identity.remove(from);
+        let names = names.as_ref().and_then(Node::as_list).unwrap_or_default();
+        let source = |name: &Node| Some(Node::text(&name.at, format!("{before}{}", name.as_text()?)));
+        sources.extend(names.iter().filter_map(source));
+    }
+    sources
+}
