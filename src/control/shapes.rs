@@ -69,6 +69,12 @@ pub(super) fn domain(desk: &Desk, domain: &GatewayDomain) -> Value {
     shown["apiMappingSelectionExpression"] = "$request.basepath".into();
     let setup = &desk.cx.app.setup;
     shown["domainNameArn"] = format!("arn:aws:apigateway:{}::/domainnames/{name}", setup.region).into();
+    if let Some(mutual) = shown.get_mut("mutualTlsAuthentication") {
+        let warnings = desk.serving.trust_warnings(name);
+        if !warnings.is_empty() {
+            mutual["truststoreWarnings"] = warnings.into();
+        }
+    }
     if let Some(configurations) = shown["domainNameConfigurations"].as_array_mut() {
         for one in configurations {
             one["domainNameStatus"] = "AVAILABLE".into();

@@ -90,6 +90,13 @@ impl Gateway {
         loader.load(&[], &[alone], now, Some(&self.serving())).map(drop)
     }
 
+    /// What the trust store of a domain that is served holds in vain.
+    pub fn trust_warnings(&self, domain: &str) -> Vec<String> {
+        let apis = self.serving();
+        let store = apis.tls.as_ref().and_then(|tls| tls.trust(domain));
+        store.map(|store| store.warnings(apis.clock.now())).unwrap_or_default()
+    }
+
     /// Answers one request. A refusal is an answer too: this never fails.
     pub async fn handle(&self, request: Request<Incoming>, caller: &Caller) -> Response<Body> {
         let apis = self.serving();

@@ -75,6 +75,26 @@ impl TrustStore {
         Ok(Arc::new(Self { certificates, verifier }))
     }
 
+    /// What is in the store and lets nobody in: one sentence for each certificate that is no authority, or not now.
+    pub(super) fn warnings(&self, now: Time) -> Vec<String> {
+        let wrong = |certificate: &CertificateDer<'_>| {
+            let (_, read) = parse_x509_certificate(certificate).ok()?;
+            let validity = read.validity();
+            let is_authority = read.basic_constraints().ok().flatten().is_some_and(|found| found.value.ca);
+            let what = if now.seconds() > validity.not_after.timestamp() {
+                "has expired"
+            } else if now.seconds() < validity.not_before.timestamp() {
+                "is not valid yet"
+            } else if !is_authority {
+                "is not a CA certificate"
+            } else {
+                return None;
+            };
+            Some(format!("The certificate {} {what}", read.subject()))
+        };
+        self.certificates.iter().filter_map(wrong).collect()
+    }
+
     /// What asks clients for their certificate while hands are shaken.
     pub(super) fn asking(self: &Arc<Self>) -> Arc<dyn ClientCertVerifier> {
         Arc::new(Asking(Arc::clone(self)))

@@ -199,6 +199,10 @@ impl Serving for Served {
         Some(told(&self.gateway.try_domain(&compile_settings(settings)).err()?))
     }
 
+    fn trust_warnings(&self, domain: &str) -> Vec<String> {
+        self.gateway.trust_warnings(domain)
+    }
+
     async fn changed(&self) -> Result<(), StoreError> {
         self.look().await
     }

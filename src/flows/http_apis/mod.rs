@@ -59,6 +59,9 @@ pub trait Serving: Send + Sync {
     /// Why the gateway could not serve this domain.
     async fn objection_to_domain(&self, settings: &DomainSettings) -> Option<String>;
 
+    /// What the trust store of a domain that is served holds in vain, one sentence each.
+    fn trust_warnings(&self, domain: &str) -> Vec<String>;
+
     /// The database holds something else: serves it before this returns.
     async fn changed(&self) -> std::result::Result<(), StoreError>;
 

@@ -77,49 +77,63 @@ async fn a_domain_leads_to_stages_by_its_mappings() {
 
 #[tokio::test]
 async fn what_a_domain_cannot_be_is_refused() {
-    let house = House::open(TOWN, None).await;
-    let with = |more: Value| {
-        let mut given = named("x.example.com");
-        given.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        given
-    };
-    for (given, text) in [
-        (named("*.example.com"), "Wildcard"),
-        (named("nodots"), "domain name"),
-        (named("a_b.example.com"), "domain name"),
-        (with(json!({"mutualTlsAuthentication": {"truststoreUri": "file:///clients.pem"}})), "[gateway] tls"),
-        (with(json!({"mutualTlsAuthentication": {"truststoreUri": "clients.pem"}})), "truststoreUri"),
-        (with(json!({"mutualTlsAuthentication": {"truststoreVersion": "1"}})), "truststoreUri"),
-        (with(json!({"routingMode": "ROUTING_RULE_ONLY"})), "routing rules"),
-        (with(json!({"domainNameConfigurations": []})), "configuration"),
-        (with(json!({"domainNameConfigurations": [{"endpointType": "EDGE"}]})), "REGIONAL"),
-        (with(json!({"domainNameConfigurations": [{"securityPolicy": "TLS_1_0"}]})), "TLS_1_2"),
-    ] {
-        house.is_bad("POST", "/v2/domainnames", given, text).await;
+    for house in houses().await {
+        let with = |more: Value| {
+            let mut given = named("x.example.com");
+            given.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            given
+        };
+        for (given, text) in [
+            (named("*.example.com"), "Wildcard"),
+            (named("nodots"), "domain name"),
+            (named("a_b.example.com"), "domain name"),
+            (with(json!({"mutualTlsAuthentication": {"truststoreUri": "file:///clients.pem"}})), "[gateway] tls"),
+            (with(json!({"mutualTlsAuthentication": {"truststoreUri": "clients.pem"}})), "truststoreUri"),
+            (with(json!({"mutualTlsAuthentication": {"truststoreVersion": "1"}})), "truststoreUri"),
+            (with(json!({"routingMode": "ROUTING_RULE_ONLY"})), "routing rules"),
+            (with(json!({"domainNameConfigurations": []})), "configuration"),
+            (with(json!({"domainNameConfigurations": [{"endpointType": "EDGE"}]})), "REGIONAL"),
+            (with(json!({"domainNameConfigurations": [{"securityPolicy": "TLS_1_0"}]})), "TLS_1_2"),
+        ] {
+            house.is_bad("POST", "/v2/domainnames", given, text).await;
+        }
+        house.done("POST", "/v2/domainnames", named("x.example.com")).await;
+        let mappings = "/v2/domainnames/x.example.com/apimappings";
+        house.is_bad("POST", mappings, json!({"apiId": "nothing", "stage": "$default"}), "API identifier").await;
+        house.is_bad("POST", mappings, json!({"apiId": "written123", "stage": "nothing"}), "stage").await;
+        house
+            .is_bad(
+                "POST",
+                mappings,
+                json!({"apiId": "written123", "stage": "$default", "apiMappingKey": "/a"}),
+                "mapping key",
+            )
+            .await;
+        // An API of the file may be mapped.
+        house.done("POST", mappings, json!({"apiId": "written123", "stage": "$default"})).await;
+        assert_eq!(house.get("x.example.com", "/written", "").await.body, "from the file");
     }
-    house.done("POST", "/v2/domainnames", named("x.example.com")).await;
-    let mappings = "/v2/domainnames/x.example.com/apimappings";
-    house.is_bad("POST", mappings, json!({"apiId": "nothing", "stage": "$default"}), "API identifier").await;
-    house.is_bad("POST", mappings, json!({"apiId": "written123", "stage": "nothing"}), "stage").await;
-    house
-        .is_bad(
-            "POST",
-            mappings,
-            json!({"apiId": "written123", "stage": "$default", "apiMappingKey": "/a"}),
-            "mapping key",
-        )
-        .await;
-    // An API of the file may be mapped.
-    house.done("POST", mappings, json!({"apiId": "written123", "stage": "$default"})).await;
-    assert_eq!(house.get("x.example.com", "/written", "").await.body, "from the file");
 }
 
 #[tokio::test]
 async fn a_domain_with_mutual_tls_needs_a_trust_store_that_is_there() {
     let folder = tempfile::tempdir().unwrap();
-    let root = rcgen::generate_simple_self_signed(vec!["root".to_owned()]).unwrap();
+    let certified = |name: &str, change: &dyn Fn(&mut rcgen::CertificateParams)| {
+        let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        change(&mut params);
+        params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap().pem()
+    };
+    let root = certified("root", &|_| ());
+    let in_vain = [
+        certified("old", &|params| params.not_after = rcgen::date_time_ymd(2020, 1, 1)),
+        certified("early", &|params| params.not_before = rcgen::date_time_ymd(4000, 1, 1)),
+        certified("client", &|params| params.is_ca = rcgen::IsCa::NoCa),
+    ];
     let file = folder.path().join("clients.pem");
-    std::fs::write(&file, root.cert.pem()).unwrap();
+    std::fs::write(&file, &root).unwrap();
     let stores = format!("truststores = {{ 's3://mapped/clients.pem' = '{}' }}\n", file.display());
     let house = House::open(&format!("tls = 'self-signed'\n{stores}{OF_GATEWAY}{TOWN}"), None).await;
     let with = |uri: &str| {
@@ -142,8 +156,16 @@ async fn a_domain_with_mutual_tls_needs_a_trust_store_that_is_there() {
     house.is_bad("PATCH", domain, change, "s3://gone/x").await;
     assert_eq!(house.done("GET", domain, Value::Null).await, made);
     let change = json!({"mutualTlsAuthentication": {"truststoreUri": format!("file://{}", file.display())}});
+    std::fs::write(&file, root + &in_vain.concat()).unwrap();
     let changed = house.done("PATCH", domain, change).await;
     assert_eq!(changed["mutualTlsAuthentication"]["truststoreVersion"], "3");
+    let warnings = json!([
+        "The certificate CN=old has expired",
+        "The certificate CN=early is not valid yet",
+        "The certificate CN=client is not a CA certificate"
+    ]);
+    assert_eq!(changed["mutualTlsAuthentication"]["truststoreWarnings"], warnings);
+    assert_eq!(house.done("GET", domain, Value::Null).await, changed);
     let change = json!({"mutualTlsAuthentication": {"truststoreUri": ""}});
     assert!(house.done("PATCH", domain, change).await.get("mutualTlsAuthentication").is_none());
     let api = house.done("POST", "/v2/apis", json!({"name": "n", "protocolType": "HTTP"})).await;
