@@ -55,32 +55,33 @@ async fn an_api_is_made_shown_changed_and_deleted() {
 
 #[tokio::test]
 async fn what_an_api_cannot_be_is_refused() {
-    let house = House::open(TOWN, None).await;
-    let refused = async |more: Value, text: &str| {
-        let mut given = json!({"name": "x", "protocolType": "HTTP"});
-        given.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        house.is_bad("POST", "/v2/apis", given, text).await;
-    };
-    refused(json!({"name": ""}), "name").await;
-    refused(json!({"name": "x".repeat(129)}), "Name must be 1 to 128").await;
-    refused(json!({"protocolType": "WEBSOCKET"}), "WebSocket").await;
-    refused(json!({"protocolType": "TCP"}), "Invalid protocol").await;
-    refused(json!({"protocolType": null}), "ProtocolType").await;
-    refused(json!({"name": 1}), "invalid type").await;
-    refused(json!({"unheardOf": true}), "unheardOf").await;
-    refused(json!({"disableSchemaValidation": true}), "disableSchemaValidation").await;
-    refused(json!({"ipAddressType": "dualstack"}), "dualstack").await;
-    refused(json!({"routeSelectionExpression": "$request.body.action"}), "RouteSelectionExpression").await;
-    refused(json!({"routeKey": "GET /a"}), "Target").await;
-    refused(json!({"target": format!("{ARN}:nobody")}), "nobody").await;
-    refused(json!({"target": "http://localhost:1", "routeKey": "nonsense"}), "route key").await;
-    refused(json!({"corsConfiguration": {"allowOrigins": ["*"], "allowCredentials": true}}), "wildcard").await;
-    refused(json!({"corsConfiguration": {"allowOrigins": ["app.example"]}}), "origin").await;
-    refused(json!({"corsConfiguration": {"allowMethods": ["FETCH"]}}), "FETCH").await;
-    refused(json!({"corsConfiguration": {"maxAge": 86401}}), "Max age").await;
-    let api = house.api().await;
-    house.is_bad("PATCH", &api, json!({"tags": {}}), "TagResource").await;
-    house.is_bad("PATCH", &api, json!({"target": "http://localhost:1"}), "created with a Target").await;
+    for house in houses().await {
+        let refused = async |more: Value, text: &str| {
+            let mut given = json!({"name": "x", "protocolType": "HTTP"});
+            given.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            house.is_bad("POST", "/v2/apis", given, text).await;
+        };
+        refused(json!({"name": ""}), "name").await;
+        refused(json!({"name": "x".repeat(129)}), "Name must be 1 to 128").await;
+        refused(json!({"protocolType": "WEBSOCKET"}), "WebSocket").await;
+        refused(json!({"protocolType": "TCP"}), "Invalid protocol").await;
+        refused(json!({"protocolType": null}), "ProtocolType").await;
+        refused(json!({"name": 1}), "invalid type").await;
+        refused(json!({"unheardOf": true}), "unheardOf").await;
+        refused(json!({"disableSchemaValidation": true}), "disableSchemaValidation").await;
+        refused(json!({"ipAddressType": "dualstack"}), "dualstack").await;
+        refused(json!({"routeSelectionExpression": "$request.body.action"}), "RouteSelectionExpression").await;
+        refused(json!({"routeKey": "GET /a"}), "Target").await;
+        refused(json!({"target": format!("{ARN}:nobody")}), "nobody").await;
+        refused(json!({"target": "http://localhost:1", "routeKey": "nonsense"}), "route key").await;
+        refused(json!({"corsConfiguration": {"allowOrigins": ["*"], "allowCredentials": true}}), "wildcard").await;
+        refused(json!({"corsConfiguration": {"allowOrigins": ["app.example"]}}), "origin").await;
+        refused(json!({"corsConfiguration": {"allowMethods": ["FETCH"]}}), "FETCH").await;
+        refused(json!({"corsConfiguration": {"maxAge": 86401}}), "Max age").await;
+        let api = house.api().await;
+        house.is_bad("PATCH", &api, json!({"tags": {}}), "TagResource").await;
+        house.is_bad("PATCH", &api, json!({"target": "http://localhost:1"}), "created with a Target").await;
+    }
 }
 
 #[tokio::test]

@@ -52,42 +52,43 @@ async fn routes_are_made_changed_and_deleted() {
 
 #[tokio::test]
 async fn what_a_route_cannot_be_is_refused() {
-    let house = House::open(TOWN, None).await;
-    let api = house.api().await;
-    let jwt = house.done("POST", &format!("{api}/authorizers"), jwt()).await["authorizerId"].clone();
-    let lambda = house.done("POST", &format!("{api}/authorizers"), lambda()).await["authorizerId"].clone();
-    let no_jwt =
-        "Invalid authorizer ID specified. Setting the authorization type to JWT requires a valid JWT authorizer.";
-    let scopes: Vec<String> = (0..11).map(|n| format!("s{n}")).collect();
-    for (more, text) in [
-        (json!({"routeKey": "FETCH /a"}), "route key"),
-        (json!({"routeKey": "/a"}), "route key"),
-        (json!({"routeKey": "GET /a/{x}/{x}"}), "twice"),
-        (json!({"routeKey": "GET /a{x}"}), "segment"),
-        (json!({"target": "integrations/nothing"}), "target"),
-        (json!({"authorizationType": "JWT"}), no_jwt),
-        (json!({"authorizationType": "JWT", "authorizerId": lambda}), no_jwt),
-        (json!({"authorizationType": "JWT", "authorizerId": "nothing"}), no_jwt),
-        (json!({"authorizationType": "CUSTOM", "authorizerId": jwt}), "CUSTOM requires"),
-        (json!({"authorizationType": "CUSTOM", "authorizerId": lambda, "authorizationScopes": ["a"]}), "scopes"),
-        (json!({"authorizationType": "AWS_IAM"}), "AWS_IAM"),
-        (json!({"authorizationType": "OTHER"}), "OTHER"),
-        (
-            json!({"authorizationType": "JWT", "authorizerId": jwt, "authorizationScopes": scopes}),
-            "10 authorization scopes",
-        ),
-        (json!({"authorizationType": "JWT", "authorizerId": jwt, "authorizationScopes": ["a b"]}), "scope"),
-        (json!({"apiKeyRequired": true}), "API keys"),
-        (json!({"requestModels": {"a": "b"}}), "requestModels"),
-        (json!({"requestParameters": {"a": {"required": true}}}), "requestParameters"),
-        (json!({"modelSelectionExpression": "x"}), "modelSelectionExpression"),
-        (json!({"routeResponseSelectionExpression": "x"}), "routeResponseSelectionExpression"),
-    ] {
-        let mut given = json!({"routeKey": "GET /a"});
-        given.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        house.is_bad("POST", &format!("{api}/routes"), given, text).await;
+    for house in houses().await {
+        let api = house.api().await;
+        let jwt = house.done("POST", &format!("{api}/authorizers"), jwt()).await["authorizerId"].clone();
+        let lambda = house.done("POST", &format!("{api}/authorizers"), lambda()).await["authorizerId"].clone();
+        let no_jwt =
+            "Invalid authorizer ID specified. Setting the authorization type to JWT requires a valid JWT authorizer.";
+        let scopes: Vec<String> = (0..11).map(|n| format!("s{n}")).collect();
+        for (more, text) in [
+            (json!({"routeKey": "FETCH /a"}), "route key"),
+            (json!({"routeKey": "/a"}), "route key"),
+            (json!({"routeKey": "GET /a/{x}/{x}"}), "twice"),
+            (json!({"routeKey": "GET /a{x}"}), "segment"),
+            (json!({"target": "integrations/nothing"}), "target"),
+            (json!({"authorizationType": "JWT"}), no_jwt),
+            (json!({"authorizationType": "JWT", "authorizerId": lambda}), no_jwt),
+            (json!({"authorizationType": "JWT", "authorizerId": "nothing"}), no_jwt),
+            (json!({"authorizationType": "CUSTOM", "authorizerId": jwt}), "CUSTOM requires"),
+            (json!({"authorizationType": "CUSTOM", "authorizerId": lambda, "authorizationScopes": ["a"]}), "scopes"),
+            (json!({"authorizationType": "AWS_IAM"}), "AWS_IAM"),
+            (json!({"authorizationType": "OTHER"}), "OTHER"),
+            (
+                json!({"authorizationType": "JWT", "authorizerId": jwt, "authorizationScopes": scopes}),
+                "10 authorization scopes",
+            ),
+            (json!({"authorizationType": "JWT", "authorizerId": jwt, "authorizationScopes": ["a b"]}), "scope"),
+            (json!({"apiKeyRequired": true}), "API keys"),
+            (json!({"requestModels": {"a": "b"}}), "requestModels"),
+            (json!({"requestParameters": {"a": {"required": true}}}), "requestParameters"),
+            (json!({"modelSelectionExpression": "x"}), "modelSelectionExpression"),
+            (json!({"routeResponseSelectionExpression": "x"}), "routeResponseSelectionExpression"),
+        ] {
+            let mut given = json!({"routeKey": "GET /a"});
+            given.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            house.is_bad("POST", &format!("{api}/routes"), given, text).await;
+        }
+        assert_eq!(house.done("GET", &format!("{api}/routes"), Value::Null).await["items"], json!([]));
     }
-    assert_eq!(house.done("GET", &format!("{api}/routes"), Value::Null).await["items"], json!([]));
 }
 
 #[tokio::test]
@@ -112,32 +113,33 @@ async fn integrations_have_their_defaults_and_their_rules() {
             house.is_missing(method, &one, json!({})).await;
         }
     }
-    let house = House::open(TOWN, None).await;
-    let all = format!("{}/integrations", house.api().await);
-    for (more, text) in [
-        (json!({"integrationType": "MOCK"}), "not supported"),
-        (json!({"integrationType": "AWS"}), "not supported"),
-        (json!({"integrationUri": "arn:aws:s3:::x"}), "Lambda function ARN"),
-        (
-            json!({"integrationUri": format!("{ARN}:nobody")}),
-            "There is no function nobody on this server; its functions are: hello, who",
-        ),
-        (json!({"payloadFormatVersion": null}), "PayloadFormatVersion is a required parameter for integration"),
-        (json!({"payloadFormatVersion": "3.0"}), "PayloadFormatVersion"),
-        (json!({"timeoutInMillis": 49}), "Timeout"),
-        (json!({"timeoutInMillis": 30001}), "Timeout"),
-        (json!({"integrationMethod": "GET"}), "POST"),
-        (json!({"connectionType": "VPC_LINK", "connectionId": "x"}), "VPC link"),
-        (json!({"connectionType": "VPC_LINK"}), "VPC links"),
-        (json!({"integrationSubtype": "SQS-SendMessage"}), "integrationSubtype"),
-        (json!({"tlsConfig": {"serverNameToVerify": "x"}}), "tlsConfig"),
-        (json!({"contentHandlingStrategy": "CONVERT_TO_TEXT"}), "contentHandlingStrategy"),
-        (json!({"integrationType": "HTTP_PROXY", "integrationUri": "ftp://x"}), "endpoint"),
-        (json!({"integrationType": "HTTP_PROXY", "integrationUri": "http://localhost"}), "IntegrationMethod"),
-    ] {
-        let mut given = hello();
-        given.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        house.is_bad("POST", &all, given, text).await;
+    for house in houses().await {
+        let all = format!("{}/integrations", house.api().await);
+        for (more, text) in [
+            (json!({"integrationType": "MOCK"}), "not supported"),
+            (json!({"integrationType": "AWS"}), "not supported"),
+            (json!({"integrationUri": "arn:aws:s3:::x"}), "Lambda function ARN"),
+            (
+                json!({"integrationUri": format!("{ARN}:nobody")}),
+                "There is no function nobody on this server; its functions are: hello, who",
+            ),
+            (json!({"payloadFormatVersion": null}), "PayloadFormatVersion is a required parameter for integration"),
+            (json!({"payloadFormatVersion": "3.0"}), "PayloadFormatVersion"),
+            (json!({"timeoutInMillis": 49}), "Timeout"),
+            (json!({"timeoutInMillis": 30001}), "Timeout"),
+            (json!({"integrationMethod": "GET"}), "POST"),
+            (json!({"connectionType": "VPC_LINK", "connectionId": "x"}), "VPC link"),
+            (json!({"connectionType": "VPC_LINK"}), "VPC links"),
+            (json!({"integrationSubtype": "SQS-SendMessage"}), "integrationSubtype"),
+            (json!({"tlsConfig": {"serverNameToVerify": "x"}}), "tlsConfig"),
+            (json!({"contentHandlingStrategy": "CONVERT_TO_TEXT"}), "contentHandlingStrategy"),
+            (json!({"integrationType": "HTTP_PROXY", "integrationUri": "ftp://x"}), "endpoint"),
+            (json!({"integrationType": "HTTP_PROXY", "integrationUri": "http://localhost"}), "IntegrationMethod"),
+        ] {
+            let mut given = hello();
+            given.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            house.is_bad("POST", &all, given, text).await;
+        }
     }
 }
 
@@ -161,49 +163,50 @@ async fn authorizers_have_their_defaults_and_their_rules() {
             house.is_missing(method, &one, json!({})).await;
         }
     }
-    let house = House::open(TOWN, None).await;
-    let all = format!("{}/authorizers", house.api().await);
-    let many: Vec<String> = (0..51).map(|n| format!("a{n}")).collect();
-    let issuer = "https://issuer.example";
-    for (base, more, text) in [
-        (jwt(), json!({"jwtConfiguration": null}), "JwtConfiguration"),
-        (jwt(), json!({"jwtConfiguration": {"audience": ["a"]}}), "Issuer"),
-        (jwt(), json!({"jwtConfiguration": {"issuer": issuer, "audience": []}}), "Audience"),
-        (jwt(), json!({"jwtConfiguration": {"issuer": issuer, "audience": [""]}}), "empty"),
-        (jwt(), json!({"jwtConfiguration": {"issuer": issuer, "audience": many}}), "50 audiences"),
-        (jwt(), json!({"jwtConfiguration": {"issuer": "http://issuer.example", "audience": ["a"]}}), "issuer"),
-        (
-            jwt(),
-            json!({"jwtConfiguration": {"issuer": "pool:us-east-1_Nobody", "audience": ["a"]}}),
-            "us-east-1_Nobody",
-        ),
-        (jwt(), json!({"identitySource": []}), "Identity source"),
-        (jwt(), json!({"identitySource": ["$request.header.a", "$request.header.b"]}), "Identity source"),
-        (jwt(), json!({"identitySource": ["$context.x"]}), "Identity source"),
-        (jwt(), json!({"authorizerUri": format!("{ARN}:who")}), "AuthorizerUri"),
-        (jwt(), json!({"authorizerResultTtlInSeconds": 300}), "AuthorizerResultTtlInSeconds"),
-        (jwt(), json!({"enableSimpleResponses": true}), "EnableSimpleResponses"),
-        (
-            lambda(),
-            json!({"authorizerPayloadFormatVersion": null}),
-            "AuthorizerPayloadFormatVersion is a required parameter for REQUEST authorizer",
-        ),
-        (lambda(), json!({"authorizerPayloadFormatVersion": "1.0"}), "2.0"),
-        (lambda(), json!({"authorizerUri": format!("{ARN}:nobody")}), "nobody"),
-        (lambda(), json!({"authorizerUri": null}), "Authorizer Uri"),
-        (lambda(), json!({"authorizerResultTtlInSeconds": 3601}), "3600"),
-        (
-            lambda(),
-            json!({"identitySource": [], "authorizerResultTtlInSeconds": 1}),
-            "Identity source must be set if authorizer caching is enabled (TTL is greater than 0)",
-        ),
-        (lambda(), json!({"identitySource": ["header"]}), "identity source"),
-        (lambda(), json!({"jwtConfiguration": {"issuer": issuer, "audience": ["a"]}}), "JwtConfiguration"),
-        (lambda(), json!({"identityValidationExpression": "x"}), "identityValidationExpression"),
-    ] {
-        let mut given = base;
-        given.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        house.is_bad("POST", &all, given, text).await;
+    for house in houses().await {
+        let all = format!("{}/authorizers", house.api().await);
+        let many: Vec<String> = (0..51).map(|n| format!("a{n}")).collect();
+        let issuer = "https://issuer.example";
+        for (base, more, text) in [
+            (jwt(), json!({"jwtConfiguration": null}), "JwtConfiguration"),
+            (jwt(), json!({"jwtConfiguration": {"audience": ["a"]}}), "Issuer"),
+            (jwt(), json!({"jwtConfiguration": {"issuer": issuer, "audience": []}}), "Audience"),
+            (jwt(), json!({"jwtConfiguration": {"issuer": issuer, "audience": [""]}}), "empty"),
+            (jwt(), json!({"jwtConfiguration": {"issuer": issuer, "audience": many}}), "50 audiences"),
+            (jwt(), json!({"jwtConfiguration": {"issuer": "http://issuer.example", "audience": ["a"]}}), "issuer"),
+            (
+                jwt(),
+                json!({"jwtConfiguration": {"issuer": "pool:us-east-1_Nobody", "audience": ["a"]}}),
+                "us-east-1_Nobody",
+            ),
+            (jwt(), json!({"identitySource": []}), "Identity source"),
+            (jwt(), json!({"identitySource": ["$request.header.a", "$request.header.b"]}), "Identity source"),
+            (jwt(), json!({"identitySource": ["$context.x"]}), "Identity source"),
+            (jwt(), json!({"authorizerUri": format!("{ARN}:who")}), "AuthorizerUri"),
+            (jwt(), json!({"authorizerResultTtlInSeconds": 300}), "AuthorizerResultTtlInSeconds"),
+            (jwt(), json!({"enableSimpleResponses": true}), "EnableSimpleResponses"),
+            (
+                lambda(),
+                json!({"authorizerPayloadFormatVersion": null}),
+                "AuthorizerPayloadFormatVersion is a required parameter for REQUEST authorizer",
+            ),
+            (lambda(), json!({"authorizerPayloadFormatVersion": "1.0"}), "2.0"),
+            (lambda(), json!({"authorizerUri": format!("{ARN}:nobody")}), "nobody"),
+            (lambda(), json!({"authorizerUri": null}), "Authorizer Uri"),
+            (lambda(), json!({"authorizerResultTtlInSeconds": 3601}), "3600"),
+            (
+                lambda(),
+                json!({"identitySource": [], "authorizerResultTtlInSeconds": 1}),
+                "Identity source must be set if authorizer caching is enabled (TTL is greater than 0)",
+            ),
+            (lambda(), json!({"identitySource": ["header"]}), "identity source"),
+            (lambda(), json!({"jwtConfiguration": {"issuer": issuer, "audience": ["a"]}}), "JwtConfiguration"),
+            (lambda(), json!({"identityValidationExpression": "x"}), "identityValidationExpression"),
+        ] {
+            let mut given = base;
+            given.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            house.is_bad("POST", &all, given, text).await;
+        }
     }
 }
 

@@ -112,34 +112,35 @@ async fn settings_of_a_stage_act_and_are_taken_away() {
 
 #[tokio::test]
 async fn what_a_stage_cannot_be_is_refused() {
-    let house = House::open(TOWN, None).await;
-    let api = house.api().await;
-    let log = |format: &str| json!({"accessLogSettings": {"destinationArn": "arn:aws:logs:x", "format": format}});
-    for (more, text) in [
-        (json!({"stageName": "a/b"}), "Stage name"),
-        (json!({"stageName": "x".repeat(129)}), "Stage name"),
-        (json!({"stageVariables": {"a-b": "1"}}), "variable name"),
-        (json!({"stageVariables": {"a": "<"}}), "variable value"),
-        (json!({"defaultRouteSettings": {"throttlingRateLimit": 10001.0}}), "Throttling"),
-        (json!({"defaultRouteSettings": {"loggingLevel": "INFO"}}), "loggingLevel"),
-        (json!({"defaultRouteSettings": {"dataTraceEnabled": true}}), "dataTraceEnabled"),
-        (json!({"clientCertificateId": "x"}), "clientCertificateId"),
-        (json!({"deploymentId": "nothing"}), "nothing"),
-        (log("$context.status"), "$context.requestId"),
-        (log("$context.requestId\n"), "single line"),
-        (log(&format!("$context.requestId{}", "x".repeat(1024))), "1024"),
-        (json!({"accessLogSettings": {"format": "$context.requestId"}}), "destination"),
-    ] {
-        let mut given = json!({"stageName": "s"});
-        given.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        house.is_bad("POST", &format!("{api}/stages"), given, text).await;
+    for house in houses().await {
+        let api = house.api().await;
+        let log = |format: &str| json!({"accessLogSettings": {"destinationArn": "arn:aws:logs:x", "format": format}});
+        for (more, text) in [
+            (json!({"stageName": "a/b"}), "Stage name"),
+            (json!({"stageName": "x".repeat(129)}), "Stage name"),
+            (json!({"stageVariables": {"a-b": "1"}}), "variable name"),
+            (json!({"stageVariables": {"a": "<"}}), "variable value"),
+            (json!({"defaultRouteSettings": {"throttlingRateLimit": 10001.0}}), "Throttling"),
+            (json!({"defaultRouteSettings": {"loggingLevel": "INFO"}}), "loggingLevel"),
+            (json!({"defaultRouteSettings": {"dataTraceEnabled": true}}), "dataTraceEnabled"),
+            (json!({"clientCertificateId": "x"}), "clientCertificateId"),
+            (json!({"deploymentId": "nothing"}), "nothing"),
+            (log("$context.status"), "$context.requestId"),
+            (log("$context.requestId\n"), "single line"),
+            (log(&format!("$context.requestId{}", "x".repeat(1024))), "1024"),
+            (json!({"accessLogSettings": {"format": "$context.requestId"}}), "destination"),
+        ] {
+            let mut given = json!({"stageName": "s"});
+            given.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            house.is_bad("POST", &format!("{api}/stages"), given, text).await;
+        }
+        house
+            .is_missing("POST", &format!("{api}/stages"), json!({"stageName": "s", "routeSettings": {"GET /x": {}}}))
+            .await;
+        for number in 0..10 {
+            house.done("POST", &format!("{api}/stages"), json!({"stageName": format!("s{number}")})).await;
+        }
+        let (name, _) = house.refused("POST", &format!("{api}/stages"), json!({"stageName": "s10"})).await;
+        assert_eq!(name, "TooManyRequestsException");
     }
-    house
-        .is_missing("POST", &format!("{api}/stages"), json!({"stageName": "s", "routeSettings": {"GET /x": {}}}))
-        .await;
-    for number in 0..10 {
-        house.done("POST", &format!("{api}/stages"), json!({"stageName": format!("s{number}")})).await;
-    }
-    let (name, _) = house.refused("POST", &format!("{api}/stages"), json!({"stageName": "s10"})).await;
-    assert_eq!(name, "TooManyRequestsException");
 }
