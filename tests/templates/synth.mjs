@@ -1,4 +1,5 @@
-// Synthesizes the assemblies in this folder: `npm install aws-cdk-lib constructs && node synth.mjs`.
+// Synthesizes the assemblies in this folder: `npm ci && node synth.mjs`. The stage `templates` of tests/run does so in a copy, and
+// holds what comes out against what lies here.
 import { App, Duration, Stack } from 'aws-cdk-lib';
 import * as rest from 'aws-cdk-lib/aws-apigateway';
 import * as gateway from 'aws-cdk-lib/aws-apigatewayv2';

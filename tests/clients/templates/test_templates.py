@@ -7,16 +7,19 @@ import hmac
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import parse_qs, quote, urlsplit
 
 import boto3
 import pytest
 import requests
+from hosted import sign_in
 from launch import EXAMPLE_CONFIG, REPOSITORY, WORK, Server, binary
 from town import claims
 
@@ -51,10 +54,37 @@ def get(server: Server, path: str, token: str | None = None, method: str = "GET"
 # --- a cloud assembly -------------------------------------------------------------------------------------------------
 
 
-def test_an_assembly_with_a_python_function_runs_unchanged():
+ASSEMBLIES = ("hello", "groups", "pets")
+
+
+@pytest.fixture(scope="module")
+def synthesized() -> Path:
+    """The folder of assemblies that the development kit has just made."""
+    folder = WORK / "synth"
+    for name in ASSEMBLIES:
+        shutil.rmtree(folder / f"{name}.cdk.out", ignore_errors=True)
+    done = subprocess.run(
+        ["node", "synth.mjs"], cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=240
+    )
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_what_the_development_kit_makes_now_lies_in_the_repository(synthesized: Path):
+    for name in ASSEMBLIES:
+        kept, fresh = TEMPLATES / f"{name}.cdk.out", synthesized / f"{name}.cdk.out"
+        for file in [*kept.glob("*.template.json"), *kept.glob("*.assets.json"), *kept.glob("asset.*/*.*")]:
+            assert file.read_text() == (fresh / file.relative_to(kept)).read_text(), file
+        assert {one.name for one in fresh.glob("asset.*")} == {one.name for one in kept.glob("asset.*")}
+
+
+@pytest.mark.parametrize("fresh", [False, True], ids=["kept", "fresh"])
+def test_an_assembly_with_a_python_function_runs_unchanged(fresh: bool, request: pytest.FixtureRequest):
+    # What was just made holds more than is kept: the tree of constructs, their metadata and a report.
+    folder = request.getfixturevalue("synthesized") if fresh else TEMPLATES
     pool, client = "us-east-1_Hello0001", "1hello23456789abcdefghijkl"
     config = written("hello.toml", f"""
-template = ["{TEMPLATES / 'hello.cdk.out'}"]
+template = ["{folder / 'hello.cdk.out'}"]
 [template_ids]
 UserPool6BA7E5F2 = "{pool}"
 UserPoolWebClient4C9370B0 = "{client}"
@@ -75,6 +105,45 @@ UserPoolWebClient4C9370B0 = "{client}"
         assert get(server, "/hello", token) == NOT_FOUND
         assert get(server, "/api/nope", token) == NOT_FOUND
         assert get(server, "/api/hello", token, "POST") == NOT_FOUND
+
+
+# --- an API that was created quickly ----------------------------------------------------------------------------------
+
+
+def test_quick_creation_and_its_overrides_ask_for_a_token_in_the_query():
+    pool, client, callback = "us-east-1_Quick0001", "1quick0123456789abcdefghij", "https://example.com/callback"
+    config = written("quick.toml", f"""
+template = ["{TEMPLATES / 'quick.yaml'}"]
+[template_ids]
+Pool = "{pool}"
+Client = "{client}"
+""")
+    with Server("quick", config) as server:
+        cognito = api(server)
+        address = [{"Name": "email", "Value": "ann@example.com"}, {"Name": "email_verified", "Value": "true"}]
+        cognito.admin_create_user(UserPoolId=pool, Username="ann", UserAttributes=address, MessageAction="SUPPRESS")
+        cognito.admin_set_user_password(UserPoolId=pool, Username="ann", Password=PASSWORD, Permanent=True)
+        plain = cognito.initiate_auth(
+            ClientId=client, AuthFlow="USER_PASSWORD_AUTH", AuthParameters={"USERNAME": "ann", "PASSWORD": PASSWORD}
+        )["AuthenticationResult"]["AccessToken"]
+        asked = f"client_id={client}&response_type=code&redirect_uri={quote(callback, safe='')}&scope=openid+email"
+        _, back = sign_in(f"{server.url}/oauth2/authorize?{asked}", "ann", PASSWORD)
+        code = parse_qs(urlsplit(back.headers["location"]).query)["code"][0]
+        form = {"grant_type": "authorization_code", "client_id": client, "code": code, "redirect_uri": callback}
+        scoped = requests.post(f"{server.url}/oauth2/token", data=form, timeout=30).json()["access_token"]
+        told = (200, '["1.0","/any/path","openid email"]')
+        # The bucket of the stage holds seven, and refused tokens count.
+        for path, header, expected in [
+            (f"/any/path?access_token={scoped}", None, told),
+            (f"/any/path?access_token={scoped}", "no-token", told),
+            ("/any/path", scoped, UNAUTHORIZED),
+            ("/any/path?access_token=", None, UNAUTHORIZED),
+            (f"/any/path?access_token={scoped}x", None, UNAUTHORIZED),
+            (f"/any/path?access_token={plain}", None, FORBIDDEN),
+            ("/", None, UNAUTHORIZED),
+            (f"/any/path?access_token={scoped}", None, (429, '{"message":"Too Many Requests"}')),
+        ]:
+            assert get(server, path, header) == expected, path
 
 
 # --- the README's story ---------------------------------------------------------------------------------------------
