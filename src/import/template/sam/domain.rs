@@ -74,7 +74,7 @@ pub(super) fn add(name: &str, domain: Node, stage: &Node, api: &Resource, stack:
             notes.refuse(&path.at, format!("`BasePath` of {name} must hold texts, found {}", path.kind()));
             continue;
         };
-        let word: String = text.chars().filter(|c| c.is_ascii_alphanumeric()).collect();
+        let word: String = text.chars().filter(char::is_ascii_alphanumeric).collect();
         let key = if is_rest && normal { word.as_str() } else { text.trim_matches('/') };
         let reference = |to: &str| Node::map(&path.at, [("Ref", Node::text(&path.at, to))]);
         let mut members = Map::from([
