@@ -88,14 +88,11 @@ pub fn read_openapi(asked: &Asked) -> Result<Document, Vec<String>> {
         parameters: BTreeMap::new(),
         ids: BTreeMap::new(),
     };
-    let notes = Notes::default();
     let origin = Origin { name: "import".to_owned(), folder: PathBuf::new(), assets: BTreeMap::new() };
-    let empty = Node::map(&root.at, [] as [(&str, Node); 0]);
-    let stacks = Stack::read(empty, origin, &BTreeMap::new(), &mut Default::default(), &notes).into_iter().collect();
     let world = World {
         basics: &basics,
-        stacks,
-        notes,
+        stacks: vec![Stack::of_document(origin, &root.at)],
+        notes: Notes::default(),
         depth: Cell::new(0),
         used: RefCell::default(),
         used_ids: RefCell::default(),

@@ -91,9 +91,8 @@ pub(super) fn read(basics: &Basics) -> Outcome {
             let Some(root) = parse(&path, &file.at, &notes) else { continue };
             read.push(path);
             if root.get("openapi").is_some() || root.get("swagger").is_some() {
-                documents.push((root.clone(), stacks.len()));
-                let empty = Node::map(&root.at, [] as [(&str, Node); 0]);
-                stacks.extend(Stack::read(empty, origin, &basics.parameters, &mut used, &notes));
+                stacks.push(Stack::of_document(origin, &root.at));
+                documents.push((root, stacks.len() - 1));
             } else if root.get("Resources").is_some() {
                 stacks.extend(Stack::read(root, origin, &basics.parameters, &mut used, &notes));
             } else {

@@ -35,6 +35,9 @@ impl<'a> Scope<'a> {
 
     /// The value without functions; `None` for `AWS::NoValue`, and for what was refused.
     pub fn resolve(&self, node: &Node) -> Option<Node> {
+        if self.stack.literal {
+            return Some(node.clone());
+        }
         let _deeper = Deeper::begin(&self.world.depth).or_else(|| self.refuse(&node.at, "this leads to itself"))?;
         let value = match &node.value {
             Value::Null | Value::Text(_) => return Some(node.clone()),

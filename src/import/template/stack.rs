@@ -25,6 +25,8 @@ pub(super) struct Stack {
     pub conditions: Map,
     pub resources: BTreeMap<String, Resource>,
     pub outputs: Map,
+    /// Of an OpenAPI document by itself: it has no functions, and what looks like one is just that.
+    pub literal: bool,
     /// `Metadata.Poolhouse.Ids`: what our own export says of ids. `--id` wins over it.
     pub ids: BTreeMap<String, String>,
 }
@@ -107,14 +109,45 @@ impl Stack {
             }
         }
         let Origin { name, folder, assets } = origin;
-        let mut stack =
-            Self { name, at, folder, assets, parameters, mappings, conditions, resources: found, outputs, ids };
+        let mut stack = Self {
+            name,
+            at,
+            folder,
+            assets,
+            parameters,
+            mappings,
+            conditions,
+            resources: found,
+            outputs,
+            literal: false,
+            ids,
+        };
         if is_serverless {
             super::sam::transform(&mut stack, globals, notes);
         } else if let Some(node) = globals.values().next() {
             notes.refuse(&node.at, format!("`Globals` needs `Transform: {SERVERLESS}`"));
         }
         Some(stack)
+    }
+}
+
+impl Stack {
+    /// The stack of an OpenAPI document, which has nothing but its name.
+    pub fn of_document(origin: Origin, at: &Place) -> Self {
+        let Origin { name, folder, assets } = origin;
+        Self {
+            name,
+            at: at.clone(),
+            folder,
+            assets,
+            parameters: BTreeMap::new(),
+            mappings: Map::new(),
+            conditions: Map::new(),
+            resources: BTreeMap::new(),
+            outputs: Map::new(),
+            literal: true,
+            ids: BTreeMap::new(),
+        }
     }
 }
 

@@ -277,6 +277,12 @@ async fn what_no_document_can_be_is_refused() {
                 house.is_bad("PUT", path, body.clone(), text).await;
             }
         }
+        // A document has no functions: what looks like one opens no route, and a schema may be called like one.
+        let nothing = route(&format!("security: {{Ref: AWS::NoValue}}\n      {hello}"));
+        house.is_bad("PUT", "/v2/apis", json!({"body": nothing}), "must be a list").await;
+        let schemas = with("components: {schemas: {Pet: {properties: {Ref: {type: string}}}}}\npaths: {}\n");
+        let made = house.done("PUT", "/v2/apis", json!({"body": schemas})).await;
+        house.done("DELETE", &format!("/v2/apis/{}", made["apiId"].as_str().unwrap()), Value::Null).await;
         // Routes that this server cannot guard are left out and told of, or stop it all.
         let iam = json!({"body": route(&format!("x-amazon-apigateway-auth: {{type: AWS_IAM}}\n      {hello}"))});
         let made = house.done("PUT", "/v2/apis", iam.clone()).await;
