@@ -31,7 +31,6 @@ use poolhouse::{
     kit::{
         clock::{Clock, Time},
         random::Random,
-        trust::Trust,
     },
     pages,
     post::Post,
@@ -335,7 +334,6 @@ async fn app(folder: &tempfile::TempDir) -> App {
             limits: Limits { failed_sign_ins: 1_000_000, codes: 1_000_000, ..Limits::default() },
         },
         store,
-        trust: Trust::default(),
     })
 }
 

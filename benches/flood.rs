@@ -30,7 +30,7 @@ use poolhouse::{
     functions::Functions,
     hooks::Hooks,
     keys::{compromised::Compromised, hashing::Hasher, seal::Sealer},
-    kit::{clock::Clock, random::Random, trust::Trust},
+    kit::{clock::Clock, random::Random},
     post::Post,
     store::{self, Store},
 };
@@ -171,7 +171,6 @@ async fn app(folder: &tempfile::TempDir, hashing: Hashing, workers: usize) -> Ap
         compromised: Compromised::default(),
         hooks: Hooks::new(Arc::new(Functions::default())),
         post: Post::inbox(),
-        trust: Trust::default(),
         setup: Setup {
             mode: Mode::Development,
             account_id: "123456789012".into(),

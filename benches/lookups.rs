@@ -34,7 +34,6 @@ use poolhouse::{
     kit::{
         clock::{Clock, Time},
         random::Random,
-        trust::Trust,
     },
     post::Post,
     store::{self, Store, StoreError},
@@ -180,7 +179,6 @@ async fn app(path: &Path) -> App {
         compromised: Compromised::default(),
         hooks: Hooks::new(Arc::new(Functions::default())),
         post: Post::inbox(),
-        trust: Trust::default(),
         setup: Setup {
             mode: Mode::Development,
             account_id: "123456789012".into(),

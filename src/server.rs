@@ -32,7 +32,9 @@ use crate::{
     keys::{compromised::Compromised, hashing::Hasher, seal::Sealer},
     kit::{clock::Clock, random::Random},
     lambda::{self, Lambda},
-    oauth, pages,
+    oauth,
+    outside::Client,
+    pages,
     post::Post,
     store::{self, Store},
     web::client_ip::TrustedProxies,
@@ -81,7 +83,7 @@ async fn to_read(config: &Config, functions: &Arc<Functions>) -> anyhow::Result<
     let (clock, random) = (Clock::system(), Random::system());
     let sealer = sealer(config, &random)?;
     let store = Store::open_to_read(&config.database.url, sealer.clone()).await.context("cannot read the database")?;
-    Ok(Arc::new(app(config, (clock, random, sealer, store), functions, Vec::new())?))
+    Ok(Arc::new(app(config, (clock, random, sealer, store), client(config), (functions, Vec::new()))?))
 }
 
 /// A server that is ready to serve: its listeners are bound, its database is open, its configuration is applied.
@@ -131,9 +133,11 @@ impl Builder {
         let gate = bind(config.gateway.listen).await?;
         let tls =
             config.server.tls.as_ref().map(|tls| listener::Tls::new(tls, &config.server.public_url)).transpose()?;
-        let functions = Arc::new(Functions::load_in(&config.functions, &around_functions(&config, &clock, &random))?);
+        let client = client(&config);
+        let around = around_functions(&config, (&clock, &random), &client);
+        let functions = Arc::new(Functions::load_in(&config.functions, &around)?);
         functions.start().await?;
-        let app = Arc::new(open(&config, clock, random, &functions, hooks).await?);
+        let app = Arc::new(open(&config, (clock, random, client), &functions, hooks).await?);
         refuse(import::check(&config))?;
         refuse(import::unanswered_triggers(&config, |trigger, name| app.hooks.knows(trigger, name)))?;
         let cx = Cx::new(Arc::clone(&app), &config.region, app.random.uuid());
@@ -204,15 +208,20 @@ impl Poolhouse {
     }
 }
 
-fn around_functions(config: &Config, clock: &Clock, random: &Random) -> functions::Surroundings {
+fn around_functions(config: &Config, (clock, random): (&Clock, &Random), client: &Client) -> functions::Surroundings {
     functions::Surroundings {
         region: config.region.clone(),
         account_id: config.account_id.clone(),
         logs: Some(config.data.join(FUNCTION_LOGS)),
         clock: clock.clone(),
         random: random.clone(),
-        trust: config.trust.clone(),
+        client: client.clone(),
     }
+}
+
+/// What leaves the server goes this way.
+fn client(config: &Config) -> Client {
+    Client::new(config.outbound.reach.clone(), &config.trust)
 }
 
 /// What the command line has checked already, a program that embeds the server has not.
@@ -243,6 +252,7 @@ fn surroundings(config: &Config, app: &Arc<App>, functions: &Arc<Functions>) -> 
         account_id: config.account_id.clone(),
         region: config.region.clone(),
         host: public_host(config).unwrap_or_else(|| "localhost".to_owned()),
+        client: app.post.client().clone(),
     }
 }
 
@@ -268,8 +278,7 @@ async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
 
 async fn open(
     config: &Config,
-    clock: Clock,
-    random: Random,
+    (clock, random, client): (Clock, Random, Client),
     functions: &Arc<Functions>,
     hooks: Vec<Registration>,
 ) -> anyhow::Result<App> {
@@ -281,14 +290,14 @@ async fn open(
     let mut tx = store.begin().await?;
     store::signing_keys::prove_master_key(&mut tx).await?;
     tx.commit().await?;
-    app(config, (clock, random, sealer, store), functions, hooks)
+    app(config, (clock, random, sealer, store), client, (functions, hooks))
 }
 
 fn app(
     config: &Config,
     (clock, random, sealer, store): (Clock, Random, Sealer, Store),
-    functions: &Arc<Functions>,
-    hooks: Vec<Registration>,
+    client: Client,
+    (functions, hooks): (&Arc<Functions>, Vec<Registration>),
 ) -> anyhow::Result<App> {
     let mut registry = Hooks::new(Arc::clone(functions));
     for register in hooks {
@@ -302,8 +311,7 @@ fn app(
             None => Compromised::default(),
         },
         hooks: registry,
-        post: Post::new(config.mode == Mode::Development, config.mail.as_ref(), config.sms.as_ref(), &config.trust)?,
-        trust: config.trust.clone(),
+        post: Post::new(config.mode == Mode::Development, config.mail.as_ref(), config.sms.as_ref(), client)?,
         setup: Setup {
             mode: config.mode,
             account_id: config.account_id.clone(),

@@ -17,7 +17,6 @@ use crate::{
     kit::{
         clock::{Clock, Time},
         random::Random,
-        trust::Trust,
     },
     post::Post,
     store::Store,
@@ -109,7 +108,6 @@ impl House {
             compromised: Compromised::default(),
             hooks: Hooks::new(Arc::new(Functions::load(&[] as &[config::function::Function]).unwrap())),
             post: Post::inbox(),
-            trust: Trust::default(),
             setup: Setup {
                 mode: Mode::Development,
                 account_id: "123456789012".into(),

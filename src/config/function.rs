@@ -246,6 +246,7 @@ fn address(section: &mut Reader, key: &str, standards: &Standards) -> Option<Pla
                 let message = format!("`{path}` is weak: events would cross the network in the clear; use https");
                 section.reading.refuse(&said.at, message);
             }
+            standards.asked(section.reading, &path, (&said.at, &url));
             Some(Placed { value: url, at: said.at })
         }
     }

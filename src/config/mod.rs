@@ -15,6 +15,7 @@ pub mod keys;
 pub mod limits;
 pub mod mail;
 mod mistake;
+pub mod outbound;
 pub mod passwords;
 pub mod place;
 pub mod pool;
@@ -68,6 +69,8 @@ pub struct Config {
     pub keys: keys::Keys,
     /// What one client address may do.
     pub limits: limits::Limits,
+    /// Whom the server asks.
+    pub outbound: outbound::Outbound,
     pub passwords: passwords::Passwords,
     /// What takes e-mail from us.
     pub mail: Option<mail::Mail>,
@@ -167,7 +170,8 @@ impl Config {
             reading.refuse(&said.at, "`allow_remote` belongs to development: production listens where `listen` says");
         }
         let allow_remote = allow_remote.is_some_and(|said| said.value);
-        let standards = Standards { mode, at, allow_remote };
+        let outbound = outbound::Outbound::read(top.table("outbound"), mode);
+        let standards = Standards { mode, at, allow_remote, reach: outbound.reach.clone() };
         let region = top.string("region");
         if let Some(region) = region.as_ref().filter(|region| !form::is_region(&region.value)) {
             let message = format!("`region` must be a region such as us-east-1, found {:?}", region.value);
@@ -224,6 +228,7 @@ impl Config {
             hashing,
             keys,
             limits,
+            outbound,
             passwords,
             mail,
             sms,

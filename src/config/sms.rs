@@ -33,7 +33,7 @@ impl Sms {
                     let message = "`sms.webhook` is weak: codes would cross the network in the clear; use https";
                     reading.refuse(&webhook.at, message);
                 }
-                Ok(_) => {}
+                Ok(url) => standards.asked(reading, "sms.webhook", (&webhook.at, &url)),
             }
         }
         if let Some(secret) = &secret {

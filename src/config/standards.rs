@@ -2,8 +2,10 @@
 
 use std::net::SocketAddr;
 
+use url::Url;
+
 use super::{Mode, Place, Placed, reader::Reading};
-use crate::kit::secret::Secret;
+use crate::kit::{reach::Reach, secret::Secret};
 
 /// Secrets that are printed in examples and manuals, and the first guesses of anybody.
 const PUBLISHED: &[&str] = &[
@@ -30,6 +32,7 @@ pub(super) struct Standards {
     /// Where the mode was said: the place of what production misses.
     pub at: Place,
     pub allow_remote: bool,
+    pub reach: Reach,
 }
 
 impl Standards {
@@ -46,6 +49,17 @@ impl Standards {
                 listen.value
             );
             reading.refuse(&listen.at, message);
+        }
+    }
+
+    /// What stands in the server's own network is asked where it is named.
+    pub fn asked(&self, reading: &Reading, key: &str, (at, url): (&Place, &Url)) {
+        if !self.reach.may_ask_url(url) {
+            let message = format!(
+                "`{key}` is not asked: {} is not public, and must be named in `[outbound] allow`",
+                url.host_str().unwrap_or_default()
+            );
+            reading.refuse(at, message);
         }
     }
 

@@ -488,3 +488,34 @@ fn own_authorities_are_read_at_once() {
     assert_eq!(folder.load(&[], Flags::default()).unwrap().trust.own().count(), 1);
     assert_eq!(config("").trust.own().count(), 0);
 }
+
+#[test]
+fn production_asks_inside_where_outbound_says_so() {
+    let inside = "[sms]\nwebhook = 'http://localhost:1/'\nsecret = '0123456789abcdef'\n\
+                  [function.a]\ninvoke = 'https://10.1.2.3'\n\
+                  [function.b]\nwebhook = 'https://2130706433/'\nsecret = '0123456789abcdef'\n\
+                  [function.c]\nwebhook = 'https://hooks.example'\nsecret = '0123456789abcdef'\n";
+    let of_outbound = |text: &str| {
+        let mut found = mistakes(&format!("mode = 'production'\n{inside}{text}"));
+        found.retain(|mistake| mistake.contains("outbound"));
+        found
+    };
+    let told = |line: u32, key: &str, host: &str| {
+        format!("{line}: `{key}` is not asked: {host} is not public, and must be named in `[outbound] allow`")
+    };
+    let (sms, a) = (told(3, "sms.webhook", "localhost"), told(6, "function.a.invoke", "10.1.2.3"));
+    let b = told(8, "function.b.webhook", "127.0.0.1");
+    assert_eq!(of_outbound(""), [sms, a.clone(), b]);
+    assert_eq!(of_outbound("[outbound]\nallow = ['127.0.0.0/8', '::1']\n"), [a]);
+    assert_eq!(of_outbound("[outbound]\nallow = ['127.0.0.0/8', '10.1.0.0/16']\n"), [""; 0]);
+    assert!(Folder::with(inside).load(&[], Flags::default()).is_ok());
+    assert_eq!(
+        mistakes("[outbound]\nallow = ['10.0.0.0/33', 'intranet']\n"),
+        [
+            "2: `outbound.allow` must hold addresses or CIDR blocks, found \"10.0.0.0/33\"",
+            "2: `outbound.allow` must hold addresses or CIDR blocks, found \"intranet\"",
+        ]
+    );
+    let allowed = config("[outbound]\nallow = ['169.254.1.1']\n").outbound.reach;
+    assert!(allowed.private && allowed.plain_http && allowed.may_ask("169.254.1.1".parse().unwrap()));
+}

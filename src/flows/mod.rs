@@ -74,7 +74,6 @@ use crate::{
         clock::{Clock, Time},
         ids,
         random::Random,
-        trust::Trust,
     },
     outside::Outside,
     post::Post,
@@ -110,15 +109,14 @@ pub struct Parts {
     pub compromised: Compromised,
     pub hooks: Hooks,
     pub post: Post,
-    pub trust: Trust,
     pub setup: Setup,
 }
 
 impl App {
     pub fn new(parts: Parts) -> Self {
-        let Parts { store, clock, random, sealer, hasher, compromised, hooks, post, trust, setup } = parts;
+        let Parts { store, clock, random, sealer, hasher, compromised, hooks, post, setup } = parts;
         let (directory, key_ring) = (directory::Directory::new(&store), key_ring::KeyRing::new(&store));
-        let outside = Outside::new(setup.mode == Mode::Development, &trust);
+        let outside = Outside::new(post.client().clone());
         let (turns, population) = (passwords::Turns::new(), population::Population::default());
         let client_keys = client_assertion::ClientKeys::default();
         Self {

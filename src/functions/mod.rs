@@ -26,7 +26,8 @@ use self::{
 };
 use crate::{
     config::{Mistake, Place, function as config},
-    kit::{clock::Clock, random::Random, trust::Trust},
+    kit::{clock::Clock, random::Random},
+    outside::Client,
 };
 
 /// Lambda's limit for a synchronous call, for what goes in and for what comes out, in bytes of JSON.
@@ -87,15 +88,15 @@ pub struct Surroundings {
     pub logs: Option<PathBuf>,
     pub clock: Clock,
     pub random: Random,
-    /// Who is believed to be one of the servers that functions run on.
-    pub trust: Trust,
+    /// Asks functions on other servers.
+    pub client: Client,
 }
 
 impl Default for Surroundings {
     fn default() -> Self {
         let (region, account_id) = ("us-east-1".to_owned(), "123456789012".to_owned());
-        let (clock, random, trust) = (Clock::system(), Random::system(), Trust::default());
-        Self { region, account_id, logs: None, clock, random, trust }
+        let (clock, random, client) = (Clock::system(), Random::system(), Client::default());
+        Self { region, account_id, logs: None, clock, random, client }
     }
 }
 

@@ -35,6 +35,7 @@ use crate::{
     config::{Place, Placed, api as config, domain, gateway as section},
     functions::Functions,
     kit::{clock::Clock, random::Random, text::nearest},
+    outside::Client,
     web::tls::TlsError,
 };
 
@@ -101,6 +102,8 @@ pub struct Surroundings {
     pub region: String,
     /// The public name of this server, for a certificate that is made at start.
     pub host: String,
+    /// Asks foreign issuers for their keys. Backends are believed to be what its authorities vouch for, and asked wherever they are.
+    pub client: Client,
 }
 
 /// Makes sets of APIs one after the other. What is dear to make and did not change goes from each set to the next.
@@ -116,9 +119,8 @@ pub(super) struct Loader {
 
 impl Loader {
     pub(super) fn new(section: &section::Gateway, around: Surroundings) -> Result<Self, GatewayError> {
-        let connector = connector()?;
-        let backends = Arc::new(Connections::new(connector.clone()));
-        let fetcher = Arc::new(Fetcher::new(connector, section.allow_insecure_issuer));
+        let backends = Arc::new(Connections::new(connector(around.client.trust())?));
+        let fetcher = Arc::new(Fetcher::new(&around.client, section.allow_insecure_issuer));
         let account = Bucket::new(section.account_throttle, around.clock.now()).map(Arc::new);
         Ok(Self { section: section.clone(), around, fetcher, backends, account, foreign: HashMap::new() })
     }

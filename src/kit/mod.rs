@@ -5,6 +5,7 @@ pub mod host;
 pub mod ids;
 pub mod network;
 pub mod random;
+pub mod reach;
 pub mod secret;
 pub mod text;
 pub mod trust;

@@ -18,16 +18,16 @@ use self::{sms::Webhook, smtp::Smtp};
 use crate::{
     config,
     domain::{code::Medium, message::Letter},
-    kit::{clock::Time, trust::Trust},
+    kit::clock::Time,
+    outside::Client,
 };
 
 /// The room's state: where messages can go.
-#[derive(Default)]
 pub struct Post {
     has_inbox: bool,
     mail: Option<Smtp>,
     sms: Option<Webhook>,
-    web: web::Web,
+    client: Client,
 }
 
 /// Why a carrier could not be made from its section.
@@ -39,10 +39,6 @@ pub enum PostError {
     From(#[from] lettre::address::AddressError),
     #[error("the certificate {path}: {source}")]
     Certificate { path: std::path::PathBuf, source: std::io::Error },
-    #[error("TLS cannot be set up: {0}")]
-    Tls(#[from] rustls::Error),
-    #[error("`sms.webhook` is no address of a request: {0}")]
-    Webhook(#[from] http::uri::InvalidUri),
 }
 
 /// Why a message was not delivered.
@@ -59,22 +55,24 @@ pub enum Undelivered {
 impl Post {
     /// Development without a mail server: messages land in the inbox.
     pub fn inbox() -> Self {
-        Self { has_inbox: true, ..Self::default() }
+        Self { has_inbox: true, mail: None, sms: None, client: Client::default() }
     }
 
-    /// Carriers from their sections, which take whoever `trust` takes for who they say they are.
+    /// Carriers from their sections. `client` takes messages out, and says whom mail servers are believed to be.
     pub fn new(
         has_inbox: bool,
         mail: Option<&config::mail::Mail>,
         sms: Option<&config::sms::Sms>,
-        trust: &Trust,
+        client: Client,
     ) -> Result<Self, PostError> {
-        Ok(Self {
-            has_inbox,
-            mail: mail.map(|mail| Smtp::new(mail, trust)).transpose()?,
-            sms: sms.map(|sms| Webhook::new(sms, trust)).transpose()?,
-            web: web::Web::new(trust.clone()),
-        })
+        let mail = mail.map(|mail| Smtp::new(mail, client.trust())).transpose()?;
+        let sms = sms.map(|sms| Webhook::new(sms, client.clone()));
+        Ok(Self { has_inbox, mail, sms, client })
+    }
+
+    /// What takes everything but e-mail out of the house.
+    pub fn client(&self) -> &Client {
+        &self.client
     }
 
     pub fn has_inbox(&self) -> bool {
@@ -97,12 +95,12 @@ impl Post {
 
     /// Posts a form to an application, within a few seconds, and says what it answered.
     pub async fn post_form(&self, url: &str, form: String) -> Result<StatusCode, Undelivered> {
-        self.web.post_form(url, form).await
+        web::post_form(&self.client, url, form).await
     }
 
     /// Reads a small document that an application publishes, within a few seconds.
     pub async fn get_document(&self, url: &str) -> Result<Bytes, Undelivered> {
-        self.web.get(url).await
+        web::get(&self.client, url).await
     }
 
     /// Delivers one message, within the time that its carrier's section allows. `id` is the same at every try, so that a

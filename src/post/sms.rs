@@ -5,30 +5,24 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{Method, Request, StatusCode, Uri, header};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper_rustls::HttpsConnector;
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::{TokioExecutor, TokioTimer},
-};
+use http::{Method, Request, StatusCode, header};
 use serde::Serialize;
 
-use super::{PostError, Undelivered};
+use super::{Undelivered, web::yet};
 use crate::{
     config::sms::Sms,
     domain::message::Letter,
     keys::webhook::WebhookKey,
-    kit::{clock::Time, text::with_causes, trust::Trust},
+    kit::clock::Time,
+    outside::{Client, Limits},
 };
 
 /// How much of an answer is read, so that its connection can be used again.
 const MOST_ANSWER: usize = 16 * 1024;
 
 pub(super) struct Webhook {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
-    address: Uri,
+    client: Client,
+    address: String,
     key: Option<WebhookKey>,
     sender_id: Option<String>,
     timeout: Duration,
@@ -46,26 +40,14 @@ struct Body<'a> {
 }
 
 impl Webhook {
-    pub(super) fn new(section: &Sms, trust: &Trust) -> Result<Self, PostError> {
-        let mut http = HttpConnector::new();
-        http.enforce_http(false);
-        http.set_nodelay(true);
-        let connector = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_tls_config(trust.client()?)
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(http);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(Duration::from_secs(10))
-            .build(connector);
-        Ok(Self {
+    pub(super) fn new(section: &Sms, client: Client) -> Self {
+        Self {
             client,
-            address: section.webhook.as_str().parse()?,
+            address: section.webhook.clone(),
             key: section.secret.as_ref().map(WebhookKey::new),
             sender_id: section.sender_id.clone(),
             timeout: section.timeout,
-        })
+        }
     }
 
     pub(super) fn timeout(&self) -> Duration {
@@ -82,9 +64,7 @@ impl Webhook {
             sender_id: self.sender_id.as_deref(),
         };
         let body = serde_json::to_vec(&body).map_err(|error| Undelivered::Ever(error.to_string()))?;
-        let asked = tokio::time::timeout(self.timeout, self.post(body, now)).await;
-        let status =
-            asked.map_err(|_| Undelivered::Yet(format!("no answer within {} s", self.timeout.as_secs())))??;
+        let status = self.post(body, now).await?;
         if status.is_success() {
             return Ok(());
         }
@@ -93,20 +73,13 @@ impl Webhook {
     }
 
     async fn post(&self, body: Vec<u8>, now: Time) -> Result<StatusCode, Undelivered> {
-        let mut request = Request::builder()
-            .method(Method::POST)
-            .uri(self.address.clone())
-            .header(header::CONTENT_TYPE, "application/json")
-            .header(header::USER_AGENT, "Poolhouse");
+        let mut request = Request::builder().method(Method::POST).header(header::CONTENT_TYPE, "application/json");
         for (name, value) in self.key.iter().flat_map(|key| key.headers(&body, now)) {
             request = request.header(name, value);
         }
-        let request = request.body(Full::from(body)).map_err(|error| Undelivered::Ever(error.to_string()))?;
-        let answer = self.client.request(request).await.map_err(|error| Undelivered::Yet(with_causes(&error)))?;
-        let (head, body) = answer.into_parts();
+        let limits = Limits { time: self.timeout, bytes: MOST_ANSWER };
         // What it says is of no interest, and an answer without an end costs the connection only.
-        let _ = Limited::new(body, MOST_ANSWER).collect().await;
-        Ok(head.status)
+        Ok(self.client.send(&self.address, request, body.into(), limits).await.map_err(yet)?.status)
     }
 }
 

@@ -199,7 +199,8 @@ fn stamp(file: &Path) -> Stamp {
 /// that took their place. After an error functions, triggers and APIs are those of before.
 async fn apply(app: &Arc<App>, served: &Served, config: &Config) -> anyhow::Result<(Arc<Functions>, Arc<Functions>)> {
     let before = app.hooks.functions();
-    let next = before.followed_by(&config.functions, &around_functions(config, &app.clock, &app.random))?;
+    let around = around_functions(config, (&app.clock, &app.random), app.post.client());
+    let next = before.followed_by(&config.functions, &around)?;
     let next = Arc::new(next);
     if let Err(error) = put_in_place(app, served, config, &next).await {
         app.hooks.announce(None);
@@ -233,7 +234,7 @@ fn as_started(config: Config, started: &Config) -> Config {
 fn fixed(config: &Config) -> String {
     let places = (&config.data, &config.server, &config.database, &config.gateway, &config.keys);
     let people = (&config.admin, &config.mail, &config.sms, &config.passwords, &config.limits, &config.hashing);
-    format!("{:?}", (config.mode, &config.region, &config.account_id, places, people))
+    format!("{:?}", (config.mode, &config.region, &config.account_id, places, people, &config.outbound))
 }
 
 #[cfg(test)]

@@ -24,7 +24,6 @@ use poolhouse::{
         clock::{Clock, Time},
         random::Random,
         secret::Secret,
-        trust::Trust,
     },
     oauth, pages,
     post::Post,
@@ -93,7 +92,6 @@ impl House {
             compromised: Compromised::default(),
             hooks: Hooks::new(Arc::new(Functions::default())),
             post: Post::inbox(),
-            trust: Trust::default(),
             setup: Setup {
                 mode: Mode::Development,
                 account_id: "123456789012".into(),

@@ -14,6 +14,7 @@ mod gateway;
 mod import;
 mod lambda;
 mod oauth;
+mod outbound;
 mod pages;
 mod saml_provider;
 mod samples;

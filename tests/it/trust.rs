@@ -1,6 +1,12 @@
 //! Servers under https that an authority of the operator's own vouches for.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use poolhouse::{
     config::{
@@ -13,8 +19,8 @@ use poolhouse::{
         message::{Letter, Occasion},
     },
     functions::{Call, Functions, Surroundings},
-    kit::{clock::Time, trust::Trust},
-    outside::{Outside, Question},
+    kit::{clock::Time, reach::Reach, trust::Trust},
+    outside::{Client, Outside, Question},
     post::Post,
 };
 use rustls::{ServerConfig, crypto::aws_lc_rs, pki_types::PrivateKeyDer};
@@ -25,15 +31,21 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-/// Answers every request, one a connection, with `{}`.
-struct Private {
-    url: String,
+/// Answers every request, one a connection.
+pub(crate) struct Private {
+    pub(crate) url: String,
     /// Believes in it.
-    trust: Trust,
+    pub(crate) trust: Trust,
+    accepted: Arc<AtomicUsize>,
 }
 
 impl Private {
-    async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
+        Self::answering(|_| "{}".to_owned()).await
+    }
+
+    /// With what there is to say for the origin that it has.
+    pub(crate) async fn answering(say: impl FnOnce(&str) -> String) -> Self {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
         let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
@@ -44,20 +56,34 @@ impl Private {
             .unwrap();
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("https://localhost:{}/x", listener.local_addr().unwrap().port());
+        let origin = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+        let (url, body) = (format!("{origin}/x"), say(&origin));
+        let accepted = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&accepted);
         tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
+                count.fetch_add(1, Ordering::SeqCst);
                 let Ok(mut stream) = acceptor.accept(stream).await else { continue };
                 let mut buffer = [0; 8192];
                 assert!(stream.read(&mut buffer).await.unwrap() > 0);
-                let answer = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}";
+                let length = body.len();
+                let answer = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}");
                 stream.write_all(answer.as_bytes()).await.unwrap();
                 stream.shutdown().await.unwrap();
             }
         });
-        Self { url, trust: Trust::with(made.cert.pem().as_bytes()).unwrap() }
+        Self { url, trust: Trust::with(made.cert.pem().as_bytes()).unwrap(), accepted }
     }
+
+    /// How many connections there were.
+    pub(crate) fn accepted(&self) -> usize {
+        self.accepted.load(Ordering::SeqCst)
+    }
+}
+
+fn client(trust: &Trust) -> Client {
+    Client::new(Reach::far(), trust)
 }
 
 /// What became of it without and with trust: the words of the failure, and success.
@@ -74,7 +100,7 @@ fn refused_then_taken<T, E: std::fmt::Display>(results: [Result<T, E>; 2]) {
 async fn a_provider_may_have_a_certificate_of_a_private_authority() {
     let private = Private::open().await;
     let ask = async |trust: &Trust| {
-        let outside = Outside::new(false, trust);
+        let outside = Outside::new(client(trust));
         outside.ask_json(Question { url: &private.url, ..Question::default() }).await
     };
     refused_then_taken([ask(&Trust::default()).await, ask(&private.trust).await]);
@@ -93,7 +119,7 @@ async fn applications_and_networks_may_have_a_certificate_of_a_private_authority
         from: None,
         reply_to: None,
     };
-    let post = |trust: &Trust| Post::new(false, None, Some(&sms), trust).unwrap();
+    let post = |trust: &Trust| Post::new(false, None, Some(&sms), client(trust)).unwrap();
     let tell = async |trust: &Trust| post(trust).post_form(&private.url, "logout_token=x".into()).await;
     refused_then_taken([tell(&Trust::default()).await, tell(&private.trust).await]);
     let read = async |trust: &Trust| post(trust).get_document(&private.url).await;
@@ -107,7 +133,7 @@ async fn functions_may_run_behind_a_certificate_of_a_private_authority() {
     let private = Private::open().await;
     let call = async |trust: &Trust| {
         let runs = Runs::Webhook { url: private.url.parse().unwrap(), secret: None };
-        let around = Surroundings { trust: trust.clone(), ..Surroundings::default() };
+        let around = Surroundings { client: client(trust), ..Surroundings::default() };
         let section = Section::new(Place::whole("test"), "example", runs);
         let functions = Functions::load_in(&[section], &around).unwrap();
         let call = Call::new(json!({}), Duration::from_secs(5), uuid::Uuid::from_u128(7).to_string());

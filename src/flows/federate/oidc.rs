@@ -227,10 +227,10 @@ async fn tokens(
 fn failed(provider: &Provider, endpoint: &str, failure: &Failure) -> Fault {
     tracing::warn!(provider = provider.name, endpoint, error = %failure, "a provider did not answer as it should");
     Fault::Provider(match failure {
-        Failure::Timeout => format!("Timeout occurred in calling IdP {endpoint} endpoint"),
+        Failure::Timeout(_) => format!("Timeout occurred in calling IdP {endpoint} endpoint"),
         Failure::Status(status) => format!("{} Error - {} error getting {endpoint}", provider.name, status.as_u16()),
         Failure::Connection(_) => "Connection reset".to_owned(),
-        Failure::Address(_) | Failure::Body | Failure::Json => {
+        Failure::Address(_) | Failure::TooLarge(_) | Failure::Body | Failure::Json => {
             format!("Invalid response from IdP {endpoint} endpoint")
         }
     })

@@ -5,17 +5,11 @@
 mod invoke;
 mod webhook;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, StatusCode, Uri, header};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper_rustls::HttpsConnector;
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::{TokioExecutor, TokioTimer},
-};
+use http::{HeaderMap, Method, Request, StatusCode, header};
 use serde_json::{Map, Value};
 use url::Url;
 
@@ -23,10 +17,9 @@ use super::{Call, Function, FunctionError, PAYLOAD_LIMIT, Surroundings};
 use crate::{
     config::function as config,
     keys::webhook::WebhookKey,
-    kit::{clock::Clock, secret::Secret, trust::Trust},
+    kit::{clock::Clock, secret::Secret},
+    outside::{Client, Failure, Limits},
 };
-
-type Connections = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
 /// Where a function's calls go.
 pub struct Remote {
@@ -35,8 +28,7 @@ pub struct Remote {
     timeout: Duration,
     way: Way,
     clock: Clock,
-    /// Or why TLS cannot be spoken, which whoever calls is told.
-    connections: Result<Connections, rustls::Error>,
+    client: Client,
 }
 
 enum Way {
@@ -72,22 +64,18 @@ impl Remote {
 
     fn new(section: &config::Function, address: Url, way: Way, around: &Surroundings) -> Self {
         let (name, timeout, clock) = (section.name.clone(), section.timeout, around.clock.clone());
-        Self { name, address, timeout, way, clock, connections: connections(&around.trust) }
+        Self { name, address, timeout, way, clock, client: around.client.clone() }
     }
 
-    async fn post(&self, call: &Call) -> Result<Reply, FunctionError> {
+    async fn post(&self, call: &Call, time: Duration) -> Result<Reply, FunctionError> {
         let event = serde_json::to_vec(&call.event).map_err(|error| FunctionError::InvalidJson(error.to_string()))?;
         if event.len() > PAYLOAD_LIMIT {
             return Err(FunctionError::TooLarge { limit: PAYLOAD_LIMIT });
         }
-        let unreachable = |error: String| FunctionError::Unreachable(error);
-        let uri: Uri = self.address.as_str().parse().map_err(|_| unreachable("the address is none".into()))?;
         let mut request = Request::builder()
             .method(Method::POST)
-            .uri(uri)
             .header(header::CONTENT_TYPE, "application/json")
-            .header(header::ACCEPT, "application/json")
-            .header(header::USER_AGENT, "Poolhouse");
+            .header(header::ACCEPT, "application/json");
         match &self.way {
             Way::Invoke => request = invoke::with_headers(request, call),
             Way::Webhook(key) => {
@@ -96,28 +84,28 @@ impl Remote {
                 }
             }
         }
-        let request = request.body(Full::from(event)).map_err(|error| unreachable(error.to_string()))?;
-        let connections = self.connections.as_ref().map_err(|error| unreachable(error.to_string()))?;
-        let answer = connections.request(request).await.map_err(|error| unreachable(innermost(&error)))?;
-        let (head, body) = answer.into_parts();
-        let body = Limited::new(body, PAYLOAD_LIMIT).collect().await.map_err(|error| {
-            if error.is::<LengthLimitError>() {
-                FunctionError::TooLarge { limit: PAYLOAD_LIMIT }
-            } else {
-                unreachable("the answer broke off".into())
-            }
-        })?;
-        Ok(Reply { status: head.status, headers: head.headers, body: body.to_bytes() })
+        let bytes = match self.way {
+            Way::Invoke => PAYLOAD_LIMIT,
+            Way::Webhook(_) => webhook::MOST_ANSWER,
+        };
+        let failed = |failure| match failure {
+            Failure::TooLarge(limit) => FunctionError::TooLarge { limit },
+            Failure::Timeout(after) => FunctionError::TimedOut { after },
+            other => FunctionError::Unreachable(other.to_string()),
+        };
+        let answer = self
+            .client
+            .send(self.address.as_str(), request, event.into(), Limits { time, bytes })
+            .await
+            .map_err(failed)?;
+        Ok(Reply { status: answer.status, headers: answer.headers, body: answer.body.map_err(failed)? })
     }
 }
 
 #[async_trait]
 impl Function for Remote {
     async fn invoke(&self, call: Call) -> Result<Value, FunctionError> {
-        let after = call.deadline.min(self.timeout);
-        let deadline = Instant::now() + after;
-        let reply = tokio::time::timeout_at(deadline.into(), self.post(&call)).await;
-        let reply = reply.map_err(|_| FunctionError::TimedOut { after })??;
+        let reply = self.post(&call, call.deadline.min(self.timeout)).await?;
         match &self.way {
             Way::Invoke => invoke::outcome(&reply, call.tail.as_deref()),
             Way::Webhook(_) => webhook::outcome(&reply),
@@ -137,28 +125,4 @@ fn is_error(members: &Map<String, Value>) -> bool {
 
 fn json(body: &[u8]) -> Result<Value, FunctionError> {
     serde_json::from_slice(body).map_err(|error| FunctionError::InvalidJson(error.to_string()))
-}
-
-/// "connection refused" stands at the end of a chain of less interesting words.
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut inner = error;
-    while let Some(source) = inner.source() {
-        inner = source;
-    }
-    inner.to_string()
-}
-
-fn connections(trust: &Trust) -> Result<Connections, rustls::Error> {
-    let mut http = HttpConnector::new();
-    http.enforce_http(false);
-    http.set_nodelay(true);
-    let connector = hyper_rustls::HttpsConnectorBuilder::new()
-        .with_tls_config(trust.client()?)
-        .https_or_http()
-        .enable_http1()
-        .wrap_connector(http);
-    Ok(Client::builder(TokioExecutor::new())
-        .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(Duration::from_secs(10))
-        .build(connector))
 }

@@ -7,17 +7,12 @@
 use std::{net::IpAddr, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, StatusCode, Uri, header};
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper_rustls::HttpsConnector;
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::{TokioExecutor, TokioTimer},
-};
+use http::{HeaderMap, Request, StatusCode, header};
 use url::{Host, Url};
 
-const TIMEOUT: Duration = Duration::from_millis(1500);
-const MAX_BYTES: usize = 150_000;
+use crate::outside::{Client, Failure, Limits};
+
+const LIMITS: Limits = Limits { time: Duration::from_millis(1500), bytes: 150_000 };
 
 /// Why an address may not be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -61,50 +56,29 @@ pub fn check_url(url: &str, insecure: bool) -> Result<Url, UrlError> {
 pub(super) enum FetchError {
     #[error("{0}")]
     Url(#[from] UrlError),
-    #[error("the address cannot be used in a request")]
-    Uri,
-    #[error("no answer within {} ms", TIMEOUT.as_millis())]
-    Timeout,
     #[error("{0}")]
-    Connection(#[from] hyper_util::client::legacy::Error),
-    #[error("status {0}")]
-    Status(StatusCode),
-    #[error("the document broke off or is over {MAX_BYTES} bytes")]
-    Body,
+    Answer(#[from] Failure),
 }
 
 /// The client for issuers' documents.
 pub(in crate::gateway) struct Fetcher {
-    client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+    client: Client,
     insecure: bool,
 }
 
 impl Fetcher {
-    pub(in crate::gateway) fn new(connector: HttpsConnector<HttpConnector>, insecure: bool) -> Self {
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(Duration::from_secs(10))
-            .pool_max_idle_per_host(1)
-            .build(connector);
-        Self { client, insecure }
+    pub(in crate::gateway) fn new(client: &Client, insecure: bool) -> Self {
+        Self { client: client.with_plain_http(insecure), insecure }
     }
 
     pub(super) async fn get(&self, url: &str) -> Result<(HeaderMap, Bytes), FetchError> {
         let url = check_url(url, self.insecure)?;
-        tokio::time::timeout(TIMEOUT, self.get_unlimited(&url)).await.map_err(|_| FetchError::Timeout)?
-    }
-
-    async fn get_unlimited(&self, url: &Url) -> Result<(HeaderMap, Bytes), FetchError> {
-        let uri: Uri = url.as_str().parse().map_err(|_| FetchError::Uri)?;
-        let mut request = Request::new(Empty::new());
-        *request.uri_mut() = uri;
-        request.headers_mut().insert(header::ACCEPT, header::HeaderValue::from_static("application/json"));
-        let (head, body) = self.client.request(request).await?.into_parts();
-        if head.status != StatusCode::OK {
-            return Err(FetchError::Status(head.status));
+        let request = Request::builder().header(header::ACCEPT, "application/json");
+        let reply = self.client.send(url.as_str(), request, Bytes::new(), LIMITS).await?;
+        if reply.status != StatusCode::OK {
+            return Err(Failure::Status(reply.status).into());
         }
-        let body = Limited::new(body, MAX_BYTES).collect().await.map_err(|_| FetchError::Body)?;
-        Ok((head.headers, body.to_bytes()))
+        Ok((reply.headers, reply.body?))
     }
 }
 

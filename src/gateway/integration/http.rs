@@ -16,20 +16,23 @@ use super::{
     forwarding::{Origin, prepare_request, prepare_response},
     upgrade,
 };
-use crate::gateway::{
-    body::{Body, Found, Inbound, RequestBody},
-    exchange::Exchange,
-    refusal::Refusal,
+use crate::{
+    gateway::{
+        body::{Body, Found, Inbound, RequestBody},
+        exchange::Exchange,
+        refusal::Refusal,
+    },
+    kit::trust::Trust,
 };
 
-/// Connections to backends and foreign issuers: TLS with the public roots, no delay of small writes.
-pub(in crate::gateway) fn connector() -> Result<HttpsConnector<HttpConnector>, rustls::Error> {
+/// Connections to backends, which whoever configures the gateway chose and which may be anywhere: TLS with these authorities, no
+/// delay of small writes.
+pub(in crate::gateway) fn connector(trust: &Trust) -> Result<HttpsConnector<HttpConnector>, rustls::Error> {
     let mut http = HttpConnector::new();
     http.enforce_http(false);
     http.set_nodelay(true);
     http.set_connect_timeout(Some(Duration::from_secs(5)));
-    let builder = hyper_rustls::HttpsConnectorBuilder::new()
-        .with_provider_and_webpki_roots(rustls::crypto::aws_lc_rs::default_provider())?;
+    let builder = hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(trust.client()?);
     Ok(builder.https_or_http().enable_http1().wrap_connector(http))
 }
 

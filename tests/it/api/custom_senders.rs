@@ -1,7 +1,7 @@
 //! Functions that deliver messages in our place: after the call, with the code, whatever becomes of them.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use poolhouse::{flows::outbox, kit::trust::Trust, post::Post};
+use poolhouse::{flows::outbox, outside::Client, post::Post};
 use serde_json::{Value, json};
 
 use super::{
@@ -108,7 +108,7 @@ async fn a_message_whose_function_is_gone_is_given_up() {
 
 #[tokio::test]
 async fn production_needs_no_carrier_where_a_function_sends() {
-    let towns = towns_with(|parts| parts.post = Post::new(false, None, None, &Trust::default()).unwrap());
+    let towns = towns_with(|parts| parts.post = Post::new(false, None, None, Client::default()).unwrap());
     for town in towns.await {
         let site = Site::at(town, senders(), json!({})).await;
         site.call("SignUp", site.sign_up("ann")).await;

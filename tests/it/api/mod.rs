@@ -67,4 +67,5 @@ mod user_import;
 mod user_sessions;
 mod values;
 mod veil;
+mod webhooks;
 mod wrong_types;

@@ -17,7 +17,8 @@ use poolhouse::{
     },
     flows::{App, Parts, outbox},
     keys::webhook::{SIGNATURE_HEADER, TIMESTAMP_HEADER},
-    kit::{secret::Secret, trust::Trust},
+    kit::secret::Secret,
+    outside::Client,
     post::Post,
     store::{self, outbox::Waiting},
 };
@@ -80,7 +81,7 @@ async fn networked(mode: Mode) -> Vec<(Site, Network)> {
     let mut sites = Vec::new();
     let (network, webhook) = Network::open().await;
     let towns = towns_with(|parts: &mut Parts| {
-        parts.post = Post::new(mode == Mode::Development, None, Some(&carrier(&webhook)), &Trust::default()).unwrap();
+        parts.post = Post::new(mode == Mode::Development, None, Some(&carrier(&webhook)), Client::default()).unwrap();
     });
     let pool = json!({"AutoVerifiedAttributes": ["phone_number", "email"]});
     for town in towns.await {

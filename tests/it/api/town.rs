@@ -17,7 +17,6 @@ use poolhouse::{
     kit::{
         clock::{Clock, Time},
         random::Random,
-        trust::Trust,
     },
     model::MODEL,
     post::Post,
@@ -89,7 +88,6 @@ impl Town {
             compromised: Compromised::default(),
             hooks: Hooks::new(Arc::new(Functions::default())),
             post: Post::inbox(),
-            trust: Trust::default(),
             setup: Setup {
                 mode: Mode::Development,
                 account_id: ACCOUNT.into(),

@@ -3,7 +3,8 @@
 use aws_lc_rs::hmac;
 use poolhouse::{
     keys::webhook::{SIGNATURE_HEADER, TIMESTAMP_HEADER},
-    kit::secret::Secret,
+    kit::{network::Block, reach::Reach, secret::Secret, trust::Trust},
+    outside::Client,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -77,7 +78,7 @@ async fn a_server_that_is_slow_or_away_is_no_answer() {
 #[tokio::test]
 async fn a_webhook_is_signed_and_may_fail_as_a_handler_does() {
     let denied = r#"{"errorType":"Error","errorMessage":"Unauthorized"}"#;
-    let large = format!("\"{}\"", "x".repeat(6 * 1024 * 1024));
+    let large = format!("\"{}\"", "x".repeat(1024 * 1024));
     let answers = vec![
         answer(200, "", r#"{"ok":true}"#),
         answer(204, "", ""),
@@ -99,5 +100,75 @@ async fn a_webhook_is_signed_and_may_fail_as_a_handler_does() {
     assert_eq!(ask(&function, json!(1)).await, Ok(Value::Null));
     assert_eq!(ask(&function, json!(1)).await.unwrap_err().thrown(), Some("Unauthorized"));
     assert_eq!(ask(&function, json!(1)).await, Err(FunctionError::Broken("the webhook answered 302".into())));
-    assert_eq!(ask(&function, json!(1)).await, Err(FunctionError::TooLarge { limit: 6 * 1024 * 1024 }));
+    assert_eq!(ask(&function, json!(1)).await, Err(FunctionError::TooLarge { limit: 1024 * 1024 }));
+}
+
+#[tokio::test]
+async fn what_a_strange_server_answers_is_no_value_and_leads_nowhere() {
+    // The head of something packed: nobody unpacks it.
+    let packed = "\u{1f}\u{8b}\u{8}\u{0}";
+    let answers = vec![
+        answer(307, "location: http://127.0.0.1:1/\r\n", ""),
+        answer(308, "location: /again\r\n", ""),
+        answer(200, "content-encoding: gzip\r\ncontent-type: application/json\r\n", packed),
+        answer(200, "content-type: text/html\r\n", "{}"),
+        answer(200, "content-type: application/json; charset=utf-8\r\n", "<html>"),
+        "hello without a head\n".to_owned(),
+        "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{".to_owned(),
+    ];
+    let count = answers.len();
+    let (url, mut asked) = server(answers).await;
+    let (_functions, function) = started(section(Runs::Webhook { url, secret: None }), None).await;
+    let mut heard = Vec::new();
+    for _ in 0..count {
+        heard.push(ask(&function, json!(1)).await.unwrap_err());
+        assert!(asked.recv().await.unwrap().starts_with("POST / HTTP/1.1\r\n"));
+    }
+    let status = |status: u16| FunctionError::Broken(format!("the webhook answered {status}"));
+    assert_eq!(heard[..2], [status(307), status(308)]);
+    let strange = |what: &str| FunctionError::Broken(format!("the webhook's answer is {what}"));
+    assert_eq!(heard[2..4], [strange(r#"packed: "gzip""#), strange(r#"no JSON: "text/html""#)]);
+    assert!(matches!(heard[4], FunctionError::InvalidJson(_)), "{heard:?}");
+    assert!(heard[5..].iter().all(|error| matches!(error, FunctionError::Unreachable(_))), "{heard:?}");
+    assert!(asked.try_recv().is_err(), "nobody was asked again");
+}
+
+#[tokio::test]
+async fn an_answer_in_drops_ends_with_the_time_and_a_wrong_certificate_before_it() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n").await.unwrap();
+        while stream.write_all(b" ").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    let runs = Runs::Webhook { url: format!("http://{address}").parse().unwrap(), secret: None };
+    let (_functions, function) = started(Section { timeout: Duration::from_millis(300), ..section(runs) }, None).await;
+    assert_eq!(ask(&function, json!(1)).await, Err(FunctionError::TimedOut { after: Duration::from_millis(300) }));
+    // Not TLS at all.
+    let (url, _asked) = server(vec![answer(200, "", "1")]).await;
+    let mut url = url;
+    url.set_scheme("https").unwrap();
+    let (_functions, function) =
+        started(Section { timeout: SECOND, ..section(Runs::Webhook { url, secret: None }) }, None).await;
+    let error = ask(&function, json!(1)).await.unwrap_err();
+    assert!(matches!(error, FunctionError::Unreachable(_) | FunctionError::TimedOut { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn production_calls_no_private_address_that_is_not_named() {
+    let (url, mut asked) = server(vec![answer(200, "", "1")]).await;
+    let named = Block::parse("127.0.0.1").unwrap();
+    for (allow, is_called) in [(Vec::new(), false), (vec![named], true)] {
+        let client = Client::new(Reach::public_and(allow), &Trust::default());
+        let around = Surroundings { client, ..Surroundings::default() };
+        let section = section(Runs::Webhook { url: url.clone(), secret: None });
+        let function = Functions::load_in(&[section], &around).unwrap().get("example").unwrap();
+        let answer = ask(&function, json!(1)).await;
+        assert_eq!(answer.is_ok(), is_called, "{answer:?}");
+        assert_eq!(asked.try_recv().is_ok(), is_called);
+    }
 }

@@ -3,8 +3,10 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::{Json, Router, routing::get};
+use poolhouse::kit::{network::Block, reach::Reach, trust::Trust};
 
 use super::*;
+use crate::trust::Private;
 
 pub(super) struct Elsewhere {
     pub(super) issuer: String,
@@ -79,4 +81,49 @@ async fn an_issuer_that_is_not_there_or_not_itself_is_a_discovery_error() {
         assert!(answer.header("www-authenticate").unwrap().contains("OIDC discovery endpoint communication error"));
     }
     assert_eq!(liar.fetches.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn production_asks_an_issuer_inside_that_is_named_and_every_backend() {
+    let key = SigningKey::generate().unwrap();
+    let elsewhere = elsewhere(&key, None).await;
+    let good = key.sign(&claims(json!({"iss": elsewhere.issuer}))).unwrap();
+    let routes = vec![
+        route("GET /", true, &[], fixed("in")),
+        // Whoever configures the gateway knows where the backends are: inside.
+        route("GET /backend", false, &[], backend(&format!("{}/keys", elsewhere.issuer))),
+    ];
+    let apis = [api(Issuer::Url(elsewhere.issuer.clone()), routes)];
+    let named = Block::parse("127.0.0.0/8").unwrap();
+    for (allow, status, fetches) in [(Vec::new(), 401, 0), (vec![named], 200, 1)] {
+        let town = town_asking(&apis, Client::new(Reach::public_and(allow), &Trust::default())).await;
+        let answer = town.get("/", &good).await;
+        assert_eq!((answer.status, elsewhere.fetches.swap(0, Ordering::SeqCst)), (status, fetches));
+        if status == 401 {
+            let told = answer.header("www-authenticate").unwrap();
+            assert!(told.contains("OIDC discovery endpoint communication error"), "{told}");
+        }
+        assert_eq!(town.get("/backend", "").await.status, 200);
+        elsewhere.fetches.store(0, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test]
+async fn issuers_and_backends_may_have_a_certificate_of_a_private_authority() {
+    let key = SigningKey::generate().unwrap();
+    let jwk = key.public().jwk();
+    // Discovery and keys in one.
+    let private = Private::answering(|origin| {
+        json!({"issuer": origin, "jwks_uri": format!("{origin}/keys"), "keys": [jwk]}).to_string()
+    })
+    .await;
+    let issuer = private.url.strip_suffix("/x").unwrap();
+    let good = key.sign(&claims(json!({"iss": issuer}))).unwrap();
+    let routes = vec![route("GET /", true, &[], fixed("in")), route("GET /backend", false, &[], backend(&private.url))];
+    let apis = [api(Issuer::Url(issuer.to_owned()), routes)];
+    for (trust, issued, served) in [(&Trust::default(), 401, 503), (&private.trust, 200, 200)] {
+        let town = town_asking(&apis, Client::new(Reach::far(), trust)).await;
+        assert_eq!(town.get("/", &good).await.status, issued);
+        assert_eq!(town.get("/backend", "").await.status, served);
+    }
 }

@@ -44,6 +44,7 @@ use poolhouse::{
         clock::{Clock, Time},
         random::Random,
     },
+    outside::Client,
 };
 use serde_json::{Value, json};
 use tokio::{
@@ -176,8 +177,12 @@ fn load_with(
     key: &SigningKey,
     clock: Clock,
 ) -> Result<Gateway, GatewayError> {
+    Gateway::new(apis, domains, section, around(functions, key, clock))
+}
+
+fn around(functions: Functions, key: &SigningKey, clock: Clock) -> Surroundings {
     let keys = KeySet::new([VerifyingKey::from_public(&key.public()).unwrap()], 1);
-    let around = Surroundings {
+    Surroundings {
         functions: Arc::new(functions),
         issuers: Arc::new(OnePool(Arc::new(keys))),
         clock,
@@ -185,8 +190,8 @@ fn load_with(
         account_id: "123456789012".into(),
         region: "us-east-1".into(),
         host: "localhost".into(),
-    };
-    Gateway::new(apis, domains, section, around)
+        client: Client::default(),
+    }
 }
 
 async fn town(apis: Vec<Api>, functions: Functions) -> Town {
@@ -218,7 +223,19 @@ fn read(text: &str, functions: &Functions) -> Result<Config, Vec<String>> {
 
 async fn town_with(apis: &[Api], domains: &[Domain], section: &section::Gateway, functions: Functions) -> Town {
     let (key, clock) = (SigningKey::generate().unwrap(), Clock::frozen(Time::from_seconds(NOW)));
-    let gateway = Arc::new(load_with(apis, domains, section, functions, &key, clock.clone()).unwrap());
+    let gateway = load_with(apis, domains, section, functions, &key, clock.clone()).unwrap();
+    open(gateway, key, clock).await
+}
+
+/// One that asks others in a way of its own.
+async fn town_asking(apis: &[Api], client: Client) -> Town {
+    let (key, clock) = (SigningKey::generate().unwrap(), Clock::frozen(Time::from_seconds(NOW)));
+    let around = Surroundings { client, ..around(Functions::default(), &key, clock.clone()) };
+    open(Gateway::new(apis, &[], &own_section(), around).unwrap(), key, clock).await
+}
+
+async fn open(gateway: Gateway, key: SigningKey, clock: Clock) -> Town {
+    let gateway = Arc::new(gateway);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
     tokio::spawn(Arc::clone(&gateway).serve(listener, stop.clone()).unwrap());

@@ -1,6 +1,6 @@
 //! What triggers throw, say and fail at, and messages that cannot be delivered.
 
-use poolhouse::{kit::trust::Trust, post::Post};
+use poolhouse::{outside::Client, post::Post};
 use serde_json::{Value, json};
 
 use crate::api::{
@@ -117,7 +117,7 @@ async fn undelivered(report: &mut Report) {
     let flows = json!({"ExplicitAuthFlows": ["ALLOW_USER_PASSWORD_AUTH", "ALLOW_USER_AUTH"]});
     let pool = json!({"AutoVerifiedAttributes": ["email"],
                       "Policies": {"SignInPolicy": {"AllowedFirstAuthFactors": ["PASSWORD", "EMAIL_OTP"]}}});
-    for town in towns_with(|parts| parts.post = Post::new(false, None, None, &Trust::default()).unwrap()).await {
+    for town in towns_with(|parts| parts.post = Post::new(false, None, None, Client::default()).unwrap()).await {
         let site = Site::at(town, pool.clone(), flows.clone()).await;
         site.person("ann").await;
         site.call("SignUp", with(&site.by_client("eve"), json!({"Password": PASSWORD}))).await;

@@ -16,6 +16,9 @@ use poolhouse::{
         providers::{self, Wanted},
         saml::metadata::refresh_due,
     },
+    kit::{network::Block, reach::Reach, trust::Trust},
+    outside::Client,
+    post::Post,
 };
 
 use super::{
@@ -23,7 +26,7 @@ use super::{
     sign_in::{CORP, bring, query, set_out},
 };
 use crate::{
-    app::{Browser, CALLBACK, House, POOL, Reply, WEB, encode, houses},
+    app::{Browser, CALLBACK, House, POOL, Reply, WEB, encode, houses, houses_with},
     saml_provider::{Answer, SIGN_ON, SIGN_OUT, SamlProvider},
 };
 
@@ -178,6 +181,34 @@ async fn metadata_that_do_not_load_or_parse_make_no_provider() {
         let wanted = Wanted { details: Some(details), ..Wanted::default() };
         let refused = providers::update(&house.cx(), POOL, CORP, wanted).await.unwrap_err();
         assert!(matches!(refused, Error::InvalidParameter(text) if text.starts_with("Error retrieving metadata from")));
+    }
+}
+
+#[tokio::test]
+async fn production_fetches_no_metadata_from_inside_unless_they_are_named() {
+    let near = |allow| Post::new(false, None, None, Client::new(Reach::public_and(allow), &Trust::default())).unwrap();
+    let place = Place::new(&SamlProvider::new().metadata(&[])).await;
+    for house in houses_with(|parts| parts.post = near(Vec::new())).await {
+        let cases =
+            ["127.0.0.1", "2130706433", "0x7f.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "169.254.169.254"];
+        for host in cases {
+            let there = Place { url: place.url.replace("127.0.0.1", host), ..place.clone() };
+            let Error::InvalidParameter(text) = there.invited(&house).await.unwrap_err() else { panic!("{host}") };
+            assert_eq!(text, format!("Error retrieving metadata from {}", there.url));
+        }
+        assert!(providers::find(&house.cx(), POOL, CORP).await.unwrap().is_none());
+    }
+    assert_eq!(place.fetches(), 0);
+    let named = || vec![Block::parse("127.0.0.1").unwrap()];
+    for house in houses_with(|parts| parts.post = near(named())).await {
+        // To itself, which is named: it is not followed all the same.
+        place.say(302, "");
+        let fetches = place.fetches();
+        let Error::InvalidParameter(text) = place.invited(&house).await.unwrap_err() else { panic!("a redirect") };
+        assert_eq!(text, format!("Non-ok status code 302 returned from remote metadata source {}", place.url));
+        assert_eq!(place.fetches(), fetches + 1);
+        place.say(200, SamlProvider::new().metadata(&[]));
+        place.invited(&house).await.unwrap();
     }
 }
 
