@@ -41,6 +41,7 @@ pub use pre_token_generation::{
 };
 use serde_json::Value;
 pub use sign_up::{ConfirmationSource, Nothing, PostConfirmation, PreSignUp, PreSignUpResponse, SignUpSource};
+use tokio::sync::Semaphore;
 pub use user_migration::{
     DeliveryMedium, FinalStatus, MessageAction, MigrationSource, UserMigration, UserMigrationResponse,
 };
@@ -53,6 +54,8 @@ use crate::{
 
 /// What the service grants a trigger's function, for each try.
 const DEADLINE: Duration = Duration::from_secs(5);
+/// Triggers that are under way at a time. One whose code calls the API, which asks the same trigger again, ends here.
+const AT_ONCE: usize = 250;
 /// How often a function is tried that could not be reached, or did not answer in time.
 const TRIES: u32 = 3;
 
@@ -68,6 +71,7 @@ pub struct Hooks {
     functions: RwLock<Asked>,
     /// `(trigger's type, name)` → an `Arc<dyn Hook<T>>` of that type.
     rust: HashMap<(TypeId, String), Registered>,
+    places: Semaphore,
 }
 
 struct Asked {
@@ -85,7 +89,8 @@ struct Registered {
 impl Hooks {
     pub fn new(functions: Arc<Functions>) -> Self {
         let shadowed = functions.get(GROUPS_TO_SCOPES).is_some();
-        let mut hooks = Self { functions: RwLock::new(Asked { now: functions, soon: None }), rust: HashMap::new() };
+        let functions = RwLock::new(Asked { now: functions, soon: None });
+        let mut hooks = Self { functions, rust: HashMap::new(), places: Semaphore::new(AT_ONCE) };
         if !shadowed {
             hooks.register::<PreTokenGeneration>(GROUPS_TO_SCOPES, Arc::new(GroupsToScopes));
             hooks.register::<PreTokenGenerationV2>(GROUPS_TO_SCOPES, Arc::new(GroupsToScopes));
@@ -134,6 +139,11 @@ impl Hooks {
     /// Asks whoever the pool names for `T`. Without anybody the answer is the default one: no change.
     pub async fn fire<T: Trigger>(&self, pool: &Pool, request_id: &str, event: Event<T>) -> Result<T::Response> {
         let Some(target) = pool.settings.lambda_config.function(T::SETTING) else { return Ok(T::Response::default()) };
+        // Nobody waits: whoever has a place may be waiting for this very call.
+        let Ok(_place) = self.places.try_acquire() else {
+            tracing::warn!(trigger = T::NAME, "more triggers at once than there may be");
+            return Err(unavailable::<T>("TooManyRequestsException"));
+        };
         let name = function_name(target);
         let registered = self.rust.get(&(TypeId::of::<T>(), name.to_owned()));
         if let Some(hook) = registered.and_then(|registered| registered.hook.downcast_ref::<Arc<dyn Hook<T>>>()) {

@@ -39,6 +39,7 @@ mod pools;
 mod provisioned_limits;
 mod recorder;
 mod recover;
+mod reentry;
 mod refresh;
 mod replicas;
 mod resource_servers;
