@@ -37,7 +37,7 @@ use crate::{
     pages,
     post::Post,
     store::{self, Store},
-    web::client_ip::TrustedProxies,
+    web::{client_ip::TrustedProxies, pace::Patience},
 };
 
 pub use served::{FromFile, Served};
@@ -94,6 +94,7 @@ pub struct Poolhouse {
     gate: TcpListener,
     tls: Option<listener::Tls>,
     router: Router,
+    patience: Patience,
     watch: Option<Watch>,
     shutdown: CancellationToken,
 }
@@ -107,6 +108,7 @@ pub struct Builder {
     clock: Clock,
     random: Random,
     hooks: Vec<Registration>,
+    patience: Patience,
     metrics: Option<PrometheusHandle>,
 }
 
@@ -126,9 +128,16 @@ impl Builder {
         self
     }
 
+    /// How long both listeners wait for their clients.
+    #[must_use]
+    pub fn patience(mut self, patience: Patience) -> Self {
+        self.patience = patience;
+        self
+    }
+
     /// Opens and binds everything, migrates the database and applies the configuration.
     pub async fn build(self) -> anyhow::Result<Poolhouse> {
-        let Self { config, clock, random, hooks, metrics } = self;
+        let Self { config, clock, random, hooks, patience, metrics } = self;
         let main = bind(config.server.listen).await?;
         let gate = bind(config.gateway.listen).await?;
         let tls =
@@ -150,13 +159,20 @@ impl Builder {
         let proxies = TrustedProxies::parse(&config.server.trusted_proxies).context("[server] trusted_proxies")?;
         let shutdown = CancellationToken::new();
         let router = router(&app, &served, lambda_door(&app, &shutdown), metrics, proxies);
-        Ok(Poolhouse { app, served, main, gate, tls, router, watch: None, shutdown })
+        Ok(Poolhouse { app, served, main, gate, tls, router, patience, watch: None, shutdown })
     }
 }
 
 impl Poolhouse {
     pub fn builder(config: Config) -> Builder {
-        Builder { config, clock: Clock::system(), random: Random::system(), hooks: Vec::new(), metrics: None }
+        Builder {
+            config,
+            clock: Clock::system(),
+            random: Random::system(),
+            hooks: Vec::new(),
+            patience: Patience::default(),
+            metrics: None,
+        }
     }
 
     /// Where the main listener is bound.
@@ -183,11 +199,15 @@ impl Poolhouse {
             "poolhouse is ready"
         );
         let (shutdown, app) = (self.shutdown, Arc::clone(&self.app));
-        let gate = self.served.gateway().serve(self.gate, shutdown.clone()).context("cannot start the gateway")?;
+        let gate = self
+            .served
+            .gateway()
+            .serve(self.gate, self.patience, shutdown.clone())
+            .context("cannot start the gateway")?;
         let background = tokio::spawn(background::run(Arc::clone(&self.app), shutdown.clone()));
         let outbox = tokio::spawn(outbox::run(Arc::clone(&self.app), shutdown.clone()));
         let look = tokio::spawn(Arc::clone(&self.served).watch(shutdown.clone()));
-        let main = tokio::spawn(listener::serve(self.main, self.tls, self.router, shutdown.clone()));
+        let main = tokio::spawn(listener::serve(self.main, self.tls, self.router, self.patience, shutdown.clone()));
         let gate = tokio::spawn(gate);
         let watch = self.watch.map(|watch| tokio::spawn(watch.run(self.app, self.served, shutdown.clone())));
         stop.await;

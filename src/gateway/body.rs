@@ -18,6 +18,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 
 use super::{integration::Answer, refusal::Refusal};
+use crate::web::pace::{Upload, was_too_slow};
 
 /// API Gateway's limit for a request body.
 pub const BODY_LIMIT: u64 = 10 * 1024 * 1024;
@@ -101,7 +102,7 @@ impl http_body::Body for Body {
 /// The client's body: still on its way, or read because something in it was asked for.
 #[derive(Debug)]
 pub(super) enum Inbound {
-    Stream(Incoming),
+    Stream(Upload),
     Read(Bytes),
 }
 
@@ -116,6 +117,7 @@ impl Inbound {
         match tokio::time::timeout(time, Limited::new(stream, limit).collect()).await {
             Err(_) => Err(Refusal::SlowBody),
             Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::TooLarge),
+            Ok(Err(error)) if error.downcast_ref().is_some_and(was_too_slow) => Err(Refusal::SlowBody),
             Ok(Err(error)) => Err(Refusal::BadRequest(error.to_string())),
             Ok(Ok(body)) => Ok(body.to_bytes()),
         }
@@ -158,7 +160,7 @@ pub(super) struct RequestBody {
     fault: Option<Fault>,
 }
 
-/// What was wrong with a body, for those who see only that it did not arrive.
+/// What is wrong with a body, for those who see only that it did not arrive.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Fault(Arc<AtomicU8>);
 
@@ -168,16 +170,18 @@ pub(super) enum Found {
     TooLarge = 1,
     /// It broke off, or its chunks make no sense.
     Broken = 2,
+    /// The next piece has not come.
+    Missing = 3,
 }
 
 impl Fault {
-    fn set(&self, found: Found) {
-        self.0.store(found as u8, Ordering::Relaxed);
+    fn set(&self, found: Option<Found>) {
+        self.0.store(found.map_or(0, |found| found as u8), Ordering::Relaxed);
     }
 
     pub(super) fn found(&self) -> Option<Found> {
         let found = self.0.load(Ordering::Relaxed);
-        [Found::TooLarge, Found::Broken].into_iter().find(|one| *one as u8 == found)
+        [Found::TooLarge, Found::Broken, Found::Missing].into_iter().find(|one| *one as u8 == found)
     }
 }
 
@@ -203,7 +207,7 @@ impl RequestBody {
 
     fn end(&mut self, found: Found) {
         if let Some(fault) = &self.fault {
-            fault.set(found);
+            fault.set(Some(found));
         }
         self.source = None;
     }
@@ -216,12 +220,16 @@ impl http_body::Body for RequestBody {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
         let Some(source) = &mut this.source else { return Poll::Ready(None) };
-        let frame = std::task::ready!(Pin::new(source).poll_frame(cx));
+        let frame = Pin::new(source).poll_frame(cx);
+        if let Some(fault) = &this.fault {
+            fault.set(frame.is_pending().then_some(Found::Missing));
+        }
+        let frame = std::task::ready!(frame);
         let Some(frame) = without_trailers(frame) else { return Poll::Ready(None) };
         let frame = match frame {
             Ok(frame) => frame,
             Err(error) => {
-                this.end(Found::Broken);
+                this.end(if was_too_slow(&error) { Found::Missing } else { Found::Broken });
                 return Poll::Ready(Some(Err(BodyError::Client(error))));
             }
         };

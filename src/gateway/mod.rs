@@ -40,7 +40,6 @@ use std::{
 };
 
 use http::{HeaderName, HeaderValue, Method, Request, Response, Version, header};
-use hyper::body::Incoming;
 
 pub use self::{
     access_log::AccessLogError,
@@ -75,7 +74,10 @@ use self::{
     stage::{Domains, Stage},
     throttle::Bucket,
 };
-use crate::kit::{clock::Clock, random::Random};
+use crate::{
+    kit::{clock::Clock, random::Random},
+    web::pace::Upload,
+};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("apigw-requestid");
 
@@ -141,7 +143,7 @@ struct Route {
 
 impl Apis {
     /// Answers one request. A refusal is an answer too: this never fails.
-    async fn handle(&self, request: Request<Incoming>, caller: &Caller) -> Response<Body> {
+    async fn handle(&self, request: Request<Upload>, caller: &Caller) -> Response<Body> {
         let (mut head, body) = request.into_parts();
         if head.version == Version::HTTP_2
             && let Err(refusal) = http2::translate(&mut head)
@@ -206,7 +208,7 @@ impl Apis {
         access_log::record(exchange, response, refusal, &self.unrouted);
     }
 
-    async fn answer<'g>(&'g self, exchange: &mut Exchange<'g>, body: Incoming) -> Result<Response<Body>, Refusal> {
+    async fn answer<'g>(&'g self, exchange: &mut Exchange<'g>, body: Upload) -> Result<Response<Body>, Refusal> {
         check_request(exchange)?;
         check_name(exchange)?;
         let found = self.match_api(exchange);

@@ -10,7 +10,6 @@ use std::{
 };
 
 use http::{Request, Response};
-use hyper::body::Incoming;
 
 use super::{
     Apis,
@@ -23,6 +22,7 @@ use super::{
 use crate::{
     config::{api as config, domain::Domain, gateway as section},
     functions::Functions,
+    web::pace::Upload,
 };
 
 /// The listener's APIs. [`Gateway::replace`] gives it others.
@@ -98,7 +98,7 @@ impl Gateway {
     }
 
     /// Answers one request. A refusal is an answer too: this never fails.
-    pub async fn handle(&self, request: Request<Incoming>, caller: &Caller) -> Response<Body> {
+    pub async fn handle(&self, request: Request<Upload>, caller: &Caller) -> Response<Body> {
         let apis = self.serving();
         apis.handle(request, caller).await
     }

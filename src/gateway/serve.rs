@@ -12,6 +12,7 @@ use super::{
     connection::Protocols,
     workers::{Accepted, Workers},
 };
+use crate::web::pace::Patience;
 
 /// Request line and headers together, in bytes. More is answered with 431.
 pub const HEAD_LIMIT: usize = 10_240;
@@ -23,18 +24,20 @@ const CONNECTIONS: usize = 8192;
 
 impl Gateway {
     /// Starts the threads for connections. What comes back serves until `shutdown` is cancelled, and then as long as requests
-    /// are in flight, but at most thirty seconds.
+    /// are in flight, but at most thirty seconds. `patience` says how long clients are waited for.
     ///
     /// # Errors
     /// When the threads cannot be started.
     pub fn serve(
         self: Arc<Self>,
         listener: TcpListener,
+        patience: Patience,
         shutdown: CancellationToken,
     ) -> io::Result<impl Future<Output = ()> + Send + 'static> {
         let hang_up = CancellationToken::new();
         let mut workers = {
-            let (protocols, shutdown, hang_up) = (Arc::new(Protocols::new()), shutdown.clone(), hang_up.clone());
+            let (protocols, shutdown, hang_up) =
+                (Arc::new(Protocols::new(patience)), shutdown.clone(), hang_up.clone());
             Workers::start(move |stream, peer| {
                 let (gateway, protocols) = (Arc::clone(&self), Arc::clone(&protocols));
                 let (shutdown, hang_up) = (shutdown.clone(), hang_up.clone());

@@ -3,28 +3,25 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body, extract::ConnectInfo};
-use hyper::{Request, body::Incoming, service::service_fn};
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto, graceful::GracefulShutdown},
-};
+use http::{Request, Response};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
 };
 use tokio_rustls::TlsAcceptor;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 
 use crate::{
     config,
-    web::tls::{HANDSHAKE_TIMEOUT, Identity},
+    web::{
+        connection::{Outcome, Protocols, Sizes},
+        pace::{Patience, Upload},
+        tls::{HANDSHAKE_TIMEOUT, Identity},
+    },
 };
 
-/// Slow heads hold no connection longer than this.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// Request line and headers of HTTP/1.1 together.
-const HEAD_LIMIT: usize = 64 * 1024;
+const SIZES: Sizes = Sizes { head: 64 * 1024, header_list: 16 * 1024, streams: 256 };
 /// More connections wait in the listener's queue.
 const CONNECTIONS: usize = 8_192;
 /// How long requests in flight may take after the signal to stop.
@@ -46,15 +43,15 @@ impl Tls {
 }
 
 /// Takes connections until `shutdown`, then waits for requests in flight.
-pub(super) async fn serve(listener: TcpListener, tls: Option<Tls>, router: Router, shutdown: CancellationToken) {
-    let mut http = auto::Builder::new(TokioExecutor::new());
-    http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_LIMIT);
-    http.http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(Some(Duration::from_secs(30)))
-        .max_concurrent_streams(256);
-    let http = Arc::new(http);
-    let graceful = GracefulShutdown::new();
+pub(super) async fn serve(
+    listener: TcpListener,
+    tls: Option<Tls>,
+    router: Router,
+    patience: Patience,
+    shutdown: CancellationToken,
+) {
+    let protocols = Arc::new(Protocols::new(SIZES, patience));
+    let connections = TaskTracker::new();
     let hang_up = CancellationToken::new();
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
@@ -78,11 +75,12 @@ pub(super) async fn serve(listener: TcpListener, tls: Option<Tls>, router: Route
                 }
             },
         };
-        let (http, router, acceptor) = (Arc::clone(&http), router.clone(), tls.as_ref().map(|tls| tls.0.clone()));
-        let (watcher, hang_up) = (graceful.watcher(), hang_up.clone());
-        tokio::spawn(async move {
+        let (protocols, router, acceptor) =
+            (Arc::clone(&protocols), router.clone(), tls.as_ref().map(|tls| tls.0.clone()));
+        let (shutdown, hang_up) = (shutdown.clone(), hang_up.clone());
+        connections.spawn(async move {
             let _place = place;
-            let serve = connection(&http, watcher, stream, peer, acceptor, router);
+            let serve = connection(&protocols, stream, peer, acceptor, router, &shutdown);
             tokio::select! {
                 outcome = serve => if let Err(error) = outcome {
                     tracing::debug!(%peer, error, "a connection broke");
@@ -92,34 +90,38 @@ pub(super) async fn serve(listener: TcpListener, tls: Option<Tls>, router: Route
         });
     }
     drop(listener);
-    if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
+    connections.close();
+    if tokio::time::timeout(DRAIN, connections.wait()).await.is_err() {
         tracing::warn!("requests that did not end in time are cut off");
     }
     hang_up.cancel();
 }
 
-type Http = auto::Builder<TokioExecutor>;
-
 async fn connection(
-    http: &Http,
-    watcher: hyper_util::server::graceful::Watcher,
+    protocols: &Protocols,
     stream: TcpStream,
     peer: SocketAddr,
     tls: Option<TlsAcceptor>,
     router: Router,
-) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    shutdown: &CancellationToken,
+) -> Outcome {
     // Answers are written whole, and nobody should wait for the kernel to collect more.
     stream.set_nodelay(true)?;
-    let service = service_fn(move |request: Request<Incoming>| {
-        let mut request = request.map(Body::new);
-        request.extensions_mut().insert(ConnectInfo(peer));
-        router.clone().oneshot(request)
-    });
+    let answer = move |request| answer(router.clone(), request, peer);
     match tls {
-        None => watcher.watch(http.serve_connection(TokioIo::new(stream), service)).await,
+        None => protocols.serve_clear(stream, answer, shutdown).await,
         Some(acceptor) => {
-            let stream = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await??;
-            watcher.watch(http.serve_connection(TokioIo::new(stream), service)).await
+            let stream = tokio::select! {
+                shaken = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)) => shaken??,
+                () = shutdown.cancelled() => return Ok(()),
+            };
+            protocols.serve_secure(stream, answer, shutdown).await
         }
     }
+}
+
+async fn answer(router: Router, request: Request<Upload>, peer: SocketAddr) -> Response<Body> {
+    let mut request = request.map(Body::new);
+    request.extensions_mut().insert(ConnectInfo(peer));
+    router.oneshot(request).await.unwrap_or_else(|never| match never {})
 }

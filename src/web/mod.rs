@@ -4,11 +4,13 @@
 pub mod answer;
 pub mod authorization;
 pub mod client_ip;
+pub mod connection;
 pub mod csrf;
 pub mod end_session;
 pub mod federation;
 pub mod headers;
 pub mod limits;
+pub mod pace;
 pub mod parameters;
 pub mod paths;
 pub mod saml;

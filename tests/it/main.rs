@@ -13,6 +13,7 @@ mod functions;
 mod gateway;
 mod import;
 mod lambda;
+mod listener;
 mod oauth;
 mod outbound;
 mod pages;

@@ -70,14 +70,14 @@ impl HttpIntegration {
                 None => self.connections.send(origin, request).await.map(|answer| answer.map(Answered::Kept)),
             }
         };
-        let Ok(answer) = tokio::time::timeout(timeout, asked).await else {
-            return Err(Refusal::Unavailable("no answer in time".to_owned()));
-        };
+        let answer = tokio::time::timeout(timeout, asked).await;
         let answer = match (answer, fault.and_then(|fault| fault.found())) {
-            (Ok(answer), _) => answer,
-            (Err(_), Some(Found::TooLarge)) => return Err(Refusal::TooLarge),
-            (Err(_), Some(Found::Broken)) => return Err(Refusal::Framing("a body that cannot be read")),
-            (Err(error), None) => return Err(Refusal::Unavailable(chain(&error))),
+            (Ok(Ok(answer)), _) => answer,
+            (_, Some(Found::TooLarge)) => return Err(Refusal::TooLarge),
+            (_, Some(Found::Broken)) => return Err(Refusal::Framing("a body that cannot be read")),
+            (_, Some(Found::Missing)) => return Err(Refusal::SlowBody),
+            (Ok(Err(error)), None) => return Err(Refusal::Unavailable(chain(&error))),
+            (Err(_), None) => return Err(Refusal::Unavailable("no answer in time".to_owned())),
         };
         let (mut head, body) = answer.into_parts();
         let is_switching = head.status == StatusCode::SWITCHING_PROTOCOLS;

@@ -283,13 +283,3 @@ async fn a_client_that_takes_nothing_gets_little() {
     // No window for any stream: a hundred answers wait, and the next request is refused.
     flood(&town, &[0, 4, 0, 0, 0, 0], ask, 150).await;
 }
-
-#[tokio::test]
-async fn an_http2_connection_without_requests_ends() {
-    let (town, _) = proxy::behind_with("", "$default", "").await;
-    let mut stream = TcpStream::connect(town.address).await.unwrap();
-    stream.write_all(&hello(&[])).await.unwrap();
-    let mut rest = Vec::new();
-    let read = tokio::time::timeout(Duration::from_secs(15), stream.read_to_end(&mut rest)).await;
-    assert!(read.is_ok(), "ten seconds are enough for a request");
-}

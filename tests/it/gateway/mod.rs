@@ -18,6 +18,7 @@ mod replace;
 mod rest;
 mod rest_jwt;
 mod rest_responses;
+mod slow;
 mod stages;
 mod throttling;
 mod tls;
@@ -45,6 +46,7 @@ use poolhouse::{
         random::Random,
     },
     outside::Client,
+    web::pace::Patience,
 };
 use serde_json::{Value, json};
 use tokio::{
@@ -222,23 +224,34 @@ fn read(text: &str, functions: &Functions) -> Result<Config, Vec<String>> {
 }
 
 async fn town_with(apis: &[Api], domains: &[Domain], section: &section::Gateway, functions: Functions) -> Town {
+    town_within(apis, domains, section, functions, Patience::default()).await
+}
+
+/// `patience` says how long clients are waited for.
+async fn town_within(
+    apis: &[Api],
+    domains: &[Domain],
+    section: &section::Gateway,
+    functions: Functions,
+    patience: Patience,
+) -> Town {
     let (key, clock) = (SigningKey::generate().unwrap(), Clock::frozen(Time::from_seconds(NOW)));
     let gateway = load_with(apis, domains, section, functions, &key, clock.clone()).unwrap();
-    open(gateway, key, clock).await
+    open(gateway, key, clock, patience).await
 }
 
 /// One that asks others in a way of its own.
 async fn town_asking(apis: &[Api], client: Client) -> Town {
     let (key, clock) = (SigningKey::generate().unwrap(), Clock::frozen(Time::from_seconds(NOW)));
     let around = Surroundings { client, ..around(Functions::default(), &key, clock.clone()) };
-    open(Gateway::new(apis, &[], &own_section(), around).unwrap(), key, clock).await
+    open(Gateway::new(apis, &[], &own_section(), around).unwrap(), key, clock, Patience::default()).await
 }
 
-async fn open(gateway: Gateway, key: SigningKey, clock: Clock) -> Town {
+async fn open(gateway: Gateway, key: SigningKey, clock: Clock, patience: Patience) -> Town {
     let gateway = Arc::new(gateway);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
-    tokio::spawn(Arc::clone(&gateway).serve(listener, stop.clone()).unwrap());
+    tokio::spawn(Arc::clone(&gateway).serve(listener, patience, stop.clone()).unwrap());
     Town { address, key, clock, gateway, _stop: stop.drop_guard() }
 }
 
