@@ -1,7 +1,8 @@
 //! A webhook: the event is posted as JSON, and the answer is the function's value. Signed like every call that leaves here.
 //!
 //! A receiver that wants to fail as a handler does answers with Lambda's error object and a status of 400 or more. No content
-//! stands for null. What is packed, or says that it is no JSON, is no answer. Besides the signature there are `X-Poolhouse-Function` and `X-Poolhouse-Request-Id`.
+//! stands for null. What is packed, or says that it is no JSON, is no answer. Besides the signature there are
+//! `X-Poolhouse-Function` and `X-Poolhouse-Request-Id`.
 
 use http::{StatusCode, header};
 use serde_json::Value;
