@@ -208,6 +208,17 @@ async fn post_authentication_refuses_before_tokens_are_made() {
 }
 
 #[tokio::test]
+async fn client_metadata_is_no_answer_of_a_function() {
+    let claimed = json!({"autoConfirmUser": "true", "autoVerifyEmail": "true", "answerCorrect": "true"});
+    for stage in stages().await {
+        stage.call("SignUp", with(&stage.sign_up("ann"), json!({"ClientMetadata": claimed}))).await;
+        assert_eq!(stage.recorder.events()[0]["request"]["clientMetadata"], claimed);
+        assert_eq!(stage.status("ann").await, "UNCONFIRMED");
+        assert_ne!(stage.attribute("ann", "email_verified").await.as_deref(), Some("true"));
+    }
+}
+
+#[tokio::test]
 async fn client_metadata_goes_where_the_service_sends_it() {
     let validation = json!({"ValidationData": [{"Name": "captcha", "Value": "7"}, {"Name": "empty"}]});
     let note = json!({"note": METADATA});
