@@ -237,3 +237,15 @@ async fn a_backend_gets_one_framing_and_whole_line_ends() {
         assert!(got.ends_with(&format!("\r\n\r\n{chunks}")), "{head:?} {got:?}");
     }
 }
+
+/// Whoever looks like a load balancer, a health check or another gateway is asked for a token like everybody else.
+#[tokio::test]
+async fn no_name_and_no_path_spares_anybody_the_token() {
+    let town = town(local(vec![route("ANY /{proxy+}", true, &[], fixed("inside"))]), Functions::default()).await;
+    for agent in ["GoogleHC/1.0", "kube-probe/1.33", "ELB-HealthChecker/2.0"] {
+        for path in ["/a", "/health", "/livez", "/ping", "/oauth2/start", "/.well-known/jwks.json"] {
+            let answer = town.ask("GET", path, &[("user-agent", agent), ("x-health-check", "1")]).await;
+            assert_eq!(answer.status, 401, "{agent} {path} {}", answer.head);
+        }
+    }
+}
