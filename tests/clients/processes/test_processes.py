@@ -37,6 +37,12 @@ environment = {{ STAGE = "test" }}
 command = {python}, "app.nothing"]
 directory = "{here}"
 
+[function.again]
+command = {python}, "again.handler"]
+directory = "{here}"
+handler = "again.handler"
+timeout_seconds = 2
+
 [function.stuck]
 command = ["sleep", "600"]
 timeout_seconds = 1
@@ -87,6 +93,16 @@ settings = {{ ExplicitAuthFlows = ["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TO
 username = "ada"
 password = "Lovelace-1815"
 """
+AGAIN = """
+[[pool]]
+id = "us-east-1_again"
+name = "again"
+[pool.triggers]
+PreSignUp = "again"
+[[pool.client]]
+id = "again23456789abcdefghijkl"
+name = "web"
+"""
 KINDS = ("python", "rust")
 
 
@@ -96,7 +112,7 @@ def server(tmp_path_factory: pytest.TempPathFactory):
     attach = free_port()
     each = {part: "".join(text.format(name=name) for name in KINDS) for part, text in
             {"authorizers": AUTHORIZER, "routes": ROUTE, "pools": POOL}.items()}
-    config.write_text(CONFIG.format(python=PYTHON, here=HERE, attach=attach, **each))
+    config.write_text(CONFIG.format(python=PYTHON, here=HERE, attach=attach, **each) + AGAIN)
     with Server("functions", config) as running:
         rust = subprocess.Popen([RUST], env={"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{attach}",
                                 "AWS_LAMBDA_FUNCTION_NAME": "rust", "AWS_LAMBDA_FUNCTION_VERSION": "1",
@@ -133,6 +149,21 @@ def await_that(look, seconds: float = 10) -> None:
     while not look():
         assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.05)
+
+
+def test_a_trigger_that_needs_itself_is_given_up_and_its_process_is_free_again(server: Server):
+    idp = boto3.client("cognito-idp", endpoint_url=server.url, region_name="us-east-1",
+                       config=Config(retries={"max_attempts": 0}, read_timeout=60))
+    person = {"ClientId": "again23456789abcdefghijkl", "Password": "Password-1"}
+    begun = time.monotonic()
+    with pytest.raises(ClientError) as refused:
+        idp.sign_up(Username="ann", ClientMetadata={"url": server.url}, **person)
+    # Its only process waits for a call that waits for the process.
+    assert refused.value.response["Error"]["Code"] == "UnexpectedLambdaException"
+    assert time.monotonic() - begun < 30
+    idp.sign_up(Username="bob", **person)
+    users = idp.list_users(UserPoolId="us-east-1_again")["Users"]
+    assert [user["Username"] for user in users] == ["bob"]
 
 
 def test_the_aws_cli_invokes_a_function_and_reads_its_log(server: Server, tmp_path: Path):

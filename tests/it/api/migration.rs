@@ -176,6 +176,26 @@ async fn what_does_not_fit_the_pool_makes_no_user() {
 }
 
 #[tokio::test]
+async fn an_answer_says_nothing_but_what_it_is_asked() {
+    let attributes = json!({"email": "ann@example.com", "sub": "elsewhere"});
+    let more = json!({
+        "userAttributes": attributes, "userName": "mallory", "username": "mallory", "groups": ["admin"], "sub": "elsewhere",
+        "autoConfirmUser": true, "autoVerifyEmail": true, "emailVerified": true, "email_verified": "true",
+    });
+    for stage in stages().await {
+        stage.migrates(more.clone());
+        stage.call("InitiateAuth", stage.password("ann", OLD)).await;
+        let users = stage.call("ListUsers", json!({"UserPoolId": stage.pool})).await;
+        let names: Vec<_> = users["Users"].as_array().unwrap().iter().map(|user| &user["Username"]).collect();
+        assert_eq!(names, ["ann"]);
+        assert_ne!(stage.attribute("ann", "email_verified").await.as_deref(), Some("true"), "nobody told so");
+        assert_ne!(stage.attribute("ann", "sub").await.as_deref(), Some("elsewhere"));
+        let groups = stage.call("AdminListGroupsForUser", stage.named("ann")).await;
+        assert_eq!(groups["Groups"], json!([]));
+    }
+}
+
+#[tokio::test]
 async fn names_that_are_addresses_migrate_under_a_new_id() {
     for stage in stages_with(json!({"UsernameAttributes": ["email"]}), json!({})).await {
         stage.migrates(json!({}));

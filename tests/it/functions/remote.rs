@@ -3,7 +3,7 @@
 use aws_lc_rs::hmac;
 use poolhouse::{
     keys::webhook::{SIGNATURE_HEADER, TIMESTAMP_HEADER},
-    kit::{network::Block, reach::Reach, secret::Secret, trust::Trust},
+    kit::{clock::Clock, network::Block, reach::Reach, secret::Secret, trust::Trust},
     outside::Client,
 };
 use tokio::{
@@ -96,6 +96,11 @@ async fn a_webhook_is_signed_and_may_fail_as_a_handler_does() {
     let key = hmac::Key::new(hmac::HMAC_SHA256, b"a secret of the webhook");
     let signed = hmac::sign(&key, format!("{}.{body}", header(TIMESTAMP_HEADER)).as_bytes());
     assert_eq!(header(SIGNATURE_HEADER), format!("v1={}", hex::encode(signed)));
+    // A receiver sees how old a call is, and whoever plays it back cannot make it younger.
+    let at: i64 = header(TIMESTAMP_HEADER).parse().unwrap();
+    assert!((0..300).contains(&(Clock::system().now().seconds() - at)), "{at}");
+    let younger = hmac::sign(&key, format!("{}.{body}", at + 600).as_bytes());
+    assert_ne!(header(SIGNATURE_HEADER), format!("v1={}", hex::encode(younger)));
     assert_eq!((body, header("x-poolhouse-function")), (r#"{"a":1}"#, "example"));
     assert_eq!(ask(&function, json!(1)).await, Ok(Value::Null));
     assert_eq!(ask(&function, json!(1)).await.unwrap_err().thrown(), Some("Unauthorized"));
