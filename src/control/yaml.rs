@@ -62,7 +62,7 @@ mod tests {
             "openapi": "3.0.1", "on": true, "200": {"a": [1, {"b": "x: y"}, [], [[2]]]}, "/a/{b+}": {}, "t": "line\n\"q\" é",
             "x-amazon": null
         });
-        let text = "---\n\"200\":\n  a:\n    - 1\n    -\n      b: \"x: y\"\n    - []\n    -\n      -\n        - 2\n/a/{b+}: {}\n\
+        let text = "---\n/a/{b+}: {}\n\"200\":\n  a:\n    - 1\n    -\n      b: \"x: y\"\n    - []\n    -\n      -\n        - 2\n\
                     \"on\": true\nopenapi: \"3.0.1\"\nt: \"line\\n\\\"q\\\" é\"\nx-amazon: null\n";
         assert_eq!(super::written(&value), text);
     }
