@@ -17,7 +17,7 @@ use std::{
 
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use crate::kit::clock::Clock;
+use crate::kit::{clock::Clock, text::steers};
 
 /// What one call may print, in bytes. A flood is cut off there.
 pub const CALL_LIMIT: usize = 64 * 1024;
@@ -71,7 +71,7 @@ impl Journal {
     /// What the code printed, line by line.
     pub(super) fn print(&self, level: Level, request_id: &str, tail: Option<&Tail>, text: &str) {
         // Code must not be able to write lines of others or to steer a terminal.
-        let keeps = |c: char| !c.is_control() || c == '\n' || c == '\t';
+        let keeps = |c: char| !steers(c) || c == '\n' || c == '\t';
         let text: String = text.chars().map(|c| if keeps(c) { c } else { '\u{fffd}' }).collect();
         let function = &*self.function;
         for line in text.lines() {

@@ -19,6 +19,11 @@ pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
         .map(|(_, name)| name)
 }
 
+/// Whether a reader of logs could take this for the end of a line, or a terminal for a command.
+pub fn steers(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
 /// An error with what brought it about: "connection refused" stands at the end of a chain of less interesting words.
 pub fn with_causes(error: &dyn std::error::Error) -> String {
     let mut told = error.to_string();

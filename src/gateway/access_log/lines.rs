@@ -13,7 +13,7 @@ use super::super::{
     exchange::Exchange,
     selection::{SelectionError, Template, View},
 };
-use crate::config::api::AccessLog as Config;
+use crate::{config::api::AccessLog as Config, kit::text::steers};
 
 /// Lines that wait for the disk.
 const WAITING: usize = 4096;
@@ -42,11 +42,8 @@ impl AccessLog {
     pub(super) fn write(&self, exchange: &Exchange<'_>) {
         let mut line = self.format.written(&View::of(exchange), "-");
         // One request is one line, whatever a client put into its headers.
-        if line.contains(char::is_control) {
-            line = line
-                .chars()
-                .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
-                .collect();
+        if line.contains(steers) {
+            line = line.chars().flat_map(|c| if steers(c) { c.escape_default().collect() } else { vec![c] }).collect();
         }
         let Some(file) = &self.file else {
             tracing::info!(target: "poolhouse::gateway::access_log", "{line}");

@@ -43,7 +43,7 @@ fn runtime() {
                 json!({"values": values, "directory": std::env::current_dir().unwrap()})
             }
             "print" => {
-                println!("a line\u{1b}[31m");
+                println!("a line\u{1b}[31m\u{2028}");
                 eprintln!("another");
                 json!(served)
             }
@@ -207,7 +207,7 @@ async fn what_a_process_prints_is_kept_and_a_flood_is_cut_off() {
     let tail = call.tail.clone().unwrap();
     function.invoke(call).await.unwrap();
     let tail = String::from_utf8(tail.bytes()).unwrap();
-    assert!(tail.contains("\na line\u{fffd}[31m\n") && tail.contains("\nanother\n"), "{tail}");
+    assert!(tail.contains("\na line\u{fffd}[31m\u{fffd}\n") && tail.contains("\nanother\n"), "{tail}");
     assert!(tail.starts_with("START RequestId: ") && tail.contains("\nREPORT RequestId: "), "{tail}");
     ask(&function, json!({"do": "flood"})).await.unwrap();
     functions.stop().await;

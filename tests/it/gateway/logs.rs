@@ -76,8 +76,8 @@ async fn a_misspelt_variable_is_refused_at_the_start() {
 #[tokio::test]
 async fn one_request_is_one_line() {
     let (town, folder) = logged("$context.requestId $context.authorizer.claims.name").await;
-    town.get("/in/1", &town.token(json!({"name": "a\nforged line\r\u{1b}[31m\u{85}"}))).await;
+    town.get("/in/1", &town.token(json!({"name": "a\nforged line\r\u{1b}[31m\u{85}\u{2028}b\u{2029}"}))).await;
     let lines = lines(&folder, 1).await;
     assert_eq!(lines.len(), 1);
-    assert!(lines[0].ends_with(r" a\nforged line\r\u{1b}[31m\u{85}"), "{}", lines[0]);
+    assert!(lines[0].ends_with(r" a\nforged line\r\u{1b}[31m\u{85}\u{2028}b\u{2029}"), "{}", lines[0]);
 }
