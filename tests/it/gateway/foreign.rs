@@ -3,7 +3,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::{Json, Router, routing::get};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use poolhouse::kit::{network::Block, reach::Reach, trust::Trust};
+use rsa::{pkcs1::EncodeRsaPrivateKey, pkcs8::DecodePrivateKey};
 
 use super::*;
 use crate::trust::Private;
@@ -125,5 +127,37 @@ async fn issuers_and_backends_may_have_a_certificate_of_a_private_authority() {
         let town = town_asking(&apis, Client::new(Reach::far(), trust)).await;
         assert_eq!(town.get("/", &good).await.status, issued);
         assert_eq!(town.get("/backend", "").await.status, served);
+    }
+}
+
+/// A key that names no algorithm serves RSA's three; what else tokens come with is refused, whoever signed them.
+#[tokio::test]
+async fn tokens_have_one_of_rsas_three_algorithms_and_a_key_that_is_published() {
+    let (key, stranger) = (SigningKey::generate().unwrap(), SigningKey::generate().unwrap());
+    let mut jwk = key.public().jwk();
+    jwk.as_object_mut().unwrap().remove("alg");
+    let modulus = jwk["n"].as_str().unwrap().to_owned();
+    let elsewhere = publishing(json!({"keys": [jwk]}), None).await;
+    let town = trusting(&elsewhere.issuer).await;
+    let private = rsa::RsaPrivateKey::from_pkcs8_der(&key.to_pkcs8().unwrap()).unwrap();
+    let private = EncodingKey::from_rsa_der(private.to_pkcs1_der().unwrap().as_bytes());
+    let public = EncodingKey::from_secret(modulus.as_bytes());
+    let signed = |algorithm: Algorithm, kid: Option<&str>, with: &EncodingKey| {
+        let mut header = Header::new(algorithm);
+        header.kid = kid.map(str::to_owned);
+        jsonwebtoken::encode(&header, &claims(json!({"iss": elsewhere.issuer})), with).unwrap()
+    };
+    let own = Some(key.kid());
+    for (algorithm, kid, with, status) in [
+        (Algorithm::RS256, own, &private, 200),
+        (Algorithm::RS384, own, &private, 200),
+        (Algorithm::RS512, own, &private, 200),
+        (Algorithm::PS256, own, &private, 401),
+        (Algorithm::HS256, own, &public, 401),
+        (Algorithm::RS256, None, &private, 401),
+        (Algorithm::RS256, Some(stranger.kid()), &private, 401),
+    ] {
+        let answer = town.get("/", &signed(algorithm, kid, with)).await;
+        assert_eq!(answer.status, status, "{algorithm:?} {kid:?}");
     }
 }
