@@ -107,11 +107,7 @@ impl Protocols {
         };
         // Whoever wrote something, but not enough, is told so in HTTP/1.1.
         let is_http2 = first.unwrap_or(Ok(false))?;
-        if is_http2 {
-            Box::pin(self.http2(stream, since, answer, shutdown)).await
-        } else {
-            self.http1(stream, since, answer, shutdown).await
-        }
+        self.speak(is_http2, stream, since, answer, shutdown).await
     }
 
     /// Serves a connection on which hands were shaken.
@@ -127,55 +123,36 @@ impl Protocols {
         B: Answer,
         B::Data: Send,
     {
-        let since = Instant::now();
         let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        self.speak(is_http2, stream, Instant::now(), answer, shutdown).await
+    }
+
+    async fn speak<S, F, B>(
+        &self,
+        is_http2: bool,
+        stream: S,
+        since: Instant,
+        answer: impl Fn(Request<Upload>) -> F + Send + Sync + 'static,
+        shutdown: &CancellationToken,
+    ) -> Outcome
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        F: Future<Output = Response<B>> + Send + 'static,
+        B: Answer,
+        B::Data: Send,
+    {
+        let pace = Arc::new(Pace::default());
+        let watch = Watch::new(Arc::clone(&pace), self.patience, is_http2, since);
+        let io = TokioIo::new(Counted::new(stream, Arc::clone(&pace)));
+        let service = service_fn(move |request| paced(&pace, request, &answer));
         if is_http2 {
-            self.http2(stream, since, answer, shutdown).await
+            // Far larger than what a connection of HTTP/1.1 needs.
+            let mut connection = Box::pin(self.http2.serve_connection(io, service));
+            self.run(connection.as_mut(), http2::Connection::graceful_shutdown, watch, shutdown).await
         } else {
-            self.http1(stream, since, answer, shutdown).await
+            let connection = pin!(self.http1.serve_connection(io, service).with_upgrades());
+            self.run(connection, http1::UpgradeableConnection::graceful_shutdown, watch, shutdown).await
         }
-    }
-
-    async fn http1<S, F, B>(
-        &self,
-        stream: S,
-        since: Instant,
-        answer: impl Fn(Request<Upload>) -> F + Send + Sync + 'static,
-        shutdown: &CancellationToken,
-    ) -> Outcome
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        F: Future<Output = Response<B>> + Send + 'static,
-        B: Answer,
-        B::Data: Send,
-    {
-        let pace = Arc::new(Pace::default());
-        let watch = Watch::new(Arc::clone(&pace), self.patience, false, since);
-        let io = TokioIo::new(Counted::new(stream, Arc::clone(&pace)));
-        let service = service_fn(move |request| paced(&pace, request, &answer));
-        let connection = pin!(self.http1.serve_connection(io, service).with_upgrades());
-        self.run(connection, http1::UpgradeableConnection::graceful_shutdown, watch, shutdown).await
-    }
-
-    async fn http2<S, F, B>(
-        &self,
-        stream: S,
-        since: Instant,
-        answer: impl Fn(Request<Upload>) -> F + Send + Sync + 'static,
-        shutdown: &CancellationToken,
-    ) -> Outcome
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        F: Future<Output = Response<B>> + Send + 'static,
-        B: Answer,
-        B::Data: Send,
-    {
-        let pace = Arc::new(Pace::default());
-        let watch = Watch::new(Arc::clone(&pace), self.patience, true, since);
-        let io = TokioIo::new(Counted::new(stream, Arc::clone(&pace)));
-        let service = service_fn(move |request| paced(&pace, request, &answer));
-        let connection = pin!(self.http2.serve_connection(io, service));
-        self.run(connection, http2::Connection::graceful_shutdown, watch, shutdown).await
     }
 
     /// To the connection's end. `finish` has it take no more requests than it has.
