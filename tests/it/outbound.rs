@@ -15,7 +15,7 @@ use poolhouse::{
 
 use crate::trust::Private;
 
-fn letter() -> Letter {
+pub(super) fn letter() -> Letter {
     Letter {
         medium: Medium::Sms,
         occasion: Occasion::SignUp,

@@ -14,10 +14,6 @@ use poolhouse::{
         function::{Function as Section, Runs},
         sms::Sms,
     },
-    domain::{
-        code::Medium,
-        message::{Letter, Occasion},
-    },
     functions::{Call, Functions, Surroundings},
     kit::{clock::Time, reach::Reach, trust::Trust},
     outside::{Client, Outside, Question},
@@ -30,6 +26,8 @@ use tokio::{
     net::TcpListener,
 };
 use tokio_rustls::TlsAcceptor;
+
+use crate::outbound::letter;
 
 /// Answers every request, one a connection.
 pub(crate) struct Private {
@@ -110,15 +108,7 @@ async fn a_provider_may_have_a_certificate_of_a_private_authority() {
 async fn applications_and_networks_may_have_a_certificate_of_a_private_authority() {
     let private = Private::open().await;
     let sms = Sms { webhook: private.url.clone(), secret: None, sender_id: None, timeout: Duration::from_secs(5) };
-    let letter = Letter {
-        medium: Medium::Sms,
-        occasion: Occasion::SignUp,
-        recipient: "+15555550100".into(),
-        subject: None,
-        body: "123456".into(),
-        from: None,
-        reply_to: None,
-    };
+    let letter = letter();
     let post = |trust: &Trust| Post::new(false, None, Some(&sms), client(trust)).unwrap();
     let tell = async |trust: &Trust| post(trust).post_form(&private.url, "logout_token=x".into()).await;
     refused_then_taken([tell(&Trust::default()).await, tell(&private.trust).await]);
