@@ -175,6 +175,15 @@ fn leftovers(map: Map, of: &str, known: &[&str], notes: &Notes) {
     }
 }
 
+/// A text that decides what is made. It must stand there itself: what a function of the template would make of it nobody knows yet,
+/// and to go on without it could leave a route without its guard.
+fn literal(node: &Node, what: &str, notes: &Notes) -> Option<Placed<String>> {
+    if node.as_text().is_none() {
+        notes.refuse(&node.at, format!("`{what}` must be a text that stands here itself, found {}", node.kind()));
+    }
+    Some(Placed { value: node.as_text()?.to_owned(), at: node.at.clone() })
+}
+
 fn as_map(node: Node, what: &str, notes: &Notes) -> Option<(Place, Map)> {
     let kind = node.kind();
     match node.value {

@@ -528,3 +528,43 @@ Resources:
         assert!(said[0].contains("the base path can be ignore, prepend, split, found \"prefix\""), "{said:#?}");
     }
 }
+
+/// The service fills parameters in before it reads who guards what. Here a guard that cannot be read is a mistake, never none.
+#[test]
+fn what_decides_over_a_serverless_route_stands_there_itself() {
+    let template = |of_api: &str, of_event: &str| {
+        format!(
+            "Transform: AWS::Serverless-2016-10-31
+Parameters: {{Which: {{Type: String, Default: Mine}}}}
+Resources:
+  Api:
+    Type: AWS::Serverless::HttpApi
+    Properties:
+      Auth:
+        {of_api}
+  Fn:
+    Type: AWS::Serverless::Function
+    Properties: {{Runtime: nodejs20.x, Handler: index.handler, InlineCode: 'exports.handler = async () => 1', Events: {{E: {{Type: HttpApi, Properties: {{ApiId: !Ref Api, {of_event}}}}}}}}}
+"
+        )
+    };
+    let jwt = "Authorizers: {Mine: {IdentitySource: $request.header.Authorization, JwtConfiguration: {issuer: 'https://issuer.example', audience: [x]}}}";
+    let of_function = |headers: &str| {
+        format!(
+            "Authorizers: {{Mine: {{FunctionArn: !GetAtt Fn.Arn, AuthorizerPayloadFormatVersion: '2.0', Identity: {{Headers: {headers}}}}}}}"
+        )
+    };
+    let plain = "Path: /p, Method: get, Auth: {Authorizer: Mine}";
+    for api in [jwt.to_owned(), of_function("[Authorization]")] {
+        assert!(read(&template(&api, plain), |_| {}).config.apis[0].routes[0].authorizer.is_some());
+    }
+    for (of_api, of_event, told) in [
+        (jwt.to_owned(), "Path: /p, Method: get, Auth: {Authorizer: !Ref Which}", "`Authorizer` must"),
+        (format!("{jwt}\n        DefaultAuthorizer: !Ref Which"), "Path: /p, Method: get", "`DefaultAuthorizer` must"),
+        (jwt.to_owned(), "Path: !Ref Which, Method: !Ref Which, Auth: {Authorizer: Mine}", "`Path` must"),
+        (of_function("[!Ref Which]"), plain, "`Headers` must"),
+    ] {
+        let said = mistakes(&template(&of_api, of_event));
+        assert!(said.iter().any(|line| line.contains(told) && line.contains("stands here itself")), "{told}: {said:?}");
+    }
+}

@@ -1,8 +1,6 @@
 //! `Domain` of an API: a custom domain, and the paths of it that lead to the API's stage.
 //! <https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-property-httpapi-httpapidomainconfiguration.html>
 
-use std::fmt::Write;
-
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use serde_json::Value as Json;
 
@@ -101,12 +99,7 @@ pub(super) fn add(name: &str, domain: Node, stage: &Node, api: &Resource, stack:
 /// What the service's own transform tells domains apart by, so that a template may refer to them.
 fn hash(host: &Node) -> String {
     let text = host.as_text().map_or_else(|| json(host).to_string(), str::to_owned);
-    let mut short = String::new();
-    for byte in digest(&SHA1_FOR_LEGACY_USE_ONLY, text.as_bytes()).as_ref().iter().take(5) {
-        // Writing to a text cannot fail.
-        let _ = write!(short, "{byte:02x}");
-    }
-    short
+    hex::encode(&digest(&SHA1_FOR_LEGACY_USE_ONLY, text.as_bytes()).as_ref()[..5])
 }
 
 fn json(node: &Node) -> Json {

@@ -6,7 +6,7 @@ use super::{
         notes::Notes,
         stack::{Resource, Stack},
     },
-    IMPLICIT, IMPLICIT_REST, as_map, leftovers,
+    IMPLICIT, IMPLICIT_REST, as_map, leftovers, literal,
 };
 use crate::config::{Mistake, Place};
 
@@ -51,8 +51,8 @@ pub(super) fn take(name: &str, resource: &mut Resource, stack: &mut Stack, route
     }
 }
 
-fn text(node: Option<Node>) -> Option<String> {
-    node.and_then(|node| node.as_text().map(str::to_owned))
+fn text(properties: &mut Map, name: &str, notes: &Notes) -> Option<String> {
+    properties.remove(name).and_then(|node| literal(&node, name, notes)).map(|text| text.value)
 }
 
 /// The logical id that a property refers to.
@@ -76,7 +76,7 @@ fn method(function: &str, at: &Place, event: &str, mut properties: Map, notes: &
         Some(node) => as_map(node, "`Auth`", notes)?.1,
         None => Map::new(),
     };
-    let (path, method) = (text(properties.remove("Path")), text(properties.remove("Method")));
+    let (path, method) = (text(&mut properties, "Path", notes), text(&mut properties, "Method", notes));
     if path.is_none() || method.is_none() {
         notes.refuse(at, "an Api event has both a `Path` and a `Method`");
         return None;
@@ -115,8 +115,8 @@ fn route(function: &str, at: &Place, event: &str, mut properties: Map, notes: &N
         is_rest: false,
         api,
         function: function.to_owned(),
-        path: text(properties.remove("Path")),
-        method: text(properties.remove("Method")),
+        path: text(&mut properties, "Path", notes),
+        method: text(&mut properties, "Method", notes),
         auth,
         payload_format: properties.remove("PayloadFormatVersion"),
         timeout: properties.remove("TimeoutInMillis"),

@@ -8,7 +8,7 @@ use super::{
         notes::Notes,
     },
     events::Route,
-    leftovers,
+    leftovers, literal,
 };
 use crate::config::{Mistake, Place, Placed};
 
@@ -23,9 +23,9 @@ pub(super) struct Guards {
 
 impl Guards {
     /// Those of an `Auth`, before its `Authorizers` are read.
-    pub fn of(auth: &mut Map) -> Self {
+    pub fn of(auth: &mut Map, notes: &Notes) -> Self {
         let default = auth.remove("DefaultAuthorizer");
-        let default = default.and_then(|node| Some(Placed { value: node.as_text()?.to_owned(), at: node.at.clone() }));
+        let default = default.and_then(|node| literal(&node, "DefaultAuthorizer", notes));
         Self { default, ..Self::default() }
     }
 
@@ -49,7 +49,7 @@ impl Guards {
             own.remove("InvokeRole");
         }
         leftovers(own, "Auth", &["Authorizer", "AuthorizationScopes"], notes);
-        let named = named.and_then(|node| Some(Placed { value: node.as_text()?.to_owned(), at: node.at.clone() }));
+        let named = named.and_then(|node| literal(&node, "Authorizer", notes));
         let Some(Placed { value: name, at }) = named.or_else(|| default.cloned()) else {
             if let Some(scopes) = scopes {
                 notes.refuse(&scopes.at, "`AuthorizationScopes` need an authorizer");
@@ -81,7 +81,7 @@ impl Guards {
 }
 
 /// What the function of an authorizer judges by: parts of a request, which begin with `request`, and others, with `mark`.
-pub(super) fn sources(identity: &mut Map, request: &str, mark: &str) -> Vec<Node> {
+pub(super) fn sources(identity: &mut Map, request: &str, mark: &str, notes: &Notes) -> Vec<Node> {
     let mut sources = Vec::new();
     for (from, before) in [
         ("Headers", format!("{request}.header.")),
@@ -91,7 +91,10 @@ pub(super) fn sources(identity: &mut Map, request: &str, mark: &str) -> Vec<Node
     ] {
         let names = identity.remove(from);
         let names = names.as_ref().and_then(Node::as_list).unwrap_or_default();
-        let source = |name: &Node| Some(Node::text(&name.at, format!("{before}{}", name.as_text()?)));
+        let source = |name: &Node| {
+            let Placed { value, at } = literal(name, from, notes)?;
+            Some(Node::text(&at, format!("{before}{value}")))
+        };
         sources.extend(names.iter().filter_map(source));
     }
     sources

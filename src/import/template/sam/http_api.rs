@@ -83,7 +83,7 @@ fn fresh(at: &Place) -> Map {
 }
 
 fn read_auth(at: &Place, mut map: Map, notes: &Notes) -> Guards {
-    let mut auth = Guards::of(&mut map);
+    let mut auth = Guards::of(&mut map, notes);
     let iam = map.remove("EnableIamAuthorizer").is_some_and(|node| node.as_text() == Some("true"));
     if iam {
         auth.know_iam(at);
@@ -151,7 +151,7 @@ fn request(at: &Place, members: &mut Map, notes: &Notes) -> Node {
         notes.tell(&node.at, "`EnableFunctionDefaultPermissions` means nothing here");
     }
     if let Some((at, mut identity)) = members.remove("Identity").and_then(|node| as_map(node, "`Identity`", notes)) {
-        extension.insert("identitySource".to_owned(), Node::list(&at, sources(&mut identity, "$request", "$")));
+        extension.insert("identitySource".to_owned(), Node::list(&at, sources(&mut identity, "$request", "$", notes)));
         if let Some(node) = identity.remove("ReauthorizeEvery") {
             extension.insert("authorizerResultTtlInSeconds".to_owned(), node);
         }

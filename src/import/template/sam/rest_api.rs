@@ -136,7 +136,7 @@ fn fresh(at: &Place, is_3: bool) -> Map {
 fn read_auth(at: &Place, mut map: Map, notes: &Notes) -> Auth {
     let is = |node: Option<Node>, word: &str| node.is_some_and(|node| node.as_text() == Some(word));
     let mut auth = Auth {
-        guards: Guards::of(&mut map),
+        guards: Guards::of(&mut map, notes),
         guards_preflight: !is(map.remove("AddDefaultAuthorizerToCorsPreflight"), "false"),
         policy: None,
     };
@@ -216,7 +216,7 @@ fn scheme(at: &Place, members: &mut Map, notes: &Notes) -> Node {
         extension.extend(ttl.map(|node| ("authorizerResultTtlInSeconds".to_owned(), node)));
         if of_request {
             name = text("Unused");
-            let sources = sources(&mut identity, "method.request", "");
+            let sources = sources(&mut identity, "method.request", "", notes);
             let sources: Vec<&str> = sources.iter().filter_map(Node::as_text).collect();
             if !sources.is_empty() {
                 extension.insert("identitySource".to_owned(), text(&sources.join(", ")));
