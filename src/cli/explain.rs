@@ -3,12 +3,13 @@
 use std::{
     fs,
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use anyhow::{Context, bail};
 use clap::Args;
 use http::{Method, Uri};
+use rustls::pki_types::{CertificateDer, pem::PemObject};
 
 use super::{Failure, Places};
 use crate::{
@@ -33,6 +34,9 @@ pub(super) struct Asked {
     /// The host that it is sent to, where that tells APIs apart
     #[arg(long, value_name = "HOST", default_value = "localhost")]
     host: String,
+    /// The certificate that the client shows to a domain with mutual TLS: PEM, and behind it those between it and its authority
+    #[arg(long, value_name = "FILE")]
+    client_certificate: Option<PathBuf>,
 }
 
 fn route(text: &str) -> Result<(Method, Uri), String> {
@@ -46,7 +50,7 @@ fn route(text: &str) -> Result<(Method, Uri), String> {
 }
 
 pub(super) fn run(asked: Asked) -> Result<(), Failure> {
-    let Asked { places, route: (method, uri), token, token_file, host } = asked;
+    let Asked { places, route: (method, uri), token, token_file, host, client_certificate } = asked;
     let token = match token_file {
         Some(file) => {
             let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
@@ -54,15 +58,25 @@ pub(super) fn run(asked: Asked) -> Result<(), Failure> {
         }
         None => token,
     };
+    let certificates = client_certificate.as_deref().map(shown).transpose()?.unwrap_or_default();
     let scratch = Scratch::new().context("cannot make a folder for inline code")?;
     let config = super::load(&places.sources()?, Some(scratch.folder()))?.config;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
-    let question = Question { method, uri, host: &host, token: token.as_deref() };
+    let question = Question { method, uri, host: &host, token: token.as_deref(), certificates: &certificates };
     let explanation = runtime.block_on(server::explain(&config, question))?;
     // Nobody is left to tell when the terminal is gone.
     let _ = io::stdout().write_all(rendered(&explanation).as_bytes());
     Ok(verdict(&explanation)?)
+}
+
+fn shown(file: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
+    let read = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let certificates = read.with_context(|| format!("cannot read {}", file.display()))?;
+    if certificates.is_empty() {
+        bail!("{} holds no certificate", file.display());
+    }
+    Ok(certificates)
 }
 
 fn rendered(explanation: &Explanation) -> String {

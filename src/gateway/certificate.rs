@@ -22,7 +22,8 @@ pub(super) struct ClientCertificate {
     serial: String,
     not_before: String,
     not_after: String,
-    /// The last second in which it counts.
+    /// The first second in which it counts, and the last.
+    begins: i64,
     ends: i64,
 }
 
@@ -38,12 +39,18 @@ impl ClientCertificate {
             serial: serial(&certificate),
             not_before: moment(validity.not_before.timestamp()),
             not_after: moment(validity.not_after.timestamp()),
+            begins: validity.not_before.timestamp(),
             ends: validity.not_after.timestamp(),
         })
     }
 
     pub(super) fn is_over(&self, now: Time) -> bool {
         now.seconds() > self.ends
+    }
+
+    /// Whether its own time has come and is not over.
+    pub(super) fn holds(&self, now: Time) -> bool {
+        now.seconds() >= self.begins && !self.is_over(now)
     }
 
     /// A member below `identity.clientCert` of `$context`.

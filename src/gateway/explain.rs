@@ -4,11 +4,12 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use http::{Method, Request, StatusCode, Uri, header};
+use rustls::pki_types::CertificateDer;
 
 pub use super::authorizer::Check;
 use super::{
     Api, Apis, Route, authorizer::Authorizer, check_request, connection::Caller, consult, exchange::Exchange, judge,
-    match_route, refusal::Refusal, replace::Gateway,
+    match_route, prove, refusal::Refusal, replace::Gateway, secure::Secure, trust::Shown,
 };
 
 /// A request that nobody has sent.
@@ -21,6 +22,8 @@ pub struct Question<'q> {
     pub host: &'q str,
     /// Put where the route's authorizer looks for it.
     pub token: Option<&'q str>,
+    /// The client's certificate and what stands between it and its authority, in this order. Shown to domains that ask for it.
+    pub certificates: &'q [CertificateDer<'static>],
 }
 
 /// What would become of it.
@@ -69,9 +72,14 @@ impl Apis {
         if let Ok(host) = question.host.parse() {
             head.headers.insert(header::HOST, host);
         }
-        let nobody = Caller::plain(SocketAddr::from(([127, 0, 0, 1], 0)));
-        let mut exchange = Exchange::begin(head, &nobody, self.clock.now(), &self.random);
+        let caller =
+            Caller { peer: SocketAddr::from(([127, 0, 0, 1], 0)), secure: self.secured(question.certificates) };
+        let mut exchange = Exchange::begin(head, &caller, self.clock.now(), &self.random);
         let found = check_request(&exchange).and_then(|()| self.match_api(&mut exchange));
+        if let Some(store) = exchange.trust {
+            explanation.checks = store.explain(question.certificates, exchange.at);
+        }
+        let proven = prove(&mut exchange);
         let found = found.and_then(|(api, stage)| {
             explanation.api = Some((api.name.clone(), stage.name.clone()));
             Ok((api, match_route(&mut exchange, stage)?))
@@ -83,7 +91,18 @@ impl Apis {
             }
             Err(refusal) => explanation.verdict = refusal.into(),
         }
+        if let Err(refusal) = proven {
+            explanation.verdict = refusal.into();
+        }
         explanation
+    }
+
+    /// The connection that a client makes for this host.
+    fn secured(&self, certificates: &[CertificateDer<'static>]) -> Option<Arc<Secure>> {
+        self.tls.as_ref().map(|_| {
+            let shown = Some(Shown::new(Some(certificates)));
+            Arc::new(Secure { name: None, shown })
+        })
     }
 
     async fn examine(
@@ -117,11 +136,12 @@ impl Apis {
             }
             let text = source.token(&head.headers, &head.uri);
             let (text, now) = (text.unwrap_or_default(), exchange.at);
-            explanation.checks = match &**authorizer {
+            explanation.checks.extend(match &**authorizer {
                 Authorizer::Jwt(jwt) => jwt.explain(&text, &route.scopes, now).await,
                 Authorizer::Pools(pools) => pools.explain(&text, &route.scopes, now).await,
-                Authorizer::Lambda(_) | Authorizer::RestJwt(_) => Vec::new(),
-            };
+                Authorizer::RestJwt(jwt) => jwt.explain(&text, &route.scopes, now).await,
+                Authorizer::Lambda(_) => Vec::new(),
+            });
         }
         // The word of the authorizer itself, not what the checks add up to.
         if let Err(refusal) = judge(&exchange, route).await {

@@ -27,7 +27,7 @@ use rustls::{
 };
 use x509_parser::parse_x509_certificate;
 
-use super::certificate::ClientCertificate;
+use super::{authorizer::Check, certificate::ClientCertificate};
 use crate::{kit::clock::Time, web::tls::provider};
 
 /// Certificates from the client's to the root, both included.
@@ -100,19 +100,54 @@ impl TrustStore {
         Arc::new(Asking(Arc::clone(self)))
     }
 
+    /// Every check of a client's chain, one by one.
+    pub(super) fn explain(&self, chain: &[CertificateDer<'_>], now: Time) -> Vec<Check> {
+        let Some(own) = chain.first() else {
+            return vec![Check { name: "client", outcome: Err("no certificate is shown".to_owned()) }];
+        };
+        let Some(read) = ClientCertificate::read(own) else {
+            return vec![Check { name: "client", outcome: Err("it is no X.509 certificate".to_owned()) }];
+        };
+        let said = |name| read.member(name).unwrap_or_default();
+        let validity = format!("from {} to {}", said("validity.notBefore"), said("validity.notAfter"));
+        let length = chain_length(chain);
+        let told = format!("{length} of {LONGEST_CHAIN} certificates at most, with the root");
+        let verified = self.verify(chain, now);
+        vec![
+            Check { name: "client", outcome: Ok(format!("{} by {}", said("subjectDN"), said("issuerDN"))) },
+            Check { name: "validity", outcome: if read.holds(now) { Ok(validity) } else { Err(validity) } },
+            Check { name: "chain", outcome: if length <= LONGEST_CHAIN { Ok(told) } else { Err(told) } },
+            Check {
+                name: "truststore",
+                outcome: verified
+                    .map(|()| "certified by the trust store".to_owned())
+                    .map_err(|error| format!("not certified by the trust store: {error}")),
+            },
+        ]
+    }
+
     /// Whose certificate it is, or why it is not trusted.
     fn judge(&self, chain: &[CertificateDer<'_>], now: Time) -> Result<ClientCertificate, String> {
-        let Some((own, others)) = chain.split_first() else { return Err("no certificate was shown".to_owned()) };
-        // The store's own certificate ends the chain, whether the client sends it along or not.
-        let between = others.iter().filter(|one| !is_self_issued(one)).count();
-        if 1 + between + 1 > LONGEST_CHAIN {
+        let Some(own) = chain.first() else { return Err("no certificate was shown".to_owned()) };
+        if chain_length(chain) > LONGEST_CHAIN {
             return Err(format!("the chain has more than {LONGEST_CHAIN} certificates"));
         }
-        let seconds = u64::try_from(now.seconds()).unwrap_or(0);
-        let now = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
-        self.verifier.verify_client_cert(own, others, now).map_err(|error| error.to_string())?;
+        self.verify(chain, now).map_err(|error| error.to_string())?;
         ClientCertificate::read(own).ok_or_else(|| "it is no certificate".to_owned())
     }
+
+    fn verify(&self, chain: &[CertificateDer<'_>], now: Time) -> Result<(), rustls::Error> {
+        let (own, others) = chain.split_first().ok_or(rustls::Error::NoCertificatesPresented)?;
+        let seconds = u64::try_from(now.seconds()).unwrap_or(0);
+        let now = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+        self.verifier.verify_client_cert(own, others, now).map(drop)
+    }
+}
+
+/// The store's own certificate ends the chain, whether the client sends it along or not.
+fn chain_length(chain: &[CertificateDer<'_>]) -> usize {
+    let between = chain.iter().skip(1).filter(|one| !is_self_issued(one)).count();
+    1 + between + 1
 }
 
 fn is_self_issued(certificate: &CertificateDer<'_>) -> bool {

@@ -4,7 +4,7 @@
 use http::{HeaderMap, HeaderValue, Uri};
 use serde_json::{Map, Value};
 
-use super::{JwtAuthorizer, KeySet, PoolsAuthorizer, Source, jwt};
+use super::{JwtAuthorizer, KeySet, PoolsAuthorizer, RestJwtAuthorizer, Source, jwt, rest_jwt};
 use crate::{
     keys::jwt::{Token, check_times},
     kit::clock::Time,
@@ -25,8 +25,15 @@ impl Checks {
         self.0.push(Check { name, outcome });
     }
 
-    /// Form and algorithm, without which nothing else can be looked at.
+    /// Form and algorithm, without which nothing else can be looked at. RSA's algorithms are accepted.
     fn token<'t>(&mut self, text: &'t str) -> Option<Token<'t>> {
+        let token = self.form(text)?;
+        let alg = token.alg().to_owned();
+        self.note("algorithm", token.algorithm().map(|_| alg).map_err(|error| error.to_string()));
+        Some(token)
+    }
+
+    fn form<'t>(&mut self, text: &'t str) -> Option<Token<'t>> {
         let token = match Token::parse(text) {
             Ok(token) => token,
             Err(error) => {
@@ -35,18 +42,22 @@ impl Checks {
             }
         };
         self.note("form", Ok("three segments, a header and claims".to_owned()));
-        let alg = token.alg().to_owned();
-        self.note("algorithm", token.algorithm().map(|_| alg).map_err(|error| error.to_string()));
         Some(token)
     }
 
     fn key(&mut self, token: &Token<'_>, keys: &KeySet) {
-        let (kid, known) = (token.kid(), keys.len());
-        let found = keys.find(kid).next().is_some();
+        let found = keys.find(token.kid()).next().is_some();
+        self.found(token.kid(), found, keys.len());
+        self.signature(jwt::verify_signature(token, keys).map_err(|denial| denial.to_string()));
+    }
+
+    fn found(&mut self, kid: &str, found: bool, known: usize) {
         let among = format!("{kid:?} among {known} {} of the issuer", if known == 1 { "key" } else { "keys" });
         self.note("key", if found { Ok(among) } else { Err(format!("there is no {among}")) });
-        let signature = jwt::verify_signature(token, keys);
-        self.note("signature", signature.map(|()| "made by that key".to_owned()).map_err(|denial| denial.to_string()));
+    }
+
+    fn signature(&mut self, outcome: Result<(), String>) {
+        self.note("signature", outcome.map(|()| "made by that key".to_owned()));
     }
 
     fn times(&mut self, claims: &Map<String, Value>, now: Time, skew: std::time::Duration) {
@@ -152,6 +163,53 @@ impl PoolsAuthorizer {
             let fits = claims.get("aud").and_then(Value::as_str).is_some_and(|audience| validation.is_match(audience));
             let text = format!("aud {} against {validation}", told("aud"));
             checks.note("validation", if fits { Ok(text) } else { Err(text) });
+        }
+        checks.scopes(claims, scopes);
+        checks.0
+    }
+}
+
+impl RestJwtAuthorizer {
+    pub(in crate::gateway) async fn explain(&self, text: &str, scopes: &[String], now: Time) -> Vec<Check> {
+        let mut checks = Checks(Vec::new());
+        checks.note("place", Ok(self.source().described()));
+        let Some(token) = checks.form(text) else { return checks.0 };
+        let (alg, known) = (token.alg(), self.algorithms.join(", "));
+        let is_known = self.algorithms.contains(&alg);
+        checks
+            .note("algorithm", if is_known { Ok(alg.to_owned()) } else { Err(format!("{alg} is not one of {known}")) });
+        let claims = token.claims();
+        let told = |name: &str| claims.get(name).map_or_else(|| format!("no {name}"), Value::to_string);
+        let Some(trusted) = self.trusted(claims) else {
+            let accepted: Vec<String> = self.issuers.iter().flat_map(|one| one.issuer.accepted(&*self.local)).collect();
+            checks.note("issuer", Err(format!("{} is not one of {}", told("iss"), accepted.join(", "))));
+            checks.times(claims, now, self.skew);
+            checks.scopes(claims, scopes);
+            return checks.0;
+        };
+        checks.note("issuer", Ok(told("iss")));
+        match trusted.issuer.keys_for(token.kid(), &*self.local, now).await {
+            Ok(keys) => {
+                checks.found(token.kid(), keys.knows(token.kid()), keys.len() + keys.curves().len());
+                checks.signature(rest_jwt::verify(text, &token, &keys).map_err(|_| "signature is invalid".to_owned()));
+            }
+            Err(denial) => checks.note("key", Err(denial.to_string())),
+        }
+        checks.times(claims, now, self.skew);
+        let audience = format!("aud {}", told("aud"));
+        let accepted = trusted.audiences.join(", ");
+        let is_meant = trusted.is_meant(claims);
+        checks.note(
+            "audience",
+            if is_meant { Ok(audience) } else { Err(format!("{audience} is not one of {accepted}")) },
+        );
+        if let Some(claim) = trusted.lacking(claims) {
+            let wanted = match claim.expected.as_slice() {
+                [] => "a text".to_owned(),
+                several => several.join(" or "),
+            };
+            let (name, value) = (&claim.name, told(&claim.name));
+            checks.note("claims", Err(format!("{name} must be {wanted}, and it is {value}")));
         }
         checks.scopes(claims, scopes);
         checks.0

@@ -30,8 +30,8 @@ pub(in crate::gateway) struct RestJwtAuthorizer {
 
 /// An issuer with what its tokens must say.
 pub(super) struct Trusted {
-    issuer: TrustedIssuer,
-    audiences: Vec<String>,
+    pub(super) issuer: TrustedIssuer,
+    pub(super) audiences: Vec<String>,
     claims: Vec<AdditionalClaim>,
 }
 
@@ -76,9 +76,7 @@ impl RestJwtAuthorizer {
         if !self.algorithms.contains(&token.alg()) {
             return Err(refused("the algorithm is not accepted"));
         }
-        let named = token.claims().get("iss").and_then(Value::as_str);
-        let trusted = self.issuers.iter().find(|one| one.issuer.is(named, &*self.local));
-        let trusted = trusted.ok_or(refused("the issuer is none of the authorizer's"))?;
+        let trusted = self.trusted(token.claims()).ok_or(refused("the issuer is none of the authorizer's"))?;
         let keys = trusted.issuer.keys_for(token.kid(), &*self.local, now).await;
         let keys = keys.map_err(|_| refused("the keys of the issuer cannot be had"))?;
         verify(&text, &token, &keys)?;
@@ -87,42 +85,49 @@ impl RestJwtAuthorizer {
             Err(TimeError::Expired) => return Err(Refusal::Expired),
             Err(_) => return Err(refused("the token is not valid now")),
         }
-        trusted.check(token.claims())?;
+        if !trusted.is_meant(token.claims()) {
+            return Err(refused("the token is for another audience"));
+        }
+        if trusted.lacking(token.claims()).is_some() {
+            return Err(refused("an additional claim is missing or has another value"));
+        }
         let verified = Verified::of(token.into_claims(), keys.version());
         if !scopes.is_empty() && !verified.scopes.iter().any(|scope| scopes.contains(scope)) {
             return Err(Denial::InsufficientScope { required: scopes.join(" ") }.into());
         }
         Ok(Bearer { token: Arc::new(verified) })
     }
+
+    /// The issuer that a token names.
+    pub(super) fn trusted(&self, claims: &Map<String, Value>) -> Option<&Trusted> {
+        let named = claims.get("iss").and_then(Value::as_str);
+        self.issuers.iter().find(|one| one.issuer.is(named, &*self.local))
+    }
 }
 
 impl Trusted {
-    fn check(&self, claims: &Map<String, Value>) -> Result<(), Refusal> {
+    /// Whether the token is for one of the issuer's audiences.
+    pub(super) fn is_meant(&self, claims: &Map<String, Value>) -> bool {
         let accepted = |value: &Value| value.as_str().is_some_and(|text| self.audiences.iter().any(|one| one == text));
-        let is_for_us = match claims.get("aud") {
+        match claims.get("aud") {
             Some(Value::Array(several)) => several.iter().any(accepted),
             Some(one) => accepted(one),
             None => false,
-        };
-        if !is_for_us {
-            return Err(refused("the token is for another audience"));
         }
-        for AdditionalClaim { name, required, expected } in &self.claims {
-            let holds = match claims.get(name) {
-                None | Some(Value::Null) => !required,
-                Some(Value::String(text)) => expected.is_empty() || expected.contains(text),
-                Some(_) => false,
-            };
-            if !holds {
-                return Err(refused("an additional claim is missing or has another value"));
-            }
-        }
-        Ok(())
+    }
+
+    /// The additional claim that is missing or has another value.
+    pub(super) fn lacking(&self, claims: &Map<String, Value>) -> Option<&AdditionalClaim> {
+        self.claims.iter().find(|AdditionalClaim { name, required, expected }| match claims.get(name) {
+            None | Some(Value::Null) => *required,
+            Some(Value::String(text)) => !expected.is_empty() && !expected.contains(text),
+            Some(_) => true,
+        })
     }
 }
 
 /// A key serves the algorithms that are made for it, whatever the token says.
-fn verify(text: &str, token: &Token<'_>, keys: &KeySet) -> Result<(), Refusal> {
+pub(super) fn verify(text: &str, token: &Token<'_>, keys: &KeySet) -> Result<(), Refusal> {
     let outcome = if token.alg().starts_with("ES") {
         let jwks = json!({"keys": keys.curves()});
         verify_published(text, &IssuerKeys { jwks: &jwks, secret: None }).map(drop).is_ok()

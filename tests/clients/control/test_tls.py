@@ -123,3 +123,6 @@ def test_a_domain_with_mutual_tls_is_for_certified_clients(folder: Path, server:
             folder, server, "localhost", version, "--cert", "friend.pem", "--key", "friend.key", "--header", f"Host: {DOMAIN}"
         )
         assert status == 421
+    for name, code, last in (("friend", 0, "the request passes"), ("stranger", 1, "refused with 403: the client's certificate is not trusted")):
+        told = server.command("explain", "--route", "GET /who", "--host", DOMAIN, "--client-certificate", str(folder / f"{name}.pem"))
+        assert (told.returncode, told.stdout.splitlines()[-1].startswith(last)) == (code, True), told.stdout + told.stderr

@@ -11,7 +11,7 @@ use super::*;
 async fn asked(town: &Town, route: &str, token: Option<&str>) -> Explanation {
     let (method, path) = route.split_once(' ').unwrap();
     let (method, uri) = (method.parse::<Method>().unwrap(), path.parse::<Uri>().unwrap());
-    town.gateway.explain(Question { method, uri, host: "localhost", token }).await
+    town.gateway.explain(Question { method, uri, host: "localhost", token, certificates: &[] }).await
 }
 
 fn status(explanation: &Explanation) -> u16 {
@@ -96,4 +96,48 @@ async fn authorizers_of_rest_apis_are_explained_and_functions_are_not_run() {
     let told = asked(&town, "GET /judged", Some("anything")).await;
     assert!(matches!(told.verdict, Verdict::Asks), "{told:?}");
     assert_eq!(told.authorizer, Some(("judge".into(), "CUSTOM")));
+}
+
+#[tokio::test]
+async fn a_jwt_authorizer_of_a_rest_api_is_explained() {
+    let key = SigningKey::generate().unwrap();
+    let other = foreign::elsewhere(&key, None).await;
+    let text = format!(
+        "[[api]]\nname = 'rest'\nprotocol_type = 'REST'\n[api.authorizer.A]\ntype = 'JWT'\n\
+         identity_source = 'method.request.header.Authorization'\ndefault_algorithms = ['RS256']\n\
+         [[api.authorizer.A.issuers]]\nissuer = 'pool:{POOL}'\naudiences = ['{CLIENT}']\n\
+         [[api.authorizer.A.issuers]]\nissuer = '{}'\naudiences = ['theirs']\n\
+         additional_claims = [{{ claim_name = 'tenant', required = true, expected_values = ['blue'] }}]\n\
+         [[api.route]]\nkey = 'GET /'\nauthorizer = 'A'\nscopes = ['read']\nintegration = {{ respond = {{}} }}\n",
+        other.issuer
+    );
+    let town = written(&text, Functions::default()).await;
+    let theirs = |changes: Value| {
+        let mut all = json!({"iss": other.issuer, "aud": "theirs", "tenant": "blue", "scope": "read"});
+        all.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        key.sign(&claims(all)).unwrap()
+    };
+    let ours = |changes: Value| {
+        let mut all = json!({"scope": "read"});
+        all.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        town.token(all)
+    };
+    let cases: [(String, &[&str]); 10] = [
+        (ours(json!({})), &[]),
+        (theirs(json!({})), &[]),
+        (theirs(json!({"tenant": "red", "aud": CLIENT})), &["audience", "claims"]),
+        (theirs(json!({"scope": "write"})), &["scopes"]),
+        (ours(json!({"aud": null, "client_id": CLIENT})), &["audience"]),
+        (ours(json!({"exp": NOW})), &["times"]),
+        (ours(json!({"iss": "https://nobody.example"})), &["issuer"]),
+        (key.sign(&claims(json!({"scope": "read"}))).unwrap(), &["key", "signature"]),
+        (ours(json!({"iss": other.issuer, "aud": "theirs", "tenant": "blue"})), &["key", "signature"]),
+        ("garbage".to_owned(), &["form"]),
+    ];
+    for (token, names) in cases {
+        let told = asked(&town, "GET /", Some(&token)).await;
+        assert_eq!(failed(&told), names, "{told:?}");
+        assert_eq!(status(&told), town.get("/", &token).await.status, "{told:?}");
+        assert_eq!(told.authorizer, Some(("A".into(), "JWT")));
+    }
 }

@@ -270,6 +270,52 @@ async fn a_store_that_has_changed_judges_open_connections_anew() {
     assert_eq!(status().await, 403, "its time is over");
 }
 
+/// What is told of a client is what happens to it.
+#[tokio::test]
+async fn a_clients_certificate_is_explained() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let root = authority("root", None);
+    root.store(folder.path());
+    let town = written(&text(folder.path()), functions()).await;
+    let one = authority("one", Some(&root));
+    let two = authority("two", Some(&one));
+    let three = authority("three", Some(&two));
+    let stranger = authority("stranger", None);
+    let usual = |_: &mut CertificateParams| {};
+    let none: &[&str] = &[];
+    for (own, failed) in [
+        (Some(root.client(usual, &[])), none),
+        (Some(one.client(usual, &[&one])), none),
+        (Some(one.client(usual, &[])), &["truststore"]),
+        (Some(stranger.client(usual, &[])), &["truststore"]),
+        (Some(three.client(usual, &[&three, &two, &one])), &["chain"]),
+        (Some(root.client(|params| params.not_after = at(NOW - 1), &[])), &["validity", "truststore"]),
+        (Some(root.client(|params| params.not_before = at(NOW + 60), &[])), &["validity", "truststore"]),
+        (None, &["client"]),
+    ] {
+        let chain = own.as_ref().map(|own| own.0.clone()).unwrap_or_default();
+        let question = |host| poolhouse::gateway::Question {
+            method: http::Method::GET,
+            uri: http::Uri::from_static("/v1"),
+            host,
+            token: None,
+            certificates: &chain,
+        };
+        let told = town.gateway.explain(question(CLOSED)).await;
+        let names: Vec<_> = told.checks.iter().filter(|check| check.outcome.is_err()).map(|check| check.name).collect();
+        assert_eq!(names, failed, "{told:?}");
+        assert_eq!(told.route.as_deref(), Some("GET /v1"));
+        let status = match told.verdict {
+            poolhouse::gateway::Verdict::Refused { status, .. } => status.as_u16(),
+            _ => 200,
+        };
+        assert_eq!(status, get(&town, CLOSED, "/v1", own.as_ref().and_then(again)).await.status, "{:?}", told.checks);
+        // Nobody is asked for one elsewhere.
+        let told = town.gateway.explain(question("open.example.com")).await;
+        assert!(told.checks.is_empty() && matches!(told.verdict, poolhouse::gateway::Verdict::Passes), "{told:?}");
+    }
+}
+
 #[test]
 fn mistakes_in_mutual_tls_are_named() {
     let folder = tempfile::TempDir::new().unwrap();
