@@ -9,6 +9,8 @@ use http::{
     header::{self, AUTHORIZATION, CONNECTION, HOST},
 };
 
+use crate::gateway::exchange::Exchange;
+
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
@@ -60,17 +62,29 @@ pub(super) fn prepare_request(headers: &mut HeaderMap, backend: &HeaderValue, or
     // The server answered the expectation itself.
     headers.remove(header::EXPECT);
     remove_all(headers, |name| is_reserved(name.as_str()));
+    vouch(headers, origin);
+    if let Some(host) = &origin.host {
+        headers.insert(FORWARDED_HOST, host.clone());
+    }
+    headers.insert(HOST, backend.clone());
+}
+
+/// Makes the client's headers those of an event: who it is, and how it came, are the gateway's words here too.
+pub(super) fn prepare_event(headers: &mut HeaderMap, origin: &Origin<'_>) {
+    remove_all(headers, |name| is_own(name.as_str()));
+    vouch(headers, origin);
+}
+
+fn vouch(headers: &mut HeaderMap, origin: &Origin<'_>) {
     headers.insert(FORWARDED_FOR, address(origin.peer));
     let (scheme, usual) = if origin.secure { ("https", "443") } else { ("http", "80") };
     headers.insert(FORWARDED_PROTO, HeaderValue::from_static(scheme));
     if let Some(host) = &origin.host {
         headers.insert(FORWARDED_PORT, port(host, usual));
-        headers.insert(FORWARDED_HOST, host.clone());
     }
     if let Ok(trace_id) = HeaderValue::from_str(origin.trace_id) {
         headers.insert(TRACE_ID, trace_id);
     }
-    headers.insert(HOST, backend.clone());
 }
 
 /// Makes the backend's headers the gateway's answer.
@@ -108,23 +122,39 @@ fn remove_all(headers: &mut HeaderMap, unwanted: impl Fn(&HeaderName) -> bool) {
     }
 }
 
-/// Names that only the gateway may use towards a backend. An underscore counts as a hyphen, as it does for CGI and WSGI.
+/// Names that only the gateway may use. An underscore counts as a hyphen, as it does for CGI and WSGI.
+fn is_own(name: &str) -> bool {
+    match name.as_bytes().first() {
+        Some(b'x') => begins(name, "x-forwarded-") || begins(name, "x-amzn-"),
+        Some(b'f') => name == "forwarded",
+        _ => false,
+    }
+}
+
+fn begins(name: &str, other: &str) -> bool {
+    name.len() >= other.len() && name.bytes().zip(other.bytes()).all(|(a, b)| a == b || (a == b'_' && b == b'-'))
+}
+
+/// Names that a backend could take for another request than the one that was authorised.
 fn is_reserved(name: &str) -> bool {
     if !name.starts_with(['x', 'f', 'h', 'c', 't']) {
         return false;
     }
-    let begins = |other: &str| {
-        name.len() >= other.len() && name.bytes().zip(other.bytes()).all(|(a, b)| a == b || (a == b'_' && b == b'-'))
-    };
-    let like = |other: &str| name.len() == other.len() && begins(other);
+    let like = |other: &str| name.len() == other.len() && begins(name, other);
     match name.as_bytes()[0] {
-        b'x' => begins("x-forwarded-") || begins("x-amzn-") || OVERRIDES.iter().any(|other| like(other)),
-        b'f' => name == "forwarded",
+        b'x' => is_own(name) || OVERRIDES.iter().any(|other| like(other)),
+        b'f' => is_own(name),
         // A second reading of the headers that frame the message.
         b'c' => name == "content_length",
         b't' => name == "transfer_encoding",
         _ => name == "http_proxy",
     }
+}
+
+/// The form of AWS X-Ray: the time and 96 bits, here those of the request id.
+pub(super) fn trace_id(exchange: &Exchange<'_>) -> String {
+    let id = exchange.id.as_bytes();
+    format!("Root=1-{:08x}-{}", exchange.at.seconds(), hex::encode(&id[..id.len().min(12)]))
 }
 
 fn address(peer: SocketAddr) -> HeaderValue {

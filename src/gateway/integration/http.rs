@@ -13,7 +13,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use super::{
     Target,
     connections::{Answer, Connections},
-    forwarding::{Origin, prepare_request, prepare_response},
+    forwarding::{Origin, prepare_request, prepare_response, trace_id},
     upgrade,
 };
 use crate::{
@@ -131,12 +131,6 @@ impl HttpIntegration {
 enum Answered {
     Kept(Answer),
     Switching(Incoming),
-}
-
-/// The form of AWS X-Ray: the time and 96 bits, here those of the request id.
-fn trace_id(exchange: &Exchange<'_>) -> String {
-    let id = exchange.id.as_bytes();
-    format!("Root=1-{:08x}-{}", exchange.at.seconds(), hex::encode(&id[..id.len().min(12)]))
 }
 
 /// An error with its causes: hyper's own text names only the outermost.

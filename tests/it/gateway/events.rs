@@ -72,6 +72,42 @@ async fn format_1_has_the_same_claims() {
     );
 }
 
+/// As the service has them in every event. Whoever trusts an address in there must not be lied to.
+#[tokio::test]
+async fn events_say_who_asks_and_how_and_no_client_can() {
+    let forged = [
+        ("x-forwarded-for", "6.6.6.6"),
+        ("x_forwarded_for", "6.6.6.6"),
+        ("forwarded", "for=6.6.6.6"),
+        ("x-forwarded-proto", "https"),
+        ("x-forwarded-port", "6666"),
+        ("x-forwarded-host", "evil.example"),
+        ("x-amzn-oidc-identity", "6.6.6.6"),
+        ("x-amzn-trace-id", "Root=6.6.6.6"),
+        ("x-mine", "kept"),
+        ("host", "front:9230"),
+    ];
+    for format in [PayloadFormat::V2, PayloadFormat::V1] {
+        let town = echoing("GET /", format, false, &[]).await;
+        let answer = town.ask("GET", "/", &forged).await;
+        let event: Value = serde_json::from_str(&answer.body).unwrap();
+        let headers = &event["headers"];
+        for (name, value) in [
+            ("x-forwarded-for", "127.0.0.1"),
+            ("x-forwarded-proto", "http"),
+            ("x-forwarded-port", "9230"),
+            ("x-mine", "kept"),
+            ("host", "front:9230"),
+        ] {
+            assert_eq!(headers[name], value, "{name} in {headers}");
+        }
+        assert!(headers["x-amzn-trace-id"].as_str().unwrap().starts_with("Root=1-"), "{headers}");
+        for lie in ["6.6.6.6", "6666", "evil.example"] {
+            assert!(!answer.body.contains(lie), "{lie} in {}", answer.body);
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_function_that_throws_is_an_internal_error() {
     let town = echoing("GET /", PayloadFormat::V2, false, &[]).await;
