@@ -1,7 +1,7 @@
 //! Gateway responses of REST APIs: status, headers and body in the place of the gateway's own.
 //!
 //! Templates are texts in which variables are replaced, not the language of mapping templates. A response for a type goes before
-//! the default of its class; the status of a default counts for every type without a response of its own.
+//! the default of its class; the status of a default counts for every type without one of its own.
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-gatewayResponse-definition.html>
 
 use std::collections::BTreeMap;
@@ -67,7 +67,8 @@ impl GatewayResponses {
     pub(super) fn answer(&self, told: &Told, exchange: &Exchange<'_>) -> Option<Response<Body>> {
         let kind = told.kind?;
         let default = if told.status.is_server_error() { ResponseType::Default5xx } else { ResponseType::Default4xx };
-        let custom = self.by_type.get(&kind).or_else(|| self.by_type.get(&default))?;
+        let default = self.by_type.get(&default);
+        let custom = self.by_type.get(&kind).or(default)?;
         let view = View::of(exchange);
         let (media_type, template) = custom.template(exchange);
         let usual = || Template::parse_response(USUAL).ok();
@@ -76,7 +77,8 @@ impl GatewayResponses {
             None => usual().map(|template| template.written(&view, "")).unwrap_or_default(),
         };
         let mut response = Response::new(Body::from(body));
-        *response.status_mut() = custom.status.unwrap_or(told.status);
+        let of_class = default.and_then(|default| default.status);
+        *response.status_mut() = custom.status.or(of_class).unwrap_or(told.status);
         let headers = response.headers_mut();
         if let Ok(value) = HeaderValue::from_str(media_type) {
             headers.insert(header::CONTENT_TYPE, value);

@@ -51,9 +51,15 @@ pub enum Refusal {
     /// A function that failed or answered out of shape.
     #[error("integration failed: {0}")]
     Function(String),
-    /// A backend that does not answer, or not in time.
+    /// A backend that does not answer.
     #[error("integration unavailable: {0}")]
     Unavailable(String),
+    /// One that does not answer in time.
+    #[error("integration timed out: {0}")]
+    TimedOut(&'static str),
+    /// What a function would be asked about has too long a name.
+    #[error("the ARN of the method is longer than the service takes")]
+    LongArn,
 }
 
 impl Refusal {
@@ -72,7 +78,8 @@ impl Refusal {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
             Self::Function(_) | Self::Authorizer(_) => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable(_) | Self::TimedOut(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::LongArn => StatusCode::URI_TOO_LONG,
         }
     }
 
@@ -85,6 +92,7 @@ impl Refusal {
             StatusCode::NOT_FOUND => "Not Found",
             StatusCode::REQUEST_TIMEOUT => "Request Timeout",
             StatusCode::PAYLOAD_TOO_LARGE => "Request Entity Too Large",
+            StatusCode::URI_TOO_LONG => "URI Too Long",
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => "Request Header Fields Too Large",
             StatusCode::MISDIRECTED_REQUEST => "Misdirected Request",
             StatusCode::TOO_MANY_REQUESTS => "Too Many Requests",
@@ -96,9 +104,12 @@ impl Refusal {
     /// The service's word for the kind of failure.
     fn kind(&self) -> &'static str {
         match self {
-            Self::BadRequest(_) | Self::Framing(_) | Self::SlowBody | Self::LongHead | Self::Misdirected => {
-                "BAD_REQUEST"
-            }
+            Self::BadRequest(_)
+            | Self::Framing(_)
+            | Self::SlowBody
+            | Self::LongHead
+            | Self::LongArn
+            | Self::Misdirected => "BAD_REQUEST",
             Self::NotFound => "RESOURCE_NOT_FOUND",
             Self::DisabledEndpoint | Self::ClientCertificate(_) | Self::Forbidden { .. } | Self::OutOfPolicy { .. } => {
                 "ACCESS_DENIED"
@@ -111,6 +122,7 @@ impl Refusal {
             Self::Denied(_) => "UNAUTHORIZED",
             Self::TooLarge => "REQUEST_TOO_LARGE",
             Self::Function(_) | Self::Unavailable(_) => "INTEGRATION_FAILURE",
+            Self::TimedOut(_) => "INTEGRATION_TIMEOUT",
         }
     }
 

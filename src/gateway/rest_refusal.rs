@@ -93,6 +93,7 @@ fn told(refusal: &Refusal) -> Told {
         Refusal::LongHead => {
             tell(refusal.status(), "Request Header Fields Too Large", None, PLAIN, "BadRequestException")
         }
+        Refusal::LongArn => tell(refusal.status(), "URI Too Long", None, PLAIN, "BadRequestException"),
         Refusal::Misdirected => tell(refusal.status(), "Misdirected Request", None, PLAIN, "BadRequestException"),
         // There is no 404: an unknown path or method looks like a call of the service's own without a signature.
         Refusal::NotFound => tell(
@@ -156,6 +157,13 @@ fn told(refusal: &Refusal) -> Told {
             "InternalServerErrorException",
         ),
         Refusal::Unavailable(_) => tell(
+            StatusCode::GATEWAY_TIMEOUT,
+            "Network error communicating with endpoint",
+            Some(ResponseType::IntegrationFailure),
+            SPACED,
+            "InternalServerErrorException",
+        ),
+        Refusal::TimedOut(_) => tell(
             StatusCode::GATEWAY_TIMEOUT,
             "Endpoint request timed out",
             Some(ResponseType::IntegrationTimeout),

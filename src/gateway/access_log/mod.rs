@@ -82,6 +82,9 @@ pub(super) fn record(
     if let Some(Refusal::Function(reason) | Refusal::Unavailable(reason)) = refusal {
         tracing::warn!(request_id = exchange.id, reason, "integration failed");
     }
+    if let Some(Refusal::TimedOut(reason)) = refusal {
+        tracing::warn!(request_id = exchange.id, reason, "integration timed out");
+    }
     if let Some(Refusal::Authorizer(reason)) = refusal {
         tracing::warn!(request_id = exchange.id, reason, "authorizer failed");
     }

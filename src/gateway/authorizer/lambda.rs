@@ -35,6 +35,11 @@ use crate::{
 /// The service waits this long for an authorizer.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
+/// In bytes, of what REST APIs ask their functions about.
+const LONGEST_ARN: usize = 1600;
+/// In characters, of what the functions of REST APIs may answer about.
+const LONGEST_RESOURCE: usize = 512;
+
 /// Answers that are remembered at once.
 const REMEMBERED: u64 = 10_000;
 
@@ -102,6 +107,9 @@ impl LambdaAuthorizer {
         exchange: &Exchange<'_>,
         resource: Option<Decision>,
     ) -> Result<LambdaPrincipal, Refusal> {
+        if self.is_of_rest() && method_arn(exchange).is_some_and(|arn| arn.len() > LONGEST_ARN) {
+            return Err(Refusal::LongArn);
+        }
         let identity = self.identity(exchange).ok_or(Refusal::Unauthorized("an identity source is missing"))?;
         if let Kind::RestToken { validation: Some(validation) } = &self.kind
             && !identity.iter().all(|value| validation.is_match(value))
@@ -120,6 +128,10 @@ impl LambdaAuthorizer {
             self.answers.insert(key, Remembered { at: exchange.at, answer: Arc::clone(&answer) });
         }
         judge(&answer, exchange, resource)
+    }
+
+    fn is_of_rest(&self) -> bool {
+        matches!(self.kind, Kind::RestToken { .. } | Kind::RestRequest)
     }
 
     /// The values of the identity sources in their order; `None` when one is missing or empty.
@@ -162,6 +174,9 @@ impl LambdaAuthorizer {
             _ => return Err("the function returned no principalId".into()),
         };
         let policy = Policy::parse(members.get("policyDocument").unwrap_or(&Value::Null))?;
+        if self.is_of_rest() && policy.longest_resource() > LONGEST_RESOURCE {
+            return Err(format!("a resource of the policy is longer than {LONGEST_RESOURCE} characters").into());
+        }
         let principal = LambdaPrincipal { principal_id, context, latency };
         Ok(Answer { verdict: Verdict::Policy(policy), principal })
     }

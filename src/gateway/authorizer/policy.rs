@@ -127,6 +127,12 @@ impl Policy {
         Ok(Self(statements))
     }
 
+    /// In characters.
+    pub(in crate::gateway) fn longest_resource(&self) -> usize {
+        let resources = self.0.iter().flat_map(|statement| &statement.resources.patterns);
+        resources.map(|pattern| pattern.chars().count()).max().unwrap_or(0)
+    }
+
     pub(in crate::gateway) fn decide(&self, arn: &str, around: &Circumstances<'_>) -> Decision {
         let mut decision = Decision::ImplicitDeny;
         for statement in self.0.iter().filter(|statement| statement.speaks_of(arn, around)) {

@@ -48,7 +48,7 @@ impl FunctionIntegration {
         let returned = match self.function.invoke(call).await {
             Ok(returned) => returned,
             Err(FunctionError::TimedOut { after }) if after >= timeout => {
-                return Err(Refusal::Unavailable("the function did not answer in time".to_owned()));
+                return Err(Refusal::TimedOut("the function did not answer in time"));
             }
             Err(error) => return Err(Refusal::Function(error.to_string())),
         };

@@ -77,7 +77,7 @@ impl HttpIntegration {
             (_, Some(Found::Broken)) => return Err(Refusal::Framing("a body that cannot be read")),
             (_, Some(Found::Missing)) => return Err(Refusal::SlowBody),
             (Ok(Err(error)), None) => return Err(Refusal::Unavailable(chain(&error))),
-            (Err(_), None) => return Err(Refusal::Unavailable("no answer in time".to_owned())),
+            (Err(_), None) => return Err(Refusal::TimedOut("no answer in time")),
         };
         let (mut head, body) = answer.into_parts();
         let is_switching = head.status == StatusCode::SWITCHING_PROTOCOLS;

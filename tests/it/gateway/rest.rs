@@ -53,6 +53,9 @@ integration = {{ function = "shapeless" }}
 [[api.route]]
 key = "GET /slow"
 integration = {{ function = "slow", timeout_in_millis = 50 }}
+[[api.route]]
+key = "GET /nobody"
+integration = {{ http = "http://127.0.0.1:9" }}
 "#
     );
     (written(&text, functions).await, times)
@@ -155,6 +158,7 @@ async fn refusals_have_the_words_of_rest_apis() {
         ("POST", "/prod/open", 403, r#"{"message":"Missing Authentication Token"}"#),
         ("GET", "/prod/shapeless", 502, r#"{"message": "Internal server error"}"#),
         ("GET", "/prod/slow", 504, r#"{"message": "Endpoint request timed out"}"#),
+        ("GET", "/prod/nobody", 504, r#"{"message": "Network error communicating with endpoint"}"#),
     ] {
         let answer = town.ask(method, path, &[]).await;
         assert_eq!((answer.status, answer.body.as_str()), (status, body), "{method} {path}");
@@ -168,6 +172,24 @@ async fn a_remembered_policy_is_judged_for_each_method() {
         assert_eq!(town.ask("GET", path, &[("auth", "a")]).await.status, status, "{path}");
     }
     assert_eq!(times.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn arns_and_resources_of_policies_have_a_length() {
+    let (town, times) = resting(TOKEN, "", move |event| match event["authorizationToken"].as_str() {
+        Some("long") => Ok(policy("Allow", &"*".repeat(513))),
+        Some("fits") => Ok(policy("Allow", &"*".repeat(512))),
+        _ => Ok(policy("Allow", "*")),
+    })
+    .await;
+    let stem = "arn:aws:execute-api:us-east-1:123456789012:abcdefghij/prod/GET/pets/".len();
+    for (length, status, body) in [(1600, 200, None), (1601, 414, Some(r#"{"message":"URI Too Long"}"#))] {
+        let answer = town.ask("GET", &format!("/prod/pets/{}", "x".repeat(length - stem)), &[("auth", "a")]).await;
+        assert_eq!((answer.status, body.is_none_or(|body| answer.body == body)), (status, true), "{length}");
+    }
+    assert_eq!(times.load(Ordering::SeqCst), 1);
+    assert_eq!(town.ask("GET", "/prod/pets/1", &[("auth", "fits")]).await.status, 200);
+    assert_eq!(town.ask("GET", "/prod/pets/1", &[("auth", "long")]).await.status, 500);
 }
 
 const POOLS: &str =

@@ -33,6 +33,9 @@ integration = { respond = { body = "open" } }
 key = "GET /broken"
 integration = { function = "broken" }
 [[api.route]]
+key = "GET /slow"
+integration = { function = "slow", timeout_in_millis = 50 }
+[[api.route]]
 key = "GET /nobody"
 integration = { http = "http://127.0.0.1:9" }
 "#;
@@ -40,6 +43,7 @@ integration = { http = "http://127.0.0.1:9" }
 /// What comes after belongs to the API itself, so it stands before its stages and routes.
 async fn resting(settings: &str) -> Town {
     let mut functions = Functions::default();
+    functions.insert("slow", native(|_| std::future::pending()));
     functions.insert("broken", native(|_| async { Ok(json!("shapeless")) }));
     functions.insert(
         "judge",
@@ -73,6 +77,9 @@ response_parameters = { "gatewayresponse.header.Access-Control-Allow-Origin" = "
 response_templates = { "application/json" = '{"error":$context.error.messageString,"type":"$context.error.responseType"}', "text/plain" = "$context.error.message on $context.httpMethod ${x}" }
 [api.gateway_response.DEFAULT_4XX]
 response_parameters = { "gatewayresponse.header.Access-Control-Allow-Origin" = "method.request.header.origin" }
+[api.gateway_response.INTEGRATION_TIMEOUT]
+response_parameters = { "gatewayresponse.header.Access-Control-Allow-Origin" = "method.request.header.origin" }
+response_templates = { "application/json" = '{"type":"$context.error.responseType"}' }
 [api.gateway_response.DEFAULT_5XX]
 status_code = 599
 response_parameters = { "gatewayresponse.header.Access-Control-Allow-Origin" = "method.request.header.Origin" }
@@ -105,7 +112,9 @@ async fn a_default_status_counts_for_every_type_of_its_class() {
     for (path, token, body) in [
         ("/prod/broken", "", r#"{"message":"Internal server error"}"#),
         // The backend has the headers of the request already when it fails.
-        ("/prod/nobody", "", r#"{"message":"Endpoint request timed out"}"#),
+        ("/prod/nobody", "", r#"{"message":"Network error communicating with endpoint"}"#),
+        // It has a response of its own, which says nothing of a status.
+        ("/prod/slow", "", r#"{"type":"INTEGRATION_TIMEOUT"}"#),
         ("/prod/judged", "wrong", r#"{"message":null}"#),
     ] {
         let answer = town.ask("GET", path, &[("auth", token), ("origin", "https://app.example")]).await;
