@@ -267,6 +267,13 @@ fn without_trailers(frame: Option<Result<Frame<Bytes>, hyper::Error>>) -> Option
     }
 }
 
+/// Refuses a body that is announced to be too large, before anybody is asked about it.
+pub(super) fn check_length(body: &Upload) -> Result<(), Refusal> {
+    use http_body::Body as _;
+    let is_too_large = body.size_hint().exact().is_some_and(|length| length > BODY_LIMIT);
+    if is_too_large { Err(Refusal::TooLarge) } else { Ok(()) }
+}
+
 /// Refuses a request whose end another reader could find elsewhere. The HTTP parser already refused different or malformed
 /// lengths, and took a chunked body for the truth where both were given.
 pub(super) fn check_framing(headers: &HeaderMap) -> Result<(), &'static str> {

@@ -217,6 +217,7 @@ impl Apis {
         }
         prove(exchange)?;
         let (api, stage) = found?;
+        body::check_length(&body)?;
         if let Some(preflight) = answer_preflight(exchange, api, stage) {
             return Ok(preflight);
         }

@@ -99,6 +99,30 @@ async fn large_bodies_stream_and_too_large_ones_are_refused() {
     assert_eq!(town.raw(&format!("{head}transfer-encoding: chunked\r\n\r\n{chunk}{chunk}0\r\n\r\n")).await.status, 413);
 }
 
+/// Whoever announces too much is told so before routes and tokens are looked at, whatever would answer.
+#[tokio::test]
+async fn a_body_that_is_announced_too_large_is_refused_first() {
+    let apis = |protocol: &str| {
+        format!(
+            "[[api]]\nname = 'x'\nprotocol_type = '{protocol}'\n[api.stage.prod]\n\
+             [[api.route]]\nkey = 'POST /fixed'\nintegration = {{ respond = {{}} }}\n"
+        )
+    };
+    for (protocol, body) in
+        [("HTTP", r#"{"message":"Request Entity Too Large"}"#), ("REST", r#"{"message":"Request Too Long"}"#)]
+    {
+        let town = written(&apis(protocol), Functions::default()).await;
+        for path in ["/prod/fixed", "/prod/nowhere"] {
+            let head = format!("POST {path} HTTP/1.1\r\nhost: a\r\n");
+            let answer = town.raw(&format!("{head}content-length: 10485761\r\n\r\n")).await;
+            assert_eq!((answer.status, answer.body.as_str()), (413, body), "{protocol} {path}");
+            assert_eq!(answer.header("connection"), Some("close"));
+        }
+        let head = "POST /prod/fixed HTTP/1.1\r\nhost: a\r\nconnection: close\r\n";
+        assert_eq!(town.raw(&format!("{head}content-length: 1\r\n\r\nx")).await.status, 200, "{protocol}");
+    }
+}
+
 #[tokio::test]
 async fn nothing_can_be_smuggled_behind_a_body() {
     let (town, hits) = behind("$default", "", false).await;
