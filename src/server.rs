@@ -108,7 +108,8 @@ pub struct Builder {
     clock: Clock,
     random: Random,
     hooks: Vec<Registration>,
-    patience: Patience,
+    /// Instead of the configuration's.
+    patience: Option<Patience>,
     metrics: Option<PrometheusHandle>,
 }
 
@@ -128,10 +129,10 @@ impl Builder {
         self
     }
 
-    /// How long both listeners wait for their clients.
+    /// How long both listeners wait for their clients, in place of what the configuration says.
     #[must_use]
     pub fn patience(mut self, patience: Patience) -> Self {
-        self.patience = patience;
+        self.patience = Some(patience);
         self
     }
 
@@ -157,6 +158,7 @@ impl Builder {
         let served = Arc::new(Served::new(Arc::clone(&app), address, file, &config.gateway, around)?);
         served.look().await.context("cannot read the APIs of the control plane")?;
         let proxies = TrustedProxies::parse(&config.server.trusted_proxies).context("[server] trusted_proxies")?;
+        let patience = patience.unwrap_or_else(|| config.connections.into());
         let shutdown = CancellationToken::new();
         let router = router(&app, &served, lambda_door(&app, &shutdown), metrics, proxies);
         Ok(Poolhouse { app, served, main, gate, tls, router, patience, watch: None, shutdown })
@@ -170,7 +172,7 @@ impl Poolhouse {
             clock: Clock::system(),
             random: Random::system(),
             hooks: Vec::new(),
-            patience: Patience::default(),
+            patience: None,
             metrics: None,
         }
     }

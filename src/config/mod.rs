@@ -5,6 +5,7 @@
 
 pub mod admin;
 pub mod api;
+pub mod connections;
 pub mod database;
 pub mod domain;
 mod form;
@@ -64,6 +65,8 @@ pub struct Config {
     pub server: server::Server,
     pub database: database::Database,
     pub gateway: gateway::Gateway,
+    /// How long both listeners wait for their clients.
+    pub connections: connections::Connections,
     pub admin: admin::Admin,
     pub hashing: hashing::Hashing,
     pub keys: keys::Keys,
@@ -194,6 +197,7 @@ impl Config {
         let (server, listen) = server::Server::read(top.table("server"), &standards);
         let database = database::Database::read(top.table("database"), &standards, &data);
         let gateway = gateway::Gateway::read(top.table("gateway"), &standards, &listen);
+        let connections = connections::Connections::read(top.table("connections"));
         let admin = admin::Admin::read(top.table("admin"), &standards);
         let hashing = hashing::Hashing::read(top.table("hashing"), &standards);
         let keys = keys::Keys::read(top.table("keys"), &standards);
@@ -224,6 +228,7 @@ impl Config {
             server,
             database,
             gateway,
+            connections,
             admin,
             hashing,
             keys,

@@ -519,3 +519,20 @@ fn production_asks_inside_where_outbound_says_so() {
     let allowed = config("[outbound]\nallow = ['169.254.1.1']\n").outbound.reach;
     assert!(allowed.private && allowed.plain_http && allowed.may_ask("169.254.1.1".parse().unwrap()));
 }
+
+#[test]
+fn clients_are_waited_for_as_long_as_it_says() {
+    let usual = config("").connections;
+    assert_eq!(usual, connections::Connections::default());
+    let said = config("[connections]\nidle_seconds = 75\n").connections;
+    assert_eq!((said.idle.as_secs(), said.head, said.stall), (75, usual.head, usual.stall));
+    let wrong = mistakes("[connections]\nhead_seconds = 0\nstall_seconds = 3601\nidle_second = 75\n");
+    for (mistake, start) in wrong.iter().zip([
+        "2: `connections.head_seconds` must be between 1 and 3600",
+        "3: `connections.stall_seconds` must be between 1 and 3600",
+        "4: unknown key `connections.idle_second` (did you mean `connections.idle_seconds`?)",
+    ]) {
+        assert!(mistake.starts_with(start), "{wrong:#?}");
+    }
+    assert_eq!(wrong.len(), 3, "{wrong:#?}");
+}

@@ -24,6 +24,8 @@ use tokio::{
     time::Instant,
 };
 
+use crate::config::connections::Connections;
+
 /// What is said to somebody whose head does not come.
 const TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\ncontent-type: application/json\r\ncontent-length: 29\r\n\
     connection: close\r\n\r\n{\"message\":\"Request Timeout\"}";
@@ -39,10 +41,15 @@ pub struct Patience {
     pub stall: Duration,
 }
 
+impl From<Connections> for Patience {
+    fn from(Connections { head, idle, stall }: Connections) -> Self {
+        Self { head, idle, stall }
+    }
+}
+
 impl Default for Patience {
     fn default() -> Self {
-        let seconds = Duration::from_secs;
-        Self { head: seconds(10), idle: seconds(30), stall: seconds(30) }
+        Connections::default().into()
     }
 }
 

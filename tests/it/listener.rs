@@ -16,14 +16,26 @@ const PATIENCE: Patience =
     Patience { head: Duration::from_millis(400), idle: Duration::from_millis(800), stall: Duration::from_millis(600) };
 
 async fn served() -> (std::net::SocketAddr, tempfile::TempDir) {
+    let ([address, _], folder) = served_with("", Some(PATIENCE)).await;
+    (address, folder)
+}
+
+/// The main listener and the gateway's.
+async fn served_with(section: &str, patience: Option<Patience>) -> ([std::net::SocketAddr; 2], tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("poolhouse.toml");
-    std::fs::write(&file, "[server]\nlisten = '127.0.0.1:0'\n[gateway]\nlisten = '127.0.0.1:0'\n").unwrap();
+    let listeners = "[server]\nlisten = '127.0.0.1:0'\n[gateway]\nlisten = '127.0.0.1:0'\n";
+    std::fs::write(&file, format!("{listeners}{section}")).unwrap();
     let config = config::load(&Sources { file: Some(file), ..Sources::default() }).unwrap();
-    let server = Poolhouse::builder(config).patience(PATIENCE).build().await.unwrap();
-    let address = server.address().unwrap();
+    let builder = Poolhouse::builder(config);
+    let builder = match patience {
+        Some(patience) => builder.patience(patience),
+        None => builder,
+    };
+    let server = builder.build().await.unwrap();
+    let addresses = [server.address().unwrap(), server.gateway_address().unwrap()];
     tokio::spawn(server.serve(std::future::pending()));
-    (address, folder)
+    (addresses, folder)
 }
 
 async fn until_the_end(stream: &mut TcpStream) -> String {
@@ -47,5 +59,17 @@ async fn whoever_is_slow_is_told_and_whoever_says_nothing_is_hung_up_on() {
         let answer = until_the_end(&mut stream).await;
         assert!(answer.starts_with(starts), "{begun:?} {answer}");
         assert_eq!(answer.is_empty(), starts.is_empty(), "{begun:?} {answer}");
+    }
+}
+
+#[tokio::test]
+async fn the_configuration_says_how_long_both_listeners_wait() {
+    let (addresses, _folder) = served_with("[connections]\nhead_seconds = 1\n", None).await;
+    for address in addresses {
+        let began = std::time::Instant::now();
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"GET /a HTTP/1.1\r\n").await.unwrap();
+        let answer = until_the_end(&mut stream).await;
+        assert!(answer.starts_with("HTTP/1.1 408 ") && began.elapsed() >= Duration::from_millis(900), "{answer}");
     }
 }
