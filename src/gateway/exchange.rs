@@ -57,7 +57,10 @@ pub(super) struct Exchange<'g> {
 /// How the integration did.
 #[derive(Debug, Default)]
 pub(super) struct Report {
+    /// What the function or the backend answered.
     pub(super) status: Option<u16>,
+    /// What whoever runs the function answered: 200 also where the function failed. A backend speaks for itself.
+    pub(super) service_status: Option<u16>,
     pub(super) latency: Option<Duration>,
     pub(super) error: Option<String>,
 }

@@ -1,5 +1,7 @@
 //! The lines of access logs.
 
+use poolhouse::functions::{FunctionError, native::native};
+
 use super::*;
 
 /// A town that writes to a file of a folder.
@@ -63,6 +65,37 @@ async fn lines_name_who_was_let_in_and_why_others_were_not() {
     assert_eq!(rest(&lines[3]), format!("GET - 404 23|-|-|-|RESOURCE_NOT_FOUND|-|-|{time}"));
     // No token gets into a line that does not ask for one.
     assert!(lines.iter().all(|line| !line.contains("eyJ")));
+}
+
+/// Two statuses: Lambda's, and the one that the function asks for.
+#[tokio::test]
+async fn a_function_has_a_status_of_its_own() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let mut functions = Functions::default();
+    functions.insert("missing", native(|_| async { Ok(json!({"statusCode": 404})) }));
+    functions.insert(
+        "broken",
+        native(|_| async {
+            Err(FunctionError::Threw { kind: "TypeError".into(), message: "no pets".into(), trace: Vec::new() })
+        }),
+    );
+    let text = format!(
+        "[[api]]\nname = 'x'\n[api.stage.'$default'.access_log_settings]\nfile = '{}'\n\
+         format = '$context.requestId $context.status $context.integration.status $context.integrationStatus \
+         $context.integration.integrationStatus $context.integrationErrorMessage'\n\
+         [[api.route]]\nkey = 'GET /missing'\nintegration = {{ function = 'missing' }}\n\
+         [[api.route]]\nkey = 'GET /broken'\nintegration = {{ function = 'broken' }}\n\
+         [[api.route]]\nkey = 'GET /fixed'\nintegration = {{ respond = {{ status = 201 }} }}\n",
+        folder.path().join("access.log").display()
+    );
+    let town = written(&text, functions).await;
+    for path in ["/missing", "/broken", "/fixed"] {
+        town.get(path, "").await;
+    }
+    let lines = lines(&folder, 3).await;
+    assert!(lines[0].ends_with(" 404 404 200 200 -"), "{}", lines[0]);
+    assert!(lines[1].contains(" 500 - 200 200 ") && lines[1].ends_with("TypeError: no pets"), "{}", lines[1]);
+    assert!(lines[2].ends_with(" 201 201 201 201 -"), "{}", lines[2]);
 }
 
 #[tokio::test]
