@@ -174,7 +174,7 @@ impl Loader {
             account: self.account.clone(),
             clock: clock.clone(),
             random: random.clone(),
-            unrouted: Meters::new("-", "-"),
+            unrouted: Meters::new("-", "-", "-"),
         })
     }
 }
@@ -435,7 +435,7 @@ impl StageRoute<'_> {
             timeout: Duration::from_millis(route.timeout_in_millis.into()),
             request: Mapping::of_request(route).map_err(wrong)?,
             responses,
-            meters: Meters::new(&self.api.name, &route.key),
+            meters: Meters::new(&self.api.name, self.stage, &route.key),
         })
     }
 

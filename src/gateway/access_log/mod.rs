@@ -6,6 +6,7 @@ mod lines;
 use std::{
     collections::BTreeMap,
     sync::{OnceLock, PoisonError, RwLock},
+    time::Duration,
 };
 
 use http::{Response, StatusCode};
@@ -23,31 +24,43 @@ use super::{
 /// The counters of one route, made when first needed: the recorder must be installed before the gateway serves.
 pub(super) struct Meters {
     api: String,
+    stage: String,
     route: String,
     ok: OnceLock<Counter>,
     others: RwLock<BTreeMap<u16, Counter>>,
     latency: OnceLock<Histogram>,
+    integration_latency: OnceLock<Histogram>,
 }
 
 impl Meters {
-    pub(super) fn new(api: &str, route: &str) -> Self {
+    pub(super) fn new(api: &str, stage: &str, route: &str) -> Self {
         Self {
             api: api.to_owned(),
+            stage: stage.to_owned(),
             route: route.to_owned(),
             ok: OnceLock::new(),
             others: RwLock::default(),
             latency: OnceLock::new(),
+            integration_latency: OnceLock::new(),
         }
     }
 
-    fn count(&self, status: StatusCode, seconds: f64) {
+    /// `integration` is how long the function or the backend took.
+    fn count(&self, status: StatusCode, elapsed: Duration, integration: Option<Duration>) {
         if status == StatusCode::OK {
             self.ok.get_or_init(|| self.counter(status)).increment(1);
         } else {
             self.count_other(status);
         }
-        let latency = || metrics::histogram!("poolhouse_gateway_request_seconds", "api" => self.api.clone(), "route" => self.route.clone());
-        self.latency.get_or_init(latency).record(seconds);
+        let histogram = |name: &'static str| {
+            let (api, stage, route) = (self.api.clone(), self.stage.clone(), self.route.clone());
+            metrics::histogram!(name, "api" => api, "stage" => stage, "route" => route)
+        };
+        self.latency.get_or_init(|| histogram("poolhouse_gateway_request_seconds")).record(elapsed);
+        if let Some(took) = integration {
+            let latency = || histogram("poolhouse_gateway_integration_seconds");
+            self.integration_latency.get_or_init(latency).record(took);
+        }
     }
 
     fn count_other(&self, status: StatusCode) {
@@ -62,7 +75,8 @@ impl Meters {
     fn counter(&self, status: StatusCode) -> Counter {
         metrics::counter!(
             "poolhouse_gateway_requests_total",
-            "api" => self.api.clone(), "route" => self.route.clone(), "status" => status.as_str().to_owned()
+            "api" => self.api.clone(), "stage" => self.stage.clone(), "route" => self.route.clone(),
+            "status" => status.as_str().to_owned()
         )
     }
 }
@@ -78,7 +92,7 @@ pub(super) fn record(
     let status = response.status();
     let length = response.body().size_hint().exact();
     exchange.answer = Some(Answered { status: status.as_u16(), length, latency: elapsed });
-    exchange.route.map_or(unrouted, |route| &route.meters).count(status, elapsed.as_secs_f64());
+    exchange.route.map_or(unrouted, |route| &route.meters).count(status, elapsed, exchange.report.latency);
     if let Some(Refusal::Function(reason) | Refusal::Unavailable(reason)) = refusal {
         tracing::warn!(request_id = exchange.id, reason, "integration failed");
     }
