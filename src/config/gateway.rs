@@ -17,6 +17,8 @@ pub struct Gateway {
     pub truststores: BTreeMap<String, PathBuf>,
     /// How far `exp`, `nbf` and `iat` may be off, in seconds. API Gateway documents none, so the default is zero.
     pub clock_skew_seconds: u32,
+    /// How long the keys of a foreign issuer serve past their time while it cannot be reached.
+    pub stale_keys_seconds: u32,
     /// Lets foreign issuers and HTTP integrations use plain http on addresses that are not loopback.
     pub allow_insecure_issuer: bool,
     /// Puts commas between the parts of `www-authenticate`, as RFC 6750 has it and the service does not.
@@ -105,6 +107,8 @@ impl Gateway {
 
     /// The listener's port without a configuration.
     const PORT: u16 = 9230;
+    /// A day.
+    const STALE_KEYS: u32 = 86_400;
 
     pub(super) fn read(mut section: Reader, standards: &Standards, server: &Placed<SocketAddr>) -> Self {
         let listen = section.address("listen", (Ipv4Addr::LOCALHOST, Self::PORT).into());
@@ -118,6 +122,7 @@ impl Gateway {
             tls: Tls::read(&mut section),
             truststores: truststores(&mut section),
             clock_skew_seconds: section.integer("clock_skew_seconds", 0..=300).unwrap_or(0),
+            stale_keys_seconds: section.integer("stale_keys_seconds", 0..=86_400).unwrap_or(Self::STALE_KEYS),
             decisions: section.has("decisions").then(|| Decisions::read(section.table("decisions"))),
             account_throttle: Throttle::read(section.table("account_throttle")),
             rfc_challenges: section

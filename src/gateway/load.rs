@@ -377,8 +377,8 @@ impl Loader {
         if url.query().is_some() {
             return Err(GatewayError::IssuerQuery { at: at.clone(), issuer: issuer.to_owned() });
         }
-        let fetcher = &self.fetcher;
-        let make = || Arc::new(ForeignIssuer::new(issuer, Arc::clone(fetcher)));
+        let (fetcher, stale) = (&self.fetcher, Duration::from_secs(self.section.stale_keys_seconds.into()));
+        let make = || Arc::new(ForeignIssuer::new(issuer, Arc::clone(fetcher), stale));
         Ok(Arc::clone(self.foreign.entry(issuer.to_owned()).or_insert_with(make)))
     }
 }

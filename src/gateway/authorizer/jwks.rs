@@ -2,7 +2,8 @@
 //!
 //! One fetch runs at a time, and the others wait for it. Keys are fetched again when four fifths of their time are over, in the
 //! background; when a token names a key id that is not known, but at most once in thirty seconds, since anybody can make up
-//! key ids; and not within five seconds of a failure. When an issuer cannot be reached its old keys serve for another day.
+//! key ids; and not within five seconds of a failure. When an issuer cannot be reached its old keys serve for another day, or as
+//! long as the configuration says.
 //! <https://openid.net/specs/openid-connect-discovery-1_0.html>
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html>
 
@@ -21,8 +22,6 @@ use crate::{keys::jwt::VerifyingKey, kit::clock::Time};
 /// Also the lifetime when the issuer names none.
 const LONGEST_LIFE: Duration = Duration::from_secs(2 * 60 * 60);
 const SHORTEST_LIFE: Duration = Duration::from_secs(30);
-/// How long keys serve past their lifetime while they cannot be fetched.
-const STALE: Duration = Duration::from_secs(24 * 60 * 60);
 const BETWEEN_ROTATIONS: Duration = Duration::from_secs(30);
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
 /// More keys than any issuer has; the size limit alone would allow some hundreds.
@@ -41,6 +40,8 @@ pub(in crate::gateway) struct ForeignIssuer {
     /// Exactly as configured: the value that `iss` must have.
     issuer: String,
     fetcher: Arc<Fetcher>,
+    /// How long keys serve past their lifetime while they cannot be fetched.
+    stale: Duration,
     state: Mutex<State>,
     /// Held by the one who fetches.
     flight: Arc<tokio::sync::Mutex<()>>,
@@ -61,8 +62,8 @@ struct Held {
 }
 
 impl ForeignIssuer {
-    pub(in crate::gateway) fn new(issuer: &str, fetcher: Arc<Fetcher>) -> Self {
-        Self { issuer: issuer.to_owned(), fetcher, state: Mutex::default(), flight: Arc::default() }
+    pub(in crate::gateway) fn new(issuer: &str, fetcher: Arc<Fetcher>, stale: Duration) -> Self {
+        Self { issuer: issuer.to_owned(), fetcher, stale, state: Mutex::default(), flight: Arc::default() }
     }
 
     pub(super) fn issuer(&self) -> &str {
@@ -83,7 +84,7 @@ impl ForeignIssuer {
         }
         self.refresh(now, AFTER_FAILURE).await;
         match self.held() {
-            Some(held) if now.since(held.fetched) < held.life + STALE => Ok(held.keys),
+            Some(held) if now.since(held.fetched) < held.life + self.stale => Ok(held.keys),
             _ => Err(self.failure()),
         }
     }

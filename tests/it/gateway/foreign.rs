@@ -1,6 +1,6 @@
 //! Issuers elsewhere: discovery, rotation and floods of unknown key ids.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use axum::{Json, Router, routing::get};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
@@ -60,6 +60,59 @@ async fn unknown_key_ids_make_at_most_one_fetch_in_thirty_seconds() {
     }
     assert_eq!(elsewhere.fetches.load(Ordering::SeqCst), 3);
     assert_eq!(town.get("/", &good).await.status, 200);
+}
+
+/// An issuer that answers until it is told not to.
+async fn that_can_fail(key: &SigningKey) -> (String, Arc<AtomicUsize>, Arc<AtomicBool>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let issuer = format!("http://{}", listener.local_addr().unwrap());
+    let (asked, fails) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+    let (count, broken) = (Arc::clone(&asked), Arc::clone(&fails));
+    // Discovery and keys in one.
+    let document = json!({"issuer": issuer, "jwks_uri": format!("{issuer}/keys"), "keys": [key.public().jwk()]});
+    let answer = move || {
+        count.fetch_add(1, Ordering::SeqCst);
+        let broken = broken.load(Ordering::SeqCst);
+        let status = if broken { http::StatusCode::BAD_GATEWAY } else { http::StatusCode::OK };
+        let document = document.clone();
+        async move { (status, Json(document)) }
+    };
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await });
+    (issuer, asked, fails)
+}
+
+#[tokio::test]
+async fn keys_of_an_issuer_that_fails_serve_for_another_day_or_as_long_as_is_said() {
+    const LIFE: u64 = 2 * 60 * 60;
+    for (said, stale) in [("", 86_400), ("stale_keys_seconds = 60", 60), ("stale_keys_seconds = 0", 0)] {
+        let key = SigningKey::generate().unwrap();
+        let (issuer, asked, fails) = that_can_fail(&key).await;
+        let text = format!(
+            "[gateway]\n{said}\n[[api]]\nname = 'x'\n[api.authorizer.A]\ntype = 'JWT'\nissuer = '{issuer}'\n\
+             audience = ['{CLIENT}']\n[[api.route]]\nkey = 'GET /'\nauthorizer = 'A'\nintegration = {{ respond = {{}} }}\n"
+        );
+        let town = written(&text, Functions::default()).await;
+        let token = key.sign(&claims(json!({"iss": issuer, "exp": NOW + 1_000_000}))).unwrap();
+        assert_eq!((town.get("/", &token).await.status, asked.load(Ordering::SeqCst)), (200, 2));
+        // Not asked again while they are fresh.
+        town.clock.advance(Duration::from_secs(LIFE / 2));
+        assert_eq!((town.get("/", &token).await.status, asked.load(Ordering::SeqCst)), (200, 2));
+        town.clock.advance(Duration::from_secs(LIFE / 2));
+        assert_eq!((town.get("/", &token).await.status, asked.load(Ordering::SeqCst)), (200, 4));
+        fails.store(true, Ordering::SeqCst);
+        town.clock.advance(Duration::from_secs(LIFE + stale));
+        let answer = town.get("/", &token).await;
+        assert_eq!(answer.status, 401, "{said}");
+        assert!(answer.header("www-authenticate").unwrap().contains("OIDC discovery endpoint communication error"));
+        if stale > 0 {
+            fails.store(false, Ordering::SeqCst);
+            town.clock.advance(Duration::from_secs(5));
+            assert_eq!(town.get("/", &token).await.status, 200, "it is back");
+            fails.store(true, Ordering::SeqCst);
+            town.clock.advance(Duration::from_secs(LIFE + stale - 1));
+            assert_eq!(town.get("/", &token).await.status, 200, "{said}");
+        }
+    }
 }
 
 #[tokio::test]
