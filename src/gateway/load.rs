@@ -13,7 +13,7 @@ use super::{
     Api, Apis, Route,
     access_log::{AccessLog, AccessLogError, Meters},
     authorizer::{
-        Authorizer, Fetcher, ForeignIssuer, JwtAuthorizer, LambdaAuthorizer, LambdaKind, LocalIssuers, Policy,
+        Authorizer, Fetcher, ForeignIssuer, JwtAuthorizer, LambdaAuthorizer, LambdaKind, Lasting, LocalIssuers, Policy,
         PolicyError, PoolsAuthorizer, RestJwtAuthorizer, Source, UrlError, api_arn, check_url,
     },
     cors::Cors,
@@ -349,7 +349,8 @@ impl Loader {
         };
         let sources = config.identity_source.iter().map(source).collect::<Result<Vec<_>, _>>()?;
         let ttl = Duration::from_secs(config.result_ttl_in_seconds.into());
-        Ok(LambdaAuthorizer::new(function, kind, sources, ttl))
+        let lasts = Lasting { ttl, ends_with_token: config.result_ttl_ends_with_token };
+        Ok(LambdaAuthorizer::new(function, kind, sources, lasts))
     }
 
     fn jwt(&mut self, name: &str, config: &config::JwtAuthorizer) -> Result<JwtAuthorizer, GatewayError> {

@@ -47,6 +47,8 @@ pub struct LambdaAuthorizer {
     pub identity_source: Vec<Placed<String>>,
     /// How long an answer counts for the same identity. Zero asks each time.
     pub result_ttl_in_seconds: u32,
+    /// An answer counts no longer than a token among the identity's values. The service does not look into them.
+    pub result_ttl_ends_with_token: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -130,11 +132,19 @@ impl PartialEq for Authorizer {
                     && beyond == &b.beyond
             }
             (Self::Lambda(a), Self::Lambda(b)) => {
-                let LambdaAuthorizer { at: _, function, kind, identity_source, result_ttl_in_seconds } = a;
+                let LambdaAuthorizer {
+                    at: _,
+                    function,
+                    kind,
+                    identity_source,
+                    result_ttl_in_seconds,
+                    result_ttl_ends_with_token,
+                } = a;
                 function == &b.function
                     && kind == &b.kind
                     && identity_source == &b.identity_source
                     && result_ttl_in_seconds == &b.result_ttl_in_seconds
+                    && result_ttl_ends_with_token == &b.result_ttl_ends_with_token
             }
             (Self::Pools(a), Self::Pools(b)) => {
                 let PoolsAuthorizer { at: _, pools, header, validation } = a;
@@ -196,8 +206,10 @@ impl LambdaAuthorizer {
             section.reading.refuse(&ttl_at, message);
         }
         let result_ttl_in_seconds = ttl.unwrap_or(if identity_source.is_empty() { 0 } else { 300 });
+        let ends_with_token = section.boolean("result_ttl_ends_with_token");
         section.finish();
-        Self { at, function, kind, identity_source, result_ttl_in_seconds }
+        let result_ttl_ends_with_token = ends_with_token.is_some_and(|said| said.value);
+        Self { at, function, kind, identity_source, result_ttl_in_seconds, result_ttl_ends_with_token }
     }
 }
 

@@ -243,6 +243,7 @@ fn compile_authorizer(authorizer: &Authorizer, functions: &[String]) -> Option<c
                 kind: config::LambdaKind::Http { format, simple_responses },
                 identity_source: authorizer.identity_source.iter().map(|source| placed(source)).collect(),
                 result_ttl_in_seconds: authorizer.authorizer_result_ttl_in_seconds.unwrap_or(0),
+                result_ttl_ends_with_token: false,
             }))
         }
     }

@@ -262,7 +262,7 @@ impl Source {
     }
 }
 
-fn without_scheme(text: &str) -> Result<&str, Denial> {
+pub(super) fn without_scheme(text: &str) -> Result<&str, Denial> {
     let text = text.trim();
     let token = match text.split_once([' ', '\t']) {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim_start(),
@@ -284,7 +284,7 @@ pub(super) fn scopes(claims: &Map<String, Value>) -> Vec<String> {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "a float becomes the nearest integer there is")]
-fn moment(claims: &Map<String, Value>, name: &str, round: fn(f64) -> f64) -> Option<Time> {
+pub(super) fn moment(claims: &Map<String, Value>, name: &str, round: fn(f64) -> f64) -> Option<Time> {
     let seconds = claims.get(name)?.as_f64()?;
     Some(Time::from_millis(round(seconds * 1000.0) as i64))
 }

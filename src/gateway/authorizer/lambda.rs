@@ -19,7 +19,10 @@ use moka::sync::Cache;
 use regex::Regex;
 use serde_json::{Map, Value};
 
-use super::policy::{Circumstances, Decision, Policy};
+use super::{
+    jwt::{moment, without_scheme},
+    policy::{Circumstances, Decision, Policy},
+};
 use crate::{
     config::api::PayloadFormat,
     functions::{Call, Function},
@@ -29,6 +32,7 @@ use crate::{
         refusal::Refusal,
         selection::{Variable, View},
     },
+    keys::jwt::Token,
     kit::clock::Time,
 };
 
@@ -50,9 +54,17 @@ pub(in crate::gateway) struct LambdaAuthorizer {
     function: Arc<dyn Function>,
     kind: Kind,
     sources: Vec<Variable>,
-    /// Zero remembers nothing.
-    ttl: Duration,
+    lasts: Lasting,
     answers: Cache<[u8; 32], Remembered>,
+}
+
+/// How long answers are remembered.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::gateway) struct Lasting {
+    /// Zero remembers nothing.
+    pub(in crate::gateway) ttl: Duration,
+    /// Not past the `exp` of a token among the identity's values.
+    pub(in crate::gateway) ends_with_token: bool,
 }
 
 /// What is asked, and what may be answered.
@@ -66,6 +78,7 @@ pub(in crate::gateway) enum Kind {
 #[derive(Clone)]
 struct Remembered {
     at: Time,
+    until: Time,
     answer: Arc<Answer>,
 }
 
@@ -92,9 +105,9 @@ impl LambdaAuthorizer {
         function: Arc<dyn Function>,
         kind: Kind,
         sources: Vec<Variable>,
-        ttl: Duration,
+        lasts: Lasting,
     ) -> Self {
-        Self { function, kind, sources, ttl, answers: Cache::new(REMEMBERED) }
+        Self { function, kind, sources, lasts, answers: Cache::new(REMEMBERED) }
     }
 
     pub(in crate::gateway) fn asks(&self, function: &Arc<dyn Function>) -> bool {
@@ -118,14 +131,17 @@ impl LambdaAuthorizer {
         }
         let key = key(exchange, &identity);
         if let Some(remembered) = self.answers.get(&key) {
-            if exchange.at.since(remembered.at) < self.ttl && remembered.at <= exchange.at {
+            if (remembered.at..remembered.until).contains(&exchange.at) {
+                answered_from("cache");
                 return judge(&remembered.answer, exchange, resource);
             }
             self.answers.invalidate(&key);
         }
+        let until = self.lasts.until(exchange.at, &identity);
+        answered_from("function");
         let answer = Arc::new(self.ask(exchange, identity).await?);
-        if !self.ttl.is_zero() {
-            self.answers.insert(key, Remembered { at: exchange.at, answer: Arc::clone(&answer) });
+        if until > exchange.at {
+            self.answers.insert(key, Remembered { at: exchange.at, until, answer: Arc::clone(&answer) });
         }
         judge(&answer, exchange, resource)
     }
@@ -180,6 +196,23 @@ impl LambdaAuthorizer {
         let principal = LambdaPrincipal { principal_id, context, latency };
         Ok(Answer { verdict: Verdict::Policy(policy), principal })
     }
+}
+
+impl Lasting {
+    /// From when on an answer that is given now counts no more. A token is believed to end when it says so, whoever made it.
+    fn until(&self, now: Time, identity: &[String]) -> Time {
+        let until = now.plus(self.ttl);
+        let ends = |value: &String| {
+            let token = Token::parse(without_scheme(value).ok()?).ok()?;
+            moment(token.claims(), "exp", f64::floor)
+        };
+        let ends = identity.iter().filter(|_| self.ends_with_token).filter_map(ends);
+        ends.fold(until, Time::min)
+    }
+}
+
+fn answered_from(place: &'static str) {
+    metrics::counter!("poolhouse_gateway_lambda_authorizer_answers_total", "from" => place).increment(1);
 }
 
 /// Format 1.0 and REST take texts, numbers and booleans, and make texts of them. The name `claims` belongs to the gateway.

@@ -23,7 +23,7 @@ pub(super) use self::{
     fetch::{Fetcher, check_url},
     jwks::ForeignIssuer,
     jwt::{JwtAuthorizer, Source},
-    lambda::{Kind as LambdaKind, LambdaAuthorizer, api_arn, method_arn},
+    lambda::{Kind as LambdaKind, LambdaAuthorizer, Lasting, api_arn, method_arn},
     policy::{Circumstances, Decision, Policy},
     pools::PoolsAuthorizer,
     rest_jwt::RestJwtAuthorizer,

@@ -275,6 +275,22 @@ async fn nothing_is_remembered_without_a_time_or_an_identity() {
 }
 
 #[tokio::test]
+async fn an_answer_can_end_with_its_token() {
+    for (said, after) in [("", 1), ("result_ttl_ends_with_token = true\n", 2)] {
+        let (town, asked) = asking(&format!("{SIMPLE}{said}"), |_| Ok(json!({"isAuthorized": true}))).await;
+        let token = format!("Bearer {}", town.token(json!({"exp": NOW + 60})));
+        let status = async |identity: &str| town.ask("GET", "/b", &[("authorization", identity)]).await.status;
+        assert_eq!((status(&token).await, status(&token).await, asked.times()), (200, 200, 1));
+        town.clock.advance(Duration::from_secs(59));
+        assert_eq!((status(&token).await, asked.times()), (200, 1));
+        town.clock.advance(Duration::from_secs(1));
+        assert_eq!((status(&token).await, asked.times()), (200, after), "{said}");
+        // What is no token counts for its whole time.
+        assert_eq!((status("me").await, status("me").await, asked.times()), (200, 200, after + 1));
+    }
+}
+
+#[tokio::test]
 async fn the_route_key_as_an_identity_keeps_routes_apart() {
     let sources = "payload_format = '2.0'\nenable_simple_responses = true\n\
                    identity_source = ['$request.header.a', '$context.routeKey']\n";
