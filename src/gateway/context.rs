@@ -164,6 +164,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_variable_of_the_service_is_known() {
+        for name in "accountId apiId authorizer.claims.sub authorizer.error authorizer.principalId authorizer.key \
+                     awsEndpointRequestId awsEndpointRequestId2 customDomain.basePathMatched dataProcessed domainName \
+                     domainPrefix error.message error.messageString error.responseType extendedRequestId httpMethod \
+                     identity.accountId identity.caller identity.cognitoAuthenticationProvider \
+                     identity.cognitoAuthenticationType identity.cognitoIdentityId identity.cognitoIdentityPoolId \
+                     identity.principalOrgId identity.clientCert.clientCertPem identity.clientCert.subjectDN \
+                     identity.clientCert.issuerDN identity.clientCert.serialNumber identity.clientCert.validity.notBefore \
+                     identity.clientCert.validity.notAfter identity.sourceIp identity.user identity.userAgent identity.userArn \
+                     integration.error integration.integrationStatus integration.latency integration.requestId \
+                     integration.status integrationErrorMessage integrationLatency integrationStatus path protocol requestId \
+                     requestTime requestTimeEpoch responseLatency responseLength routeKey stage status"
+            .split_whitespace()
+        {
+            assert!(is_known(name), "{name}");
+        }
+    }
+
+    #[test]
     fn misspelt_names_are_not_known() {
         for name in ["requestId", "authorizer.claims.sub", "authorizer.myKey", "identity.sourceIp"] {
             assert!(is_known(name), "{name}");

@@ -354,6 +354,10 @@ mod tests {
         assert_eq!(part(".a[1]").as_deref(), Some("2"));
         assert_eq!((part(".n"), part(".z")), (None, None));
         assert_eq!(inside(b"no json", &[]).as_deref(), Some("no json"));
+        // What is longer than the service looks at is cut off, and no JSON.
+        let long = format!(r#"{{"a":"{}"}}"#, "x".repeat(BODY_LIMIT));
+        assert_eq!(inside(long.as_bytes(), &[]).map(|text| text.len()), Some(BODY_LIMIT));
+        assert_eq!(inside(long.as_bytes(), &steps(".a").unwrap()), None);
     }
 
     #[test]

@@ -82,6 +82,25 @@ async fn answers_carry_our_headers_in_place_of_the_backends_also_when_refused() 
 }
 
 #[tokio::test]
+async fn origins_can_be_all_of_a_scheme_and_nothing_be_remembered() {
+    let town = open_to("allow_origins = ['https://*'], allow_methods = ['*'], max_age = -1").await;
+    let answer = town.ask("OPTIONS", "/in", &[ORIGIN, ASKS]).await;
+    for (name, value) in [
+        ("access-control-allow-origin", "https://app.example"),
+        ("access-control-allow-methods", "*"),
+        ("access-control-max-age", "-1"),
+        ("vary", "Origin"),
+    ] {
+        assert_eq!(answer.header(name), Some(value), "{name}");
+    }
+    assert!(answer.header("apigw-requestid").is_some(), "{}", answer.head);
+    for origin in ["http://app.example", "null", "httpsx://app.example"] {
+        let answer = town.ask("OPTIONS", "/in", &[("origin", origin), ASKS]).await;
+        assert_eq!(answer.header("access-control-allow-origin"), None, "{origin}");
+    }
+}
+
+#[tokio::test]
 async fn an_age_alone_allows_nobody() {
     let town = open_to("max_age = 123").await;
     let answer = town.ask("OPTIONS", "/in", &[ORIGIN, ASKS]).await;

@@ -108,6 +108,140 @@ async fn events_say_who_asks_and_how_and_no_client_can() {
     }
 }
 
+/// A function behind `POST /pets/{id}` of a stage with a variable, in an API of this kind.
+async fn telling(protocol: &str, format: &str) -> Town {
+    let mut functions = Functions::default();
+    functions
+        .insert("echo", native(|call| async move { Ok(json!({"statusCode": 200, "body": call.event.to_string()})) }));
+    let text = format!(
+        "[[api]]\nname = 'x'\nid = 'abcdefghij'\nprotocol_type = '{protocol}'\n[api.stage.prod.stage_variables]\nsite = 'shop'\n\
+         [[api.route]]\nkey = 'POST /pets/{{id}}'\nintegration = {{ function = 'echo' {format} }}\n"
+    );
+    written(&text, functions).await
+}
+
+/// The event, with the ids that its answer has.
+async fn told(town: &Town, body: &str) -> (Value, Answer) {
+    let head = "POST /prod/pets/a%20b?q=1&q=2&e= HTTP/1.1\r\nhost: api.example.com:9230\r\nconnection: close\r\n\
+                user-agent: me/1\r\nx-a: 1\r\nX-A: 2\r\ncookie: c=1; d=2\r\n";
+    let answer = town.raw(&format!("{head}content-length: {}\r\n\r\n{body}", body.len())).await;
+    (serde_json::from_str(&answer.body).unwrap_or_else(|_| panic!("{} {}", answer.status, answer.body)), answer)
+}
+
+fn trace(event: &Value) -> Value {
+    event["headers"]["x-amzn-trace-id"].clone()
+}
+
+#[tokio::test]
+async fn format_2_is_this_event() {
+    let town = telling("HTTP", "").await;
+    let (event, answer) = told(&town, "hi").await;
+    let expected = json!({
+        "version": "2.0",
+        "routeKey": "POST /pets/{id}",
+        "rawPath": "/prod/pets/a%20b",
+        "rawQueryString": "q=1&q=2&e=",
+        "cookies": ["c=1", "d=2"],
+        "headers": {
+            "host": "api.example.com:9230", "connection": "close", "user-agent": "me/1", "x-a": "1,2", "content-length": "2",
+            "x-forwarded-for": "127.0.0.1", "x-forwarded-proto": "http", "x-forwarded-port": "9230",
+            "x-amzn-trace-id": trace(&event),
+        },
+        "queryStringParameters": {"q": "1,2", "e": ""},
+        "requestContext": {
+            "accountId": "123456789012",
+            "apiId": "abcdefghij",
+            "authentication": null,
+            "domainName": "api.example.com",
+            "domainPrefix": "api",
+            "http": {
+                "method": "POST", "path": "/prod/pets/a%20b", "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": "me/1",
+            },
+            "requestId": answer.header("apigw-requestid"),
+            "routeKey": "POST /pets/{id}",
+            "stage": "prod",
+            "time": "15/Jan/2027:08:00:00 +0000",
+            "timeEpoch": NOW * 1000,
+        },
+        // Nothing says that it is text.
+        "body": "aGk=",
+        "pathParameters": {"id": "a b"},
+        "isBase64Encoded": true,
+        "stageVariables": {"site": "shop"},
+    });
+    assert_eq!(event, expected);
+    let id = answer.header("apigw-requestid").unwrap();
+    assert!(id.len() == 16 && id.ends_with('='), "{id}");
+}
+
+/// What format 1.0 and the events of REST APIs share.
+fn format_1(event: &Value, request_id: Option<&str>, extended_id: Option<&str>) -> Value {
+    json!({
+        "resource": "/pets/{id}",
+        "httpMethod": "POST",
+        "headers": {
+            "host": "api.example.com:9230", "connection": "close", "user-agent": "me/1", "x-a": "2", "cookie": "c=1; d=2",
+            "content-length": "0", "x-forwarded-for": "127.0.0.1", "x-forwarded-proto": "http", "x-forwarded-port": "9230",
+            "x-amzn-trace-id": trace(event),
+        },
+        "multiValueHeaders": {
+            "host": ["api.example.com:9230"], "connection": ["close"], "user-agent": ["me/1"], "x-a": ["1", "2"],
+            "cookie": ["c=1; d=2"], "content-length": ["0"], "x-forwarded-for": ["127.0.0.1"], "x-forwarded-proto": ["http"],
+            "x-forwarded-port": ["9230"], "x-amzn-trace-id": [trace(event)],
+        },
+        "queryStringParameters": {"q": "2", "e": ""},
+        "multiValueQueryStringParameters": {"q": ["1", "2"], "e": [""]},
+        "requestContext": {
+            "accountId": "123456789012",
+            "apiId": "abcdefghij",
+            "domainName": "api.example.com",
+            "domainPrefix": "api",
+            "extendedRequestId": extended_id,
+            "httpMethod": "POST",
+            "identity": {
+                "accessKey": null, "accountId": null, "caller": null, "clientCert": null, "cognitoAuthenticationProvider": null,
+                "cognitoAuthenticationType": null, "cognitoIdentityId": null, "cognitoIdentityPoolId": null, "principalOrgId": null,
+                "sourceIp": "127.0.0.1", "user": null, "userAgent": "me/1", "userArn": null,
+            },
+            "path": "/prod/pets/a%20b",
+            "protocol": "HTTP/1.1",
+            "requestId": request_id,
+            "requestTime": "15/Jan/2027:08:00:00 +0000",
+            "requestTimeEpoch": NOW * 1000,
+            "resourceId": "POST /pets/{id}",
+            "resourcePath": "/pets/{id}",
+            "stage": "prod",
+        },
+        "pathParameters": {"id": "a b"},
+        "stageVariables": {"site": "shop"},
+        "body": null,
+        "isBase64Encoded": false,
+    })
+}
+
+#[tokio::test]
+async fn format_1_is_this_event() {
+    let town = telling("HTTP", ", payload_format = '1.0'").await;
+    let (event, answer) = told(&town, "").await;
+    let id = answer.header("apigw-requestid");
+    let mut expected = format_1(&event, id, id);
+    expected["version"] = "1.0".into();
+    expected["path"] = "/prod/pets/a%20b".into();
+    expected["requestContext"]["authorizer"] = json!({"claims": null, "scopes": null});
+    assert_eq!(event, expected);
+}
+
+#[tokio::test]
+async fn the_event_of_a_rest_api_is_this() {
+    let town = telling("REST", "").await;
+    let (event, answer) = told(&town, "").await;
+    let (id, extended) = (answer.header("x-amzn-requestid"), answer.header("x-amz-apigw-id"));
+    let mut expected = format_1(&event, id, extended);
+    expected["path"] = "/pets/a%20b".into();
+    assert_eq!(event, expected);
+    assert_eq!((id.unwrap().len(), extended.unwrap().len()), (36, 16));
+}
+
 #[tokio::test]
 async fn a_function_that_throws_is_an_internal_error() {
     let town = echoing("GET /", PayloadFormat::V2, false, &[]).await;
