@@ -454,6 +454,7 @@ impl StageRoute<'_> {
                 Integration::Function(FunctionIntegration {
                     function,
                     format: *format,
+                    claims_json: self.route.claims_json,
                     rest: self.api.protocol == config::Protocol::Rest,
                 })
             }

@@ -21,6 +21,8 @@ pub struct Route {
     pub request_parameters: BTreeMap<String, Placed<String>>,
     /// Claims of the caller that a backend gets as headers.
     pub forward_claims: Vec<ForwardedClaim>,
+    /// Gives a function the claims as JSON as well, which tells lists and numbers from texts.
+    pub claims_json: bool,
     /// Parameter mappings of the answer, by its status code.
     pub response_parameters: BTreeMap<u16, BTreeMap<String, Placed<String>>>,
 }
@@ -86,6 +88,7 @@ impl Route {
             timeout_in_millis: Self::TIMEOUT,
             request_parameters: BTreeMap::new(),
             forward_claims: Vec::new(),
+            claims_json: false,
             response_parameters: BTreeMap::new(),
         }
     }
@@ -144,6 +147,10 @@ impl Route {
             reading.refuse(&forward_at, format!("`{}` belongs to `http`", table.path("forward_claims")));
         }
         let forward_claims = forwarded(table.table("forward_claims"));
+        let claims_json = table.boolean("claims_json");
+        if let Some(said) = claims_json.as_ref().filter(|_| !table.has("function")) {
+            reading.refuse(&said.at, format!("`{}` belongs to `function`", table.path("claims_json")));
+        }
         let mut response_parameters = BTreeMap::new();
         for (status, mut table) in table.named_tables("response_parameters") {
             match status.parse() {
@@ -168,6 +175,7 @@ impl Route {
             timeout_in_millis,
             request_parameters,
             forward_claims,
+            claims_json: claims_json.is_some_and(|said| said.value),
             response_parameters,
             at,
             key: key.map(|key| key.value).unwrap_or_default(),

@@ -13,6 +13,7 @@ use crate::{
     config::api::PayloadFormat,
     functions::{Call, Function, FunctionError},
     gateway::{
+        authorizer::Principal,
         body::{Body, Inbound},
         exchange::Exchange,
         refusal::Refusal,
@@ -26,6 +27,8 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 pub(in crate::gateway) struct FunctionIntegration {
     pub(in crate::gateway) function: Arc<dyn Function>,
     pub(in crate::gateway) format: PayloadFormat,
+    /// Whether events have the claims as JSON beside the service's texts.
+    pub(in crate::gateway) claims_json: bool,
     /// Of a REST API, whose events and defaults are older.
     pub(in crate::gateway) rest: bool,
 }
@@ -43,7 +46,10 @@ impl FunctionIntegration {
             PayloadFormat::V1 => event::version_1(exchange, &body),
             PayloadFormat::V2 => event::version_2(exchange, &body),
         };
-        let event = event.ok_or(Refusal::NotFound)?;
+        let mut event = event.ok_or(Refusal::NotFound)?;
+        if self.claims_json {
+            add_claims(&mut event, exchange);
+        }
         let call = Call::new(event, timeout, &*exchange.id);
         let outcome = self.function.invoke(call).await;
         // Lambda answers 200 where the code came to a word of its own, and tells its failure in a header.
@@ -60,6 +66,16 @@ impl FunctionIntegration {
         let default_type = if self.rest { JSON } else { TEXT };
         answer(returned, self.format, default_type).map_err(|reason| Refusal::Function(reason.to_owned()))
     }
+}
+
+/// Next to the claims as the service writes them.
+fn add_claims(event: &mut Value, exchange: &Exchange<'_>) {
+    let Some(Principal::Token(bearer) | Principal::Pool(bearer)) = &exchange.principal else { return };
+    let mut place = &mut event["requestContext"]["authorizer"];
+    if place.get("jwt").is_some() {
+        place = &mut place["jwt"];
+    }
+    place["x_claims_json"] = Value::Object(bearer.claims()).to_string().into();
 }
 
 /// Format 1.0 must have a `statusCode`. In format 2.0 anything without one is the body itself: a string as it is, other values

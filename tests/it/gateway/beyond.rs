@@ -1,5 +1,7 @@
 //! What JWT authorizers can do here and not at the service.
 
+use poolhouse::functions::native::native;
+
 use super::{foreign::elsewhere, *};
 
 async fn asking(settings: &str, integration: &str) -> Town {
@@ -137,13 +139,39 @@ async fn a_backend_gets_claims_that_no_client_can_set() {
     assert!(!asked[1].contains("x-auth-groups") && !asked[1].contains("x-auth-tags"), "{}", asked[1]);
 }
 
+/// Which the service's texts do not tell: `[a b]` may be one group or two.
+#[tokio::test]
+async fn a_function_gets_claims_with_their_types() {
+    let mut functions = Functions::default();
+    functions
+        .insert("echo", native(|call| async move { Ok(json!({"statusCode": 200, "body": call.event.to_string()})) }));
+    for (format, said) in [("2.0", true), ("1.0", true), ("2.0", false)] {
+        let text = format!(
+            "[[api]]\nname = 'x'\n[api.authorizer.A]\ntype = 'JWT'\nissuer = 'pool:{POOL}'\naudience = ['{CLIENT}']\n\
+             [[api.route]]\nkey = 'GET /'\nauthorizer = 'A'\n\
+             integration = {{ function = 'echo', payload_format = '{format}', claims_json = {said} }}\n"
+        );
+        let town = written(&text, functions.clone()).await;
+        let answer = town.get("/", &town.token(json!({"cognito:groups": ["a b"], "level": 3}))).await;
+        let event: Value = serde_json::from_str(&answer.body).unwrap();
+        let authorizer = &event["requestContext"]["authorizer"];
+        let authorizer = if format == "2.0" { &authorizer["jwt"] } else { authorizer };
+        assert_eq!(authorizer["claims"]["cognito:groups"], "[a b]");
+        let typed = authorizer.get("x_claims_json").map(|text| text.as_str().unwrap());
+        let typed = typed.map(|text| serde_json::from_str::<Value>(text).unwrap());
+        let expected = said.then(|| claims(json!({"cognito:groups": ["a b"], "level": 3})));
+        assert_eq!(typed, expected, "{format}");
+    }
+}
+
 #[test]
 fn mistakes_beyond_the_service_are_named() {
     let text = format!(
         "[gateway]\nwww_authenticate = 'commas'\n[[api]]\nname = 'x'\n[api.authorizer.A]\ntype = 'JWT'\nissuer = 'pool:{POOL}'\n\
          audience = ['{CLIENT}']\nadditional_issuers = ['pool:us-east-1_Nowhere01', 'ftp://x']\non_jwks_unavailable = 402\n\
          require_token_use = 'refresh'\nrequired_claims = {{ a = 1 }}\n\
-         [[api.route]]\nkey = 'GET /'\nintegration = {{ respond = {{}}, forward_claims = {{ sub = 'x' }} }}\n"
+         [[api.route]]\nkey = 'GET /'\nintegration = {{ respond = {{}}, forward_claims = {{ sub = 'x' }} }}\n\
+         [[api.route]]\nkey = 'GET /b'\nintegration = {{ respond = {{}}, claims_json = true }}\n"
     );
     let mistakes = read(&text, &Functions::default()).unwrap_err().join("\n");
     for expected in [
@@ -154,6 +182,7 @@ fn mistakes_beyond_the_service_are_named() {
         "11: `api.authorizer.A.require_token_use` must be \"access\" or \"id\"",
         "12: `api.authorizer.A.required_claims.a` must be a list of strings",
         "15: `api.route.integration.forward_claims` belongs to `http`",
+        "18: `api.route.integration.claims_json` belongs to `function`",
     ] {
         assert!(mistakes.contains(expected), "{expected}\n{mistakes}");
     }
@@ -162,7 +191,7 @@ fn mistakes_beyond_the_service_are_named() {
         "{ http = 'http://127.0.0.1:1', forward_claims = { sub = 'authorization' } }",
     );
     let head = forward.split("additional_issuers").next().unwrap().replace("'commas'", "'rfc'");
-    let tail = forward.split_once("[[api.route]]").unwrap().1;
+    let tail = forward.split_once("[[api.route]]").unwrap().1.replace(", claims_json = true", "");
     let config = read(&format!("{head}[[api.route]]{tail}"), &Functions::default()).unwrap();
     let said = poolhouse::gateway::mistakes(&config.apis);
     assert!(said[0].message.contains("the header `authorization` is reserved"), "{said:?}");
