@@ -275,6 +275,29 @@ async fn nothing_is_remembered_without_a_time_or_an_identity() {
 }
 
 #[tokio::test]
+async fn an_answer_of_one_stage_is_none_of_another() {
+    let asked = Asked::default();
+    let mut functions = Functions::default();
+    let noted = asked.clone();
+    functions.insert(
+        "judge",
+        native(move |call| {
+            noted.times.fetch_add(1, Ordering::SeqCst);
+            async move { Ok(json!({"isAuthorized": call.event["requestContext"]["stage"] == "dev"})) }
+        }),
+    );
+    let text = format!(
+        "[[api]]\nname = 'x'\n[api.stage.dev]\n[api.stage.prod]\n[api.authorizer.A]\ntype = 'REQUEST'\nfunction = 'judge'\n{SIMPLE}\
+         [[api.route]]\nkey = 'GET /b'\nauthorizer = 'A'\nintegration = {{ respond = {{}} }}\n"
+    );
+    let town = written(&text, functions).await;
+    for (path, status) in [("/dev/b", 200), ("/prod/b", 403), ("/dev/b", 200), ("/prod/b", 403)] {
+        assert_eq!(town.ask("GET", path, &[("authorization", "me")]).await.status, status, "{path}");
+    }
+    assert_eq!(asked.times(), 2);
+}
+
+#[tokio::test]
 async fn an_answer_can_end_with_its_token() {
     for (said, after) in [("", 1), ("result_ttl_ends_with_token = true\n", 2)] {
         let (town, asked) = asking(&format!("{SIMPLE}{said}"), |_| Ok(json!({"isAuthorized": true}))).await;

@@ -62,6 +62,42 @@ async fn unknown_key_ids_make_at_most_one_fetch_in_thirty_seconds() {
     assert_eq!(town.get("/", &good).await.status, 200);
 }
 
+/// The service waits for a second and a half, and takes 150,000 bytes.
+#[tokio::test]
+async fn keys_that_are_slow_large_or_none_are_a_communication_error() {
+    let key = SigningKey::generate().unwrap();
+    let jwk = key.public().jwk();
+    let sized = |length: usize| json!({"keys": [jwk], "more": "x".repeat(length)}).to_string();
+    let usual = sized(0).len();
+    for (body, late, status) in [
+        (sized(150_000 - usual), false, 200),
+        (sized(150_001 - usual), false, 401),
+        ("<html>".to_owned(), false, 401),
+        (sized(0), true, 401),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let issuer = format!("http://{}", listener.local_addr().unwrap());
+        let document = json!({"issuer": issuer, "jwks_uri": format!("{issuer}/keys")});
+        let keys = move || async move {
+            if late {
+                std::future::pending::<()>().await;
+            }
+            body
+        };
+        let router = Router::new()
+            .route("/.well-known/openid-configuration", get(move || async move { Json(document) }))
+            .route("/keys", get(keys));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let town = trusting(&issuer).await;
+        let began = std::time::Instant::now();
+        let answer = town.get("/", &key.sign(&claims(json!({"iss": issuer}))).unwrap()).await;
+        assert_eq!(answer.status, status);
+        assert_eq!(began.elapsed() >= Duration::from_millis(1400), late, "{:?}", began.elapsed());
+        let challenge = r#"Bearer scope="" error="invalid_token" error_description="JWKS communication error""#;
+        assert_eq!(answer.header("www-authenticate"), (status == 401).then_some(challenge));
+    }
+}
+
 /// An issuer that answers until it is told not to.
 async fn that_can_fail(key: &SigningKey) -> (String, Arc<AtomicUsize>, Arc<AtomicBool>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -47,6 +47,48 @@ integration = { respond = {} }
     assert_eq!((status("/a").await, status("/a").await), (200, 429));
 }
 
+/// A browser's question takes nothing from the bucket, and what finds no route is not found before anybody counts.
+#[tokio::test]
+async fn a_preflight_is_answered_before_the_bucket_is_asked() {
+    let text = "[[api]]\nname = 'x'\ncors_configuration = { allow_origins = ['*'] }\n[api.stage.'$default']\n\
+                default_route_settings = { throttling_rate_limit = 0, throttling_burst_limit = 0 }\n\
+                [[api.route]]\nkey = 'GET /a'\nintegration = { respond = {} }\n";
+    let town = written(text, Functions::default()).await;
+    let lines = [("origin", "https://a.example"), ("access-control-request-method", "GET")];
+    for (method, path, status) in [("OPTIONS", "/a", 204), ("GET", "/a", 429), ("GET", "/nowhere", 404)] {
+        let answer = town.ask(method, path, &lines).await;
+        assert_eq!(
+            (answer.status, answer.header("access-control-allow-origin")),
+            (status, Some("*")),
+            "{method} {path}"
+        );
+    }
+}
+
+#[test]
+fn times_have_the_services_bounds() {
+    let text = |protocol: &str, millis: u32, ttl: u32| {
+        format!(
+            "[[api]]\nname = 'x'\nprotocol_type = '{protocol}'\n[api.authorizer.A]\ntype = 'REQUEST'\nfunction = 'judge'\n\
+             identity_source = '{}'\nresult_ttl_in_seconds = {ttl}\n{}[[api.route]]\nkey = 'GET /a'\n\
+             integration = {{ respond = {{}}, timeout_in_millis = {millis} }}\n",
+            if protocol == "HTTP" { "$request.header.a" } else { "method.request.header.a" },
+            if protocol == "HTTP" { "payload_format = '2.0'\n" } else { "" },
+        )
+    };
+    let mut functions = Functions::default();
+    functions.insert("judge", native(|_| async { Ok(json!(null)) }));
+    for (protocol, longest) in [("HTTP", 30_000), ("REST", 29_000)] {
+        for (millis, ttl, mistakes) in [(50, 0, 0), (longest, 3600, 0), (49, 3601, 2), (longest + 1, 3600, 1)] {
+            let found = read(&text(protocol, millis, ttl), &functions).err().unwrap_or_default();
+            assert_eq!(found.len(), mistakes, "{protocol} {millis} {ttl} {found:?}");
+        }
+        let config =
+            read(&text(protocol, longest, 0).replace(&format!(", timeout_in_millis = {longest}"), ""), &functions);
+        assert_eq!(config.unwrap().apis[0].routes[0].timeout_in_millis, longest, "{protocol}");
+    }
+}
+
 #[tokio::test]
 async fn an_account_has_a_bucket_for_all_routes_together() {
     let text = r#"
