@@ -9,7 +9,7 @@ use rustls::pki_types::CertificateDer;
 pub use super::authorizer::Check;
 use super::{
     Api, Apis, Route, authorizer::Authorizer, check_request, connection::Caller, consult, exchange::Exchange, judge,
-    match_route, prove, refusal::Refusal, replace::Gateway, secure::Secure, trust::Shown,
+    match_route, prove, refusal::Refusal, replace::Gateway, rest_refusal, secure::Secure, trust::Shown,
 };
 
 /// A request that nobody has sent.
@@ -51,10 +51,12 @@ pub enum Verdict {
     Asks,
 }
 
-impl From<Refusal> for Verdict {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused { status: refusal.status(), reason: refusal.to_string() }
-    }
+/// As the API would answer.
+fn refused(refusal: &Refusal, exchange: &mut Exchange<'_>) -> Verdict {
+    let is_rest = exchange.api.is_some_and(|api| api.rest);
+    let own = refusal.status();
+    let status = if is_rest { rest_refusal::response(refusal, exchange).status() } else { own };
+    Verdict::Refused { status, reason: refusal.to_string() }
 }
 
 impl Gateway {
@@ -79,7 +81,7 @@ impl Apis {
         if let Some(store) = exchange.trust {
             explanation.checks = store.explain(question.certificates, exchange.at);
         }
-        let proven = prove(&mut exchange);
+        let proven = prove(&mut exchange).map_err(|refusal| refused(&refusal, &mut exchange));
         let found = found.and_then(|(api, stage)| {
             explanation.api = Some((api.name.clone(), stage.name.clone()));
             Ok((api, match_route(&mut exchange, stage)?))
@@ -89,10 +91,10 @@ impl Apis {
                 explanation.route = Some(route.key.clone());
                 self.examine(&mut explanation, (exchange, question.token), (api, route)).await;
             }
-            Err(refusal) => explanation.verdict = refusal.into(),
+            Err(refusal) => explanation.verdict = refused(&refusal, &mut exchange),
         }
-        if let Err(refusal) = proven {
-            explanation.verdict = refusal.into();
+        if let Err(verdict) = proven {
+            explanation.verdict = verdict;
         }
         explanation
     }
@@ -113,7 +115,7 @@ impl Apis {
     ) {
         let Some(authorizer) = &route.authorizer else {
             if let Err(refusal) = judge(&exchange, route).await {
-                explanation.verdict = refusal.into();
+                explanation.verdict = refused(&refusal, &mut exchange);
             }
             return;
         };
@@ -123,8 +125,16 @@ impl Apis {
             Authorizer::Jwt(jwt) => jwt.source(),
             Authorizer::Pools(pools) => &pools.source(),
             Authorizer::RestJwt(jwt) => &jwt.source(),
-            Authorizer::Lambda(_) => {
-                explanation.verdict = consult(&exchange).map_or_else(Verdict::from, |_| Verdict::Asks);
+            Authorizer::Lambda(lambda) => {
+                if let (Some(token), Some(source)) = (token, lambda.source()) {
+                    source.put(token, &mut head.headers, &mut head.uri);
+                }
+                explanation.checks.extend(lambda.explain(&exchange));
+                let asked = consult(&exchange).and_then(|_| lambda.identify(&exchange));
+                explanation.verdict = match asked {
+                    Ok(_) => Verdict::Asks,
+                    Err(refusal) => refused(&refusal, &mut exchange),
+                };
                 return;
             }
         };
@@ -145,7 +155,7 @@ impl Apis {
         }
         // The word of the authorizer itself, not what the checks add up to.
         if let Err(refusal) = judge(&exchange, route).await {
-            explanation.verdict = refusal.into();
+            explanation.verdict = refused(&refusal, &mut exchange);
         }
     }
 

@@ -4,8 +4,12 @@
 use http::{HeaderMap, HeaderValue, Uri};
 use serde_json::{Map, Value};
 
-use super::{JwtAuthorizer, KeySet, PoolsAuthorizer, RestJwtAuthorizer, Source, jwt, rest_jwt};
+use super::{JwtAuthorizer, KeySet, LambdaAuthorizer, PoolsAuthorizer, RestJwtAuthorizer, Source, jwt, rest_jwt};
 use crate::{
+    gateway::{
+        exchange::Exchange,
+        selection::{Variable, View},
+    },
     keys::jwt::{Token, check_times},
     kit::clock::Time,
 };
@@ -165,6 +169,39 @@ impl PoolsAuthorizer {
             checks.note("validation", if fits { Ok(text) } else { Err(text) });
         }
         checks.scopes(claims, scopes);
+        checks.0
+    }
+}
+
+impl LambdaAuthorizer {
+    /// Where a token would stand: the first header or query parameter of the identity.
+    pub(in crate::gateway) fn source(&self) -> Option<Source> {
+        self.sources().iter().find_map(|source| match source {
+            Variable::Header(name) => Some(Source::Header(name.clone())),
+            Variable::Query(name) => Some(Source::Query(name.clone())),
+            _ => None,
+        })
+    }
+
+    /// What must be right for the function to be asked.
+    pub(in crate::gateway) fn explain(&self, exchange: &Exchange<'_>) -> Vec<Check> {
+        let mut checks = Checks(Vec::new());
+        let view = View::of(exchange);
+        for source in self.sources() {
+            let name = match source {
+                Variable::Header(name) => format!("the header {name}"),
+                Variable::Query(name) => format!("the query parameter {name}"),
+                Variable::Context(name) => format!("$context.{name}"),
+                Variable::Stage(name) => format!("the stage variable {name}"),
+                _ => "a part of the request".to_owned(),
+            };
+            let is_there = source.value(&view).is_some_and(|value| !value.is_empty());
+            checks.note("identity", if is_there { Ok(name) } else { Err(format!("{name} is missing")) });
+        }
+        if let (Some(validation), Some([value])) = (self.validation(), self.identity(exchange).as_deref()) {
+            let text = format!("{value:?} against {validation}");
+            checks.note("validation", if validation.is_match(value) { Ok(text) } else { Err(text) });
+        }
         checks.0
     }
 }

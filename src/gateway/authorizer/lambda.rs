@@ -120,15 +120,7 @@ impl LambdaAuthorizer {
         exchange: &Exchange<'_>,
         resource: Option<Decision>,
     ) -> Result<LambdaPrincipal, Refusal> {
-        if self.is_of_rest() && method_arn(exchange).is_some_and(|arn| arn.len() > LONGEST_ARN) {
-            return Err(Refusal::LongArn);
-        }
-        let identity = self.identity(exchange).ok_or(Refusal::Unauthorized("an identity source is missing"))?;
-        if let Kind::RestToken { validation: Some(validation) } = &self.kind
-            && !identity.iter().all(|value| validation.is_match(value))
-        {
-            return Err(Refusal::Unauthorized("the token does not match the validation expression"));
-        }
+        let identity = self.identify(exchange)?;
         let key = key(exchange, &identity);
         if let Some(remembered) = self.answers.get(&key) {
             if (remembered.at..remembered.until).contains(&exchange.at) {
@@ -146,12 +138,37 @@ impl LambdaAuthorizer {
         judge(&answer, exchange, resource)
     }
 
+    /// Who is asked about. Otherwise nobody is asked.
+    pub(in crate::gateway) fn identify(&self, exchange: &Exchange<'_>) -> Result<Vec<String>, Refusal> {
+        if self.is_of_rest() && method_arn(exchange).is_some_and(|arn| arn.len() > LONGEST_ARN) {
+            return Err(Refusal::LongArn);
+        }
+        let identity = self.identity(exchange).ok_or(Refusal::Unauthorized("an identity source is missing"))?;
+        if let Some(validation) = self.validation()
+            && !identity.iter().all(|value| validation.is_match(value))
+        {
+            return Err(Refusal::Unauthorized("the token does not match the validation expression"));
+        }
+        Ok(identity)
+    }
+
+    pub(super) fn validation(&self) -> Option<&Regex> {
+        match &self.kind {
+            Kind::RestToken { validation } => validation.as_ref(),
+            _ => None,
+        }
+    }
+
+    pub(super) fn sources(&self) -> &[Variable] {
+        &self.sources
+    }
+
     fn is_of_rest(&self) -> bool {
         matches!(self.kind, Kind::RestToken { .. } | Kind::RestRequest)
     }
 
     /// The values of the identity sources in their order; `None` when one is missing or empty.
-    fn identity(&self, exchange: &Exchange<'_>) -> Option<Vec<String>> {
+    pub(super) fn identity(&self, exchange: &Exchange<'_>) -> Option<Vec<String>> {
         let view = View::of(exchange);
         let value = |source: &Variable| source.value(&view).filter(|value| !value.is_empty());
         self.sources.iter().map(|source| value(source).map(Cow::into_owned)).collect()

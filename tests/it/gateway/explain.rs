@@ -72,10 +72,13 @@ async fn what_finds_no_route_and_what_needs_no_token_are_told_too() {
 #[tokio::test]
 async fn authorizers_of_rest_apis_are_explained_and_functions_are_not_run() {
     let text = format!(
-        "[[api]]\nname = 'rest'\nprotocol_type = 'REST'\n\
+        "[[api]]\nname = 'rest'\nprotocol_type = 'REST'\n[api.gateway_response.UNAUTHORIZED]\nstatus_code = 403\n\
          [api.authorizer.pools]\ntype = 'COGNITO_USER_POOLS'\npools = ['{POOL}']\n\
          [api.authorizer.judge]\ntype = 'REQUEST'\nfunction = 'judge'\n\
          identity_source = ['method.request.header.authorization']\n\
+         [api.authorizer.token]\ntype = 'TOKEN'\nfunction = 'judge'\nidentity_validation_expression = 'a[0-9]'\n\
+         identity_source = 'method.request.header.authorization'\n\
+         [[api.route]]\nkey = 'GET /token'\nauthorizer = 'token'\nintegration = {{ respond = {{}} }}\n\
          [[api.route]]\nkey = 'GET /own'\nauthorizer = 'pools'\nintegration = {{ respond = {{ status = 200, body = 'own' }} }}\n\
          [[api.route]]\nkey = 'GET /judged'\nauthorizer = 'judge'\nintegration = {{ respond = {{ status = 200, body = '' }} }}\n"
     );
@@ -95,6 +98,17 @@ async fn authorizers_of_rest_apis_are_explained_and_functions_are_not_run() {
     }
     let told = asked(&town, "GET /judged", Some("anything")).await;
     assert!(matches!(told.verdict, Verdict::Asks), "{told:?}");
+    assert_eq!(told.checks[0].outcome, Ok("the header authorization".to_owned()));
+    let told = asked(&town, "GET /nowhere", None).await;
+    assert_eq!(status(&told), town.get("/nowhere", "").await.status);
+    // Nobody would be asked about nobody, nor about what is no token.
+    let told = asked(&town, "GET /judged", None).await;
+    assert_eq!((status(&told), failed(&told)), (town.get("/judged", "").await.status, vec!["identity"]));
+    let told = asked(&town, "GET /token", Some("a1")).await;
+    assert!(matches!(told.verdict, Verdict::Asks) && told.checks.len() == 2, "{told:?}");
+    let told = asked(&town, "GET /token", Some("b1")).await;
+    assert_eq!((status(&told), failed(&told)), (town.get("/token", "b1").await.status, vec!["validation"]));
+    let told = asked(&town, "GET /judged", Some("anything")).await;
     assert_eq!(told.authorizer, Some(("judge".into(), "CUSTOM")));
 }
 
