@@ -2,10 +2,12 @@
 //!
 //! A token is refused when two parsers could read it differently: duplicate members, padded or non-canonical base64url,
 //! critical extensions, more or fewer than three segments. Keys are never taken from the token (`jwk`, `jku`, `x5c` and `x5u`
-//! are not looked at), and a key says which algorithms it serves, not the token alone. Claims are not judged here, except by
+//! are not looked at) unless it shows nothing but that somebody holds the key, and a key says which algorithms it serves, not the token alone. Claims are not judged here, except by
 //! [`check_times`]. <https://www.rfc-editor.org/rfc/rfc7515> <https://www.rfc-editor.org/rfc/rfc8725>
 
 mod json;
+mod jws;
+mod possession;
 mod published;
 #[cfg(test)]
 mod tests;
@@ -14,10 +16,11 @@ mod verifying;
 #[cfg(test)]
 mod wycheproof;
 
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Map, Value};
 
+use self::jws::{Jws, decode};
 pub use self::{
+    possession::{Possession, PossessionError},
     published::{IssuerKeys, verify_published},
     times::{TimeError, check_times},
     verifying::{Algorithm, VerifyingKey},
@@ -57,20 +60,7 @@ pub struct Token<'a> {
 
 impl<'a> Token<'a> {
     pub fn parse(text: &'a str) -> Result<Self, JwtError> {
-        if text.len() > MAX_TOKEN_BYTES {
-            return Err(JwtError::Malformed("too long"));
-        }
-        let (signed, signature) = text.rsplit_once('.').ok_or(JwtError::Segments)?;
-        let (header, payload) = signed.split_once('.').ok_or(JwtError::Segments)?;
-        if payload.contains('.') {
-            return Err(JwtError::Segments);
-        }
-        let mut header = object(header, "the header is not base64url", "the header is not a plain JSON object")?;
-        // RFC 7515 §4.1.11: extensions that must be understood are none of ours. `b64` (RFC 7797) changes what is signed even
-        // without `crit`, and `zip` belongs to encryption.
-        if ["crit", "b64", "zip"].iter().any(|name| header.contains_key(*name)) {
-            return Err(JwtError::Malformed("the header has an extension that is not supported"));
-        }
+        let Jws { mut header, claims, signed, signature } = Jws::parse(text)?;
         let mut take = |name| match header.remove(name) {
             Some(Value::String(text)) => Some(text),
             _ => None,
@@ -80,8 +70,6 @@ impl<'a> Token<'a> {
         if kid.len() > MAX_KID_BYTES {
             return Err(JwtError::Malformed("the kid is too long"));
         }
-        let claims = object(payload, "the payload is not base64url", "the payload is not a plain JSON object")?;
-        let signature = decode(signature).ok_or(JwtError::Malformed("the signature is not base64url"))?;
         Ok(Self { signed, alg, kid, claims, signature })
     }
 
@@ -106,16 +94,6 @@ impl<'a> Token<'a> {
     pub fn into_claims(self) -> Map<String, Value> {
         self.claims
     }
-}
-
-fn object(segment: &str, not_base64: &'static str, not_json: &'static str) -> Result<Map<String, Value>, JwtError> {
-    let bytes = decode(segment).ok_or(JwtError::Malformed(not_base64))?;
-    json::object(&bytes).ok_or(JwtError::Malformed(not_json))
-}
-
-/// The engine refuses padding, foreign characters and trailing bits that are not zero: one text for each value.
-fn decode(segment: &str) -> Option<Vec<u8>> {
-    BASE64_URL_SAFE_NO_PAD.decode(segment).ok()
 }
 
 /// A name from the token in a form that may stand in a header field: letters, digits and hyphens, not too many.

@@ -10,7 +10,7 @@ use aws_lc_rs::{
 use serde_json::{Map, Value};
 
 use super::{
-    Algorithm, JwtError, MAX_KID_BYTES, MAX_TOKEN_BYTES, VerifyingKey, decode, object, printable,
+    Algorithm, Jws, JwtError, MAX_KID_BYTES, VerifyingKey, decode, printable,
     verifying::{self, rsa_numbers},
 };
 
@@ -28,28 +28,15 @@ pub struct IssuerKeys<'a> {
 /// The claims of a token that one of the keys has signed. Nothing of them is judged. [`JwtError::UnknownKid`] where no key fits:
 /// the provider may have a new one.
 pub fn verify_published(text: &str, keys: &IssuerKeys<'_>) -> Result<Map<String, Value>, JwtError> {
-    if text.len() > MAX_TOKEN_BYTES {
-        return Err(JwtError::Malformed("too long"));
-    }
-    let (signed, signature) = text.rsplit_once('.').ok_or(JwtError::Segments)?;
-    let (header, payload) = signed.split_once('.').ok_or(JwtError::Segments)?;
-    if payload.contains('.') {
-        return Err(JwtError::Segments);
-    }
-    let header = object(header, "the header is not base64url", "the header is not a plain JSON object")?;
-    if ["crit", "b64", "zip"].iter().any(|name| header.contains_key(*name)) {
-        return Err(JwtError::Malformed("the header has an extension that is not supported"));
-    }
-    let alg = header.get("alg").and_then(Value::as_str).ok_or(JwtError::Malformed("the header has no alg"))?;
-    let kid = match header.get("kid") {
+    let jws = Jws::parse(text)?;
+    let alg = jws.alg()?;
+    let kid = match jws.header.get("kid") {
         None => None,
         Some(Value::String(kid)) if kid.len() <= MAX_KID_BYTES => Some(kid.as_str()),
         Some(_) => return Err(JwtError::Malformed("the kid is no text")),
     };
-    let claims = object(payload, "the payload is not base64url", "the payload is not a plain JSON object")?;
-    let signature = decode(signature).ok_or(JwtError::Malformed("the signature is not base64url"))?;
-    check(keys, (alg, kid), signed.as_bytes(), &signature)?;
-    Ok(claims)
+    check(keys, (alg, kid), jws.signed.as_bytes(), &jws.signature)?;
+    Ok(jws.claims)
 }
 
 fn check(
@@ -64,8 +51,7 @@ fn check(
         let key = hmac::Key::new(algorithm, secret.as_bytes());
         return hmac::verify(&key, signed, signature).map_err(|_| JwtError::Signature);
     }
-    let is_known = Algorithm::named(alg).is_some() || pss(alg).is_some() || curve(alg).is_some();
-    if !is_known {
+    if !is_asymmetric(alg) {
         return Err(refused());
     }
     let published = keys.jwks.get("keys").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
@@ -74,7 +60,18 @@ fn check(
     if fitting.is_empty() || (kid.is_none() && fitting.len() > 1) {
         return Err(JwtError::UnknownKid);
     }
-    let is_signed = fitting.into_iter().any(|jwk| match Algorithm::named(alg) {
+    let is_signed = fitting.into_iter().any(|jwk| verifies(jwk, alg, signed, signature));
+    if is_signed { Ok(()) } else { Err(JwtError::Signature) }
+}
+
+/// Whether this is the name of a signature that a public key verifies.
+pub(super) fn is_asymmetric(alg: &str) -> bool {
+    Algorithm::named(alg).is_some() || pss(alg).is_some() || curve(alg).is_some()
+}
+
+/// Whether the key has made the signature, by an algorithm that [`is_asymmetric`]. Whether it [`fits`] is another question.
+pub(super) fn verifies(jwk: &Value, alg: &str, signed: &[u8], signature: &[u8]) -> bool {
+    match Algorithm::named(alg) {
         Some(algorithm) => VerifyingKey::from_jwk(jwk)
             .ok()
             .is_some_and(|key| key.serving(algorithm).is_some_and(|key| key.verify_sig(signed, signature).is_ok())),
@@ -82,8 +79,7 @@ fn check(
             Some(parameters) => verifies_with_salt(jwk, parameters, signed, signature),
             None => verifies_on_curve(jwk, alg, signed, signature),
         },
-    });
-    if is_signed { Ok(()) } else { Err(JwtError::Signature) }
+    }
 }
 
 fn hmac_named(alg: &str) -> Option<hmac::Algorithm> {
@@ -121,7 +117,7 @@ fn curve(alg: &str) -> Option<(&'static str, usize, &'static EcdsaVerificationAl
 }
 
 /// Whether a key of the set is for signatures of this algorithm, and has this id where the token names one.
-fn fits(jwk: &Value, alg: &str, kid: Option<&str>) -> bool {
+pub(super) fn fits(jwk: &Value, alg: &str, kid: Option<&str>) -> bool {
     let member = |name: &str| jwk.get(name).and_then(Value::as_str);
     let kind = if curve(alg).is_some() { "EC" } else { "RSA" };
     let is_this = |own: Option<&str>, wanted: &str| own.is_none_or(|own| own == wanted);

@@ -1,3 +1,4 @@
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use rsa::{
     Pkcs1v15Sign, RsaPrivateKey,
     pkcs8::DecodePrivateKey,
