@@ -92,6 +92,8 @@ pub fn exception(error: &Error) -> Exception {
         Error::Session(fault) => (NOT_AUTHORIZED, session(*fault).into()),
         Error::AccessToken(fault) => (NOT_AUTHORIZED, access_token(*fault).into()),
         Error::RefreshToken(fault) => refresh_token(*fault),
+        // The API has no way to show a key.
+        Error::Possession(_) => (NOT_AUTHORIZED, "The tokens are bound to a key of the client".into()),
         Error::SignUpNotPermitted => (NOT_AUTHORIZED, "SignUp is not permitted for this user pool".into()),
         Error::UnauthorizedAttribute => (NOT_AUTHORIZED, "A client attempted to write unauthorized attribute".into()),
         Error::AttributeProvided(name) => (NOT_AUTHORIZED, format!("Cannot modify an already provided {name}")),

@@ -77,6 +77,7 @@ pub struct Oidc {
     pub backchannel_logout_uri: Option<String>,
     pub backchannel_logout_session_required: bool,
     pub device_grant: bool,
+    pub dpop_bound_access_tokens: bool,
     /// A JWK set.
     pub jwks: Option<serde_json::Value>,
     pub jwks_uri: Option<String>,
@@ -240,6 +241,7 @@ impl Oidc {
                 .boolean("backchannel_logout_session_required")
                 .is_some_and(|said| said.value),
             device_grant: section.boolean("device_grant").is_some_and(|said| said.value),
+            dpop_bound_access_tokens: section.boolean("dpop_bound_access_tokens").is_some_and(|said| said.value),
             jwks: Settings::read_named(&mut section, "jwks"),
             jwks_uri: section.string("jwks_uri").map(|uri| uri.value),
         };

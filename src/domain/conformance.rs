@@ -100,6 +100,16 @@ impl Pool {
         self.strict_oidc
     }
 
+    /// Tokens may be bound to a key that the client shows it holds (RFC 9449). The service looks past such proofs.
+    pub fn binds_tokens_to_keys(&self) -> bool {
+        self.strict_oidc
+    }
+
+    /// Whether every token of the client must be bound to a key (RFC 9449, section 5.2).
+    pub fn demands_possession(&self, client: &Client) -> bool {
+        self.strict_oidc && client.settings.relying_party.dpop_bound_access_tokens
+    }
+
     /// Whether the client's programs are let in from another screen (RFC 8628).
     pub fn allows_devices(&self, client: &Client) -> bool {
         self.strict_oidc && client.settings.relying_party.device_grant

@@ -92,6 +92,9 @@ pub enum Error {
     AccessToken(AccessTokenFault),
     #[error("refresh token: {0:?}")]
     RefreshToken(RefreshTokenFault),
+    /// A proof of possession (RFC 9449) is missing or does not hold; the text is what the client reads.
+    #[error("{0}")]
+    Possession(&'static str),
     #[error("only administrators create users in this pool")]
     SignUpNotPermitted,
     #[error("attribute may not be written by this client")]

@@ -39,6 +39,9 @@ pub struct Grant {
     pub sso_id: Option<String>,
     /// `aud` of its access tokens, where the client asked for them to be bound to a resource.
     pub audience: Option<String>,
+    /// The thumbprint of the key that its refresh tokens are bound to, in the hands of a client that has no other proof
+    /// (RFC 9449, section 5).
+    pub key: Option<String>,
     /// The methods of the sign-in; none of one before they were kept.
     pub assurance: Assurance,
     pub seen: Seen,

@@ -20,6 +20,8 @@ pub struct Tokens {
     pub refresh_token: Option<String>,
     /// Of the access token.
     pub expires_in: Duration,
+    /// Whether they are good only together with a proof that the client holds the key that they are bound to (RFC 9449).
+    pub is_bound: bool,
     /// What a client needs to make itself known as a device at its next sign-in.
     pub new_device: Option<NewDevice>,
 }
@@ -58,6 +60,10 @@ pub const PROTECTED_CLAIMS: [&str; 22] = [
     "version",
 ];
 
+/// The claim that binds a token to a key, and the member that names the key by its thumbprint (RFC 9449, section 6.1).
+pub const CONFIRMATION: &str = "cnf";
+pub const THUMBPRINT: &str = "jkt";
+
 /// Names of the service's own namespace that a trigger may still suppress or replace.
 const OPEN_COGNITO_CLAIMS: [&str; 3] = ["cognito:groups", "cognito:roles", "cognito:preferred_role"];
 
@@ -76,6 +82,8 @@ pub struct AccessClaims {
     pub scopes: Vec<String>,
     pub origin_jti: Option<String>,
     pub device_key: Option<String>,
+    /// The thumbprint of the key that the token is bound to (RFC 9449, section 6.1).
+    pub key: Option<String>,
     pub issued_at: Time,
     pub expires_at: Time,
 }
@@ -105,6 +113,7 @@ impl AccessClaims {
             scopes: text("scope").unwrap_or_default().split_whitespace().map(str::to_owned).collect(),
             origin_jti: text("origin_jti"),
             device_key: text("device_key"),
+            key: claims.get(CONFIRMATION).and_then(|cnf| cnf.get(THUMBPRINT)?.as_str()).map(str::to_owned),
             issued_at: seconds("iat").ok_or_else(invalid)?,
             expires_at: seconds("exp").ok_or_else(invalid)?,
         })

@@ -110,6 +110,8 @@ pub struct Request {
     pub challenge: Option<String>,
     /// The API outside that access tokens are to be bound to.
     pub resource: Option<Resource>,
+    /// The thumbprint of the key that the code is to be bound to.
+    pub key: Option<String>,
     /// The levels of `acr_values` that the pool knows, the most wanted first.
     pub levels: Vec<Level>,
     /// Where it was pushed: it is answered once.
@@ -328,6 +330,7 @@ pub async fn answer(cx: &Cx, request: &Request, signed_in: &SignedIn) -> Result<
             scopes: request.scopes.clone(),
             nonce: request.nonce.clone(),
             audience: request.resource.as_ref().map(|resource| resource.0.clone()),
+            key: None,
             tells_level: !request.levels.is_empty(),
             grant_id: None,
         };
@@ -346,6 +349,7 @@ pub async fn answer(cx: &Cx, request: &Request, signed_in: &SignedIn) -> Result<
         nonce: request.nonce.clone(),
         challenge: request.challenge.clone(),
         audience: request.resource.as_ref().map(|resource| resource.0.clone()),
+        key: request.key.clone(),
         assurance: signed_in.assurance.clone(),
         tells_level: !request.levels.is_empty(),
     };
@@ -365,6 +369,8 @@ pub struct Redemption<'a> {
     pub verifier: Option<&'a str>,
     /// The resource that the client wants the tokens for. None is whatever it asked for before.
     pub resource: Option<&'a str>,
+    /// The thumbprint of the key that the client has shown.
+    pub key: Option<String>,
 }
 
 /// The tokens for a code. [`Error::CodeExpired`] stands for a code that does not count, [`Error::CodeMismatch`] for one that
@@ -388,6 +394,9 @@ pub async fn redeem(cx: &Cx, given: Redemption<'_>) -> Result<Tokens> {
     if given.resource.is_some_and(|resource| detail.audience.as_deref() != Some(resource)) {
         return Err(Error::WrongTarget);
     }
+    if detail.key.is_some() && detail.key != given.key {
+        return Err(Error::Possession("the code is bound to another key"));
+    }
     let grant_id = given.pool.punishes_replays().then(|| grant_of(given.code));
     let signed_in = SignedIn {
         sub: detail.sub,
@@ -406,6 +415,7 @@ pub async fn redeem(cx: &Cx, given: Redemption<'_>) -> Result<Tokens> {
         scopes: detail.scopes,
         nonce: detail.nonce,
         audience: detail.audience,
+        key: given.key,
         tells_level: detail.tells_level,
         grant_id,
     }
@@ -431,6 +441,8 @@ struct Detail {
     challenge: Option<String>,
     #[serde(default)]
     audience: Option<String>,
+    #[serde(default)]
+    key: Option<String>,
     #[serde(default, skip_serializing_if = "Assurance::is_empty")]
     assurance: Assurance,
     #[serde(default)]
@@ -445,6 +457,8 @@ pub(super) struct Issuance<'a> {
     pub scopes: Vec<String>,
     pub nonce: Option<String>,
     pub audience: Option<String>,
+    /// The thumbprint of the key that the client has shown.
+    pub key: Option<String>,
     /// The client has asked for a level.
     pub tells_level: bool,
     pub grant_id: Option<String>,
@@ -468,6 +482,7 @@ impl Issuance<'_> {
                 device_key: None,
                 sso_id: self.signed_in.sso_id.clone(),
                 audience: self.audience,
+                key: self.key,
                 assurance: self.signed_in.assurance.clone().told(self.tells_level),
                 grant_id: self.grant_id,
             },

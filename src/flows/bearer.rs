@@ -22,6 +22,13 @@ pub struct Bearer {
     pub claims: AccessClaims,
 }
 
+impl Bearer {
+    /// Whether the token is good only together with a proof. Where no tokens are bound, the claim is a trigger's own.
+    pub fn is_bound(&self) -> bool {
+        self.pool.binds_tokens_to_keys() && self.claims.key.is_some()
+    }
+}
+
 /// The bearer of an access token that may use the self-service operations of the API.
 pub async fn self_service(cx: &Cx, access_token: &str) -> Result<Bearer> {
     let bearer = bearer(cx, access_token).await?;
@@ -39,9 +46,15 @@ pub async fn present(cx: &Cx, access_token: &str) -> Result<Bearer> {
     })
 }
 
-/// The bearer of any access token of ours: signed by its pool's access key, not expired, not revoked, of a user who may
-/// still come in.
+/// The bearer of any access token of ours that is good for whoever has it: signed by its pool's access key, not expired, not
+/// revoked, of a user who may still come in.
 pub async fn bearer(cx: &Cx, access_token: &str) -> Result<Bearer> {
+    let holder = holder(cx, access_token).await?;
+    if holder.is_bound() { Err(Error::AccessToken(AccessTokenFault::Invalid)) } else { Ok(holder) }
+}
+
+/// The same, also of a token that is bound to a key (RFC 9449). Who lets its bearer in has to see a proof that they hold it.
+pub async fn holder(cx: &Cx, access_token: &str) -> Result<Bearer> {
     // An ID token has no client_id: it fails here, before anything is looked up.
     let Verified { pool, client, claims } = verified(cx, access_token, "client_id").await?;
     let claims = AccessClaims::read(&claims)?;

@@ -88,7 +88,13 @@ pub async fn begin(cx: &Cx, pool: &Pool, client: &Client, scope: Option<&str>) -
 }
 
 /// A device asks whether it may come in.
-pub async fn redeem(cx: &Cx, pool: Arc<Pool>, client: Arc<Client>, device_code: &str) -> Result<Tokens, Refusal> {
+/// `key` is the thumbprint of the key that its client has shown.
+pub async fn redeem(
+    cx: &Cx,
+    (pool, client): (Arc<Pool>, Arc<Client>),
+    device_code: &str,
+    key: Option<String>,
+) -> Result<Tokens, Refusal> {
     let (hash, now) = (hash(device_code), cx.now());
     let mut tx = cx.begin().await?;
     let state = store::device_requests::find(&mut tx, &hash, &client.id).await?.ok_or(Error::CodeExpired)?;
@@ -114,6 +120,7 @@ pub async fn redeem(cx: &Cx, pool: Arc<Pool>, client: Arc<Client>, device_code: 
         scopes,
         nonce: None,
         audience: None,
+        key,
         tells_level: false,
         grant_id: None,
     };

@@ -132,6 +132,10 @@ async fn verified(cx: &Cx, pool: &Pool, presented: &Presented<'_>) -> Result<(Ac
     if cx.now() >= claims.expires_at {
         return Err(Error::AccessToken(AccessTokenFault::Expired));
     }
+    // Nobody shows a key here.
+    if pool.binds_tokens_to_keys() && claims.key.is_some() {
+        return Err(invalid());
+    }
     Ok((claims, raw))
 }
 

@@ -59,6 +59,8 @@ pub struct Bound {
     pub sso_id: Option<String>,
     /// The resource that access tokens are for.
     pub audience: Option<String>,
+    /// The thumbprint of the key that the client has shown.
+    pub key: Option<String>,
     /// The methods of the sign-in.
     pub assurance: Assurance,
     /// The id that the grant must have. Drawn where nobody has to find the grant by something else.
@@ -76,6 +78,7 @@ pub struct RefreshClaims {
 
 /// The end of a sign-in: a new grant and its first tokens.
 pub async fn start(cx: &Cx, issue: Issue, auth_time: Time) -> Result<Tokens> {
+    check_possession(&issue.pool, &issue.client, issue.bound.key.as_deref())?;
     let changes = Changes::ask(cx, &issue).await?;
     let new_device = new_device(cx, &issue);
     let now = cx.now();
@@ -95,6 +98,7 @@ pub async fn start(cx: &Cx, issue: Issue, auth_time: Time) -> Result<Tokens> {
         device_key: new_device.as_ref().map(|device| device.key.clone()).or_else(|| issue.bound.device_key.clone()),
         sso_id: issue.bound.sso_id.clone(),
         audience: issue.bound.audience.clone(),
+        key: issue.bound.key.clone().filter(|_| issue.client.is_public()),
         assurance: issue.bound.assurance.clone(),
         seen: Seen::now(now, &cx.origin, &issue.client),
     };
@@ -138,6 +142,14 @@ pub async fn renew(cx: &Cx, issue: Issue, changes: &Changes, grant: &Grant, rota
     sign(cx, &issue, grant, changes, refresh_token).await
 }
 
+/// Refuses a client tokens that everybody could use, where it wants none of that kind.
+pub(super) fn check_possession(pool: &Pool, client: &Client, key: Option<&str>) -> Result<()> {
+    if key.is_none() && pool.demands_possession(client) {
+        return Err(Error::Possession("the client's tokens must be bound to a key"));
+    }
+    Ok(())
+}
+
 /// A client that asks for a token of its own.
 pub struct Machine {
     pub pool: Arc<Pool>,
@@ -146,10 +158,13 @@ pub struct Machine {
     pub metadata: Option<ClientMetadata>,
     /// The API outside that the token is for.
     pub resource: Option<String>,
+    /// The thumbprint of the key that the client has shown.
+    pub key: Option<String>,
 }
 
 /// The token of a machine: the client itself, without a user, a grant or anything in the database.
 pub async fn for_machine(cx: &Cx, machine: &Machine) -> Result<Tokens> {
+    check_possession(&machine.pool, &machine.client, machine.key.as_deref())?;
     let changes = Changes::ask_for_machine(cx, machine).await?;
     let client = &machine.client;
     let (now, expires_at) = cx.from_now(client.access_token_lifetime());
@@ -168,12 +183,14 @@ pub async fn for_machine(cx: &Cx, machine: &Machine) -> Result<Tokens> {
         claims.insert("aud".into(), json!(audience));
     }
     changes.access_token.apply(&mut claims);
+    bind(&mut claims, machine.key.as_deref());
     let keys = key_ring::keys_of(cx, &client.pool_id).await?;
     Ok(Tokens {
         access_token: sign_access(&machine.pool, &keys, &claims)?,
         id_token: None,
         refresh_token: None,
         expires_in: client.access_token_lifetime(),
+        is_bound: machine.key.is_some(),
         new_device: None,
     })
 }
@@ -201,7 +218,8 @@ async fn sign(
         None
     };
     let expires_in = issue.client.access_token_lifetime();
-    Ok(Tokens { access_token, id_token, refresh_token, expires_in, new_device: None })
+    let is_bound = issue.bound.key.is_some();
+    Ok(Tokens { access_token, id_token, refresh_token, expires_in, is_bound, new_device: None })
 }
 
 /// An access token, of the type that the pool gives it.
@@ -253,7 +271,15 @@ fn access_claims(cx: &Cx, issue: &Issue, grant: &Grant, changes: &Changes, now: 
     // Without revocation the service still gives access tokens an id of their own.
     claims.entry("jti").or_insert_with(|| json!(cx.random().uuid()));
     changes.access_token.apply(&mut claims);
+    bind(&mut claims, issue.bound.key.as_deref());
     claims
+}
+
+/// Says which key the bearer of an access token has to show. No trigger can take that out.
+fn bind(claims: &mut Map<String, Value>, key: Option<&str>) {
+    if let Some(key) = key {
+        claims.insert(token::CONFIRMATION.into(), json!({ token::THUMBPRINT: key }));
+    }
 }
 
 /// For whom an access token is: the resource that was named, or in a strict pool the client itself, as gateways expect it.

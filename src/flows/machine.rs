@@ -30,5 +30,5 @@ pub async fn token(
         Error::NoSuchScope(scope) => Error::InvalidParameter(format!("Invalid scope requested: {scope}")),
         other => other,
     })?;
-    issue::for_machine(cx, &Machine { pool, client, scopes, metadata, resource: None }).await
+    issue::for_machine(cx, &Machine { pool, client, scopes, metadata, resource: None, key: None }).await
 }

@@ -38,6 +38,7 @@ pub mod passwords;
 pub mod per_address;
 pub mod pools;
 pub mod population;
+pub mod possession;
 pub mod providers;
 pub mod provisioned_limits;
 pub mod pushed;

@@ -26,6 +26,8 @@ pub struct Refresh<'a> {
     pub device_key: Option<&'a str>,
     /// The resource that the client wants the tokens for. None is whatever it asked for before.
     pub resource: Option<&'a str>,
+    /// The thumbprint of the key that the client has shown.
+    pub key: Option<String>,
     pub metadata: Option<BTreeMap<String, String>>,
 }
 
@@ -49,6 +51,10 @@ pub async fn refresh(cx: &Cx, refresh: Refresh<'_>) -> Result<Tokens> {
         client_proof::check_secret_hash_at_refresh(&refresh.client, &user.username, hash)?;
     }
     check_device(cx, &refresh, &grant, &user).await?;
+    if grant.key.is_some() && grant.key != refresh.key {
+        return Err(Error::Possession("the refresh token is bound to another key"));
+    }
+    issue::check_possession(&refresh.pool, &refresh.client, refresh.key.as_deref())?;
     if refresh.resource.is_some_and(|resource| grant.audience.as_deref() != Some(resource)) {
         return Err(Error::WrongTarget);
     }
@@ -65,7 +71,7 @@ pub async fn refresh(cx: &Cx, refresh: Refresh<'_>) -> Result<Tokens> {
         event_id: None,
         nonce: None,
         client_metadata: refresh.metadata,
-        bound: Bound::default(),
+        bound: Bound { key: refresh.key, ..Bound::default() },
     };
     let changes = Changes::ask(cx, &issue).await?;
     let (grant, rotated) = rotate(cx, rotation_grace, grant, &claims).await?;
@@ -205,6 +211,7 @@ mod tests {
             device_key: None,
             sso_id: None,
             audience: None,
+            key: None,
             assurance: Assurance::default(),
             seen: Seen {
                 created_at: Time::from_seconds(0),

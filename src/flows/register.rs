@@ -68,7 +68,8 @@ async fn check_token(cx: &Cx, pool: &Pool, token: &str) -> Result<(), Refusal> {
     let verified = verified(cx, token).await?;
     let claims = AccessClaims::read(&verified.claims).map_err(|_| Refusal::TokenInvalid)?;
     let is_machine = claims.sub == verified.client.id;
-    if verified.pool.id != pool.id || !is_machine || cx.now() >= claims.expires_at {
+    let is_bound = pool.binds_tokens_to_keys() && claims.key.is_some();
+    if verified.pool.id != pool.id || !is_machine || is_bound || cx.now() >= claims.expires_at {
         return Err(Refusal::TokenInvalid);
     }
     if claims.has_scope(REGISTER_SCOPE) { Ok(()) } else { Err(Refusal::ScopeMissing) }

@@ -110,6 +110,7 @@ pub(super) fn relying_party(oidc: &config::pool::Oidc) -> RelyingParty {
         backchannel_logout_uri: oidc.backchannel_logout_uri.clone(),
         backchannel_logout_session_required: oidc.backchannel_logout_session_required,
         device_grant: oidc.device_grant,
+        dpop_bound_access_tokens: oidc.dpop_bound_access_tokens,
         jwks: oidc.jwks.clone(),
         jwks_uri: oidc.jwks_uri.clone(),
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use axum::extract::Request;
 use base64::{Engine, prelude::BASE64_STANDARD};
-use http::{HeaderMap, header};
+use http::{HeaderMap, Method, header};
 use percent_encoding::percent_decode_str;
 
 use super::error::Failure;
@@ -33,19 +33,20 @@ pub struct Proven {
 
 /// What a client has sent: a form, and headers that may carry its proof.
 pub struct Submission {
-    headers: HeaderMap,
+    pub method: Method,
+    pub headers: HeaderMap,
     pub form: Parameters,
 }
 
 impl Submission {
     /// How every endpoint for clients begins. No parameter may be there twice (RFC 6749, section 3.2).
     pub async fn read(request: Request) -> Result<Self, Failure> {
-        let headers = request.headers().clone();
+        let (method, headers) = (request.method().clone(), request.headers().clone());
         let form = limits::form(request).await?;
         if form.has_repeated() {
             return Err(Failure::invalid_request("a parameter is repeated"));
         }
-        Ok(Self { headers, form })
+        Ok(Self { method, headers, form })
     }
 
     pub async fn prove(&self, cx: &Cx) -> Result<Proven, Failure> {

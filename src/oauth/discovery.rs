@@ -26,6 +26,7 @@ use crate::{
         App, Setup, directory,
         key_ring::{self, PoolKeys},
     },
+    keys::jwt::Possession,
     web::{
         context,
         paths::{self, Place},
@@ -177,6 +178,8 @@ struct Further {
     claims_supported: Vec<String>,
     code_challenge_methods_supported: [&'static str; 1],
     device_authorization_endpoint: String,
+    /// <https://www.rfc-editor.org/rfc/rfc9449#section-5.1>
+    dpop_signing_alg_values_supported: [&'static str; 9],
     grant_types_supported: [&'static str; 5],
     introspection_endpoint: String,
     introspection_endpoint_auth_methods_supported: [&'static str; 3],
@@ -206,6 +209,7 @@ impl Further {
             claims_supported: claims,
             code_challenge_methods_supported: ["S256"],
             device_authorization_endpoint: paths::full(setup, Place::DeviceAuthorization),
+            dpop_signing_alg_values_supported: Possession::ALGORITHMS,
             grant_types_supported: [
                 "authorization_code",
                 "implicit",

@@ -138,6 +138,7 @@ fn words(error: &Error) -> (&'static str, Option<String>) {
         Error::UnauthorizedClient | Error::SignUpNotPermitted | Error::UnauthorizedAttribute => "unauthorized_client",
         Error::NoSuchScope(_) | Error::NoSuchResourceServer(_) => "invalid_scope",
         Error::WrongTarget => "invalid_target",
+        Error::Possession(reason) => return ("invalid_dpop_proof", Some((*reason).to_owned())),
         Error::RevocationOff => {
             return ("invalid_request", Some("Token revocation is not enabled for this client".into()));
         }

@@ -14,13 +14,14 @@ use super::{
     reply,
 };
 use crate::{
-    domain::Error,
+    domain::{Error, token::CONFIRMATION},
     flows::{Cx, bearer, refresh},
     keys::jwt::Token,
 };
 
 /// Claims of an access token that say what it is good for. Whatever a trigger has added is the token's own business.
-const TOLD: [&str; 10] = ["scope", "client_id", "username", "exp", "iat", "sub", "aud", "iss", "jti", "auth_time"];
+const TOLD: [&str; 11] =
+    ["scope", "client_id", "username", "exp", "iat", "sub", "aud", "iss", "jti", "auth_time", CONFIRMATION];
 
 pub async fn introspect(cx: Cx, request: Request) -> Response {
     match run(&cx, request).await {
@@ -55,7 +56,7 @@ async fn run(cx: &Cx, request: Request) -> Result<Map<String, Value>, Failure> {
 }
 
 async fn access_token(cx: &Cx, proven: &Proven, token: &str) -> Result<Option<Map<String, Value>>, Error> {
-    let bearer = match bearer::bearer(cx, token).await {
+    let bearer = match bearer::holder(cx, token).await {
         Ok(bearer) => bearer,
         Err(internal @ Error::Internal(_)) => return Err(internal),
         Err(_) => return machine_token(cx, proven, token).await,
@@ -78,7 +79,8 @@ async fn machine_token(cx: &Cx, proven: &Proven, token: &str) -> Result<Option<M
 fn told(token: &str) -> Option<Map<String, Value>> {
     let mut claims = Token::parse(token).ok()?.into_claims();
     claims.retain(|name, _| TOLD.contains(&name.as_str()));
-    claims.insert("token_type".into(), json!("Bearer"));
+    let kind = if claims.contains_key(CONFIRMATION) { "DPoP" } else { "Bearer" };
+    claims.insert("token_type".into(), json!(kind));
     Some(claims)
 }
 

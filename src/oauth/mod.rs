@@ -11,6 +11,7 @@ mod idp_response;
 mod introspect;
 mod logout;
 mod par;
+mod possession;
 mod register;
 mod reply;
 mod revoke;

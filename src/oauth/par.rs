@@ -5,10 +5,15 @@ use axum::{extract::Request, response::Response};
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::{client_auth::Submission, error::Failure, reply};
+use super::{client_auth::Submission, error::Failure, possession, reply};
 use crate::{
+    domain::Error,
     flows::{Cx, pushed},
-    web::{authorization, limits::MOST_QUERY_BYTES, paths},
+    web::{
+        authorization::{self, DPOP_JKT},
+        limits::MOST_QUERY_BYTES,
+        paths::{self, Place},
+    },
 };
 
 /// How the client proves itself is no part of what it asks.
@@ -31,8 +36,18 @@ async fn run(cx: &Cx, request: Request) -> Result<Value, Failure> {
     if form.get("request_uri").is_some() {
         return Err(Failure::invalid_request("request_uri cannot be pushed"));
     }
+    // Whoever shows a key here binds the code to it (RFC 9449, section 10.1).
+    let key = possession::shown(cx, (&sent.method, &sent.headers), Place::Par, None).await?;
+    if let (Some(named), Some(key)) = (form.filled(DPOP_JKT), &key)
+        && named != key
+    {
+        return Err(Error::Possession("the proof is of another key than dpop_jkt names").into());
+    }
     let kept = form.behind("").filter(|(name, _)| *name != "client_id" && !PROOFS.contains(name));
-    let pairs: Vec<(&str, &str)> = std::iter::once(("client_id", &*proven.client.id)).chain(kept).collect();
+    let bound = key.as_deref().filter(|_| form.filled(DPOP_JKT).is_none()).map(|key| (DPOP_JKT, key));
+    let kept = kept.filter(|(name, _)| bound.is_none() || *name != DPOP_JKT);
+    let pairs: Vec<(&str, &str)> =
+        std::iter::once(("client_id", &*proven.client.id)).chain(kept).chain(bound).collect();
     let query = paths::encode(&pairs);
     if query.len() > MOST_QUERY_BYTES {
         return Err(Failure::invalid_request("the request is too long"));

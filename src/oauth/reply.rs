@@ -39,7 +39,7 @@ pub async fn preflight() -> Response {
     headers.insert(
         header::ACCESS_CONTROL_ALLOW_HEADERS,
         HeaderValue::from_static(
-            "authorization, content-type, x-amz-user-agent, amz-sdk-invocation-id, amz-sdk-request",
+            "authorization, content-type, dpop, x-amz-user-agent, amz-sdk-invocation-id, amz-sdk-request",
         ),
     );
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));

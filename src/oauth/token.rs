@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{
     client_auth::{Proven, Submission},
     error::Failure,
-    grants, reply,
+    grants, possession, reply,
 };
 use crate::{domain::token::Tokens, flows::Cx, web::parameters::Parameters};
 
@@ -25,7 +25,8 @@ async fn exchange(cx: &Cx, request: Request) -> Result<Tokens, Failure> {
     let kind = form.get("grant_type").ok_or_else(|| Failure::invalid_request("grant_type is missing"))?;
     let grant = Grant::named(kind).ok_or_else(|| Failure::new("unsupported_grant_type"))?;
     let proven = sent.prove(cx).await?;
-    grant.run(cx, proven, form).await
+    let key = possession::key(cx, &sent, &proven).await?;
+    grant.run(cx, proven, form, key).await
 }
 
 #[derive(Clone, Copy)]
@@ -49,12 +50,13 @@ impl Grant {
         }
     }
 
-    async fn run(self, cx: &Cx, proven: Proven, form: &Parameters) -> Result<Tokens, Failure> {
+    /// `key` is the thumbprint of the key that the client has shown.
+    async fn run(self, cx: &Cx, proven: Proven, form: &Parameters, key: Option<String>) -> Result<Tokens, Failure> {
         match self {
-            Self::AuthorizationCode => grants::authorization_code::run(cx, proven, form).await,
-            Self::RefreshToken => grants::refresh_token::run(cx, proven, form).await,
-            Self::ClientCredentials => grants::client_credentials::run(cx, proven, form).await,
-            Self::DeviceCode => grants::device_code::run(cx, proven, form).await,
+            Self::AuthorizationCode => grants::authorization_code::run(cx, proven, form, key).await,
+            Self::RefreshToken => grants::refresh_token::run(cx, proven, form, key).await,
+            Self::ClientCredentials => grants::client_credentials::run(cx, proven, form, key).await,
+            Self::DeviceCode => grants::device_code::run(cx, proven, form, key).await,
             Self::Password => grants::password::run(cx, proven, form).await,
         }
     }
@@ -79,7 +81,7 @@ impl From<Tokens> for Body {
             access_token: tokens.access_token,
             refresh_token: tokens.refresh_token,
             expires_in: tokens.expires_in.as_secs(),
-            token_type: "Bearer",
+            token_type: if tokens.is_bound { "DPoP" } else { "Bearer" },
         }
     }
 }

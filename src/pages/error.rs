@@ -140,6 +140,7 @@ pub fn words(language: Language, error: &Error) -> Option<String> {
         | Error::ClientSecretWrong(_)
         | Error::AccessToken(_)
         | Error::RefreshToken(_)
+        | Error::Possession(_)
         | Error::CannotResendInvitation(_)
         | Error::LimitExceeded(_)
         | Error::QuotaExceeded(_)

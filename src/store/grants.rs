@@ -27,6 +27,7 @@ row! {
         device_key: Option<String>,
         sso_id: Option<String>,
         audience: Option<String>,
+        jkt: Option<String>,
         assurance: Option<Doc<Assurance>>,
         created_at: Option<i64>,
         active_at: Option<i64>,
@@ -55,6 +56,7 @@ impl TryFrom<GrantRow> for Grant {
             device_key: row.device_key,
             sso_id: row.sso_id,
             audience: row.audience,
+            key: row.jkt,
             assurance: row.assurance.map(|assurance| assurance.0).unwrap_or_default(),
             seen: Seen {
                 // Grants of earlier releases tell no more than this.
@@ -93,6 +95,7 @@ pub async fn insert(tx: &mut Tx, grant: &Grant, user: &User) -> Result<bool> {
         .bind(grant.seen.device_type.clone())
         .bind(grant.audience.clone())
         .bind(Doc(&grant.assurance))
+        .bind(grant.key.clone())
         .bind(user.status.name())
         // The salt is new with every password, and stays when only the cost of its hash is changed.
         .bind(user.credential.salt().map(<[u8]>::to_vec))
@@ -104,16 +107,16 @@ pub async fn insert(tx: &mut Tx, grant: &Grant, user: &User) -> Result<bool> {
 const INSERT: &str =
     "INSERT INTO user_grant (id, pool_id, client_id, sub, scopes, auth_time, expires_at, generation, rotated_at,
                                  revoked_at, source, event_id, device_key, sso_id, created_at, active_at, last_ip, device_type,
-                                 audience, assurance)
-         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20
+                                 audience, assurance, jkt)
+         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21
          FROM pool_user u
-         WHERE u.pool_id = $2 AND u.sub = $4 AND u.enabled = TRUE AND u.status = $21
-               AND u.srp_salt IS NOT DISTINCT FROM $22";
+         WHERE u.pool_id = $2 AND u.sub = $4 AND u.enabled = TRUE AND u.status = $22
+               AND u.srp_salt IS NOT DISTINCT FROM $23";
 
 pub async fn find(tx: &mut Tx, id: &str) -> Result<Option<Grant>> {
     tx.sql(
         "SELECT id, pool_id, client_id, sub, scopes, auth_time, expires_at, generation, rotated_at, revoked_at, source,
-                event_id, device_key, sso_id, created_at, active_at, last_ip, device_type, audience, assurance
+                event_id, device_key, sso_id, created_at, active_at, last_ip, device_type, audience, assurance, jkt
          FROM user_grant
          WHERE id = $1",
     )
@@ -168,7 +171,7 @@ pub async fn touch(tx: &mut Tx, id: &str, seen: &Seen) -> Result<()> {
 pub async fn living(tx: &mut Tx, user: &User, now: Time, cursor: &str, limit: i64) -> Result<Vec<Grant>> {
     tx.sql(
         "SELECT id, pool_id, client_id, sub, scopes, auth_time, expires_at, generation, rotated_at, revoked_at, source,
-                event_id, device_key, sso_id, created_at, active_at, last_ip, device_type, audience, assurance
+                event_id, device_key, sso_id, created_at, active_at, last_ip, device_type, audience, assurance, jkt
          FROM user_grant
          WHERE pool_id = $1 AND sub = $2 AND revoked_at IS NULL AND expires_at > $3 AND id > $4
          ORDER BY id

@@ -41,6 +41,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (23, "saml metadata", include_str!("../../migrations/0023_saml_metadata.sql")),
     (26, "assurance", include_str!("../../migrations/0026_assurance.sql")),
     (27, "import hashes", include_str!("../../migrations/0027_import_hashes.sql")),
+    (28, "possession", include_str!("../../migrations/0028_possession.sql")),
 ];
 
 /// Brings the database behind `connection` up to date. Several instances may do so at once on PostgreSQL: an advisory lock

@@ -26,6 +26,7 @@ use crate::{
         directory, passkeys,
         pushed::{self, RequestUri},
     },
+    keys::jwt::Possession,
 };
 
 const MOST_STATE_BYTES: usize = 4_096;
@@ -34,7 +35,9 @@ const MOST_RESOURCE_BYTES: usize = 2_048;
 const LONGEST_CLIENT_ID: usize = 128;
 /// The response type of the page of devices, which no application can ask for.
 pub const DEVICE: &str = "device";
-const KNOWN: [&str; 19] = [
+/// The thumbprint of the key that a client will show for its code (RFC 9449, section 10).
+pub const DPOP_JKT: &str = "dpop_jkt";
+const KNOWN: [&str; 20] = [
     "response_type",
     "client_id",
     "redirect_uri",
@@ -48,6 +51,7 @@ const KNOWN: [&str; 19] = [
     "login_hint",
     "prompt",
     "resource",
+    DPOP_JKT,
     "max_age",
     "acr_values",
     "lang",
@@ -182,6 +186,7 @@ fn device(cx: &Cx, pool: Arc<Pool>, client: Arc<Client>, parameters: &Parameters
             nonce: None,
             challenge: None,
             resource: None,
+            key: None,
             levels: Vec::new(),
             pushed: None,
         },
@@ -225,6 +230,9 @@ impl Told<'_> {
         if !client.allows_grant(grant) {
             return Err(self.fault("unauthorized_client", format!("the client may not use the {grant} grant")));
         }
+        if response_type == ResponseType::Token && pool.demands_possession(&client) {
+            return Err(self.fault("unauthorized_client", "the client's tokens must be bound to a key".into()));
+        }
         let way = self.way(&pool, &client).await?;
         self.check_lengths()?;
         let challenge = self.challenge()?;
@@ -234,6 +242,7 @@ impl Told<'_> {
         let prompt = self.prompt()?;
         let max_age = self.max_age(&pool)?;
         let resource = self.resource(&pool)?;
+        let key = self.key(&pool)?;
         let levels = self.levels(&pool).await?;
         let scopes = match authorize::scopes(self.cx, &pool, &client, parameters.get("scope")).await {
             Ok(scopes) => scopes,
@@ -257,6 +266,7 @@ impl Told<'_> {
                 nonce: parameters.filled("nonce").map(str::to_owned),
                 challenge,
                 resource,
+                key,
                 levels,
                 pushed: self.pushed,
                 redirect_uri: self.recipient.redirect_uri.clone(),
@@ -332,6 +342,15 @@ impl Told<'_> {
         let resource = Resource::of(pool, uri).filter(|_| uri.len() <= MOST_RESOURCE_BYTES);
         let refusal = || self.fault("invalid_target", "resource is no absolute URL that tokens can be bound to".into());
         resource.map(Some).ok_or_else(refusal)
+    }
+
+    fn key(&self, pool: &Pool) -> Result<Option<String>, Refusal> {
+        match self.parameters.filled(DPOP_JKT).filter(|_| pool.binds_tokens_to_keys()) {
+            Some(key) if !Possession::is_thumbprint(key) => {
+                Err(self.fault("invalid_request", format!("{DPOP_JKT} is no thumbprint")))
+            }
+            key => Ok(key.map(str::to_owned)),
+        }
     }
 
     fn check_lengths(&self) -> Result<(), Refusal> {

@@ -152,6 +152,7 @@ impl Operation for GetTokensFromRefreshToken {
             proof: Proof::Secret(self.client_secret.as_deref()),
             device_key: self.device_key.as_deref(),
             resource: None,
+            key: None,
             metadata: self.client_metadata,
         };
         let tokens = refresh::refresh(&cx, request).await.map_err(|error| match error {
@@ -218,6 +219,7 @@ async fn initiate(
             proof: Proof::SecretHash(secret_hash.as_deref()),
             device_key: device_key.as_deref(),
             resource: None,
+            key: None,
             metadata: None,
         };
         return refresh_with(cx, request).await;

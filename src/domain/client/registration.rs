@@ -38,6 +38,7 @@ pub struct Metadata {
     scope: Option<String>,
     backchannel_logout_uri: Option<String>,
     backchannel_logout_session_required: bool,
+    dpop_bound_access_tokens: bool,
     jwks: Option<Value>,
     jwks_uri: Option<String>,
 }
@@ -113,6 +114,7 @@ impl Metadata {
             backchannel_logout_uri: self.backchannel_logout_uri.clone(),
             backchannel_logout_session_required: self.backchannel_logout_session_required,
             device_grant: self.asks_for(DEVICE),
+            dpop_bound_access_tokens: self.dpop_bound_access_tokens,
             // Keys of clients that prove themselves otherwise have no use here.
             jwks: self.jwks.clone().filter(|_| self.has_key()),
             jwks_uri: self.jwks_uri.clone().filter(|_| self.has_key()),

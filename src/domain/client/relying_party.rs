@@ -23,6 +23,8 @@ pub struct RelyingParty {
     pub backchannel_logout_session_required: bool,
     /// Whether its programs run where there is no browser (RFC 8628).
     pub device_grant: bool,
+    /// Whether it gets no tokens but those that are bound to a key that it shows (RFC 9449, section 5.2).
+    pub dpop_bound_access_tokens: bool,
     /// The keys that the client proves itself with (RFC 7523), and nothing else then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jwks: Option<Value>,

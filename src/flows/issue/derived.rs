@@ -91,6 +91,7 @@ fn stand_in(cx: &Cx, issue: &Issue, subject: &AccessClaims, auth_time: Time) -> 
         device_key: None,
         sso_id: None,
         audience: None,
+        key: None,
         assurance: Assurance::default(),
         seen: Seen::now(cx.now(), &cx.origin, &issue.client),
     }

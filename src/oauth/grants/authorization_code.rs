@@ -11,7 +11,7 @@ use crate::{
     web::parameters::Parameters,
 };
 
-pub async fn run(cx: &Cx, proven: Proven, form: &Parameters) -> Result<Tokens, Failure> {
+pub async fn run(cx: &Cx, proven: Proven, form: &Parameters, key: Option<String>) -> Result<Tokens, Failure> {
     if !proven.client.allows_grant("code") {
         return Err(Failure::unauthorized_client());
     }
@@ -23,6 +23,7 @@ pub async fn run(cx: &Cx, proven: Proven, form: &Parameters) -> Result<Tokens, F
         redirect_uri: form.get("redirect_uri"),
         verifier: form.get("code_verifier"),
         resource: form.filled("resource"),
+        key,
     };
     Ok(authorize::redeem(cx, redemption).await?)
 }

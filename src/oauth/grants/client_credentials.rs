@@ -14,7 +14,7 @@ use crate::{
     web::parameters::Parameters,
 };
 
-pub async fn run(cx: &Cx, proven: Proven, form: &Parameters) -> Result<Tokens, Failure> {
+pub async fn run(cx: &Cx, proven: Proven, form: &Parameters, key: Option<String>) -> Result<Tokens, Failure> {
     let client = proven.client;
     if client.is_public() || !client.allows_grant("client_credentials") {
         return Err(Failure::unauthorized_client());
@@ -24,8 +24,14 @@ pub async fn run(cx: &Cx, proven: Proven, form: &Parameters) -> Result<Tokens, F
         return Err(Failure::new("invalid_target").describe("machines' tokens are not bound to such a resource".into()));
     }
     let scopes = authorize::machine_scopes(cx, &proven.pool, &client, form.get("scope")).await?;
-    let machine =
-        Machine { pool: proven.pool, client, scopes, metadata: metadata(form)?, resource: resource.map(str::to_owned) };
+    let machine = Machine {
+        pool: proven.pool,
+        client,
+        scopes,
+        metadata: metadata(form)?,
+        resource: resource.map(str::to_owned),
+        key,
+    };
     Ok(issue::for_machine(cx, &machine).await?)
 }
 

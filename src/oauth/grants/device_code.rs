@@ -11,7 +11,7 @@ use crate::{
     web::parameters::Parameters,
 };
 
-pub async fn run(cx: &Cx, proven: Proven, form: &Parameters) -> Result<Tokens, Failure> {
+pub async fn run(cx: &Cx, proven: Proven, form: &Parameters, key: Option<String>) -> Result<Tokens, Failure> {
     let Proven { pool, client } = proven;
     if !pool.strict_oidc {
         return Err(Failure::new("unsupported_grant_type"));
@@ -20,7 +20,7 @@ pub async fn run(cx: &Cx, proven: Proven, form: &Parameters) -> Result<Tokens, F
         return Err(Failure::unauthorized_client());
     }
     let code = form.filled("device_code").ok_or_else(|| Failure::invalid_request("device_code is missing"))?;
-    device_grant::redeem(cx, pool, client, code).await.map_err(|refusal| match refusal {
+    device_grant::redeem(cx, (pool, client), code, key).await.map_err(|refusal| match refusal {
         Refusal::Pending => Failure::new("authorization_pending"),
         Refusal::SlowDown => Failure::new("slow_down"),
         Refusal::Denied => Failure::new("access_denied"),

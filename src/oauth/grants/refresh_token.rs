@@ -13,7 +13,7 @@ use crate::{
     web::parameters::Parameters,
 };
 
-pub async fn run(cx: &Cx, proven: Proven, form: &Parameters) -> Result<Tokens, Failure> {
+pub async fn run(cx: &Cx, proven: Proven, form: &Parameters, key: Option<String>) -> Result<Tokens, Failure> {
     let token = form.filled("refresh_token").ok_or_else(|| Failure::invalid_request("refresh_token is missing"))?;
     let refresh = Refresh {
         pool: proven.pool,
@@ -22,6 +22,7 @@ pub async fn run(cx: &Cx, proven: Proven, form: &Parameters) -> Result<Tokens, F
         proof: Proof::Done,
         device_key: None,
         resource: form.filled("resource"),
+        key,
         metadata: None,
     };
     Ok(refresh::refresh(cx, refresh).await?)

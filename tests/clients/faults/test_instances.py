@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import base64
+import collections
 import concurrent.futures
+import json
 import os
 import threading
 import time
 from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
 
+import jwt
 import pytest
 import requests
 from botocore.exceptions import ClientError
+from cryptography.hazmat.primitives.asymmetric import ec
 from hosted import sign_in
 from launch import SUITE_CONFIG, Server, free_port, new_database
-from town import Client, Town, claims
+from town import Client, Town, claims, unique
 
 POOL, CLIENT, CALLBACK = "us-east-1_Clients01", "5clients23456789abcdefghij", "http://localhost:8400/callback"
 
@@ -111,6 +115,28 @@ def test_of_sixteen_redemptions_at_once_one_wins(pair, attempt: int):
     lost = [answer for answer in answers if answer.status_code != 200]
     assert len(won) == 1, [answer.status_code for answer in answers]
     assert {(answer.status_code, answer.json()["error"]) for answer in lost} == {(400, "invalid_grant")}
+
+
+def test_of_sixteen_uses_of_a_proof_at_once_one_counts(pair):
+    """A proof of possession (RFC 9449) is spent at one instance for both."""
+    endpoint = f"{pair[0].server.public_url}/oauth2/token"
+    key = ec.generate_private_key(ec.SECP256R1())
+    jwk = json.loads(jwt.algorithms.ECAlgorithm.to_jwk(key.public_key()))
+    told = {"jti": unique("proof"), "htm": "POST", "htu": endpoint, "iat": int(time.time())}
+    proof = jwt.encode(told, key, "ES256", headers={"typ": "dpop+jwt", "jwk": jwk})
+    together = threading.Barrier(16)
+
+    def use(number: int) -> tuple[int, str]:
+        together.wait(timeout=30)
+        answer = requests.post(
+            f"{pair[number % 2].server.url}/oauth2/token", data={"grant_type": "client_credentials"},
+            auth=("8strict23456789abcdefghij", "strict_registrar_secret_0123456789"), headers={"DPoP": proof}, timeout=60,
+        )
+        return answer.status_code, answer.json().get("error", answer.json().get("token_type"))
+
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        ends = collections.Counter(pool.map(use, range(16)))
+    assert ends == {(200, "DPoP"): 1, (400, "invalid_dpop_proof"): 15}
 
 
 def test_a_group_joined_through_one_is_in_the_next_token_of_the_other(pair):

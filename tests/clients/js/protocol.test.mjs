@@ -1,9 +1,9 @@
 // What OAuth 2.0 and OpenID Connect ask of any provider, asked of two: a strict pool and `oidc-provider`.
 import assert from 'node:assert/strict';
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose';
+import { calculateJwkThumbprint, createLocalJWKSet, decodeJwt, decodeProtectedHeader, exportJWK, generateKeyPair, jwtVerify, SignJWT } from 'jose';
 import { Browser } from './browser.mjs';
 import { CALLBACK, form, LEFT, MACHINE_SCOPE, oidcProvider, poolhouse } from './reference.mjs';
 
@@ -69,8 +69,8 @@ class Party {
     return this.post('token_endpoint', Object.entries(fields).filter(([, value]) => value !== undefined), options);
   }
 
-  refresh(token, changes = {}) {
-    return this.post('token_endpoint', { grant_type: 'refresh_token', refresh_token: token, ...changes });
+  refresh(token, changes = {}, options = {}) {
+    return this.post('token_endpoint', { grant_type: 'refresh_token', refresh_token: token, ...changes }, options);
   }
 
   async tokens(changes) {
@@ -88,6 +88,21 @@ class Party {
     address.search = new URLSearchParams(parameters);
     return this.house.leave(this.browser, address);
   }
+}
+
+/** Somebody with a key, who shows it (RFC 9449). */
+async function holder() {
+  const { publicKey, privateKey } = await generateKeyPair('ES256');
+  const jwk = await exportJWK(publicKey);
+  const sign = (claims, header = {}) =>
+    new SignJWT({ jti: randomUUID(), ...claims }).setProtectedHeader({ typ: 'dpop+jwt', alg: 'ES256', jwk, ...header }).setIssuedAt(claims.iat).sign(privateKey);
+  return {
+    thumbprint: await calculateJwkThumbprint(jwk),
+    async for(htm, htu, token, changes = {}, header = {}) {
+      const ath = token && { ath: createHash('sha256').update(token).digest('base64url') };
+      return { headers: { dpop: await sign({ htm, htu, ...ath, ...changes }, header), ...(token && { authorization: `DPoP ${token}` }) } };
+    },
+  };
 }
 
 function landed(reply) {
@@ -109,6 +124,58 @@ function told(parameters, ...errors) {
 }
 
 const REQUIREMENTS = {
+  // RFC 9449, sections 5 to 7
+  async 'a key that is shown is the only one that its tokens work with'(house) {
+    const [party, own, other] = [new Party(house, 'native'), await holder(), await holder()];
+    const { token_endpoint: endpoint, userinfo_endpoint: info } = house.metadata;
+    assert.ok(house.metadata.dpop_signing_alg_values_supported.includes('ES256'));
+    const given = await party.redeem((await party.arrive()).get('code'), {}, await own.for('POST', endpoint));
+    assert.equal(given.status, 200, given.text);
+    assert.equal(given.json.token_type, 'DPoP');
+    const token = given.json.access_token;
+    assert.equal((await fetch(info, await own.for('GET', info, token))).status, 200);
+    assert.equal((await party.userInfo(token)).status, 401);
+    assert.equal((await fetch(info, { headers: { authorization: `DPoP ${token}` } })).status >= 400, true);
+    for (const proof of [await other.for('GET', info, token), await own.for('GET', info, token, { ath: 'x' }), await own.for('GET', endpoint, token)]) {
+      const reply = await fetch(info, proof);
+      assert.equal(reply.status, 401);
+      assert.match(reply.headers.get('www-authenticate'), /^DPoP /);
+    }
+    refused(await party.refresh(given.json.refresh_token, {}, await other.for('POST', endpoint)), 'invalid_grant', 'invalid_dpop_proof');
+    const next = await party.refresh(given.json.refresh_token, {}, await own.for('POST', endpoint));
+    assert.equal(next.json.token_type, 'DPoP', next.text);
+  },
+
+  async 'a proof of possession is for one request, and works once'(house) {
+    const [party, own] = [new Party(house, 'native'), await holder()];
+    const endpoint = house.metadata.token_endpoint;
+    const now = Math.floor(Date.now() / 1000);
+    for (const proof of [
+      await own.for('GET', endpoint),
+      await own.for('POST', house.metadata.userinfo_endpoint),
+      await own.for('POST', endpoint, undefined, { jti: undefined }),
+      await own.for('POST', endpoint, undefined, { iat: now - 3600 }),
+      await own.for('POST', endpoint, undefined, { iat: now + 3600 }),
+      await own.for('POST', endpoint, undefined, {}, { typ: 'JWT' }),
+      await own.for('POST', endpoint, undefined, {}, { jwk: undefined }),
+      { headers: { dpop: 'none' } },
+    ]) {
+      refused(await party.redeem((await party.arrive()).get('code'), {}, proof), 'invalid_dpop_proof');
+    }
+    const proof = await own.for('POST', endpoint);
+    assert.equal((await party.redeem((await party.arrive()).get('code'), {}, proof)).status, 200);
+    refused(await party.redeem((await party.arrive()).get('code'), {}, proof), 'invalid_dpop_proof');
+  },
+
+  async 'a code can be bound to a key before it is given'(house) {
+    const [party, own, other] = [new Party(house, 'native'), await holder(), await holder()];
+    const endpoint = house.metadata.token_endpoint;
+    const code = async () => (await party.arrive({ dpop_jkt: own.thumbprint })).get('code');
+    refused(await party.redeem(await code(), {}, await other.for('POST', endpoint)), 'invalid_grant', 'invalid_dpop_proof');
+    refused(await party.redeem(await code()), 'invalid_grant', 'invalid_dpop_proof');
+    assert.equal((await party.redeem(await code(), {}, await own.for('POST', endpoint))).status, 200);
+  },
+
   // OpenID Connect Discovery 1.0, sections 3 and 4
   async 'every endpoint that discovery names is there'({ metadata }) {
     for (const member of Object.keys(metadata).filter((name) => name.endsWith('_endpoint') || name === 'jwks_uri')) {

@@ -99,6 +99,7 @@ export async function oidcProvider() {
     issueRefreshToken: async (ctx, one) => one.grantTypeAllowed('refresh_token'),
     features: {
       devInteractions: { enabled: true },
+      dPoP: { enabled: true },
       clientCredentials: { enabled: true },
       introspection: { enabled: true },
       revocation: { enabled: true },

@@ -22,7 +22,7 @@ before(async () => {
 });
 
 /** Signs ada in; answers the browser and the tokens. */
-async function signIn(parameters = {}) {
+async function signIn(parameters = {}, options = {}) {
   const verifier = oidc.randomPKCECodeVerifier();
   const nonce = oidc.randomNonce();
   const authorize = oidc.buildAuthorizationUrl(config, {
@@ -37,7 +37,7 @@ async function signIn(parameters = {}) {
   const back = await browser.signIn(authorize, 'ada', 'Lovelace-1815');
   const checks = { pkceCodeVerifier: verifier, expectedNonce: nonce, idTokenExpected: true };
   const landed = new URL(back.headers.get('location'));
-  return { browser, landed, checks, tokens: await oidc.authorizationCodeGrant(config, landed, checks) };
+  return { browser, landed, checks, tokens: await oidc.authorizationCodeGrant(config, landed, checks, undefined, options) };
 }
 
 test('the metadata say what a strict pool can do', () => {
@@ -77,6 +77,19 @@ test('a resource server asks what has become of a token', async () => {
   await oidc.tokenRevocation(config, tokens.access_token);
   assert.deepEqual(await oidc.tokenIntrospection(api, tokens.access_token), { active: false });
   await assert.rejects(oidc.refreshTokenGrant(config, tokens.refresh_token), { error: 'invalid_grant' });
+});
+
+test('tokens are bound to a key that the client holds', async () => {
+  const DPoP = oidc.getDPoPHandle(config, await oidc.randomDPoPKeyPair());
+  const { tokens } = await signIn({ dpop_jkt: await DPoP.calculateThumbprint() }, { DPoP });
+  assert.equal(tokens.token_type, 'dpop');
+  const info = await oidc.fetchUserInfo(config, tokens.access_token, tokens.claims().sub, { DPoP });
+  assert.equal(info.name, 'Ada Lovelace');
+  const { cnf, token_type } = await oidc.tokenIntrospection(api, tokens.access_token);
+  assert.deepEqual([cnf.jkt, token_type], [await DPoP.calculateThumbprint(), 'DPoP']);
+  await assert.rejects(oidc.refreshTokenGrant(config, tokens.refresh_token), { error: 'invalid_dpop_proof' });
+  const next = await oidc.refreshTokenGrant(config, tokens.refresh_token, undefined, { DPoP });
+  assert.equal(next.token_type, 'dpop');
 });
 
 test('the user signs out and has to sign in again', async () => {

@@ -12,6 +12,7 @@ mod hostile_tokens;
 mod logout;
 mod par;
 mod per_address;
+mod possession;
 mod private_key_jwt;
 mod registration;
 mod resource;

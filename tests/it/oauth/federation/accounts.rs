@@ -199,6 +199,7 @@ async fn request(house: &House) -> poolhouse::flows::authorize::Request {
         nonce: None,
         challenge: None,
         resource: None,
+        key: None,
         levels: Vec::new(),
         pushed: None,
     }
