@@ -10,11 +10,19 @@ use crate::{
     kit::clock::Time,
 };
 
-/// Unlike format 1.0 it has no version, its path is without the stage, and nobody's name where nobody was asked.
+/// Unlike format 1.0 it has no version, its path is without the stage, its body is text whatever its type, and there is nobody's name
+/// where nobody was asked.
 pub(super) fn rest(exchange: &Exchange<'_>, body: &Bytes) -> Option<Value> {
     let mut event = event::version_1(exchange, body)?;
     event.as_object_mut()?.remove("version");
     event["path"] = exchange.path().into();
+    // No type is binary unless an API names it, and none can here. What is no text stays whole.
+    if let Ok(text) = std::str::from_utf8(body)
+        && !text.is_empty()
+    {
+        event["body"] = text.into();
+        event["isBase64Encoded"] = false.into();
+    }
     if exchange.principal.is_none() {
         event["requestContext"].as_object_mut()?.remove("authorizer");
     }

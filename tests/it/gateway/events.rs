@@ -174,6 +174,25 @@ async fn format_2_is_this_event() {
     assert!(id.len() == 16 && id.ends_with('='), "{id}");
 }
 
+/// A form is base64 to an HTTP API, and text to a REST API, which knows no binary types unless it is told some.
+#[tokio::test]
+async fn bodies_are_text_to_rest_apis() {
+    for (protocol, body, encoded) in [("HTTP", "YT0xJmI9Mg==", true), ("REST", "a=1&b=2", false)] {
+        let town = telling(protocol, "").await;
+        let head = "POST /prod/pets/1 HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\
+                    content-type: application/x-www-form-urlencoded\r\ncontent-length: 7\r\n\r\n";
+        let answer = town.raw(&format!("{head}a=1&b=2")).await;
+        let event: Value = serde_json::from_str(&answer.body).unwrap();
+        assert_eq!((&event["body"], &event["isBase64Encoded"]), (&json!(body), &json!(encoded)), "{protocol}");
+        let mut stream = TcpStream::connect(town.address).await.unwrap();
+        stream.write_all(&[head.as_bytes(), &[0xff; 7]].concat()).await.unwrap();
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).await.unwrap();
+        let event: Value = serde_json::from_str(&Answer::parse(&bytes).body).unwrap();
+        assert_eq!((&event["body"], &event["isBase64Encoded"]), (&json!("/////////w=="), &json!(true)), "{protocol}");
+    }
+}
+
 /// What format 1.0 and the events of REST APIs share.
 fn format_1(event: &Value, request_id: Option<&str>, extended_id: Option<&str>) -> Value {
     json!({
