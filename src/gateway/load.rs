@@ -23,7 +23,7 @@ use super::{
         Connections, FixedResponse, FunctionIntegration, HttpIntegration, Integration, Mapping, MappingError,
         Place as EventPlace, RespondError, Target, TargetError, connector,
     },
-    replace::{Kept, Made},
+    replace::{Kept, Made, Memory},
     routes::{Key, RouteError, Routes},
     secure::Tls,
     selection::{SelectionError, Variable, with_stage_variables},
@@ -113,8 +113,8 @@ pub(super) struct Loader {
     fetcher: Arc<Fetcher>,
     backends: Arc<Connections>,
     account: Option<Arc<Bucket>>,
-    /// Authorizers of one issuer share its keys.
-    foreign: HashMap<String, Arc<ForeignIssuer>>,
+    /// Authorizers of one issuer share its keys, until their stage is told to forget.
+    foreign: HashMap<(String, Memory), Arc<ForeignIssuer>>,
 }
 
 impl Loader {
@@ -217,18 +217,15 @@ impl Loader {
                 (Some(_), _) => matcher(api, routes)?,
                 (None, None) => Arc::clone(own.insert(matcher(api, routes)?)),
             };
+            let memory = Memory::of(&api.id, name, stage.authorizer_generation);
             let mut made = BTreeMap::new();
             for (name, config) in authorizers {
-                let generation = stage.authorizer_generation;
-                let authorizer = match kept.authorizer(&api.id, name, generation, config, &self.around.functions) {
+                let authorizer = match kept.authorizer((&api.id, name), &memory, config, &self.around.functions) {
                     Some(authorizer) => authorizer,
-                    None => Arc::new(self.authorizer(name, config)?),
+                    None => Arc::new(self.authorizer((name, &memory), config)?),
                 };
-                kept.keep(
-                    &api.id,
-                    name,
-                    Made { generation, config: config.clone(), authorizer: Arc::clone(&authorizer) },
-                );
+                let (memory, config) = (memory.clone(), config.clone());
+                kept.keep(&api.id, name, Made { memory, config, authorizer: Arc::clone(&authorizer) });
                 made.insert(name.as_str(), authorizer);
             }
             let before = kept.stage(&api.id, name);
@@ -291,22 +288,30 @@ impl Loader {
         Ok(Stage { name: name.to_owned(), variables, routes, matcher, log_settings, log })
     }
 
-    fn authorizer(&mut self, name: &str, config: &config::Authorizer) -> Result<Authorizer, GatewayError> {
+    fn authorizer(
+        &mut self,
+        (name, memory): (&str, &Memory),
+        config: &config::Authorizer,
+    ) -> Result<Authorizer, GatewayError> {
         Ok(match config {
-            config::Authorizer::Jwt(config) => Authorizer::Jwt(self.jwt(name, config)?),
+            config::Authorizer::Jwt(config) => Authorizer::Jwt(self.jwt((name, memory), config)?),
             config::Authorizer::Lambda(config) => Authorizer::Lambda(self.lambda(config)?),
             config::Authorizer::Pools(config) => Authorizer::Pools(self.pools(config)?),
-            config::Authorizer::RestJwt(config) => Authorizer::RestJwt(self.rest_jwt(config)?),
+            config::Authorizer::RestJwt(config) => Authorizer::RestJwt(self.rest_jwt(memory, config)?),
         })
     }
 
-    fn rest_jwt(&mut self, config: &config::RestJwtAuthorizer) -> Result<RestJwtAuthorizer, GatewayError> {
+    fn rest_jwt(
+        &mut self,
+        memory: &Memory,
+        config: &config::RestJwtAuthorizer,
+    ) -> Result<RestJwtAuthorizer, GatewayError> {
         let wrong = |_| GatewayError::Header { at: config.at.clone(), name: config.header.clone() };
         let header = HeaderName::from_bytes(config.header.as_bytes()).map_err(wrong)?;
         let (local, skew) = (Arc::clone(&self.around.issuers), self.skew());
         let mut made = RestJwtAuthorizer::new(header, config.algorithms.clone(), local, skew);
         for issuer in &config.issuers {
-            made.trust(issuer, |url| self.foreign_issuer(url, &issuer.issuer.at))?;
+            made.trust(issuer, |url| self.foreign_issuer((url, memory), &issuer.issuer.at))?;
         }
         Ok(made)
     }
@@ -353,7 +358,11 @@ impl Loader {
         Ok(LambdaAuthorizer::new(function, kind, sources, lasts))
     }
 
-    fn jwt(&mut self, name: &str, config: &config::JwtAuthorizer) -> Result<JwtAuthorizer, GatewayError> {
+    fn jwt(
+        &mut self,
+        (name, memory): (&str, &Memory),
+        config: &config::JwtAuthorizer,
+    ) -> Result<JwtAuthorizer, GatewayError> {
         if config.audience.is_empty() {
             return Err(GatewayError::NoAudience { at: config.at.clone(), name: name.to_owned() });
         }
@@ -366,10 +375,16 @@ impl Loader {
         })?;
         let skew = self.skew();
         let issuers = Arc::clone(&self.around.issuers);
-        JwtAuthorizer::new(config, source, issuers, skew, |issuer| self.foreign_issuer(issuer, &config.issuer_at))
+        JwtAuthorizer::new(config, source, issuers, skew, |issuer| {
+            self.foreign_issuer((issuer, memory), &config.issuer_at)
+        })
     }
 
-    fn foreign_issuer(&mut self, issuer: &str, at: &Place) -> Result<Arc<ForeignIssuer>, GatewayError> {
+    fn foreign_issuer(
+        &mut self,
+        (issuer, memory): (&str, &Memory),
+        at: &Place,
+    ) -> Result<Arc<ForeignIssuer>, GatewayError> {
         let url = check_url(issuer, self.section.allow_insecure_issuer).map_err(|reason| GatewayError::Issuer {
             at: at.clone(),
             issuer: issuer.to_owned(),
@@ -380,7 +395,7 @@ impl Loader {
         }
         let (fetcher, stale) = (&self.fetcher, Duration::from_secs(self.section.stale_keys_seconds.into()));
         let make = || Arc::new(ForeignIssuer::new(issuer, Arc::clone(fetcher), stale));
-        Ok(Arc::clone(self.foreign.entry(issuer.to_owned()).or_insert_with(make)))
+        Ok(Arc::clone(self.foreign.entry((issuer.to_owned(), memory.clone())).or_insert_with(make)))
     }
 }
 

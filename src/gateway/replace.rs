@@ -111,9 +111,19 @@ impl Gateway {
 /// By the API's id and the authorizer's name; stages may have several under one name.
 pub(super) type Authorizers = HashMap<(String, String), Vec<Made>>;
 
+/// Since when authorizers remember. Stages that were never told to forget share what they know.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Memory(Option<(String, String, u64)>);
+
+impl Memory {
+    pub(super) fn of(api_id: &str, stage: &str, generation: u64) -> Self {
+        Self((generation > 0).then(|| (api_id.to_owned(), stage.to_owned(), generation)))
+    }
+}
+
 #[derive(Clone)]
 pub(super) struct Made {
-    pub(super) generation: u64,
+    pub(super) memory: Memory,
     pub(super) config: config::Authorizer,
     pub(super) authorizer: Arc<Authorizer>,
 }
@@ -138,16 +148,15 @@ impl<'b> Kept<'b> {
     /// The same authorizer of this set or the one before, if it asks the function that has this name now.
     pub(super) fn authorizer(
         &self,
-        api_id: &str,
-        name: &str,
-        generation: u64,
+        (api_id, name): (&str, &str),
+        memory: &Memory,
         config: &config::Authorizer,
         functions: &Functions,
     ) -> Option<Arc<Authorizer>> {
         let key = (api_id.to_owned(), name.to_owned());
         let before = self.before.and_then(|before| before.authorizers.get(&key));
         let made = self.authorizers.get(&key).into_iter().chain(before).flatten();
-        made.filter(|made| made.generation == generation && made.config == *config)
+        made.filter(|made| made.memory == *memory && made.config == *config)
             .find(|made| match (&*made.authorizer, config) {
                 (Authorizer::Lambda(lambda), config::Authorizer::Lambda(config)) => {
                     functions.get(&config.function.value).is_some_and(|function| lambda.asks(&function))

@@ -151,6 +151,28 @@ async fn keys_of_an_issuer_that_fails_serve_for_another_day_or_as_long_as_is_sai
     }
 }
 
+/// `ResetAuthorizersCache` counts a stage's generation on: whoever knows that a key is stolen waits for nobody.
+#[tokio::test]
+async fn keys_are_forgotten_with_the_answers_of_a_stage() {
+    let key = SigningKey::generate().unwrap();
+    let elsewhere = elsewhere(&key, None).await;
+    let good = key.sign(&claims(json!({"iss": elsewhere.issuer}))).unwrap();
+    let mut apis = vec![api(Issuer::Url(elsewhere.issuer.clone()), vec![route("GET /", true, &[], fixed("in"))])];
+    apis[0].stages.insert("dev".to_owned(), poolhouse::config::api::Stage::new(place()));
+    let town = town(apis.clone(), Functions::default()).await;
+    // What one stage forgets, the other still knows, until it forgets too.
+    for (default, dev, fetches) in [(0, 0, 1), (0, 0, 1), (1, 0, 2), (1, 0, 2), (1, 1, 3), (2, 1, 4)] {
+        for (name, generation) in [("$default", default), ("dev", dev)] {
+            apis[0].stages.get_mut(name).unwrap().authorizer_generation = generation;
+        }
+        town.gateway.replace(&apis, &[], Arc::new(Functions::default())).unwrap();
+        for path in ["/", "/dev/"] {
+            assert_eq!(town.get(path, &good).await.status, 200);
+        }
+        assert_eq!(elsewhere.fetches.load(Ordering::SeqCst), fetches, "{default} {dev}");
+    }
+}
+
 #[tokio::test]
 async fn a_token_of_this_server_does_not_pass_for_a_foreign_one() {
     let key = SigningKey::generate().unwrap();
