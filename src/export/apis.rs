@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Template, object, rest};
+use super::{Template, extras, object, rest};
 use crate::config::{
     Config, Placed,
     api::{
@@ -50,6 +50,7 @@ fn script(function: &Function, text: &str) -> Map<String, Value> {
 pub(super) fn apis(config: &Config, template: &mut Template) {
     let mut named = BTreeMap::new();
     for api in &config.apis {
+        template.left_out.extend(extras::of(api));
         let logical = match api.protocol {
             Protocol::Http => self::api(api, config, template),
             Protocol::Rest => rest::api(api, config, template),
@@ -86,9 +87,6 @@ fn api(api: &Api, config: &Config, template: &mut Template) -> String {
         ("DisableExecuteApiEndpoint", api.disable_execute_api_endpoint.then_some(Value::Bool(true))),
         ("CorsConfiguration", api.cors.as_ref().map(cors)),
     ]);
-    if api.cors.as_ref().is_some_and(|cors| cors.default_route_quirk) {
-        template.left_out.push(format!("`default_route_quirk` of the API {}", api.name));
-    }
     let logical = template.add("Api", &api.name, "AWS::ApiGatewayV2::Api", members);
     template.ids.insert(logical.clone(), json!(api.id));
     let within = |members: Map<String, Value>| {

@@ -5,6 +5,7 @@
 //! <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-anatomy.html>
 
 mod apis;
+mod extras;
 mod pools;
 mod rest;
 

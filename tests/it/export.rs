@@ -123,6 +123,41 @@ async fn exported(town: &Town, config: &Config) -> String {
     serde_json::to_string_pretty(&export.template).unwrap()
 }
 
+/// Without a word the template would let pass whom the file keeps out.
+#[tokio::test]
+async fn what_no_template_can_say_of_an_api_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("poolhouse.toml");
+    let text = "[[pool]]\nid = 'us-east-1_Example01'\n[[pool.client]]\nid = '1example23456789abcdefghij'\n\
+                [function.judge]\nscript = 'judge.js'\n\
+                [[api]]\nname = 'shop'\n[api.cors_configuration]\ndefault_route_quirk = true\n\
+                [api.authorizer.staff]\ntype = 'JWT'\nissuer = 'pool:us-east-1_Example01'\n\
+                audience = ['1example23456789abcdefghij']\nadditional_issuers = ['https://partner.example']\n\
+                on_jwks_unavailable = 503\nrequire_token_use = 'access'\nrequired_claims = { tenant = 'blue' }\n\
+                [api.authorizer.judged]\ntype = 'REQUEST'\nfunction = 'judge'\npayload_format = '2.0'\n\
+                identity_source = '$request.header.a'\nresult_ttl_ends_with_token = true\n\
+                [[api.route]]\nkey = 'GET /a'\nauthorizer = 'staff'\n\
+                integration = { http = 'http://127.0.0.1:1', forward_claims = { sub = 'x-sub' } }\n\
+                [[api.route]]\nkey = 'GET /b'\nauthorizer = 'judged'\nintegration = { function = 'judge', claims_json = true }\n";
+    fs::write(&file, text).unwrap();
+    fs::write(folder.path().join("judge.js"), "exports.handler = async () => ({});").unwrap();
+    let config = poolhouse::config::load(&Sources { file: Some(file), ..Sources::default() }).unwrap();
+    let town = towns().await.into_iter().next().unwrap();
+    let export = export::cloudformation(&town.cx(), &config, None).await.unwrap();
+    for left in [
+        "`default_route_quirk` of the API shop",
+        "`additional_issuers` of the authorizer staff of the API shop",
+        "`on_jwks_unavailable` of the authorizer staff of the API shop",
+        "`require_token_use` of the authorizer staff of the API shop",
+        "`required_claims` of the authorizer staff of the API shop",
+        "`result_ttl_ends_with_token` of the authorizer judged of the API shop",
+        "`forward_claims` of the route \"GET /a\" of the API shop",
+        "`claims_json` of the route \"GET /b\" of the API shop",
+    ] {
+        assert!(export.left_out.iter().any(|line| line == left), "{left}\n{:#?}", export.left_out);
+    }
+}
+
 #[tokio::test]
 async fn what_is_exported_and_imported_is_the_same_state_under_the_same_ids() {
     for (full, empty) in towns().await.into_iter().zip(towns().await) {

@@ -1,0 +1,40 @@
+//! What APIs of the file have beyond the service, and no template can say. It is told beside the template: an authorizer that lets
+//! more pass than the one it was made of must not surprise anybody.
+
+use crate::config::api::{Api, Authorizer, Beyond};
+
+/// One line for each setting that is left out of an API.
+pub(super) fn of(api: &Api) -> Vec<String> {
+    let mut found = Vec::new();
+    if api.cors.as_ref().is_some_and(|cors| cors.default_route_quirk) {
+        found.push(format!("`default_route_quirk` of the API {}", api.name));
+    }
+    for (name, authorizer) in &api.authorizers {
+        let settings = match authorizer {
+            Authorizer::Jwt(jwt) => beyond(&jwt.beyond),
+            Authorizer::Lambda(lambda) if lambda.result_ttl_ends_with_token => vec!["result_ttl_ends_with_token"],
+            Authorizer::Lambda(_) | Authorizer::Pools(_) | Authorizer::RestJwt(_) => Vec::new(),
+        };
+        let told = |setting| format!("`{setting}` of the authorizer {name} of the API {}", api.name);
+        found.extend(settings.into_iter().map(told));
+    }
+    for route in &api.routes {
+        let forwards = (!route.forward_claims.is_empty()).then_some("forward_claims");
+        let settings = forwards.into_iter().chain(route.claims_json.then_some("claims_json"));
+        found.extend(
+            settings.map(|setting| format!("`{setting}` of the route {:?} of the API {}", route.key, api.name)),
+        );
+    }
+    found
+}
+
+fn beyond(said: &Beyond) -> Vec<&'static str> {
+    let Beyond { additional_issuers, unavailable_is_503, require_token_use, required_claims } = said;
+    let all = [
+        ("additional_issuers", !additional_issuers.is_empty()),
+        ("on_jwks_unavailable", *unavailable_is_503),
+        ("require_token_use", require_token_use.is_some()),
+        ("required_claims", !required_claims.is_empty()),
+    ];
+    all.into_iter().filter_map(|(name, is_said)| is_said.then_some(name)).collect()
+}
