@@ -31,6 +31,7 @@ use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::HttpConnector;
 use tower::Service;
 
+use super::breaker::Breakers;
 use crate::gateway::{body::RequestBody, workers::PerWorker};
 
 /// How long a connection may be kept without a request.
@@ -40,13 +41,16 @@ const KEPT: usize = 256;
 
 type Connector = HttpsConnector<HttpConnector>;
 type Io = <Connector as Service<Uri>>::Response;
-type Origin = (Scheme, Authority);
+pub(super) type Origin = (Scheme, Authority);
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SendError {
     #[error("no connection: {0}")]
     Connect(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Others have just tried, again and again.
+    #[error("no connection was tried: the last ones failed")]
+    Resting,
     #[error("{0}")]
     Http(#[from] hyper::Error),
 }
@@ -55,11 +59,12 @@ pub(super) enum SendError {
 pub(in crate::gateway) struct Connections {
     connector: Connector,
     kept: PerWorker<Arc<Kept>>,
+    breakers: Breakers,
 }
 
 impl Connections {
     pub(in crate::gateway) fn new(connector: Connector) -> Self {
-        Self { connector, kept: PerWorker::new(Arc::default) }
+        Self { connector, kept: PerWorker::new(Arc::default), breakers: Breakers::default() }
     }
 
     /// Sends a request whose URL is absolute, over a connection that was kept or a new one.
@@ -103,17 +108,29 @@ impl Connections {
         Ok(sender.send_request(request).await?)
     }
 
-    async fn connect(&self, (scheme, authority): &Origin) -> Result<Link, SendError> {
+    async fn connect(&self, origin: &Origin) -> Result<Link, SendError> {
+        let attempt = self.breakers.attempt(origin).ok_or(SendError::Resting)?;
+        let io = match self.reach(origin).await {
+            Ok(io) => io,
+            Err(error) => {
+                attempt.failed();
+                return Err(SendError::Connect(error));
+            }
+        };
+        attempt.succeeded();
+        let (sender, connection) = handshake(io).await?;
+        Ok(Link { sender, connection: Some(Box::new(connection)), since: Instant::now() })
+    }
+
+    async fn reach(&self, (scheme, authority): &Origin) -> Result<Io, Box<dyn std::error::Error + Send + Sync>> {
         let mut place = http::uri::Parts::default();
         place.scheme = Some(scheme.clone());
         place.authority = Some(authority.clone());
         place.path_and_query = Some(http::uri::PathAndQuery::from_static("/"));
-        let place = Uri::from_parts(place).map_err(|error| SendError::Connect(error.into()))?;
+        let place = Uri::from_parts(place)?;
         let mut connector = self.connector.clone();
-        poll_fn(|cx| connector.poll_ready(cx)).await.map_err(SendError::Connect)?;
-        let io = connector.call(place).await.map_err(SendError::Connect)?;
-        let (sender, connection) = handshake(io).await?;
-        Ok(Link { sender, connection: Some(Box::new(connection)), since: Instant::now() })
+        poll_fn(|cx| connector.poll_ready(cx)).await?;
+        connector.call(place).await
     }
 }
 

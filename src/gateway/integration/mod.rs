@@ -2,6 +2,7 @@
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations.html>
 
 mod authorizer_event;
+mod breaker;
 mod claims;
 mod connections;
 mod event;

@@ -23,6 +23,7 @@ mod stages;
 mod throttling;
 mod tls;
 mod tokens;
+mod unavailable;
 mod vectors;
 mod websockets;
 
