@@ -4,10 +4,20 @@
 //! `EnvFilter`; without it everything from `info` up is written. An error at the end of a command has a backtrace when the
 //! standard `RUST_LIB_BACKTRACE=1` is set; nothing here changes the environment.
 
+mod lines;
+
 use std::io::{self, IsTerminal};
 
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
-use tracing_subscriber::{EnvFilter, util::SubscriberInitExt};
+use tracing::Subscriber;
+use tracing_subscriber::{
+    EnvFilter,
+    field::MakeExt,
+    fmt::{MakeWriter, format},
+    util::SubscriberInitExt,
+};
+
+use lines::Lines;
 
 /// What a line of the log looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,14 +39,23 @@ pub enum TelemetryError {
 /// Starts the log of this process, once. `filter` is what `POOLHOUSE_LOG` says.
 pub fn init(format: Format, filter: Option<&str>) -> Result<(), TelemetryError> {
     let filter = parse(filter.unwrap_or("info"))?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    match format {
-        Format::Json => {
-            lines.json().flatten_event(true).with_current_span(true).with_span_list(false).finish().try_init()
-        }
-        Format::Text => lines.compact().with_target(false).with_ansi(io::stderr().is_terminal()).finish().try_init(),
-    }?;
+    subscriber(format, io::stderr().is_terminal(), filter, io::stderr).try_init()?;
     Ok(())
+}
+
+/// `colours` are for short text.
+fn subscriber<M>(format: Format, colours: bool, filter: EnvFilter, to: M) -> Box<dyn Subscriber + Send + Sync>
+where
+    M: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Lines::new(format, to));
+    match format {
+        Format::Json => Box::new(log.json().flatten_event(true).with_current_span(true).with_span_list(false).finish()),
+        Format::Text => {
+            let fields = format::debug_fn(lines::field).delimited(" ");
+            Box::new(log.compact().fmt_fields(fields).with_target(false).with_ansi(colours).finish())
+        }
+    }
 }
 
 /// Starts the metrics of this process, once, and returns what renders them for Prometheus.

@@ -73,8 +73,8 @@ impl GatewayResponses {
         let (media_type, template) = custom.template(exchange);
         let usual = || Template::parse_response(USUAL).ok();
         let body = match template {
-            Some(template) => template.written(&view, ""),
-            None => usual().map(|template| template.written(&view, "")).unwrap_or_default(),
+            Some(template) => template.written(&view),
+            None => usual().map(|template| template.written(&view)).unwrap_or_default(),
         };
         let mut response = Response::new(Body::from(body));
         let of_class = default.and_then(|default| default.status);

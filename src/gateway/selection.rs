@@ -13,6 +13,9 @@ use serde_json::Value;
 use super::{context, exchange::Exchange, path};
 use crate::config::api::ClaimFormat;
 
+/// What a log keeps of one value, in bytes: more than the head of any request has. What functions answer may be far longer.
+const LONGEST_LOGGED: usize = 16 * 1024;
+
 /// Of a body only this much is looked at.
 pub(super) const BODY_LIMIT: usize = 100 * 1024;
 
@@ -271,13 +274,28 @@ impl Template {
         self.0.iter().any(|piece| matches!(piece, Piece::Variable(Variable::ResponseBody(_))))
     }
 
-    /// With `absent` in the place of what is not there.
-    pub(super) fn written(&self, view: &View<'_>, absent: &str) -> String {
+    /// With nothing in the place of what is not there.
+    pub(super) fn written(&self, view: &View<'_>) -> String {
         let mut text = String::new();
         for piece in &self.0 {
             match piece {
                 Piece::Text(fixed) => text.push_str(fixed),
-                Piece::Variable(variable) => text.push_str(variable.value(view).as_deref().unwrap_or(absent)),
+                Piece::Variable(variable) => text.push_str(variable.value(view).as_deref().unwrap_or_default()),
+            }
+        }
+        text
+    }
+
+    /// As a log has it: a hyphen where nothing is, and of each value no more than is of use to a reader.
+    pub(super) fn logged(&self, view: &View<'_>) -> String {
+        let mut text = String::new();
+        for piece in &self.0 {
+            match piece {
+                Piece::Text(fixed) => text.push_str(fixed),
+                Piece::Variable(variable) => match variable.value(view) {
+                    Some(value) => text.push_str(&value[..value.floor_char_boundary(LONGEST_LOGGED)]),
+                    None => text.push('-'),
+                },
             }
         }
         text
@@ -287,7 +305,7 @@ impl Template {
     pub(super) fn value(&self, view: &View<'_>) -> Option<String> {
         let only_absent = !self.0.is_empty()
             && self.0.iter().all(|piece| matches!(piece, Piece::Variable(one) if one.value(view).is_none()));
-        (!only_absent).then(|| self.written(view, ""))
+        (!only_absent).then(|| self.written(view))
     }
 }
 

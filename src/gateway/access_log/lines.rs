@@ -40,7 +40,7 @@ impl AccessLog {
     }
 
     pub(super) fn write(&self, exchange: &Exchange<'_>) {
-        let mut line = self.format.written(&View::of(exchange), "-");
+        let mut line = self.format.logged(&View::of(exchange));
         // One request is one line, whatever a client put into its headers.
         if line.contains(steers) {
             line = line.chars().flat_map(|c| if steers(c) { c.escape_default().collect() } else { vec![c] }).collect();

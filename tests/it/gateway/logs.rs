@@ -114,3 +114,33 @@ async fn one_request_is_one_line() {
     assert_eq!(lines.len(), 1);
     assert!(lines[0].ends_with(r" a\nforged line\r\u{1b}[31m\u{85}\u{2028}b\u{2029}"), "{}", lines[0]);
 }
+
+#[tokio::test]
+async fn a_megabyte_in_a_value_is_cut_and_stays_in_its_line() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let text = format!(
+        "[[api]]\nname = 'x'\n[api.stage.'$default'.access_log_settings]\n\
+         format = '{{\"id\":\"$context.requestId\",\"status\":$context.status,\"long\":\"$context.authorizer.long\",\"end\":\"$context.path\"}}'\nfile = '{}'\n\
+         [api.authorizer.A]\ntype = 'REQUEST'\nfunction = 'judge'\npayload_format = '2.0'\nenable_simple_responses = true\n\
+         identity_source = '$request.header.authorization'\n\
+         [[api.route]]\nkey = 'GET /'\nauthorizer = 'A'\nintegration = {{ respond = {{ body = 'in' }} }}\n",
+        folder.path().join("access.log").display()
+    );
+    let mut functions = Functions::default();
+    let long = format!("\r\n\u{1b}[31m\u{2028}{}", "ü".repeat(512 * 1024));
+    let answer = json!({"isAuthorized": true, "context": {"long": long}});
+    functions.insert(
+        "judge",
+        poolhouse::functions::native::native(move |_| {
+            let answer = answer.clone();
+            async move { Ok(answer) }
+        }),
+    );
+    let town = written(&text, functions).await;
+    assert_eq!(town.get("/", "me").await.status, 200);
+    town.get("/nope", "me").await;
+    let lines = lines(&folder, 2).await;
+    assert_eq!(lines.len(), 2);
+    assert!(lines[0].contains(r#"","status":200,"long":"\r\n\u{1b}[31m\u{2028}üü"#), "{:.100}", lines[0]);
+    assert!(lines[0].ends_with(r#"üü","end":"/"}"#) && lines[0].len() < 20_000, "{}", lines[0].len());
+}
