@@ -30,7 +30,7 @@ use crate::{
     flows::{App, Cx},
     kit::ids,
     model::{self, MODEL},
-    web::paths::Place,
+    web::{lineage, paths::Place},
 };
 use caller::Gate;
 use operation::Failure;
@@ -93,7 +93,7 @@ async fn dispatch(
     };
     let cx = Cx::new(app, &caller.region, request_id.to_owned());
     let origin = origin::of(&head, &input, caller.access_key_id.is_some());
-    let cx = cx.called_by(protocol::agent(&head)).seen_from(origin);
+    let cx = cx.called_by(protocol::agent(&head)).seen_from(origin).led_to_by(lineage(&head.headers));
     let answer = entry.run(cx, input).await;
     let outcome = if answer.is_ok() { "ok" } else { "refused" };
     metrics::counter!("poolhouse_api_calls_total", "operation" => entry.name, "outcome" => outcome).increment(1);

@@ -74,6 +74,7 @@ use crate::{
     kit::{
         clock::{Clock, Time},
         ids,
+        lineage::Lineage,
         random::Random,
     },
     outside::Outside,
@@ -192,6 +193,8 @@ pub struct Cx {
     /// What the caller's program calls itself; empty where nobody asked.
     agent: Arc<str>,
     pub origin: Arc<Origin>,
+    /// What led to the request, where code made it that runs for us.
+    lineage: Lineage,
 }
 
 impl Cx {
@@ -203,6 +206,7 @@ impl Cx {
             site: site::Site::Everywhere,
             agent: "".into(),
             origin: Arc::default(),
+            lineage: Lineage::default(),
         }
     }
 
@@ -228,7 +232,13 @@ impl Cx {
         request: T,
     ) -> Result<T::Response> {
         let event = Event::new(&pool.id, username, CallerContext::new(&self.agent, client_id), request);
-        self.app.hooks.fire(pool, &self.request_id, event).await
+        self.app.hooks.fire(pool, (&self.request_id, self.lineage), event).await
+    }
+
+    /// The same for a request that code makes which runs for us.
+    #[must_use]
+    pub fn led_to_by(self, lineage: Lineage) -> Self {
+        Self { lineage, ..self }
     }
 
     /// The same for a request that is known to come from `origin`.

@@ -26,7 +26,7 @@ use self::{
 };
 use crate::{
     config::{Mistake, Place, function as config},
-    kit::{clock::Clock, random::Random},
+    kit::{clock::Clock, lineage::Lineage, random::Random},
     outside::Client,
 };
 
@@ -69,13 +69,22 @@ pub struct Call {
     pub request_id: String,
     /// `context.clientContext`: JSON that a caller of the Invoke API sends along.
     pub client_context: Option<String>,
+    /// The calls that led to this one, and this one. A process is told, and another server.
+    pub lineage: Lineage,
     /// Where the caller wants to read what the call prints.
     pub tail: Option<Arc<Tail>>,
 }
 
 impl Call {
     pub fn new(event: Value, deadline: Duration, request_id: impl Into<String>) -> Self {
-        Self { event, deadline, request_id: request_id.into(), client_context: None, tail: None }
+        Self {
+            event,
+            deadline,
+            request_id: request_id.into(),
+            client_context: None,
+            lineage: Lineage::default(),
+            tail: None,
+        }
     }
 }
 

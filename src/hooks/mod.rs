@@ -49,12 +49,13 @@ pub use user_migration::{
 use crate::{
     domain::{Error, Pool, Result},
     functions::{Call, Function, FunctionError, Functions},
-    kit::ids::function_name,
+    kit::{ids::function_name, lineage::Lineage},
 };
 
 /// What the service grants a trigger's function, for each try.
 const DEADLINE: Duration = Duration::from_secs(5);
-/// Triggers that are under way at a time. One whose code calls the API, which asks the same trigger again, ends here.
+/// Triggers that are under way at a time. Code that calls the API, which asks the same trigger again, ends here where it does not tell
+/// its [`Lineage`].
 const AT_ONCE: usize = 250;
 /// How often a function is tried that could not be reached, or did not answer in time.
 const TRIES: u32 = 3;
@@ -137,8 +138,18 @@ impl Hooks {
     }
 
     /// Asks whoever the pool names for `T`. Without anybody the answer is the default one: no change.
-    pub async fn fire<T: Trigger>(&self, pool: &Pool, request_id: &str, event: Event<T>) -> Result<T::Response> {
+    /// `lineage` is that of the request.
+    pub async fn fire<T: Trigger>(
+        &self,
+        pool: &Pool,
+        (request_id, lineage): (&str, Lineage),
+        event: Event<T>,
+    ) -> Result<T::Response> {
         let Some(target) = pool.settings.lambda_config.function(T::SETTING) else { return Ok(T::Response::default()) };
+        let Some(lineage) = lineage.next() else {
+            tracing::warn!(trigger = T::NAME, "triggers ask for each other without end");
+            return Err(unavailable::<T>("RecursiveInvocationException"));
+        };
         // Nobody waits: whoever has a place may be waiting for this very call.
         let Ok(_place) = self.places.try_acquire() else {
             tracing::warn!(trigger = T::NAME, "more triggers at once than there may be");
@@ -154,7 +165,7 @@ impl Hooks {
             return Err(unavailable::<T>("ResourceNotFoundException"));
         };
         let event = serde_json::to_value(&event).map_err(|error| Error::Internal(error.to_string()))?;
-        let call = Call::new(event, DEADLINE, request_id);
+        let call = Call { lineage, ..Call::new(event, DEADLINE, request_id) };
         let answer = invoke(function.as_ref(), call).await.map_err(failure::<T>)?;
         response::<T>(answer)
     }

@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod host;
 pub mod ids;
+pub mod lineage;
 pub mod network;
 pub mod random;
 pub mod reach;

@@ -33,6 +33,9 @@ pub(super) enum Fault {
     Slow,
     #[error("too many calls at once")]
     Throttled,
+    /// Functions call each other without end.
+    #[error("too many calls within each other")]
+    Recursive,
     /// Whoever runs the function does not answer; for the log.
     #[error("{0}")]
     Service(String),
@@ -80,6 +83,11 @@ impl Fault {
                 ("RequestTimeoutException", StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time.".into())
             }
             Self::Throttled => ("TooManyRequestsException", StatusCode::TOO_MANY_REQUESTS, "Rate Exceeded.".into()),
+            Self::Recursive => (
+                "RecursiveInvocationException",
+                client,
+                "This call was made by too many functions that called each other.".into(),
+            ),
             Self::Service(_) => {
                 ("ServiceException", StatusCode::INTERNAL_SERVER_ERROR, "The function cannot be reached.".into())
             }

@@ -28,7 +28,7 @@ use crate::{
     config::{Mode, admin::AccessKey},
     functions::{Call, Function, FunctionError, Functions, PAYLOAD_LIMIT, log::Tail},
     kit::{clock::Clock, random::Random},
-    web::signature::Gate,
+    web::{lineage, signature::Gate},
 };
 use error::Fault;
 use events::Events;
@@ -120,7 +120,8 @@ impl Door {
             return Err(Fault::TooLarge(limit));
         }
         let event = parse(&body)?;
-        let call = Call { client_context, ..Call::new(event, LONGEST, request_id) };
+        let lineage = lineage(&head.headers).next().ok_or(Fault::Recursive)?;
+        let call = Call { client_context, lineage, ..Call::new(event, LONGEST, request_id) };
         match manner {
             Manner::DryRun => Ok(empty(StatusCode::NO_CONTENT)),
             Manner::Event => {

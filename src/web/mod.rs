@@ -30,6 +30,7 @@ use http::{Extensions, HeaderMap, StatusCode, header, request::Parts, uri::Autho
 use crate::{
     domain::origin::Origin,
     flows::{App, Cx},
+    kit::lineage::{Lineage, TRACE_HEADER},
 };
 use client_ip::ClientAddress;
 
@@ -46,7 +47,7 @@ impl FromRequestParts<Arc<App>> for Cx {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
-        let cx = context(app).seen_from(origin(&parts.extensions, &parts.headers));
+        let cx = context(app).seen_from(origin(&parts.extensions, &parts.headers)).led_to_by(lineage(&parts.headers));
         let Some(authority) = authority(parts) else { return Ok(cx) };
         cx.by_host(authority.as_str()).await.map_err(|error| {
             tracing::error!(%error, "the pool of a host could not be found");
@@ -59,6 +60,12 @@ impl FromRequestParts<Arc<App>> for Cx {
 fn authority(parts: &Parts) -> Option<Authority> {
     let named = || parts.headers.get(header::HOST)?.to_str().ok()?.parse().ok();
     parts.uri.authority().cloned().or_else(named)
+}
+
+/// The calls that led to a request, where it says so.
+pub fn lineage(headers: &HeaderMap) -> Lineage {
+    let trace = headers.get(TRACE_HEADER).and_then(|trace| trace.to_str().ok());
+    trace.map(Lineage::of).unwrap_or_default()
 }
 
 /// Where a request comes from.

@@ -91,9 +91,6 @@ async fn next(State(counters): State<Arc<Counters>>) -> Response {
 fn call(counter: &Counter, Handed { job, left }: Handed) -> Response {
     // The process compares with its own clock, which nobody can freeze.
     let deadline = Clock::system().now().plus(left).millis();
-    let random = &counter.plan.random;
-    let (root, parent) = (hex::encode(random.bytes::<12>()), hex::encode(random.bytes::<8>()));
-    let seconds = Clock::system().now().seconds();
     let mut response = Response::new(Body::from(job.event));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -101,7 +98,7 @@ fn call(counter: &Counter, Handed { job, left }: Handed) -> Response {
         (REQUEST_ID, job.id),
         (DEADLINE, deadline.to_string()),
         (ARN, counter.plan.arn.clone()),
-        (TRACE_ID, format!("Root=1-{seconds:08x}-{root};Parent={parent};Sampled=0")),
+        (TRACE_ID, job.lineage.trace(Clock::system().now(), &counter.plan.random)),
         (CLIENT_CONTEXT, job.client_context.unwrap_or_default()),
     ] {
         if let Ok(value) = HeaderValue::from_str(&value)

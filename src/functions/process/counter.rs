@@ -19,9 +19,12 @@ use super::{
     Plan,
     desk::{Desk, Job},
 };
-use crate::functions::{
-    FunctionError,
-    log::{self, CALL_LIMIT, Level, Tail},
+use crate::{
+    functions::{
+        FunctionError,
+        log::{self, CALL_LIMIT, Level, Tail},
+    },
+    kit::lineage::Lineage,
 };
 
 /// Answered calls that are told from those that never were.
@@ -89,6 +92,7 @@ pub(super) struct Task {
     pub(super) id: String,
     pub(super) event: bytes::Bytes,
     pub(super) client_context: Option<String>,
+    pub(super) lineage: Lineage,
 }
 
 impl Counter {
@@ -137,7 +141,7 @@ impl Counter {
     }
 
     fn hand_out(self: &Arc<Self>, job: Job) -> Handed {
-        let Job { id, event, client_context, patience, deadline, tail, reply } = job;
+        let Job { id, event, client_context, lineage, patience, deadline, tail, reply } = job;
         let began = Instant::now();
         let own = began + self.plan.timeout;
         let (until, after) = if own <= deadline { (own, self.plan.timeout) } else { (deadline, patience) };
@@ -157,7 +161,7 @@ impl Counter {
             out.timer = Some(timer.abort_handle());
         }
         let left = until.saturating_duration_since(began);
-        Handed { job: Task { id, event, client_context }, left }
+        Handed { job: Task { id, event, client_context, lineage }, left }
     }
 
     fn end_late(&self, id: &str) {

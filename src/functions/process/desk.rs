@@ -10,7 +10,10 @@ use bytes::Bytes;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
-use crate::functions::{FunctionError, log::Tail};
+use crate::{
+    functions::{FunctionError, log::Tail},
+    kit::lineage::Lineage,
+};
 
 /// Calls that may wait for a process. Each holds its event in memory.
 const QUEUE: usize = 256;
@@ -22,6 +25,7 @@ pub(super) struct Job {
     pub(super) id: String,
     pub(super) event: Bytes,
     pub(super) client_context: Option<String>,
+    pub(super) lineage: Lineage,
     /// The caller's patience, and when it ends.
     pub(super) patience: Duration,
     pub(super) deadline: Instant,
@@ -161,7 +165,10 @@ mod tests {
         let patience = Duration::from_secs(5);
         let deadline = Instant::now() + patience;
         let (event, client_context, tail) = (Bytes::from_static(b"1"), None, None);
-        (Job { id: id.into(), event, client_context, patience, deadline, tail, reply }, answer)
+        (
+            Job { id: id.into(), event, client_context, lineage: Lineage::default(), patience, deadline, tail, reply },
+            answer,
+        )
     }
 
     #[tokio::test]

@@ -168,8 +168,8 @@ impl Function for Process {
         // Callers may use an id twice, and others than UUIDs do not fit into a path.
         let is_usable = uuid::Uuid::parse_str(&call.request_id).is_ok() && self.desk.takes(&call.request_id);
         let id = if is_usable { call.request_id } else { self.plan.random.uuid() };
-        let (client_context, tail) = (call.client_context, call.tail);
-        self.desk.admit(Job { id, event: event.into(), client_context, patience, deadline, tail, reply })?;
+        let (client_context, lineage, tail) = (call.client_context, call.lineage, call.tail);
+        self.desk.admit(Job { id, event: event.into(), client_context, lineage, patience, deadline, tail, reply })?;
         if let Some(crew) = &self.crew {
             crew.help();
         }

@@ -17,7 +17,7 @@ use super::{Call, Function, FunctionError, PAYLOAD_LIMIT, Surroundings};
 use crate::{
     config::function as config,
     keys::webhook::WebhookKey,
-    kit::{clock::Clock, secret::Secret},
+    kit::{clock::Clock, lineage::TRACE_HEADER, random::Random, secret::Secret},
     outside::{Client, Failure, Limits},
 };
 
@@ -28,6 +28,7 @@ pub struct Remote {
     timeout: Duration,
     way: Way,
     clock: Clock,
+    random: Random,
     client: Client,
 }
 
@@ -64,7 +65,7 @@ impl Remote {
 
     fn new(section: &config::Function, address: Url, way: Way, around: &Surroundings) -> Self {
         let (name, timeout, clock) = (section.name.clone(), section.timeout, around.clock.clone());
-        Self { name, address, timeout, way, clock, client: around.client.clone() }
+        Self { name, address, timeout, way, clock, random: around.random.clone(), client: around.client.clone() }
     }
 
     async fn post(&self, call: &Call, time: Duration) -> Result<Reply, FunctionError> {
@@ -75,7 +76,8 @@ impl Remote {
         let mut request = Request::builder()
             .method(Method::POST)
             .header(header::CONTENT_TYPE, "application/json")
-            .header(header::ACCEPT, "application/json");
+            .header(header::ACCEPT, "application/json")
+            .header(TRACE_HEADER, call.lineage.trace(self.clock.now(), &self.random));
         match &self.way {
             Way::Invoke => request = invoke::with_headers(request, call),
             Way::Webhook(key) => {
