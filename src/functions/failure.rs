@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+/// Lambda's type for the error of a process that ended while it had a call.
+pub const EXITED: &str = "Runtime.ExitError";
+
 /// Why a call gave no value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FunctionError {

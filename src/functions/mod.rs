@@ -19,7 +19,7 @@ use std::{collections::BTreeMap, io, net::SocketAddr, path::PathBuf, sync::Arc, 
 use async_trait::async_trait;
 use serde_json::Value;
 
-pub use self::failure::FunctionError;
+pub use self::failure::{EXITED, FunctionError};
 use self::{
     log::{Ledger, Tail},
     succession::Origin,

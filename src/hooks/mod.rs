@@ -48,7 +48,7 @@ pub use user_migration::{
 
 use crate::{
     domain::{Error, Pool, Result},
-    functions::{Call, Function, FunctionError, Functions},
+    functions::{Call, EXITED, Function, FunctionError, Functions, PAYLOAD_LIMIT},
     kit::{ids::function_name, lineage::Lineage},
 };
 
@@ -210,6 +210,10 @@ fn response<T: Trigger>(answer: Value) -> Result<T::Response> {
 fn failure<T: Trigger>(error: FunctionError) -> Error {
     tracing::warn!(trigger = T::NAME, %error, "a trigger's function failed");
     match error {
+        // Lambda's words for a process that ended: the code has said nothing.
+        FunctionError::Reported { kind, .. } if kind == EXITED => unavailable::<T>(EXITED),
+        // It has answered, but nobody reads that much.
+        FunctionError::TooLarge { limit } if limit == PAYLOAD_LIMIT => Error::HookAnswer(T::NAME),
         FunctionError::Threw { message, .. } | FunctionError::Reported { message, .. } => {
             Error::HookThrew { trigger: T::NAME, message }
         }

@@ -69,7 +69,9 @@ async fn a_hook_in_rust_that_hangs_is_tried_three_times() {
         client_metadata: None,
     };
     let event = Event::new("us-east-1_A", "ann", CallerContext::new("", None), request);
+    let began = tokio::time::Instant::now();
     let answer = ask_rust(&hook, &event).await;
+    assert_eq!(began.elapsed(), Duration::from_secs(15), "five seconds each");
     assert!(matches!(answer, Err(Error::HookUnavailable { trigger: "PostConfirmation", .. })));
     assert_eq!(hook.0.load(Ordering::Relaxed), 3);
 }

@@ -21,7 +21,7 @@ use super::{
     desk::Desk,
     place::Counters,
 };
-use crate::functions::{FunctionError, log::Level};
+use crate::functions::{EXITED, FunctionError, log::Level};
 
 /// Lambda's own limit for what a runtime does before it asks for its first call.
 const INIT: Duration = Duration::from_secs(10);
@@ -225,5 +225,5 @@ fn exited(id: Option<&str>, status: Option<ExitStatus>) -> FunctionError {
         status => format!("Runtime exited with error: {}", shown(status)),
     };
     let message = id.map_or_else(|| how.clone(), |id| format!("RequestId: {id} Error: {how}"));
-    FunctionError::reported(None, Some(json!({"errorType": "Runtime.ExitError", "errorMessage": message})))
+    FunctionError::reported(None, Some(json!({"errorType": EXITED, "errorMessage": message})))
 }

@@ -120,6 +120,26 @@ async fn what_follows_from_a_wrong_answer_the_trigger_decides() {
     }
 }
 
+/// What a caller sends for the triggers reaches them, and is nobody's answer.
+#[tokio::test]
+async fn client_metadata_makes_no_answer_right() {
+    let claimed = json!({"answerCorrect": "true", "issueTokens": "true", "failAuthentication": "false",
+                         "response": "{\"answerCorrect\":true}"});
+    for stage in asking().await {
+        stage.person("ann").await;
+        let begins = with(&stage.begins("ann"), json!({"ClientMetadata": claimed}));
+        let asked = stage.call("InitiateAuth", begins).await;
+        stage.recorder.events();
+        let wrong = with(&stage.answers(&asked, "ann", "41"), json!({"ClientMetadata": claimed}));
+        let again = stage.call("RespondToAuthChallenge", wrong).await;
+        assert_eq!(again["ChallengeName"], "CUSTOM_CHALLENGE", "{again}");
+        assert!(again.get("AuthenticationResult").is_none(), "{again}");
+        for event in stage.recorder.events() {
+            assert_eq!(event["request"]["clientMetadata"], claimed, "{event}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_password_may_come_first() {
     for stage in asking().await {

@@ -126,9 +126,10 @@ async fn a_failing_function_gives_no_token_and_leaves_no_grant() {
 async fn a_function_changes_the_id_token_but_not_what_is_protected() {
     let body = "event.response = { claimsOverrideDetails: {
             claimsToAddOrOverride: { tier: 'gold', email: 'x@y.z', gone: '1', sub: 'root', iss: 'evil', aud: 'evil',
-                token_use: 'access', exp: '9', origin_jti: 'x', 'cognito:username': 'root', 'dev:custom:a': '1',
+                token_use: 'access', exp: '9', iat: '9', auth_time: '9', jti: 'x', client_id: 'evil', origin_jti: 'x', 'cognito:username': 'root', 'dev:custom:a': '1',
                 saw: event.triggerSource + ' ' + event.request.userAttributes['cognito:user_status'] },
-            claimsToSuppress: ['gone', 'email_verified', 'sub', 'exp', 'jti', 'iss'],
+            claimsToSuppress: ['gone', 'email_verified', 'sub', 'iss', 'aud', 'exp', 'iat', 'token_use', 'jti', 'origin_jti',
+                'auth_time', 'cognito:username', 'client_id'],
             groupOverrideDetails: { groupsToOverride: ['other'] } } };
         return event";
     for site in sites(&[("changer", body)]).await {
@@ -144,10 +145,14 @@ async fn a_function_changes_the_id_token_but_not_what_is_protected() {
         assert_eq!(id["saw"], "TokenGeneration_Authentication CONFIRMED");
         assert!(id.get("gone").is_none() && id.get("email_verified").is_none() && id.get("dev:custom:a").is_none());
         let before = claims(&plain.id);
-        for claim in ["sub", "iss", "aud", "token_use", "exp", "cognito:username"] {
-            assert_eq!(id[claim], before[claim], "{claim}");
+        for claim in ["sub", "iss", "aud", "token_use", "exp", "iat", "auth_time", "cognito:username", "client_id"] {
+            assert_eq!(id.get(claim), before.get(claim), "{claim}");
         }
-        assert!(id["jti"].is_string());
+        let of_access = ["sub", "iss", "client_id", "token_use", "exp", "iat", "auth_time", "username"];
+        for claim in of_access {
+            assert_eq!(access.get(claim), claims(&plain.access).get(claim), "{claim}");
+        }
+        assert!(id["jti"].as_str().is_some_and(|id| id.len() == 36) && id["jti"] != before["jti"]);
         assert_eq!(id["origin_jti"], access["origin_jti"]);
         assert_eq!((&id["cognito:groups"], &access["cognito:groups"]), (&json!(["other"]), &json!(["other"])));
         assert!(access.get("tier").is_none());

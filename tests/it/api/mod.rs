@@ -21,6 +21,7 @@ mod every_error;
 mod existence;
 mod forged_tokens;
 mod groups;
+mod hook_answers;
 mod hooks;
 mod identity_providers;
 mod import_hashes;

@@ -96,7 +96,7 @@ async fn read_whole(stream: &mut TcpStream) {
 }
 
 /// One that answers every connection with these bytes, and closes it.
-async fn saying(answer: &str) -> (SocketAddr, mpsc::UnboundedReceiver<()>) {
+pub(super) async fn saying(answer: &str) -> (SocketAddr, mpsc::UnboundedReceiver<()>) {
     let answer: Arc<str> = answer.into();
     server(move |mut stream| {
         let answer = Arc::clone(&answer);
@@ -108,7 +108,7 @@ async fn saying(answer: &str) -> (SocketAddr, mpsc::UnboundedReceiver<()>) {
     .await
 }
 
-fn answer(status: u16, headers: &str, body: &str) -> String {
+pub(super) fn answer(status: u16, headers: &str, body: &str) -> String {
     format!("HTTP/1.1 {status} x\r\nconnection: close\r\ncontent-length: {}\r\n{headers}\r\n{body}", body.len())
 }
 

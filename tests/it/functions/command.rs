@@ -28,7 +28,9 @@ fn runtime() {
         let next = speak(address, NEXT, "", "");
         let event: Value = serde_json::from_str(&next.body).unwrap();
         served += 1;
-        let answer = match event["do"].as_str().unwrap() {
+        // Whoever asks a trigger says nothing of the kind, so that the environment does.
+        let doing = event["do"].as_str().map_or_else(|| variable("DO"), str::to_owned);
+        let answer = match doing.as_str() {
             "environment" => {
                 let names = [
                     "_HANDLER",
@@ -69,7 +71,17 @@ fn runtime() {
             "hang" => loop {
                 std::thread::sleep(SECOND);
             },
-            "exit" => std::process::exit(event["status"].as_i64().unwrap() as i32),
+            "exit" => std::process::exit(event["status"].as_i64().unwrap_or(1) as i32),
+            "die" => {
+                let signal = event["signal"].as_str().map_or_else(|| variable("SIGNAL"), str::to_owned);
+                // The first SIGSEGV that no memory is to blame for only takes away a handler of Rust's.
+                for _ in 0..2 {
+                    let kill = format!("kill -{signal} {}", std::process::id());
+                    let _ = Command::new("/bin/sh").args(["-c", &kill]).status();
+                }
+                std::thread::sleep(10 * SECOND);
+                json!("still there")
+            }
             "wait" => {
                 std::thread::sleep(Duration::from_millis(300));
                 json!(std::process::id())
@@ -80,7 +92,7 @@ fn runtime() {
     }
 }
 
-pub(super) fn own_process() -> Section {
+pub(crate) fn own_process() -> Section {
     let program = std::env::current_exe().unwrap().to_string_lossy().into_owned();
     let arguments = ["functions::command::runtime", "--exact", "--ignored", "--nocapture", "--test-threads=1"];
     let command = std::iter::once(program).chain(arguments.map(str::to_owned)).collect();
@@ -88,7 +100,7 @@ pub(super) fn own_process() -> Section {
     Section { environment: [("STAGE".to_owned(), "test".to_owned())].into(), ..section }
 }
 
-pub(super) fn with(mut section: Section, name: &str, value: &str) -> Section {
+pub(crate) fn with(mut section: Section, name: &str, value: &str) -> Section {
     section.environment.insert(name.into(), value.into());
     section
 }
@@ -179,6 +191,43 @@ async fn a_process_that_dies_fails_its_call_and_is_replaced() {
         assert!(message.starts_with("RequestId: ") && message.ends_with(said), "{message}");
     }
     assert_eq!(ask(&function, json!({"do": "count"})).await.unwrap()["served"], 1);
+}
+
+const DEATHS: [(&str, &str); 4] = [
+    ("KILL", "signal 9 (SIGKILL)"),
+    ("SEGV", "signal 11 (SIGSEGV)"),
+    ("ABRT", "signal 6 (SIGABRT)"),
+    ("TERM", "signal 15 (SIGTERM)"),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_is_killed_in_a_call_is_replaced_within_a_second_and_takes_no_other_with_it() {
+    let (_functions, function) = started(Section { concurrency: 1, ..own_process() }, None).await;
+    let mut soonest = Duration::MAX;
+    for (signal, said) in DEATHS {
+        let error = ask(&function, json!({"do": "die", "signal": signal})).await.unwrap_err();
+        let message = error.payload()["errorMessage"].as_str().unwrap().to_owned();
+        assert!(message.ends_with(&format!("Error: Runtime exited with error: {said}")), "{message}");
+        let died = Instant::now();
+        assert_eq!(ask(&function, json!({"do": "count"})).await.unwrap()["served"], 1, "another process");
+        soonest = soonest.min(died.elapsed());
+    }
+    // A machine that has much else to do is given four tries.
+    assert!(soonest < SECOND, "{soonest:?}");
+
+    let (_functions, function) = started(Section { concurrency: 4, ..own_process() }, None).await;
+    let ask = |event: Value| {
+        let function = Arc::clone(&function);
+        tokio::spawn(async move { ask(&function, event).await })
+    };
+    let waiting: Vec<_> = (0..3).map(|_| ask(json!({"do": "wait"}))).collect();
+    let dying: Vec<_> = DEATHS.map(|(signal, _)| ask(json!({"do": "die", "signal": signal}))).into();
+    for call in waiting {
+        assert!(call.await.unwrap().unwrap().is_u64(), "others are answered");
+    }
+    for call in dying {
+        assert_eq!(call.await.unwrap().unwrap_err().payload()["errorType"], "Runtime.ExitError");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

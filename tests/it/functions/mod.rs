@@ -1,7 +1,7 @@
 //! Functions in processes and on other servers, seen from whoever calls them and, by raw HTTP, from whoever runs them.
 
 mod attach;
-mod command;
+pub(crate) mod command;
 mod remote;
 mod succession;
 

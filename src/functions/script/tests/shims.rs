@@ -142,6 +142,35 @@ async fn only_listed_modules_can_be_required() {
     .await;
 }
 
+/// Neither files nor processes, neither this machine's ports nor others: whatever would lead there is not there.
+#[tokio::test]
+async fn nothing_leads_out_of_the_engine() {
+    let modules = "fs fs/promises net http https http2 dgram dns tls child_process worker_threads cluster vm module inspector \
+                   std os qjs:std qjs:os bjson /proc/self/environ ../../../etc/passwd file:///etc/passwd";
+    for module in modules.split(' ') {
+        for name in [module.to_owned(), format!("node:{module}")] {
+            let required = format!(
+                "exports.handler = async () => {{ try {{ require('{name}') }} catch (e) {{ return e.message }} }}"
+            );
+            assert_eq!(answer(&required).await, Ok(json!(format!("Cannot find module '{name}'"))));
+            let imported = format!("exports.handler = () => import('{name}').then(() => 'there', () => 'nowhere')");
+            assert_eq!(answer(&imported).await, Ok(json!("nowhere")), "{name}");
+        }
+    }
+    let names = "fetch XMLHttpRequest WebSocket EventSource Deno Bun std os bjson scriptArgs loadScript Worker WebAssembly \
+                 process.binding process.dlopen process.kill process.mainModule require.cache require.main \
+                 module.constructor._load globalThis.__proto__.require";
+    for name in names.split(' ') {
+        let text = format!(
+            "exports.handler = () => {{ try {{ return typeof ({name}) }} catch (e) {{ return 'undefined' }} }}"
+        );
+        assert_eq!(answer(&text).await, Ok(json!("undefined")), "{name}");
+    }
+    // The constructor of functions makes more of the same, in the same place.
+    let text = "exports.handler = () => new Function('return typeof fetch + typeof process.env.HOME')()";
+    assert_eq!(answer(text).await, Ok(json!("undefinedundefined")));
+}
+
 #[tokio::test]
 async fn anything_can_be_logged() {
     let text = "exports.handler = async () => { const loop = {}; loop.loop = loop; \
