@@ -277,6 +277,11 @@ pub(super) fn check_length(body: &Upload) -> Result<(), Refusal> {
 /// Refuses a request whose end another reader could find elsewhere. The HTTP parser already refused different or malformed
 /// lengths, and took a chunked body for the truth where both were given.
 pub(super) fn check_framing(headers: &HeaderMap) -> Result<(), &'static str> {
+    let length = headers.get(header::CONTENT_LENGTH).map(http::HeaderValue::as_bytes);
+    // To some readers what begins with a nought is octal.
+    if matches!(length, Some([b'0', _, ..])) {
+        return Err("a length that begins with a nought");
+    }
     let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
     let Some(coding) = codings.next() else { return Ok(()) };
     if codings.next().is_some() || !coding.as_bytes().eq_ignore_ascii_case(b"chunked") {

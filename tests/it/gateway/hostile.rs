@@ -15,7 +15,7 @@ async fn echo(request: Request) -> String {
     format!("<{} {} {trailing:?}>", head.uri.path(), String::from_utf8_lossy(&body))
 }
 
-async fn behind() -> (Town, Arc<AtomicUsize>) {
+pub(super) async fn behind() -> (Town, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let hits = Arc::new(AtomicUsize::new(0));
@@ -29,7 +29,7 @@ async fn behind() -> (Town, Arc<AtomicUsize>) {
 }
 
 /// A backend that answers each connection's requests with these bytes, one after the other, and counts its connections.
-async fn saying(answers: &'static [&'static str]) -> (Town, Arc<AtomicUsize>) {
+pub(super) async fn saying(answers: &'static [&'static str]) -> (Town, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let connections = Arc::new(AtomicUsize::new(0));
@@ -163,6 +163,11 @@ async fn what_a_backend_says_unasked_answers_nobody() {
 async fn an_answer_that_cannot_be_understood_is_none() {
     for answers in [
         &["HTTP/1.1 200 OK\r\nno colon\r\n\r\n"],
+        &["HTTP/1.1 200 OK\r\nx: a\r\n folded: b\r\ncontent-length: 0\r\n\r\n"],
+        &["HTTP/1.1 200 OK\r\nx: a\rset-cookie: b\r\ncontent-length: 0\r\n\r\n"],
+        &["HTTP/1.1 200 OK\r\nx: a\0b\r\ncontent-length: 0\r\n\r\n"],
+        &["HTTP/1.1 200 OK\r\nx : a\r\ncontent-length: 0\r\n\r\n"],
+        &["HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n"],
         &["HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello!"],
         &["HTTP/1.1 99999 OK\r\n\r\n"],
         &["nonsense\r\n\r\n"],
@@ -172,6 +177,46 @@ async fn an_answer_that_cannot_be_understood_is_none() {
         let answer = town.ask("GET", "/a", &[("authorization", token)]).await;
         assert_eq!((answer.status, answer.body.as_str()), (503, r#"{"message":"Service Unavailable"}"#), "{answers:?}");
         assert!(!answer.head.contains(token), "{}", answer.head);
+    }
+}
+
+/// The head may be told already, so that it is the connection that says that something is missing.
+#[tokio::test]
+async fn an_answer_that_breaks_off_is_broken_off_and_its_connection_not_used_again() {
+    for answers in [
+        &["HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\nzz\r\nevil\r\n0\r\n\r\n"],
+        &["HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhelloevil\r\n0\r\n\r\n"],
+        &["HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n"],
+        &["HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello"],
+    ] {
+        let (town, connections) = saying(answers).await;
+        for number in 1..=2 {
+            let answer = town.raw("GET /a HTTP/1.1\r\nhost: a\r\n\r\n").await;
+            assert!(matches!(answer.status, 0 | 200), "{answers:?} {}", answer.head);
+            assert!(
+                !answer.body.contains("evil") && !answer.body.ends_with("0\r\n\r\n"),
+                "{answers:?} {}",
+                answer.body
+            );
+            assert!(answer.body.len() < 16, "{answers:?} {}", answer.body);
+            assert_eq!(connections.load(Ordering::SeqCst), number, "{answers:?}");
+        }
+    }
+}
+
+/// What follows an upgrade that nobody asked for is no answer to anybody.
+#[tokio::test]
+async fn a_switch_of_protocols_that_nobody_asked_for_ends_the_connection() {
+    let (town, connections) = saying(&[
+        "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n\
+         HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\nsmuggled",
+        "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nsecond",
+    ])
+    .await;
+    for number in 1..=3 {
+        let answer = town.get("/a", "").await;
+        assert_eq!((answer.status, answer.body.as_str()), (503, r#"{"message":"Service Unavailable"}"#));
+        assert_eq!(connections.load(Ordering::SeqCst), number);
     }
 }
 
@@ -193,7 +238,12 @@ async fn a_name_that_nobody_has_is_unavailable() {
 }
 
 /// A backend that answers with what it got, byte for byte.
-async fn mirror() -> Town {
+pub(super) async fn mirror() -> Town {
+    mirror_at("$default", "").await
+}
+
+/// The same, at `path` behind the route of this key.
+pub(super) async fn mirror_at(key: &str, path: &str) -> Town {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
@@ -213,7 +263,7 @@ async fn mirror() -> Town {
             });
         }
     });
-    town(local(vec![route("$default", false, &[], backend(&url))]), Functions::default()).await
+    town(local(vec![route(key, false, &[], backend(&format!("{url}{path}")))]), Functions::default()).await
 }
 
 /// The parser takes a bare line feed for the end of a line, and drops the length where there are chunks as well. Whatever it

@@ -7,6 +7,8 @@ mod decisions;
 mod events;
 mod explain;
 mod foreign;
+mod framing;
+mod guards;
 mod hands;
 mod hostile;
 mod http2;

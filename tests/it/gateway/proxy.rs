@@ -28,7 +28,7 @@ async fn echo(State(hits): State<Arc<AtomicUsize>>, request: Request) -> impl In
     (headers, Body::from(text))
 }
 
-async fn echoing() -> (String, Arc<AtomicUsize>) {
+pub(super) async fn echoing() -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let hits = Arc::new(AtomicUsize::new(0));
@@ -161,6 +161,9 @@ async fn long_heads_are_refused_and_missing_backends_unavailable() {
     let (town, _) = behind("$default", "", false).await;
     let long = format!("GET /a HTTP/1.1\r\nhost: a\r\nconnection: close\r\nx: {}\r\n\r\n", "x".repeat(10_240));
     assert_eq!(town.raw(&long).await.status, 431);
+    let longer = long.replace('x', &"x".repeat(7));
+    assert!(longer.len() > 65_000);
+    assert_eq!(town.raw(&longer).await.status, 431);
     let nobody = backend("http://127.0.0.1:1/");
     let town = super::town(local(vec![route("GET /", false, &[], nobody)]), Functions::default()).await;
     let answer = town.get("/", "").await;
