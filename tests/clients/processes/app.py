@@ -1,6 +1,7 @@
 """A Lambda function as its users write it: an integration, an authorizer and a trigger in one, and what goes wrong with them."""
 
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -21,6 +22,10 @@ def handler(event, context):
         case "sleep":
             Path(event["tells"]).write_text(str(os.getpid()))
             time.sleep(event["seconds"])
+        case "flood":
+            out = sys.stderr if event["to"] == "stderr" else sys.stdout
+            while True:
+                out.write(("x" * 1000 + "\n") * 1000)
         case "write":
             Path(event["file"]).write_text(context.aws_request_id)
     return {

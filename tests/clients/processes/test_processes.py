@@ -278,6 +278,25 @@ def test_a_script_without_manners_harms_nobody_else(server: Server, lambda_, har
     assert (server.data / "functions" / "wild.log").stat().st_size < 1_000_000 if harm == "flood" else True
 
 
+@pytest.mark.parametrize("to", ["stdout", "stderr"])
+def test_output_without_end_costs_the_server_no_memory(server: Server, lambda_, to: str):
+    def resident() -> int:
+        status = Path(f"/proc/{server.process.pid}/status").read_text()
+        return int(re.search(r"^VmRSS:\s+(\d+) kB$", status, re.MULTILINE)[1]) * 1024
+
+    invoke(lambda_, "python", {})
+    before, most, outcomes = resident(), 0, []
+    caller = threading.Thread(target=lambda: outcomes.append(invoke(lambda_, "python", {"do": "flood", "to": to})[1]))
+    caller.start()
+    while caller.is_alive():
+        assert requests.get(f"{server.gateway}/well", timeout=5).text == "well"
+        most = max(most, resident())
+    assert outcomes[0]["errorType"] == "Sandbox.Timedout"
+    assert most - before < 32 * 1024 * 1024, (before, most)
+    assert invoke(lambda_, "python", {})[1]["stage"] == "test"
+    assert (server.data / "functions" / "python.log").stat().st_size < 1_000_000
+
+
 @pytest.mark.parametrize("end", ["stop", "kill"])
 def test_processes_end_with_their_server(tmp_path: Path, end: str):
     config = tmp_path / "poolhouse.toml"
