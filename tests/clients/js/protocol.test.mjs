@@ -149,6 +149,8 @@ const REQUIREMENTS = {
   async 'a proof of possession is for one request, and works once'(house) {
     const [party, own] = [new Party(house, 'native'), await holder()];
     const endpoint = house.metadata.token_endpoint;
+    await party.arrive();
+    const code = async () => (await party.ask()).get('code');
     const now = Math.floor(Date.now() / 1000);
     for (const proof of [
       await own.for('GET', endpoint),
@@ -160,17 +162,18 @@ const REQUIREMENTS = {
       await own.for('POST', endpoint, undefined, {}, { jwk: undefined }),
       { headers: { dpop: 'none' } },
     ]) {
-      refused(await party.redeem((await party.arrive()).get('code'), {}, proof), 'invalid_dpop_proof');
+      refused(await party.redeem(await code(), {}, proof), 'invalid_dpop_proof');
     }
     const proof = await own.for('POST', endpoint);
-    assert.equal((await party.redeem((await party.arrive()).get('code'), {}, proof)).status, 200);
-    refused(await party.redeem((await party.arrive()).get('code'), {}, proof), 'invalid_dpop_proof');
+    assert.equal((await party.redeem(await code(), {}, proof)).status, 200);
+    refused(await party.redeem(await code(), {}, proof), 'invalid_grant', 'invalid_dpop_proof');
   },
 
   async 'a code can be bound to a key before it is given'(house) {
     const [party, own, other] = [new Party(house, 'native'), await holder(), await holder()];
     const endpoint = house.metadata.token_endpoint;
-    const code = async () => (await party.arrive({ dpop_jkt: own.thumbprint })).get('code');
+    await party.arrive();
+    const code = async () => (await party.ask({ dpop_jkt: own.thumbprint })).get('code');
     refused(await party.redeem(await code(), {}, await other.for('POST', endpoint)), 'invalid_grant', 'invalid_dpop_proof');
     refused(await party.redeem(await code()), 'invalid_grant', 'invalid_dpop_proof');
     assert.equal((await party.redeem(await code(), {}, await own.for('POST', endpoint))).status, 200);
