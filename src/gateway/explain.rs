@@ -8,8 +8,9 @@ use rustls::pki_types::CertificateDer;
 
 pub use super::authorizer::Check;
 use super::{
-    Api, Apis, Route, authorizer::Authorizer, check_request, connection::Caller, consult, exchange::Exchange, judge,
-    match_route, prove, refusal::Refusal, replace::Gateway, rest_refusal, secure::Secure, trust::Shown,
+    Api, Apis, Route, authorizer::Authorizer, check_request, connection::Caller, consult, exchange::Exchange,
+    integration::vouch_for, judge, match_route, prove, refusal::Refusal, replace::Gateway, rest_refusal,
+    secure::Secure, trust::Shown,
 };
 
 /// A request that nobody has sent.
@@ -119,6 +120,7 @@ impl Apis {
             }
             return;
         };
+        vouch_for(&mut exchange);
         explanation.authorizer = Some((self.name_of(authorizer), kind(authorizer, api)));
         let head = &mut exchange.head;
         let source = match &**authorizer {

@@ -3,15 +3,14 @@
 //! Format 2.0 leaves out what is empty, format 1.0 says `null`. Header names are lower case, as they arrive.
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
 
+use std::borrow::Cow;
+
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::{HeaderMap, header};
 use serde_json::{Map, Value, json};
 
-use super::{
-    claims,
-    forwarding::{Origin, prepare_event, trace_id},
-};
+use super::claims;
 use crate::gateway::{
     Route,
     authorizer::{Bearer, LambdaPrincipal, Principal},
@@ -95,17 +94,13 @@ fn variables(stage: &Stage) -> Value {
     stage.variables.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect()
 }
 
-/// The client's headers with the gateway's own, and what the configuration makes of them.
-fn sent_headers(exchange: &Exchange<'_>) -> HeaderMap {
-    let mut headers = exchange.head.headers.clone();
-    let trace_id = trace_id(exchange);
-    let host = headers.get(header::HOST).cloned();
-    let origin = Origin { peer: exchange.peer, secure: exchange.secure.is_some(), host, trace_id: &trace_id };
-    prepare_event(&mut headers, &origin);
-    if let Some(changes) = &exchange.changes {
-        changes.headers.apply(&mut headers);
-    }
-    headers
+/// The client's headers with what the configuration makes of them.
+fn sent_headers<'e>(exchange: &'e Exchange<'_>) -> Cow<'e, HeaderMap> {
+    let headers = &exchange.head.headers;
+    let Some(changes) = &exchange.changes else { return Cow::Borrowed(headers) };
+    let mut headers = headers.clone();
+    changes.headers.apply(&mut headers);
+    Cow::Owned(headers)
 }
 
 fn sent_path<'e>(exchange: &'e Exchange<'_>) -> &'e str {

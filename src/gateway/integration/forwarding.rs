@@ -69,10 +69,14 @@ pub(super) fn prepare_request(headers: &mut HeaderMap, backend: &HeaderValue, or
     headers.insert(HOST, backend.clone());
 }
 
-/// Makes the client's headers those of an event: who it is, and how it came, are the gateway's words here too.
-pub(super) fn prepare_event(headers: &mut HeaderMap, origin: &Origin<'_>) {
+/// Puts the gateway's word in the place of the client's: who asks, and how it came. Authorizers, mappings and events read it.
+pub(in crate::gateway) fn vouch_for(exchange: &mut Exchange<'_>) {
+    let trace_id = trace_id(exchange);
+    let headers = &mut exchange.head.headers;
     remove_all(headers, |name| is_own(name.as_str()));
-    vouch(headers, origin);
+    let host = headers.get(HOST).cloned();
+    let origin = Origin { peer: exchange.peer, secure: exchange.secure.is_some(), host, trace_id: &trace_id };
+    vouch(headers, &origin);
 }
 
 fn vouch(headers: &mut HeaderMap, origin: &Origin<'_>) {

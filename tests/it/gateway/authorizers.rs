@@ -274,6 +274,23 @@ async fn nothing_is_remembered_without_a_time_or_an_identity() {
     }
 }
 
+/// What a function is told of a caller, and what its answer is remembered by, are one: no client chooses its address.
+#[tokio::test]
+async fn an_address_as_an_identity_is_the_callers_own() {
+    let sources =
+        "payload_format = '2.0'\nenable_simple_responses = true\nidentity_source = '$request.header.X-Forwarded-For'\n";
+    let (town, asked) = asking(sources, |_| Ok(json!({"isAuthorized": true}))).await;
+    for forged in [&[][..], &[("x-forwarded-for", "6.6.6.6")], &[("x-forwarded-for", "7.7.7.7")]] {
+        assert_eq!(town.ask("GET", "/b", forged).await.status, 200);
+    }
+    let told = asked.last();
+    assert_eq!(
+        (&told["identitySource"], &told["headers"]["x-forwarded-for"]),
+        (&json!(["127.0.0.1"]), &json!("127.0.0.1"))
+    );
+    assert_eq!(asked.times(), 1);
+}
+
 #[tokio::test]
 async fn an_answer_of_one_stage_is_none_of_another() {
     let asked = Asked::default();

@@ -1,6 +1,7 @@
 //! `/authz`: decisions for nginx, Traefik, Caddy and Envoy.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use poolhouse::functions::native::native;
 
 use super::*;
 
@@ -113,4 +114,27 @@ async fn strangers_may_not_ask_and_without_the_setting_nobody() {
     )
     .await;
     assert_eq!(town.get("/authz/a", "").await.body, "api");
+}
+
+/// A proxy is trusted with what it says of its clients, and asked functions are told it.
+#[tokio::test]
+async fn a_function_is_told_the_address_that_the_proxy_tells() {
+    let mut functions = Functions::default();
+    functions.insert(
+        "judge",
+        native(
+            |call| async move { Ok(json!({"isAuthorized": call.event["headers"]["x-forwarded-for"] == "6.6.6.6"})) },
+        ),
+    );
+    let text = "[gateway.decisions]\ntarget = 'x-original'\n[[api]]\nname = 'x'\n[api.authorizer.A]\ntype = 'REQUEST'\n\
+                function = 'judge'\npayload_format = '2.0'\nenable_simple_responses = true\n\
+                identity_source = '$request.header.x-forwarded-for'\n\
+                [[api.route]]\nkey = 'GET /in'\nauthorizer = 'A'\nintegration = { respond = {} }\n";
+    let town = written(text, functions).await;
+    for (address, status) in [("6.6.6.6", 200), ("7.7.7.7", 403)] {
+        let lines = [("x-original-method", "GET"), ("x-original-uri", "/in"), ("x-forwarded-for", address)];
+        assert_eq!(town.ask("GET", "/authz", &lines).await.status, status, "{address}");
+    }
+    // Whoever comes by itself is who it is.
+    assert_eq!(town.ask("GET", "/in", &[("x-forwarded-for", "6.6.6.6")]).await.status, 403);
 }
