@@ -169,6 +169,7 @@ oidc = "strict"
     backchannel_logout_uri = "https://app.example/out"
     backchannel_logout_session_required = true
     device_grant = true
+    dpop_bound_access_tokens = true
     jwks = { keys = [{ kty = "RSA", kid = "one", n = "AQAB", e = "AQAB" }] }
 "#;
 
@@ -182,7 +183,12 @@ async fn what_a_client_of_a_strict_pool_is_besides_comes_from_the_file_and_goes_
         };
         let own = found().await;
         assert_eq!(own.backchannel_logout_uri.as_deref(), Some("https://app.example/out"));
-        assert!(own.backchannel_logout_session_required && own.device_grant && own.has_keys());
+        assert!(
+            own.backchannel_logout_session_required
+                && own.device_grant
+                && own.dpop_bound_access_tokens
+                && own.has_keys()
+        );
         // A call that replaces the settings leaves it alone.
         let members = serde_json::json!({"AllowedOAuthScopes": ["email"]}).as_object().cloned().unwrap();
         clients::update(&town.cx(), "us-east-1_Import002", "1strict", members).await.unwrap();

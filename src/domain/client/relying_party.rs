@@ -1,7 +1,8 @@
 //! What a client of a strict pool is beyond the service's settings, by the names of its registration.
 //!
 //! The service's API has no members for it: it comes from `poolhouse.toml`, or from the client itself when it registers with a
-//! token. Strangers cannot say any of it, because all of it makes this server call addresses.
+//! token. Strangers can say of it only that they want their tokens bound: all else makes this server call addresses, or lets
+//! programs in that no browser has come from.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -17,7 +17,7 @@ use poolhouse::{
 use serde_json::{Value, json};
 
 use super::token::{CHALLENGE, VERIFIER, basic};
-use crate::app::{Browser, House, PASSWORD, POOL, Reply, SECRET, SERVER, encode, houses, houses_with};
+use crate::app::{Browser, House, PASSWORD, POOL, Reply, SECRET, SERVER, encode, houses, houses_with, strict_houses};
 
 const HERE: &str = "/us-east-1_Example01/oauth2/register";
 const APP: &str = "https://new.example/cb";
@@ -108,6 +108,25 @@ async fn one_with_a_secret_is_told_it_once() {
             .assert_refused("invalid_grant");
         let wrong = house.post("/oauth2/token", &form, &[("authorization", &basic(id, "x"))]).await;
         wrong.assert_refused("invalid_client");
+    }
+}
+
+#[tokio::test]
+async fn a_stranger_may_want_its_tokens_bound_to_its_key() {
+    for house in strict_houses().await {
+        configure(&house, open()).await;
+        let wanted = json!({"redirect_uris": [APP], "dpop_bound_access_tokens": true});
+        let told = register(&house, wanted).await;
+        assert_eq!(
+            (told.status, &told.json()["dpop_bound_access_tokens"]),
+            (StatusCode::CREATED, &json!(true)),
+            "{}",
+            told.text
+        );
+        let told = told.json();
+        let basic = basic(told["client_id"].as_str().unwrap(), told["client_secret"].as_str().unwrap());
+        let form = [("grant_type", "authorization_code"), ("code", "none")];
+        house.post("/oauth2/token", &form, &[("authorization", &basic)]).await.assert_refused("invalid_dpop_proof");
     }
 }
 
