@@ -34,9 +34,8 @@ impl Base {
 }
 
 /// What goes before every path of the document: nothing, or segments that each begin with a slash.
-pub(super) fn of(document: &mut Properties, is_swagger: bool, base: Base) -> String {
-    let servers = document.take("servers");
-    let first = servers.as_ref().and_then(Node::as_list).and_then(<[Node]>::first);
+pub(super) fn of(document: &mut Properties, servers: Option<&Node>, is_swagger: bool, base: Base) -> String {
+    let first = servers.and_then(Node::as_list).and_then(<[Node]>::first);
     let variable = first.and_then(|server| server.get("variables")?.get("basePath")?.get("default")?.as_text());
     let written = if is_swagger { document.text("basePath").map(|text| text.value) } else { None };
     let written = written.as_deref().or(variable).unwrap_or_default();

@@ -101,7 +101,7 @@ pub fn read_openapi(asked: &Asked) -> Result<Document, Vec<String>> {
     (api.base, api.written) = (base, Some(Written::default()));
     let title = world.stacks.first().and_then(|stack| {
         let scope = Scope { stack, world: &world };
-        openapi::body(scope, &openapi::filled(scope, &root), &mut api)
+        openapi::body(scope, &root, &mut api)
     });
     let [mistakes, warnings, notices] = world.notes.finish();
     let [mistakes, warnings, notices] = [mistakes, warnings, notices].map(|all| all.into_iter().map(told).collect());

@@ -234,7 +234,7 @@ pub(super) fn part(kind: &str, name: &str, mut properties: Properties, desired: 
 pub(super) fn authorizer(properties: &mut Properties, kind: &str) -> Option<Authorizer> {
     let at = properties.at.clone();
     let said = properties.required(kind)?;
-    properties.pass_over(&["AuthorizerCredentialsArn", "AuthorizerCredentials"]);
+    properties.pass_over(&["AuthorizerCredentialsArn", "AuthorizerCredentials", "IdentityValidationExpression"]);
     let mut made = Made::default();
     let kind = match said.value.to_ascii_uppercase().as_str() {
         "JWT" => Kind::Jwt,

@@ -21,6 +21,7 @@ const INTEGRATION: &str = "x-amazon-apigateway-integration";
 const AUTHORIZER: &str = "x-amazon-apigateway-authorizer";
 const RESPONSES: &str = "x-amazon-apigateway-gateway-responses";
 const VALIDATOR: &str = "x-amazon-apigateway-request-validator";
+const ENDPOINT: &str = "x-amazon-apigateway-endpoint-configuration";
 const DISCOVERY: &str = "/.well-known/openid-configuration";
 
 /// What stands beside methods in a path, and describes only.
@@ -43,10 +44,11 @@ const OF_AN_OPERATION: [&str; 12] = [
 /// What describes a whole document of Swagger 2.0, or says where it once was served.
 const OF_A_SWAGGER: [&str; 7] = ["consumes", "definitions", "host", "parameters", "produces", "responses", "schemes"];
 
-/// Reads a document without functions into an API. Returns its title.
+/// Reads a document without functions into an API; the service's variables in it are filled in. Returns its title.
 pub(super) fn body(scope: Scope, body: &Node, api: &mut Api) -> Option<Placed<String>> {
     let notes = scope.notes();
-    let Value::Map(map) = &body.value else {
+    let filled = filled(scope, body);
+    let Value::Map(map) = &filled.value else {
         notes.refuse(&body.at, format!("an OpenAPI document must be a map, found {}", body.kind()));
         return None;
     };
@@ -70,7 +72,8 @@ pub(super) fn body(scope: Scope, body: &Node, api: &mut Api) -> Option<Placed<St
         info.rest();
         title
     });
-    let base = base_path::of(&mut document, swagger.is_some(), api.base);
+    let servers = document.take("servers");
+    let base = base_path::of(&mut document, servers.as_ref(), swagger.is_some(), api.base);
     let components = document.inner("components");
     let (mut schemes, mut shared) = (Map::new(), Map::new());
     if let Some(mut components) = components {
@@ -118,11 +121,14 @@ pub(super) fn body(scope: Scope, body: &Node, api: &mut Api) -> Option<Placed<St
         api.made.table("cors_configuration", &cors.at.clone(), http_api::cors(&mut cors));
         cors.finish();
     }
-    if let Some(mut endpoint) = document.inner("x-amazon-apigateway-endpoint-configuration") {
+    // In Swagger it stands in the document, in OpenAPI beside the address of a server.
+    let of_servers = servers.as_ref().and_then(Node::as_list).into_iter().flatten();
+    let of_servers: Vec<_> = of_servers.filter_map(|server| server.get(ENDPOINT)?.as_map()).cloned().collect();
+    for map in document.map(ENDPOINT).map(|map| map.value).into_iter().chain(of_servers) {
+        let at = map.values().next().map_or_else(|| body.at.clone(), |node| node.at.clone());
+        let mut endpoint = Properties::new(scope, &at, ENDPOINT, map);
         endpoint.copy_word("disableExecuteApiEndpoint", &mut api.made, "disable_execute_api_endpoint");
-        if api.is_rest {
-            endpoint.pass_over(&["ipAddressType", "types", "vpcEndpointIds"]);
-        }
+        endpoint.pass_over(&["ipAddressType", "types", "vpcEndpointIds"]);
         endpoint.finish();
     }
     if let Some(node) = document.take("security") {
@@ -182,6 +188,14 @@ fn scheme(scope: Scope, name: &str, node: &Node, api: &mut Api) {
         return;
     }
     let mut members = capitalised(&extension.value, &[("type", "AuthorizerType")]);
+    if let Some(node) = members.get_mut("IdentitySource")
+        && let Some(text) = node.as_text().filter(|text| text.contains(','))
+    {
+        *node = Node::list(
+            &node.at,
+            text.split(',').map(str::trim).filter(|one| !one.is_empty()).map(|one| Node::text(&node.at, one)).collect(),
+        );
+    }
     if let Some(Node { value: Value::Map(jwt), at }) = members.get("JwtConfiguration") {
         let mut jwt = capitalised(jwt, &[]);
         let issuer = discovery.as_ref().and_then(|url| url.value.strip_suffix(DISCOVERY));
@@ -346,11 +360,10 @@ fn integration_of(scope: Scope, key: &str, node: &Node, shared: &Map, api: &mut 
     made
 }
 
-/// A document that stands by itself: the service's variables in it are filled in, and it is served as `$default`.
+/// A document that stands by itself, which is served as `$default`.
 pub(super) fn by_itself(scope: Scope, root: &Node) -> Api {
     let mut api = Api::new(scope.api_id("Api"), &root.at, is_rest(root));
-    let filled = filled(scope, root);
-    let title = body(scope, &filled, &mut api);
+    let title = body(scope, root, &mut api);
     let title = title.unwrap_or_else(|| Placed { value: scope.stack.name.clone(), at: root.at.clone() });
     api.made.text("name", &title);
     api.stages.insert(http_api::DEFAULT_STAGE.to_owned(), (root.at.clone(), Made::default()));
@@ -371,7 +384,7 @@ fn is_rest(root: &Node) -> bool {
 }
 
 /// Replaces `${AWS::Region}` and its like in every text.
-pub(super) fn filled(scope: Scope, node: &Node) -> Node {
+fn filled(scope: Scope, node: &Node) -> Node {
     let basics = scope.world.basics;
     let value = match &node.value {
         Value::Null => Value::Null,

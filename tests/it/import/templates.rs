@@ -433,53 +433,6 @@ Resources:
 }
 
 #[test]
-fn domains_of_serverless_apis_are_those_of_the_services_own_transform() {
-    let ours = load("tests/templates/domains.yaml").unwrap_or_else(|said| panic!("{said:#?}")).config;
-    let theirs = load("tests/templates/transformed/domains.json").unwrap_or_else(|said| panic!("{said:#?}")).config;
-    assert_eq!(bare(&ours.domains), bare(&theirs.domains));
-    assert_eq!(bare(&ours.apis), bare(&theirs.apis));
-    let led: Vec<_> = ours
-        .domains
-        .iter()
-        .flat_map(|domain| domain.mappings.iter().map(|to| (&*domain.name, &*to.key, &*to.api.value, &*to.stage.value)))
-        .collect();
-    for expected in [
-        ("api.example.com", "two/three", "domains", "$default"),
-        ("api.example.com", "v-1", "domains", "$default"),
-        ("whole.example.com", "", "whole", "live"),
-        ("rest.example.com", "", "domains-Rest", "prod"),
-        ("rest.example.com", "twox", "domains-Rest", "prod"),
-        ("rest.example.com", "be-side", "beside", "prod"),
-    ] {
-        assert!(led.contains(&expected), "{expected:?} {led:?}");
-    }
-    assert_eq!((ours.domains.len(), led.len()), (3, 8));
-}
-
-#[test]
-fn a_domain_of_a_serverless_api_is_told_of_what_it_lacks() {
-    let with = |domain: &str| {
-        format!(
-            "Transform: AWS::Serverless-2016-10-31\nResources:\n  Api:\n    Type: AWS::Serverless::HttpApi\n    Properties:\n      \
-             Domain: {domain}\n"
-        )
-    };
-    for (domain, said) in [
-        ("{CertificateArn: x}", "t.yaml:6: `Domain` of Api has no `DomainName`"),
-        ("api.example.com", "t.yaml:6: `Domain` must be a map"),
-        ("{DomainName: a.example.com, BasePath: [one, /one]}", "t.yaml:6: `BasePath` of Api holds \"/one\" twice"),
-        ("{DomainName: a.example.com, BasePath: [{}]}", "t.yaml:6: `BasePath` of Api must hold texts"),
-        ("{DomainName: a.example.com, BasePaths: [one]}", "t.yaml:6: `BasePaths` of Domain is not supported"),
-    ] {
-        let found = mistakes(&with(domain));
-        assert!(found.iter().any(|line| line.starts_with(said)), "{said}\n{found:#?}");
-    }
-    // Names that are made somewhere else stay the users' business.
-    let domain = "{DomainName: !Sub 'api.${AWS::Region}.example.com', CertificateArn: x, Route53: {HostedZoneId: Z}}";
-    assert_eq!(read(&with(domain), |_| {}).config.domains[0].name, "api.us-east-1.example.com");
-}
-
-#[test]
 fn base_paths_of_documents_are_ignored_prepended_or_split() {
     const HTTP: &str = "
 Resources:
@@ -529,42 +482,41 @@ Resources:
     }
 }
 
-/// The service fills parameters in before it reads who guards what. Here a guard that cannot be read is a mistake, never none.
+/// What the service fills in, also in the body of a resource; a list of sources in one text; and what stands beside a server.
 #[test]
-fn what_decides_over_a_serverless_route_stands_there_itself() {
-    let template = |of_api: &str, of_event: &str| {
-        format!(
-            "Transform: AWS::Serverless-2016-10-31
-Parameters: {{Which: {{Type: String, Default: Mine}}}}
-Resources:
+fn a_documents_variables_sources_and_servers_count_wherever_it_stands() {
+    let document = r#"
+        openapi: 3.0.1
+        info: {title: odd, version: "1"}
+        servers: [{url: "https://x.example", x-amazon-apigateway-endpoint-configuration: {disableExecuteApiEndpoint: true}}]
+        paths:
+          /jwt: {get: {security: [{jwt: []}], x-amazon-apigateway-integration: &to {type: http_proxy, httpMethod: GET, uri: "http://127.0.0.1:1/", payloadFormatVersion: "1.0"}}}
+          /asked: {get: {security: [{asked: []}], x-amazon-apigateway-integration: *to}}
+        components:
+          securitySchemes:
+            jwt: {type: oauth2, x-amazon-apigateway-authorizer: {type: jwt, identitySource: $request.header.Authorization, jwtConfiguration: {issuer: "https://cognito-idp.${AWS::Region}.amazonaws.com/${AWS::Region}_Elsewhere", audience: [a]}}}
+            asked: {type: apiKey, name: Unused, in: header, x-amazon-apigateway-authorizer: {type: request, identitySource: "$request.header.a, $request.querystring.b", authorizerPayloadFormatVersion: "2.0", identityValidationExpression: unused, authorizerUri: "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/arn:aws:lambda:${AWS::Region}:${AWS::AccountId}:function:judge/invocations"}}
+"#;
+    let text = format!(
+        "Resources:
+  Judge: {{Type: AWS::Lambda::Function, Properties: {{FunctionName: judge, Runtime: nodejs22.x, Handler: index.handler, Role: x, Code: {{ZipFile: 'exports.handler = async () => ({{}})'}}}}}}
+  Stage: {{Type: AWS::ApiGatewayV2::Stage, Properties: {{ApiId: !Ref Api, StageName: $default, AutoDeploy: true}}}}
   Api:
-    Type: AWS::Serverless::HttpApi
+    Type: AWS::ApiGatewayV2::Api
     Properties:
-      Auth:
-        {of_api}
-  Fn:
-    Type: AWS::Serverless::Function
-    Properties: {{Runtime: nodejs20.x, Handler: index.handler, InlineCode: 'exports.handler = async () => 1', Events: {{E: {{Type: HttpApi, Properties: {{ApiId: !Ref Api, {of_event}}}}}}}}}
-"
-        )
-    };
-    let jwt = "Authorizers: {Mine: {IdentitySource: $request.header.Authorization, JwtConfiguration: {issuer: 'https://issuer.example', audience: [x]}}}";
-    let of_function = |headers: &str| {
-        format!(
-            "Authorizers: {{Mine: {{FunctionArn: !GetAtt Fn.Arn, AuthorizerPayloadFormatVersion: '2.0', Identity: {{Headers: {headers}}}}}}}"
-        )
-    };
-    let plain = "Path: /p, Method: get, Auth: {Authorizer: Mine}";
-    for api in [jwt.to_owned(), of_function("[Authorization]")] {
-        assert!(read(&template(&api, plain), |_| {}).config.apis[0].routes[0].authorizer.is_some());
-    }
-    for (of_api, of_event, told) in [
-        (jwt.to_owned(), "Path: /p, Method: get, Auth: {Authorizer: !Ref Which}", "`Authorizer` must"),
-        (format!("{jwt}\n        DefaultAuthorizer: !Ref Which"), "Path: /p, Method: get", "`DefaultAuthorizer` must"),
-        (jwt.to_owned(), "Path: !Ref Which, Method: !Ref Which, Auth: {Authorizer: Mine}", "`Path` must"),
-        (of_function("[!Ref Which]"), plain, "`Headers` must"),
-    ] {
-        let said = mistakes(&template(&of_api, of_event));
-        assert!(said.iter().any(|line| line.contains(told) && line.contains("stands here itself")), "{told}: {said:?}");
-    }
+      Body:{document}"
+    );
+    let loaded = read(&text, |_| {});
+    let api = &loaded.config.apis[0];
+    assert!(api.disable_execute_api_endpoint);
+    let Authorizer::Jwt(jwt) = &api.authorizers["jwt"] else { panic!("{:?}", api.authorizers) };
+    assert!(
+        matches!(&jwt.issuer, Issuer::Url(url) if url == "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_Elsewhere")
+    );
+    let Authorizer::Lambda(asked) = &api.authorizers["asked"] else { panic!("{:?}", api.authorizers) };
+    let sources: Vec<_> = asked.identity_source.iter().map(|source| source.value.as_str()).collect();
+    assert_eq!(
+        (sources, asked.function.value.as_str()),
+        (vec!["$request.header.a", "$request.querystring.b"], "judge")
+    );
 }
