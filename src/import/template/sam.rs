@@ -5,8 +5,10 @@ mod domain;
 mod events;
 mod guard;
 mod http_api;
+mod parameters;
 mod rest_api;
 
+use self::parameters::Parameters;
 use super::{
     document::{Map, Node, Value},
     notes::Notes,
@@ -38,7 +40,8 @@ const MEANINGLESS: [&str; 9] = [
 ];
 
 /// Replaces the resources of the model in `stack`.
-pub(super) fn transform(stack: &mut Stack, mut globals: Map, notes: &Notes) {
+pub(super) fn transform(stack: &mut Stack, mut globals: Map, region: &str, notes: &Notes) {
+    fill_in(stack, &mut globals, region);
     let of_functions = section(globals.remove("Function"));
     let of_apis = section(globals.remove("HttpApi"));
     let of_rest_apis = section(globals.remove("Api"));
@@ -90,6 +93,16 @@ pub(super) fn transform(stack: &mut Stack, mut globals: Map, notes: &Notes) {
     for route in routes {
         let kind = if route.is_rest { "REST" } else { "HTTP" };
         notes.refuse(&route.at, format!("no {kind} API of this template is called {}", route.api));
+    }
+}
+
+/// Parameters and mappings decide over routes and guards too.
+fn fill_in(stack: &mut Stack, globals: &mut Map, region: &str) {
+    let parameters = Parameters::new(&stack.parameters, &stack.mappings, region);
+    parameters.fill(globals);
+    let of_the_model = |resource: &&mut Resource| resource.kind.value.starts_with("AWS::Serverless::");
+    for resource in stack.resources.values_mut().filter(of_the_model) {
+        parameters.fill(&mut resource.properties);
     }
 }
 
@@ -175,11 +188,15 @@ fn leftovers(map: Map, of: &str, known: &[&str], notes: &Notes) {
     }
 }
 
-/// A text that decides what is made. It must stand there itself: what a function of the template would make of it nobody knows yet,
-/// and to go on without it could leave a route without its guard.
+/// A text that decides what is made. Parameters and mappings are filled in already; what another function of the template would make
+/// of it nobody knows yet, and to go on without it could leave a route without its guard.
 fn literal(node: &Node, what: &str, notes: &Notes) -> Option<Placed<String>> {
     if node.as_text().is_none() {
-        notes.refuse(&node.at, format!("`{what}` must be a text that stands here itself, found {}", node.kind()));
+        let found = match node.as_map().and_then(|map| map.keys().next()) {
+            Some(function) => format!("`{function}`, which gives none before the stack is there"),
+            None => node.kind().to_owned(),
+        };
+        notes.refuse(&node.at, format!("`{what}` must be a text, of parameters and mappings at most, found {found}"));
     }
     Some(Placed { value: node.as_text()?.to_owned(), at: node.at.clone() })
 }

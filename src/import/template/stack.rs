@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    Basics,
     document::{Map, Node, Value},
     notes::Notes,
 };
@@ -54,11 +55,11 @@ const SERVERLESS: &str = "AWS::Serverless-2016-10-31";
 const DEPLOYMENT: [&str; 5] = ["CreationPolicy", "DeletionPolicy", "DependsOn", "UpdatePolicy", "UpdateReplacePolicy"];
 
 impl Stack {
-    /// Takes a template apart. `given` are values for parameters; those that a parameter has taken are added to `used`.
+    /// Takes a template apart. Values for parameters that a parameter has taken are added to `used`.
     pub fn read(
         root: Node,
         origin: Origin,
-        given: &BTreeMap<String, Placed<String>>,
+        basics: &Basics,
         used: &mut BTreeSet<String>,
         notes: &Notes,
     ) -> Option<Self> {
@@ -94,7 +95,7 @@ impl Stack {
             notes.note(Mistake::new(&node.at, format!("unknown section `{name}`")).nearest(&name, known));
         }
         let parameters = declared.into_iter().map(|(name, node)| {
-            let given = given.get(&name);
+            let given = basics.parameters.get(&name);
             if given.is_some() {
                 used.insert(name.clone());
             }
@@ -123,7 +124,7 @@ impl Stack {
             ids,
         };
         if is_serverless {
-            super::sam::transform(&mut stack, globals, notes);
+            super::sam::transform(&mut stack, globals, &basics.region, notes);
         } else if let Some(node) = globals.values().next() {
             notes.refuse(&node.at, format!("`Globals` needs `Transform: {SERVERLESS}`"));
         }

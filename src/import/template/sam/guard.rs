@@ -12,6 +12,9 @@ use super::{
 };
 use crate::config::{Mistake, Place, Placed};
 
+/// Whether a method asks for the key of an API, in the words of the API and of an event.
+pub(super) const KEYS: &str = "ApiKeyRequired";
+
 /// The authorizers of an API.
 #[derive(Default)]
 pub(super) struct Guards {
@@ -41,12 +44,23 @@ impl Guards {
         self.schemes.insert("AWS_IAM".to_owned(), Node::map(at, members));
     }
 
+    /// Refuses a default that is none of the authorizers, as the service's transform does: `NONE` is for single routes.
+    pub fn check_default(&self, notes: &Notes) {
+        let Some(Placed { value: name, at }) = &self.default else { return };
+        if !self.schemes.contains_key(name) {
+            let message = format!("`DefaultAuthorizer` {name} is none of the API's `Authorizers`");
+            notes.note(Mistake::new(at, message).nearest(name, self.schemes.keys().map(String::as_str)));
+        }
+    }
+
     /// Puts what the event of a route says into its operation, and else `default`.
     pub fn stand_before(&self, route: &Route, default: Option<&Placed<String>>, operation: &mut Map, notes: &Notes) {
         let mut own = route.auth.clone();
         let (named, scopes) = (own.remove("Authorizer"), own.remove("AuthorizationScopes"));
         if route.is_rest {
             own.remove("InvokeRole");
+            // The API asks for keys when all its methods are there.
+            own.remove(KEYS);
         }
         leftovers(own, "Auth", &["Authorizer", "AuthorizationScopes"], notes);
         let named = named.and_then(|node| literal(&node, "Authorizer", notes));

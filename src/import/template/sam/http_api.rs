@@ -5,6 +5,7 @@ use super::{
     super::{
         document::{Map, Node, Value},
         notes::Notes,
+        properties::boolean,
         stack::{Resource, Stack},
     },
     as_map, domain,
@@ -84,7 +85,7 @@ fn fresh(at: &Place) -> Map {
 
 fn read_auth(at: &Place, mut map: Map, notes: &Notes) -> Guards {
     let mut auth = Guards::of(&mut map, notes);
-    let iam = map.remove("EnableIamAuthorizer").is_some_and(|node| node.as_text() == Some("true"));
+    let iam = map.remove("EnableIamAuthorizer").is_some_and(|node| node.as_text().and_then(boolean) == Some(true));
     if iam {
         auth.know_iam(at);
     }
@@ -110,6 +111,7 @@ fn read_auth(at: &Place, mut map: Map, notes: &Notes) -> Guards {
         let scheme = [("type", Node::text(&at, kind)), ("x-amazon-apigateway-authorizer", extension)];
         auth.schemes.insert(name, Node::map(&at, scheme));
     }
+    auth.check_default(notes);
     auth
 }
 

@@ -7,17 +7,20 @@ use super::{
     super::{
         document::{Map, Node, Value},
         notes::Notes,
+        properties::boolean,
         stack::{Resource, Stack},
     },
     as_map, domain,
     events::Route,
-    guard::{Guards, sources},
+    guard::{Guards, KEYS, sources},
     http_api::{ANY, inner_map},
     leftovers,
 };
 use crate::config::{Place, Placed};
 
 const INTEGRATION: &str = "x-amazon-apigateway-integration";
+/// The scheme of the key of an API.
+const API_KEY: &str = "api_key";
 const AUTHORIZER: &str = "x-amazon-apigateway-authorizer";
 /// What stands behind `any` in the list of methods that a browser may use.
 const EVERY_METHOD: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
@@ -39,6 +42,9 @@ const KNOWN: [&str; 11] = [
 struct Auth {
     guards: Guards,
     guards_preflight: bool,
+    /// Whether methods ask for a key where their events say nothing, and answers to preflight requests too.
+    keys: bool,
+    keys_preflight: bool,
     policy: Option<Node>,
 }
 
@@ -49,7 +55,7 @@ pub(super) fn make(name: &str, resource: Resource, routes: Vec<Route>, stack: &m
     let version = properties.remove("OpenApiVersion");
     let is_3 = version.as_ref().and_then(Node::as_text).is_some_and(|version| version.starts_with('3'));
     let auth = properties.remove("Auth").and_then(|node| as_map(node, "`Auth`", notes));
-    let auth = auth.map_or_else(|| read_auth(&at, Map::new(), notes), |(at, map)| read_auth(&at, map, notes));
+    let mut auth = auth.map_or_else(|| read_auth(&at, Map::new(), notes), |(at, map)| read_auth(&at, map, notes));
     let mut body = match properties.remove("DefinitionBody") {
         Some(node) => as_map(node, "`DefinitionBody`", notes).map(|(_, map)| map).unwrap_or_default(),
         None => fresh(&at, is_3),
@@ -59,6 +65,7 @@ pub(super) fn make(name: &str, resource: Resource, routes: Vec<Route>, stack: &m
         add_preflight(&mut body, &cors, notes);
     }
     guard(&mut body, &auth);
+    ask_for_keys(&mut body, &routes, &mut auth);
     add_schemes(&mut body, &at, &auth.guards);
     if let Some(policy) = auth.policy {
         body.insert("x-amazon-apigateway-policy".to_owned(), policy);
@@ -134,10 +141,12 @@ fn fresh(at: &Place, is_3: bool) -> Map {
 }
 
 fn read_auth(at: &Place, mut map: Map, notes: &Notes) -> Auth {
-    let is = |node: Option<Node>, word: &str| node.is_some_and(|node| node.as_text() == Some(word));
+    let is = |node: Option<Node>, what: bool| node.and_then(|node| boolean(node.as_text()?)) == Some(what);
     let mut auth = Auth {
         guards: Guards::of(&mut map, notes),
-        guards_preflight: !is(map.remove("AddDefaultAuthorizerToCorsPreflight"), "false"),
+        guards_preflight: !is(map.remove("AddDefaultAuthorizerToCorsPreflight"), false),
+        keys: is(map.remove(KEYS), true),
+        keys_preflight: !is(map.remove("AddApiKeyRequiredToCorsPreflight"), false),
         policy: None,
     };
     map.remove("InvokeRole");
@@ -156,6 +165,7 @@ fn read_auth(at: &Place, mut map: Map, notes: &Notes) -> Auth {
         auth.guards.schemes.insert(name, scheme);
     }
     auth.guards.know_iam(at);
+    auth.guards.check_default(notes);
     auth
 }
 
@@ -265,15 +275,20 @@ fn add_paths(body: &mut Map, at: &Place, routes: &[Route], guards: &Guards, note
     let Some(paths) = inner_map(body, "paths", at) else { return };
     for route in routes {
         let (Some(path), Some(method)) = (&route.path, &route.method) else { continue };
-        let method = match method.to_ascii_lowercase().as_str() {
-            "any" | ANY => ANY.to_owned(),
-            other => other.to_owned(),
-        };
+        let method = verb(method);
         let operation = operation(route, guards, notes);
         let Some(operations) = inner_map(paths, path, &route.at) else { continue };
         if operations.insert(method.clone(), operation).is_some() {
             notes.refuse(&route.at, format!("{method} {path} is there already"));
         }
+    }
+}
+
+/// A method as documents write it.
+fn verb(method: &str) -> String {
+    match method.to_ascii_lowercase().as_str() {
+        "any" | ANY => ANY.to_owned(),
+        other => other.to_owned(),
     }
 }
 
@@ -311,6 +326,33 @@ fn guard(body: &mut Map, auth: &Auth) {
     }
 }
 
+/// Names the key of the API in every method that asks for one.
+fn ask_for_keys(body: &mut Map, routes: &[Route], auth: &mut Auth) {
+    let Some(Node { value: Value::Map(paths), .. }) = body.get_mut("paths") else { return };
+    for (path, operations) in paths {
+        let Value::Map(operations) = &mut operations.value else { continue };
+        for (method, operation) in operations {
+            let of_event = |route: &&Route| {
+                route.path.as_ref() == Some(path) && route.method.as_deref().map(verb).as_ref() == Some(method)
+            };
+            let said = routes.iter().find(of_event).and_then(|route| boolean(route.auth.get(KEYS)?.as_text()?));
+            let usual = auth.keys && (method != "options" || auth.keys_preflight);
+            let at = operation.at.clone();
+            let Value::Map(members) = &mut operation.value else { continue };
+            if !said.unwrap_or(usual) || !members.contains_key(INTEGRATION) {
+                continue;
+            }
+            let text = |text: &str| Node::text(&at, text);
+            let scheme = [("type", text("apiKey")), ("name", text("x-api-key")), ("in", text("header"))];
+            auth.guards.schemes.entry(API_KEY.to_owned()).or_insert_with(|| Node::map(&at, scheme));
+            let security = members.entry("security".to_owned()).or_insert_with(|| Node::list(&at, Vec::new()));
+            if let Value::List(requirements) = &mut security.value {
+                requirements.push(Node::map(&at, [(API_KEY, Node::list(&at, Vec::new()))]));
+            }
+        }
+    }
+}
+
 /// `Cors`: answers for browsers that ask if they may ask. Methods that are there already are left alone.
 fn add_preflight(body: &mut Map, cors: &Node, notes: &Notes) {
     let at = &cors.at;
@@ -322,7 +364,7 @@ fn add_preflight(body: &mut Map, cors: &Node, notes: &Notes) {
     let origin = settings.remove("AllowOrigin").unwrap_or_else(|| text("'*'"));
     let (headers, methods) = (settings.remove("AllowHeaders"), settings.remove("AllowMethods"));
     let age = settings.remove("MaxAge");
-    let credentials = settings.remove("AllowCredentials").filter(|node| node.as_text() == Some("true"));
+    let credentials = settings.remove("AllowCredentials").filter(|node| node.as_text().and_then(boolean) == Some(true));
     let known = ["AllowCredentials", "AllowHeaders", "AllowMethods", "AllowOrigin", "MaxAge"];
     leftovers(settings, "Cors", &known, notes);
     if credentials.is_some() && origin.as_text() == Some("'*'") {

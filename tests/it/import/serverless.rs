@@ -1,0 +1,223 @@
+//! The Serverless Application Model: what its resources become.
+
+use poolhouse::config::{Flags, api::Authorizer};
+
+use super::templates::{bare, load, mistakes, read};
+
+#[test]
+fn domains_of_serverless_apis_are_those_of_the_services_own_transform() {
+    let ours = load("tests/templates/domains.yaml").unwrap_or_else(|said| panic!("{said:#?}")).config;
+    let theirs = load("tests/templates/transformed/domains.json").unwrap_or_else(|said| panic!("{said:#?}")).config;
+    assert_eq!(bare(&ours.domains), bare(&theirs.domains));
+    assert_eq!(bare(&ours.apis), bare(&theirs.apis));
+    let led: Vec<_> = ours
+        .domains
+        .iter()
+        .flat_map(|domain| domain.mappings.iter().map(|to| (&*domain.name, &*to.key, &*to.api.value, &*to.stage.value)))
+        .collect();
+    for expected in [
+        ("api.example.com", "two/three", "domains", "$default"),
+        ("api.example.com", "v-1", "domains", "$default"),
+        ("whole.example.com", "", "whole", "live"),
+        ("rest.example.com", "", "domains-Rest", "prod"),
+        ("rest.example.com", "twox", "domains-Rest", "prod"),
+        ("rest.example.com", "be-side", "beside", "prod"),
+    ] {
+        assert!(led.contains(&expected), "{expected:?} {led:?}");
+    }
+    assert_eq!((ours.domains.len(), led.len()), (3, 8));
+}
+
+#[test]
+fn a_domain_of_a_serverless_api_is_told_of_what_it_lacks() {
+    let with = |domain: &str| {
+        format!(
+            "Transform: AWS::Serverless-2016-10-31\nResources:\n  Api:\n    Type: AWS::Serverless::HttpApi\n    Properties:\n      \
+             Domain: {domain}\n"
+        )
+    };
+    for (domain, said) in [
+        ("{CertificateArn: x}", "t.yaml:6: `Domain` of Api has no `DomainName`"),
+        ("api.example.com", "t.yaml:6: `Domain` must be a map"),
+        ("{DomainName: a.example.com, BasePath: [one, /one]}", "t.yaml:6: `BasePath` of Api holds \"/one\" twice"),
+        ("{DomainName: a.example.com, BasePath: [{}]}", "t.yaml:6: `BasePath` of Api must hold texts"),
+        ("{DomainName: a.example.com, BasePaths: [one]}", "t.yaml:6: `BasePaths` of Domain is not supported"),
+    ] {
+        let found = mistakes(&with(domain));
+        assert!(found.iter().any(|line| line.starts_with(said)), "{said}\n{found:#?}");
+    }
+    // Names that are made somewhere else stay the users' business.
+    let domain = "{DomainName: !Sub 'api.${AWS::Region}.example.com', CertificateArn: x, Route53: {HostedZoneId: Z}}";
+    assert_eq!(read(&with(domain), |_| {}).config.domains[0].name, "api.us-east-1.example.com");
+}
+
+/// What the service fills in before it reads who guards what is filled in; a guard that cannot be read is a mistake, never none.
+#[test]
+fn parameters_and_mappings_decide_over_a_serverless_route_and_nothing_else_does() {
+    let template = |of_api: &str, of_event: &str| {
+        format!(
+            "Transform: AWS::Serverless-2016-10-31
+Parameters: {{Which: {{Type: String, Default: Mine}}, Base: {{Type: String, Default: b}}, Names: {{Type: CommaDelimitedList, Default: 'Authorization, x-a'}}, Blank: {{Type: String}}}}
+Mappings: {{Of: {{us-east-1: {{Verb: get, Who: Mine}}}}}}
+Conditions: {{Yes: !Equals [a, a]}}
+Resources:
+  Api:
+    Type: AWS::Serverless::HttpApi
+    Properties:
+      Auth:
+        {of_api}
+  Fn:
+    Type: AWS::Serverless::Function
+    Properties: {{Runtime: nodejs20.x, Handler: index.handler, InlineCode: 'exports.handler = async () => 1', Events: {{E: {{Type: HttpApi, Properties: {{ApiId: !Ref Api, {of_event}}}}}}}}}
+"
+        )
+    };
+    let jwt = "Authorizers: {Mine: {IdentitySource: $request.header.Authorization, JwtConfiguration: {issuer: 'https://issuer.example', audience: [x]}}}";
+    let of_function = |headers: &str| {
+        format!(
+            "Authorizers: {{Mine: {{FunctionArn: !GetAtt Fn.Arn, AuthorizerPayloadFormatVersion: '2.0', Identity: {{Headers: {headers}}}}}}}"
+        )
+    };
+    let plain = "Path: /p, Method: get, Auth: {Authorizer: Mine}";
+    for api in [jwt.to_owned(), of_function("[Authorization]")] {
+        assert!(read(&template(&api, plain), |_| {}).config.apis[0].routes[0].authorizer.is_some());
+    }
+    let verb = "Method: !FindInMap [Of, !Ref AWS::Region, Verb]";
+    for (of_api, of_event, key) in [
+        (jwt.to_owned(), "Path: /p, Method: get, Auth: {Authorizer: !Ref Which}".to_owned(), "GET /p"),
+        (
+            format!("{jwt}\n        DefaultAuthorizer: !FindInMap [Of, us-east-1, Who]"),
+            format!("Path: !Sub '/${{Base}}/{{x}}', {verb}"),
+            "GET /b/{x}",
+        ),
+        (
+            jwt.to_owned(),
+            format!(
+                "Path: !Sub ['/${{Base}}-${{Own}}/p', {{Own: !Ref Which}}], {verb}, Auth: {{Authorizer: !Sub '${{Which}}'}}"
+            ),
+            "GET /b-Mine/p",
+        ),
+        (of_function("!Ref Names"), plain.to_owned(), "GET /p"),
+        (of_function("[!Ref Which]"), plain.to_owned(), "GET /p"),
+    ] {
+        let api = &read(&template(&of_api, &of_event), |_| {}).config.apis[0];
+        assert_eq!((api.routes.len(), api.routes[0].key.as_str()), (1, key));
+        assert_eq!(api.routes[0].authorizer.as_ref().unwrap().value, "Mine", "{of_event}");
+        if let Authorizer::Lambda(judge) = &api.authorizers["Mine"] {
+            let sources: Vec<_> = judge.identity_source.iter().map(|source| source.value.as_str()).collect();
+            let wanted = if of_api.contains("Names") {
+                vec!["$request.header.Authorization", "$request.header.x-a"]
+            } else {
+                vec!["$request.header.Mine"]
+            };
+            assert_eq!(sources, wanted);
+        }
+    }
+    // The value may be given, and a guard that it names must be there.
+    let named = template(jwt, "Path: /p, Method: get, Auth: {Authorizer: !Ref Blank}");
+    let given = |value: &str| {
+        let value = value.to_owned();
+        move |flags: &mut Flags| flags.parameters.push(("Blank".into(), value))
+    };
+    assert!(read(&named, given("Mine")).config.apis[0].routes[0].authorizer.is_some());
+    assert!(read(&named, given("NONE")).config.apis[0].routes[0].authorizer.is_none());
+    for (of_api, of_event, told) in [
+        (
+            jwt.to_owned(),
+            "Path: /p, Method: get, Auth: {Authorizer: !Ref Base}",
+            "t.yaml:13: the API Api has no authorizer b",
+        ),
+        (
+            jwt.to_owned(),
+            "Path: /p, Method: get, Auth: {Authorizer: !Ref Blank}",
+            "t.yaml:13: `Authorizer` must be a text",
+        ),
+        (
+            jwt.to_owned(),
+            "Path: /p, Method: get, Auth: {Authorizer: !If [Yes, Mine, NONE]}",
+            "t.yaml:13: `Authorizer` must be a text, of parameters and mappings at most, found `Fn::If`",
+        ),
+        (
+            format!("{jwt}\n        DefaultAuthorizer: !GetAtt Fn.Arn"),
+            "Path: /p, Method: get",
+            "t.yaml:11: `DefaultAuthorizer` must",
+        ),
+        (jwt.to_owned(), "Path: !Sub '/${Fn}', Method: get, Auth: {Authorizer: Mine}", "t.yaml:13: `Path` must"),
+        (
+            jwt.to_owned(),
+            "Path: /p, Method: !FindInMap [Of, x, Verb], Auth: {Authorizer: Mine}",
+            "t.yaml:13: `Method` must",
+        ),
+        (jwt.to_owned(), "Path: /p, Method: !Ref Names, Auth: {Authorizer: Mine}", "t.yaml:13: `Method` must"),
+        (of_function("[!Ref Blank]"), plain, "t.yaml:10: `Headers` must"),
+    ] {
+        let said = mistakes(&template(&of_api, of_event));
+        assert!(said.iter().any(|line| line.starts_with(told)), "{told}: {said:#?}");
+    }
+}
+
+/// Who asks for keys is left out as a whole, whatever else guards it.
+#[test]
+fn a_serverless_method_that_asks_for_a_key_is_left_out() {
+    let text = |of_api: &str, of_event: &str| {
+        format!(
+            "Transform: AWS::Serverless-2016-10-31
+Resources:
+  Pool: {{Type: AWS::Cognito::UserPool}}
+  Api: {{Type: AWS::Serverless::Api, Properties: {{StageName: s, Auth: {{Authorizers: {{Users: {{UserPoolArn: !GetAtt Pool.Arn}}}}, {of_api}}}}}}}
+  Fn:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: nodejs20.x
+      Handler: index.handler
+      InlineCode: 'exports.handler = async () => 1'
+      Events:
+        Keyed: {{Type: Api, Properties: {{RestApiId: !Ref Api, Path: /keyed, Method: get, Auth: {{{of_event}}}}}}}
+        Free: {{Type: Api, Properties: {{RestApiId: !Ref Api, Path: /free, Method: post, Auth: {{ApiKeyRequired: false}}}}}}
+"
+        )
+    };
+    for (of_api, of_event) in [
+        ("DefaultAuthorizer: Users", "ApiKeyRequired: true"),
+        ("ApiKeyRequired: true", "Authorizer: Users"),
+        ("ApiKeyRequired: true", ""),
+        ("UsagePlan: {CreateUsagePlan: NONE}", "ApiKeyRequired: True"),
+    ] {
+        let text = text(of_api, of_event);
+        let said = mistakes(&text);
+        assert!(said.iter().any(|line| line.contains("GET /keyed: API keys are not checked here")), "{said:#?}");
+        let config = read(&text, |flags| flags.ignore_warnings = true).config;
+        let keys: Vec<_> = config.apis[0].routes.iter().map(|route| route.key.as_str()).collect();
+        assert_eq!(keys, ["POST /free"], "{of_api} {of_event}");
+    }
+}
+
+/// `NONE` is for single routes: the service's transform takes it, and a name that nobody has, for no default.
+#[test]
+fn a_default_authorizer_is_one_of_the_apis() {
+    let template = |kind: &str, more: &str, default: &str| {
+        format!(
+            "Transform: AWS::Serverless-2016-10-31
+Resources:
+  Api:
+    Type: AWS::Serverless::{kind}
+    Properties:
+      {more}
+      Auth:
+        DefaultAuthorizer: {default}
+  Fn:
+    Type: AWS::Serverless::Function
+    Properties: {{Runtime: nodejs20.x, Handler: index.handler, InlineCode: 'exports.handler = async () => 1', Events: {{E: {{Type: {}, Properties: {{{}: !Ref Api, Path: /p, Method: get}}}}}}}}
+",
+            if kind == "Api" { "Api" } else { "HttpApi" },
+            if kind == "Api" { "RestApiId" } else { "ApiId" },
+        )
+    };
+    for (kind, more) in [("HttpApi", "Description: x"), ("Api", "StageName: s")] {
+        for default in ["NONE", "Nobody"] {
+            let said = mistakes(&template(kind, more, default));
+            let told = format!("t.yaml:8: `DefaultAuthorizer` {default} is none of the API's `Authorizers`");
+            assert!(said.contains(&told), "{said:#?}");
+        }
+    }
+}
