@@ -42,7 +42,9 @@ pub(super) fn api(api: &Api, config: &Config, template: &mut Template) -> String
             continue;
         }
         // The service would take it for a mapping template.
-        if matches!(&route.integration, Integration::Respond { body, .. } if body.contains(['$', '#'])) {
+        if matches!(&route.integration, Integration::Respond { body, allow_origins, .. }
+            if body.contains(['$', '#']) || !body.is_empty() && !allow_origins.is_empty())
+        {
             template.left_out.push(format!("the answer of the route {:?} of the API {}", route.key, api.name));
             continue;
         }
@@ -232,13 +234,15 @@ fn integration(route: &Route, config: &Config, template: &Template) -> Map<Strin
                 ("TimeoutInMillis", timeout),
             ])
         }
-        Integration::Respond { status, headers, body } => {
+        Integration::Respond { status, headers, body, allow_origins } => {
             let kind = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
             let kind = kind.map_or("text/plain;charset=UTF-8", |(_, kind)| kind.as_str());
             let told: Map<String, Value> =
                 headers.iter().map(|(name, value)| (answered(name), json!(format!("'{value}'")))).collect();
             let mut templates = Map::new();
-            templates.insert(kind.to_owned(), json!(body));
+            // The service's answer has the origin of a mapping template or a body.
+            let text = if allow_origins.is_empty() { body.clone() } else { origins(allow_origins) };
+            templates.insert(kind.to_owned(), json!(text));
             object([
                 ("Type", Some(json!("MOCK"))),
                 ("RequestTemplates", Some(json!({"application/json": "{\"statusCode\": 200}"}))),
@@ -251,6 +255,17 @@ fn integration(route: &Route, config: &Config, template: &Template) -> Map<Strin
             ])
         }
     }
+}
+
+/// The mapping template of a mock that names the origin which asks.
+fn origins(allowed: &[String]) -> String {
+    let test = |origin: &String| format!("$origin.matches(\"{}\")", origin.replace('.', "[.]").replace('*', ".+"));
+    let tests: Vec<String> = allowed.iter().map(test).collect();
+    format!(
+        "#set($origin = $input.params(\"Origin\"))\n#if($origin == \"\") #set($origin = $input.params(\"origin\")) #end\n\
+         #if({}) #set($context.responseOverride.header.Access-Control-Allow-Origin = $origin) #end",
+        tests.join(" || ")
+    )
 }
 
 fn gateway_response(kind: ResponseType, response: &GatewayResponse) -> Map<String, Value> {

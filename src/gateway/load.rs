@@ -479,8 +479,9 @@ impl StageRoute<'_> {
                 let method = method.as_ref().and_then(|method| method.parse().ok());
                 Integration::Http(HttpIntegration::new(Arc::clone(&loader.backends), target, method))
             }
-            config::Integration::Respond { status, headers, body } => Integration::Respond(
+            config::Integration::Respond { status, headers, body, allow_origins } => Integration::Respond(
                 FixedResponse::new(*status, headers, body)
+                    .and_then(|fixed| fixed.for_origins(allow_origins))
                     .map_err(|source| GatewayError::Respond { at: self.route.at.clone(), source })?,
             ),
         })

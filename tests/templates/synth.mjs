@@ -117,7 +117,7 @@ function pets(app) {
   });
 
   const guarded = new rest.RestApi(stack, 'Guarded', {
-    defaultCorsPreflightOptions: { allowOrigins: ['https://app.example'], allowHeaders: ['Authorization'], allowCredentials: true },
+    defaultCorsPreflightOptions: { allowOrigins: ['https://app.example', 'http://localhost:3000'], allowHeaders: ['Authorization'], allowCredentials: true },
     deployOptions: { throttlingRateLimit: 100, throttlingBurstLimit: 200, variables: { color: 'blue' } },
     policy: new iam.PolicyDocument({
       statements: [

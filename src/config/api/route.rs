@@ -48,10 +48,7 @@ pub enum ClaimFormat {
 #[derive(Clone, Debug)]
 pub enum Integration {
     /// A function of the configuration, called with payload `format`.
-    Function {
-        name: Placed<String>,
-        format: PayloadFormat,
-    },
+    Function { name: Placed<String>, format: PayloadFormat },
     /// A streaming reverse proxy to this URL.
     Http {
         url: Placed<String>,
@@ -62,6 +59,8 @@ pub enum Integration {
         status: u16,
         headers: BTreeMap<String, String>,
         body: String,
+        /// Where one of these asks, `access-control-allow-origin` names it. `*` stands for any characters.
+        allow_origins: Vec<String>,
     },
 }
 
@@ -246,6 +245,11 @@ fn rest_parameters(reading: &Reading, given: Parameters) -> (Parameters, Vec<(St
 }
 
 impl Integration {
+    /// The same answer for everybody.
+    pub fn fixed(status: u16, headers: BTreeMap<String, String>, body: String) -> Self {
+        Self::Respond { status, headers, body, allow_origins: Vec::new() }
+    }
+
     /// Reads the table; `said` is false when there is none, which is a mistake that is noted already.
     fn read(mut section: Reader, said: bool, protocol: Protocol, exposed: bool) -> Self {
         let reading = section.reading;
@@ -288,9 +292,7 @@ impl Integration {
                 Self::Function { name, format }
             }
             (_, Some(url), _) => Self::Http { url, method },
-            (.., response) => {
-                response.unwrap_or(Self::Respond { status: 200, headers: BTreeMap::new(), body: String::new() })
-            }
+            (.., response) => response.unwrap_or_else(|| Self::fixed(200, BTreeMap::new(), String::new())),
         }
     }
 }
@@ -305,6 +307,14 @@ fn read_response(mut section: Reader) -> Integration {
         }
         headers.insert(name, text.value);
     }
+    let mut allow_origins = Vec::new();
+    for origin in section.strings("allow_origins") {
+        if origin.value.is_empty() || origin.value.contains(char::is_whitespace) {
+            let message = format!("`{}` must hold origins, found {:?}", section.path("allow_origins"), origin.value);
+            section.reading.refuse(&origin.at, message);
+        }
+        allow_origins.push(origin.value);
+    }
     section.finish();
-    Integration::Respond { status, headers, body }
+    Integration::Respond { status, headers, body, allow_origins }
 }

@@ -161,11 +161,8 @@ fn mapped(rules: &BTreeMap<String, String>) -> BTreeMap<String, Placed<String>> 
 
 /// What a route answers whose integration is missing or cannot be asked.
 fn broken() -> config::Integration {
-    config::Integration::Respond {
-        status: 500,
-        headers: BTreeMap::from([("content-type".to_owned(), "application/json".to_owned())]),
-        body: r#"{"message":"Internal Server Error"}"#.to_owned(),
-    }
+    let headers = BTreeMap::from([("content-type".to_owned(), "application/json".to_owned())]);
+    config::Integration::fixed(500, headers, r#"{"message":"Internal Server Error"}"#.to_owned())
 }
 
 fn compile_integration(

@@ -62,7 +62,7 @@ impl Integration {
         let outcome = match self {
             Self::Function(function) => function.answer(exchange, body, timeout).await,
             Self::Http(backend) => backend.answer(exchange, body, timeout).await,
-            Self::Respond(fixed) => Ok(fixed.answer()),
+            Self::Respond(fixed) => Ok(fixed.answer(&exchange.head.headers)),
         };
         exchange.report.latency = Some(began.elapsed());
         match &outcome {

@@ -1,7 +1,7 @@
 //! What answers behind a method of a REST API: `Integration` of `AWS::ApiGateway::Method` and `x-amazon-apigateway-integration`.
 //!
 //! A mock becomes a fixed answer. Mapping templates are a language of the service's own, which is not spoken here: what needs
-//! them is left out with a warning.
+//! them is left out with a warning, but for the one that tools write to tell an origin that it may ask.
 //! <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-apigateway-method-integration.html>
 
 use std::collections::BTreeMap;
@@ -156,11 +156,15 @@ fn answer(response: &mut Properties) -> Option<Made> {
     let kind = if templates.contains_key(JSON) { JSON } else { templates.keys().next().map_or(JSON, String::as_str) };
     if let Some(node) = templates.get(kind) {
         let text = node.as_text().unwrap_or_default();
-        if text.contains(['$', '#']) {
+        if let Some(origins) = origins_of(text) {
+            let origin = |value: String| Placed { value, at: node.at.clone() };
+            made.texts("allow_origins", &node.at, origins.into_iter().map(origin).collect());
+        } else if text.contains(['$', '#']) {
             response.warn(&node.at, "mapping templates are not followed: a mock's answer must be a fixed text");
             return None;
+        } else {
+            made.text("body", &Placed { value: text.to_owned(), at: node.at.clone() });
         }
-        made.text("body", &Placed { value: text.to_owned(), at: node.at.clone() });
     }
     let told = || Placed { value: kind.to_owned(), at: at.clone() };
     headers.entry("content-type".to_owned()).or_insert_with(told);
@@ -170,6 +174,27 @@ fn answer(response: &mut Properties) -> Option<Made> {
     }
     made.table("headers", &at, table);
     Some(made)
+}
+
+/// The origins of the one mapping template that is followed, which tools write for preflight requests: the answer names the origin
+/// that asks where it is one of these. They are compared, or matched with an expression that has `[.]` for a dot and `.+` for `*`.
+fn origins_of(template: &str) -> Option<Vec<String>> {
+    const SET: &str = "#set($context.responseOverride.header.Access-Control-Allow-Origin=$origin)#end";
+    let bare: String = template.chars().filter(|c| !c.is_whitespace()).collect();
+    let read = ["$input.params().header.get", "$input.params"].into_iter().find_map(|way| {
+        let asked = format!("#set($origin={way}(\"Origin\"))#if($origin==\"\")#set($origin={way}(\"origin\"))#end#if(");
+        bare.strip_prefix(&asked)
+    })?;
+    let condition = read.strip_suffix(SET)?.strip_suffix(')')?;
+    // A bare dot would stand for any character, and is taken for itself: less is let in.
+    let is_plain = |one: &str| one.chars().all(|c| c.is_ascii_alphanumeric() || ":/.-_*".contains(c));
+    let origin = |test: &str| {
+        let inside = |start: &str, end: &str| test.strip_prefix(start)?.strip_suffix(end).map(str::to_owned);
+        let compared = inside("$origin==\"", "\"").filter(|one| !one.contains('*'));
+        let matched = || Some(inside("$origin.matches(\"", "\")")?.replace("[.]", ".").replace(".+", "*"));
+        compared.or_else(matched).filter(|one| !one.is_empty() && is_plain(one))
+    };
+    condition.split("||").map(origin).collect()
 }
 
 #[cfg(test)]
@@ -185,5 +210,32 @@ mod tests {
         {
             assert_eq!(asked_status(template), None, "{template}");
         }
+    }
+
+    #[test]
+    fn origins_are_read_of_what_tools_write() {
+        let compared = "#set($origin = $input.params().header.get(\"Origin\"))\n#if($origin == \"\")\n  \
+                        #set($origin = $input.params().header.get(\"origin\"))\n#end\n\
+                        #if($origin == \"https://a.example\" || $origin == \"http://localhost:3000\")\n  \
+                        #set($context.responseOverride.header.Access-Control-Allow-Origin = $origin)\n#end";
+        assert_eq!(origins_of(compared).unwrap(), ["https://a.example", "http://localhost:3000"]);
+        let matched = "#set($origin = $input.params(\"Origin\"))\n\
+                       #if($origin == \"\") #set($origin = $input.params(\"origin\")) #end\n\
+                       #if($origin.matches(\"https://a[.]example\") || $origin.matches(\"https://.+[.]b[.]example\")) \
+                       #set($context.responseOverride.header.Access-Control-Allow-Origin = $origin) #end";
+        assert_eq!(origins_of(matched).unwrap(), ["https://a.example", "https://*.b.example"]);
+        for (from, to) in [
+            ("https://a.example", "https://*"),
+            ("|| $origin == ", "&& $origin == "),
+            (" = $origin)\n#end", " = $other)\n#end"),
+            ("\n#end", "\n#end{}"),
+            ("\"Origin\"", "\"X-Origin\""),
+            ("Allow-Origin", "Allow-Headers"),
+        ] {
+            let other = compared.replace(from, to);
+            assert!(other != compared && origins_of(&other).is_none(), "{to}");
+        }
+        assert!(origins_of(&matched.replace("a[.]example", "(a|b)[.]example")).is_none());
+        assert!(origins_of("").is_none());
     }
 }

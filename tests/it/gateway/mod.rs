@@ -140,7 +140,7 @@ fn route(key: &str, protected: bool, scopes: &[&str], integration: Integration) 
 }
 
 fn fixed(body: &str) -> Integration {
-    Integration::Respond { status: 200, headers: BTreeMap::new(), body: body.to_owned() }
+    Integration::fixed(200, BTreeMap::new(), body.to_owned())
 }
 
 fn api(issuer: Issuer, routes: Vec<Route>) -> Api {

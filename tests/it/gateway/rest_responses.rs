@@ -246,3 +246,36 @@ fn a_policy_that_cannot_be_read_stops_the_start() {
     let text = "[[api]]\nname = 'x'\npolicy = '{}'\n";
     assert!(read(text, &Functions::default()).unwrap_err()[0].contains("`api.policy` belongs to REST APIs"));
 }
+
+#[tokio::test]
+async fn a_fixed_answer_names_the_origins_that_it_is_for() {
+    let text = r#"
+[[api]]
+name = "x"
+protocol_type = "REST"
+[[api.route]]
+key = "OPTIONS /"
+[api.route.integration.respond]
+status = 204
+headers = { access-control-allow-origin = "https://a.example" }
+allow_origins = ["http://localhost:3000", "https://*.b.example"]
+"#;
+    let town = written(text, Functions::default()).await;
+    for (asked, told) in [
+        ("", "https://a.example"),
+        ("https://a.example", "https://a.example"),
+        ("http://localhost:3000", "http://localhost:3000"),
+        ("https://x.b.example", "https://x.b.example"),
+        ("https://.b.example", "https://a.example"),
+        ("https://xxbxexample", "https://a.example"),
+        ("http://localhost:30001", "https://a.example"),
+        ("HTTP://localhost:3000", "https://a.example"),
+    ] {
+        let lines: &[_] = if asked.is_empty() { &[] } else { &[("origin", asked)] };
+        let answer = town.ask("OPTIONS", "/", lines).await;
+        assert_eq!((answer.status, answer.header("access-control-allow-origin")), (204, Some(told)), "{asked}");
+        assert_eq!(answer.header("vary"), Some("Origin"));
+    }
+    let told = read(&text.replace("http://localhost:3000", ""), &Functions::default()).unwrap_err();
+    assert!(told[0].contains("`api.route.integration.respond.allow_origins` must hold origins"), "{told:?}");
+}

@@ -33,9 +33,9 @@ fn an_assembly_of_rest_apis_is_read_unchanged() {
     assert_eq!((pools.pools[0].value.as_str(), pools.header.as_str()), (config.pools[0].id.as_str(), "authorization"));
     assert_eq!(route(guarded, "ANY /pets/{id}").scopes, ["pets/read"]);
     assert!(route(guarded, "GET /pets").scopes.is_empty() && guard(guarded, "GET /closed").is_none());
-    let Integration::Respond { status, headers, body } = &route(guarded, "OPTIONS /pets/{id}").integration else {
-        panic!("a mock")
-    };
+    let preflight = &route(guarded, "OPTIONS /pets/{id}").integration;
+    let Integration::Respond { status, headers, body, allow_origins } = preflight else { panic!("a mock") };
+    assert_eq!(allow_origins, &["http://localhost:3000"]);
     assert_eq!((*status, body.as_str()), (204, ""));
     assert_eq!(headers["access-control-allow-origin"], "https://app.example");
     let Integration::Respond { status: 200, body, .. } = &route(guarded, "GET /health").integration else { panic!() };
