@@ -61,7 +61,8 @@ pub(super) fn function(
         }
         environment.finish();
     }
-    let code = code(logical, metadata, runtime.as_ref(), &mut properties);
+    let beside = properties.scope.stack.beside(handler.as_ref().map(|handler| handler.value.as_str()));
+    let code = code(logical, metadata, runtime.as_ref(), beside, &mut properties);
     match (image, runtime, code) {
         (None, Some(runtime), Some(code)) => runs(&properties, &runtime, handler, &code, &mut made),
         (Some(image), ..) => {
@@ -98,6 +99,7 @@ fn code(
     logical: &str,
     metadata: Option<&Node>,
     runtime: Option<&Placed<String>>,
+    beside: Option<PathBuf>,
     properties: &mut Properties,
 ) -> Option<Placed<PathBuf>> {
     let stack = properties.scope.stack;
@@ -122,8 +124,8 @@ fn code(
     let path = match (asset.and_then(Node::as_text), local, &key) {
         (Some(path), ..) => stack.folder.join(path),
         (None, Some(local), _) => stack.folder.join(local.value),
-        (None, None, Some(key)) => match stack.assets.get(&key.value) {
-            Some(path) => path.clone(),
+        (None, None, Some(key)) => match stack.assets.get(&key.value).cloned().or(beside) {
+            Some(path) => path,
             None => {
                 let bucket = bucket.map(|bucket| bucket.value).unwrap_or_default();
                 properties.warn(

@@ -192,6 +192,9 @@ const MEANINGLESS: [&str; 14] = [
     "AWS::Logs::",
 ];
 
+/// What the Serverless Framework calls the bucket that it deploys from, with its policy.
+const DEPLOYMENT_BUCKET: &str = "ServerlessDeploymentBucket";
+
 const KNOWN: [&str; 27] = [
     "AWS::ApiGateway::Authorizer",
     "AWS::ApiGateway::BasePathMapping",
@@ -238,6 +241,10 @@ fn make(scope: Scope, name: &str, resource: &Resource, desired: &mut Desired) {
         "AWS::ApiGateway::BasePathMapping" => rest_api::mapping(properties(), desired),
         _ if MEANINGLESS.iter().any(|known| kind.starts_with(known)) => {
             scope.notes().tell(&resource.at, format!("{name}: {kind} means nothing here"));
+        }
+        // It holds code on its way to functions, and nothing that they ask for.
+        _ if kind.starts_with("AWS::S3::Bucket") && name.starts_with(DEPLOYMENT_BUCKET) => {
+            scope.notes().tell(&resource.at, format!("{name}: the bucket of a deployment means nothing here"));
         }
         _ if !KNOWN.contains(&kind) => {
             let message = format!("{name}: {kind} is not supported");

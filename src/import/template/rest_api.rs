@@ -46,7 +46,8 @@ pub(super) fn api(name: &str, mut properties: Properties, desired: &mut Desired)
         "Tags",
     ]);
     let title = properties.take("Body").and_then(|body| openapi::body(scope, &body, &mut api));
-    if let Some(node) = properties.take("Policy") {
+    // Tools write an empty text where there is none.
+    if let Some(node) = properties.take("Policy").filter(|node| node.as_text() != Some("")) {
         policy(scope, node, &mut api);
     }
     let generated = Placed { value: scope.generated_name(name), at };

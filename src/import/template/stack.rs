@@ -50,6 +50,10 @@ pub(super) struct Resource {
 }
 
 const SERVERLESS: &str = "AWS::Serverless-2016-10-31";
+/// Where the Serverless Framework leaves what it would deploy, in the folder of the service.
+const PACKAGED: &str = ".serverless";
+/// Files that a handler may stand in.
+const OF_A_HANDLER: [&str; 4] = ["js", "mjs", "cjs", "py"];
 
 /// Attributes of resources that only matter to a deployment.
 const DEPLOYMENT: [&str; 5] = ["CreationPolicy", "DeletionPolicy", "DependsOn", "UpdatePolicy", "UpdateReplacePolicy"];
@@ -133,6 +137,14 @@ impl Stack {
 }
 
 impl Stack {
+    /// The folder of a packaged service whose `handler` stands there as it was written. What a build made of it lies in an archive.
+    pub fn beside(&self, handler: Option<&str>) -> Option<PathBuf> {
+        let service = Some(&self.folder).filter(|folder| folder.ends_with(PACKAGED))?.join("..");
+        let (module, _) = handler?.rsplit_once('.')?;
+        let is_there = |extension| service.join(format!("{module}.{extension}")).is_file();
+        OF_A_HANDLER.into_iter().any(is_there).then_some(service)
+    }
+
     /// The stack of an OpenAPI document, which has nothing but its name.
     pub fn of_document(origin: Origin, at: &Place) -> Self {
         let Origin { name, folder, assets } = origin;

@@ -3,6 +3,7 @@
 use poolhouse::config::{
     Config,
     api::{Api, Authorizer, Integration, LambdaKind, Protocol, ResponseType, Route},
+    function::Runs,
 };
 
 use super::templates::{bare, load, load_with, mistakes, read};
@@ -293,4 +294,48 @@ fn a_jwt_authorizer_of_a_rest_api_has_issuers_with_claims() {
         ("tenant", &["blue".to_owned()][..])
     );
     assert_eq!(route(&config.apis[0], "ANY /shop/{proxy+}").scopes, ["a"]);
+}
+
+/// What the Serverless Framework packages: its template, beside the code as it was written.
+#[test]
+fn a_packaged_service_of_the_serverless_framework_is_read_unchanged() {
+    const PACKAGED: &str = "tests/templates/shop/.serverless/cloudformation-template-update-stack.json";
+    let loaded = load(PACKAGED).unwrap_or_else(|said| panic!("{said:#?}"));
+    assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+    let config = &loaded.config;
+    let handlers: Vec<_> =
+        config.functions.iter().map(|function| (function.name.as_str(), function.handler.as_str())).collect();
+    assert_eq!(handlers, [("shop-dev-hello", "handler"), ("shop-dev-judge", "judge")]);
+    for function in &config.functions {
+        let Runs::Script(script) = &function.runs else { panic!("{:?}", function.runs) };
+        assert!(script.ends_with("tests/templates/shop/hello.js"), "{}", script.display());
+    }
+    let is_rest = |api: &&Api| api.protocol == Protocol::Rest;
+    let rest = config.apis.iter().find(is_rest).unwrap();
+    let http = config.apis.iter().find(|api| !is_rest(api)).unwrap();
+    assert!(rest.policy.is_none() && rest.stages.contains_key("dev") && http.stages.contains_key("$default"));
+    assert!(guard(rest, "GET /plain").is_none());
+    assert!(
+        matches!(guard(rest, "POST /asked/{id}"), Some(Authorizer::Lambda(judge)) if judge.function.value == "shop-dev-judge")
+    );
+    for (key, origin, others) in [
+        ("OPTIONS /plain", "*", &[][..]),
+        ("OPTIONS /asked/{id}", "https://a.example", &["https://a.example", "https://*.b.example"][..]),
+    ] {
+        let Integration::Respond { status: 200, headers, allow_origins, body } = &route(rest, key).integration else {
+            panic!("{key}")
+        };
+        assert_eq!((headers["access-control-allow-origin"].as_str(), body.as_str()), (origin, ""), "{key}");
+        assert_eq!(allow_origins, others);
+    }
+    assert!(guard(http, "$default").is_none());
+    assert!(matches!(guard(http, "GET /v2"), Some(Authorizer::Jwt(_))) && route(http, "GET /v2").scopes == ["read"]);
+    assert_eq!(http.cors.as_ref().unwrap().allow_origins.len(), 1);
+    // What a build made lies in an archive, and nothing else runs in its place.
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join(".serverless")).unwrap();
+    let file = folder.path().join(".serverless/t.json");
+    std::fs::copy(PACKAGED, &file).unwrap();
+    let said = load(&file.display().to_string()).unwrap_err();
+    assert!(said.iter().any(|line| line.contains("HelloLambdaFunction lies in S3")), "{said:#?}");
 }
