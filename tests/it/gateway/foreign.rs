@@ -1,6 +1,9 @@
 //! Issuers elsewhere: discovery, rotation and floods of unknown key ids.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{
+    Mutex,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
+};
 
 use axum::{Json, Router, routing::get};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
@@ -15,6 +18,12 @@ pub(super) struct Elsewhere {
     fetches: Arc<AtomicUsize>,
 }
 
+impl Elsewhere {
+    pub(super) fn fetched(&self) -> usize {
+        self.fetches.load(Ordering::SeqCst)
+    }
+}
+
 /// Serves the key of `key` under an issuer of its own; `claimed` is what its discovery document says.
 pub(super) async fn elsewhere(key: &SigningKey, claimed: Option<&str>) -> Elsewhere {
     publishing(json!({"keys": [key.public().jwk()]}), claimed).await
@@ -22,6 +31,11 @@ pub(super) async fn elsewhere(key: &SigningKey, claimed: Option<&str>) -> Elsewh
 
 /// The same with any key set.
 pub(super) async fn publishing(jwks: Value, claimed: Option<&str>) -> Elsewhere {
+    publishing_shared(Arc::new(Mutex::new(jwks)), claimed).await
+}
+
+/// The same with a key set that may change.
+pub(super) async fn publishing_shared(jwks: Arc<Mutex<Value>>, claimed: Option<&str>) -> Elsewhere {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let issuer = format!("http://{}", listener.local_addr().unwrap());
     let fetches = Arc::new(AtomicUsize::new(0));
@@ -29,7 +43,8 @@ pub(super) async fn publishing(jwks: Value, claimed: Option<&str>) -> Elsewhere 
     let count = Arc::clone(&fetches);
     let keys = move || {
         count.fetch_add(1, Ordering::SeqCst);
-        async move { Json(jwks.clone()) }
+        let now = jwks.lock().unwrap().clone();
+        async move { Json(now) }
     };
     let router = Router::new()
         .route("/.well-known/openid-configuration", get(move || async move { Json(document.clone()) }))

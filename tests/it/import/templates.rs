@@ -374,6 +374,8 @@ Resources:
   Stage: {Type: AWS::ApiGatewayV2::Stage, Properties: {ApiId: !Ref Api, StageName: $default, AutoDeploy: true}}
   Backend: {Type: AWS::ApiGatewayV2::Integration, Properties: {ApiId: !Ref Api, IntegrationType: HTTP_PROXY, IntegrationUri: "http://127.0.0.1:1/", IntegrationMethod: ANY, PayloadFormatVersion: 1}}
   Scoped: {Type: AWS::ApiGatewayV2::Route, Properties: {ApiId: !Ref Api, RouteKey: GET /scoped, Target: !Sub "integrations/${Backend}", AuthorizationType: NONE, AuthorizationScopes: [a]}}
+  Custom: {Type: AWS::ApiGatewayV2::Authorizer, Properties: {ApiId: !Ref Api, Name: custom, AuthorizerType: REQUEST, AuthorizerPayloadFormatVersion: "2.0", AuthorizerUri: !GetAtt Judge.Arn}}
+  Guarded: {Type: AWS::ApiGatewayV2::Route, Properties: {ApiId: !Ref Api, RouteKey: GET /guarded, Target: !Sub "integrations/${Backend}", AuthorizationType: CUSTOM, AuthorizerId: !Ref Custom, AuthorizationScopes: [a]}}
 "#;
     let loaded = read(text, |_| {});
     let api = &loaded.config.apis[0];
@@ -392,7 +394,8 @@ Resources:
     };
     let sources: Vec<_> = judge.identity_source.iter().map(|source| source.value.as_str()).collect();
     assert_eq!((sources, judge.result_ttl_in_seconds), (vec!["$request.header.a", "$request.querystring.b"], 60));
-    assert!(route("GET /judged").scopes.is_empty());
+    assert!(route("GET /judged").scopes.is_empty() && route("GET /guarded").scopes.is_empty());
+    assert_eq!(route("GET /guarded").authorizer.as_ref().unwrap().value, "custom");
 }
 
 #[test]
