@@ -87,6 +87,14 @@ impl Api {
         }
     }
 
+    /// Closes a route that cannot be guarded as it asks: a wider one must not answer for it. A call is told that it is left out.
+    pub fn close(&mut self, at: &Place, key: Placed<String>) {
+        if self.written.is_none() {
+            let integration = Some(integration::instead(at, integration::FORBIDDEN));
+            self.routes.push(Route { at: at.clone(), key, authorizer: None, scopes: None, integration });
+        }
+    }
+
     /// The table of the configuration.
     pub fn finish(self) -> Made {
         let mut made = self.made;
@@ -111,9 +119,9 @@ impl Api {
             if let Some(scopes) = route.scopes {
                 table.texts("scopes", &scopes.at, scopes.value);
             }
-            if let Some(integration) = route.integration {
-                table.table("integration", &route.at, integration);
-            }
+            let integration = route.integration;
+            let integration = integration.unwrap_or_else(|| integration::instead(&route.at, integration::BROKEN));
+            table.table("integration", &route.at, integration);
             made.push("route", &route.at, table);
         }
         for (name, (at, stage)) in self.stages {
@@ -217,9 +225,10 @@ pub(super) fn part(kind: &str, name: &str, mut properties: Properties, desired: 
             }
         }
         "AWS::ApiGatewayV2::Integration" => {
-            if let Some(made) = integration::integration(&mut properties) {
-                api.integrations.insert(name.to_owned(), made);
-            }
+            let at = properties.at.clone();
+            let made = integration::integration(&mut properties);
+            let made = made.unwrap_or_else(|| integration::instead(&at, integration::BROKEN));
+            api.integrations.insert(name.to_owned(), made);
         }
         "AWS::ApiGatewayV2::Route" => route(&mut properties, api),
         "AWS::ApiGatewayV2::Stage" => stage(&mut properties, api),
@@ -294,7 +303,8 @@ fn route(properties: &mut Properties, api: &mut Api) {
     let target = properties.text("Target");
     properties.pass_over(&["OperationName"]);
     let demand = demand(properties, api);
-    let Some((key, (authorizer, scopes))) = key.zip(demand) else { return };
+    let Some(key) = key else { return };
+    let Some((authorizer, scopes)) = demand else { return api.close(&at, key) };
     let integration = match &target {
         Some(target) => {
             let id = target.value.strip_prefix("integrations/").unwrap_or(&target.value);
@@ -307,7 +317,10 @@ fn route(properties: &mut Properties, api: &mut Api) {
             }
             found
         }
-        None => return properties.refuse(&at, format!("the route {:?} has no `Target`", key.value)),
+        None => {
+            properties.warn(&at, format!("the route {:?} has no `Target`: it answers 500", key.value));
+            None
+        }
     };
     api.routes.push(Route { at, key, authorizer, scopes, integration });
 }
@@ -452,7 +465,11 @@ fn managed_overrides(properties: &mut Properties, api: &mut Api) {
                     (route.authorizer, route.scopes) = (authorizer.clone(), scopes.clone());
                 }
             }
-            None => api.routes.clear(),
+            None => {
+                for key in std::mem::take(&mut api.routes).into_iter().map(|route| route.key) {
+                    api.close(&change.at, key);
+                }
+            }
         }
         change.finish();
     }

@@ -6,7 +6,15 @@ use super::{
     made::{Made, text_map},
     properties::Properties,
 };
-use crate::{config::Placed, kit::ids};
+use crate::{
+    config::{Place, Placed},
+    kit::ids,
+};
+
+/// Of a route whose guard is not built here.
+pub(super) const FORBIDDEN: u16 = 403;
+/// Of a route whose integration is not.
+pub(super) const BROKEN: u16 = 500;
 
 /// The name of the function that an ARN, or a URI that the gateway calls, leads to.
 pub(super) fn function_of(uri: &str) -> &str {
@@ -20,6 +28,21 @@ pub(super) fn with_fraction(version: Placed<String>) -> Placed<String> {
         "1" | "2" => Placed { value: format!("{}.0", version.value), at: version.at },
         _ => version,
     }
+}
+
+/// What answers in the place of a route that is not made, so that no wider route does: 403 where nobody may pass, 500 where nothing
+/// answers.
+pub(super) fn instead(at: &Place, status: u16) -> Made {
+    let text = |value: &str| Placed { value: value.to_owned(), at: at.clone() };
+    let message =
+        if status == FORBIDDEN { r#"{"message":"Forbidden"}"# } else { r#"{"message":"Internal Server Error"}"# };
+    let (mut answer, mut headers, mut made) = (Made::default(), Made::default(), Made::default());
+    headers.text("content-type", &text("application/json"));
+    answer.word("status", at, status);
+    answer.table("headers", at, headers);
+    answer.text("body", &text(message));
+    made.table("respond", at, answer);
+    made
 }
 
 /// The table of an integration; `None` when there cannot be one.

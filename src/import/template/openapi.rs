@@ -252,23 +252,25 @@ fn operation(scope: Scope, path: &str, method: &str, node: &Node, schemes: &Map,
         auth.finish();
         if let Some(kind) = kind.filter(|kind| kind.value != "NONE") {
             let message = format!("authorization of the type {} is not supported; the route is left out", kind.value);
-            return scope.notes().warn(&kind.at, message);
+            scope.notes().warn(&kind.at, message);
+            return api.close(&at, Placed { value: key, at: at.clone() });
         }
     }
     let demand = security.map_or(Some((None, None)), |security| demand(scope, &key, &security, schemes, api));
-    let Some((authorizer, scopes)) = demand else { return };
+    let Some((authorizer, scopes)) = demand else { return api.close(&at, Placed { value: key, at: at.clone() }) };
     let message = format!("{verb} {path} has no `{INTEGRATION}`");
     let made = match &integration {
         Some(integration) => match integration_of(scope, &key, integration, shared, api) {
-            Some(made) => Some(made),
-            None => return,
+            None if api.written.is_some() => return,
+            made => made,
         },
+        // The service deploys no such method.
+        None if api.is_rest => return scope.notes().refuse(&at, message),
         // A call may give it one later.
-        None if api.written.is_some() => {
-            scope.notes().warn(&at, message);
+        None => {
+            scope.notes().warn(&at, format!("{message}: it answers 500"));
             None
         }
-        None => return scope.notes().refuse(&at, message),
     };
     api.keep(|written| drop(written.operations.insert(key.clone(), called)));
     let key = Placed { value: key, at: at.clone() };

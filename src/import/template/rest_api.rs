@@ -233,16 +233,14 @@ fn method(properties: &mut Properties, api: &mut Api) {
         inner.finish();
         made
     });
-    if let Some(has_key) = has_key {
+    if let Some(has_key) = &has_key {
         let message = format!("{}: API keys are not checked here; the method is left out", properties.of);
-        return properties.warn(&has_key.at, message);
+        properties.warn(&has_key.at, message);
     }
-    let Some((key, (authorizer, scopes))) = key.zip(demand) else { return };
+    let Some(key) = key else { return };
+    let Some((authorizer, scopes)) = demand.filter(|_| has_key.is_none()) else { return api.close(&at, key) };
     match made {
-        Some(Some(made)) => {
-            api.routes.push(Route { at, key, authorizer, scopes, integration: Some(made) });
-        }
-        Some(None) => {}
+        Some(integration) => api.routes.push(Route { at, key, authorizer, scopes, integration }),
         None => properties.refuse(&at, format!("the method {:?} has no `Integration`", key.value)),
     }
 }

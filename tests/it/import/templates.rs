@@ -312,6 +312,7 @@ fn no_route_is_opened_by_what_is_not_understood() {
         ("ProtocolType: HTTP", "ProtocolType: WEBSOCKET", "APIs of the type WEBSOCKET are not supported"),
         ("HTTP_PROXY,", "HTTP_PROXY, ConnectionType: VPC_LINK,", "`ConnectionType` VPC_LINK is not supported"),
         ("integrations/${Backend}", "integrations/none", "has no such integration: none"),
+        ("Target: !Sub \"integrations/${Backend}\", ", "", "has no `Target`: it answers 500"),
         ("Audience: [c]", "Audience: []", "must name a client"),
     ] {
         let text = API.replace(from, to);
@@ -319,11 +320,16 @@ fn no_route_is_opened_by_what_is_not_understood() {
         let found = mistakes(&text);
         assert!(found.iter().any(|line| line.starts_with("t.yaml:") && line.contains(said)), "{said}\n{found:#?}");
     }
-    // Whoever ignores warnings gets fewer routes, never open ones.
-    let config = read(&API.replace("AuthorizationType: JWT", "AuthorizationType: AWS_IAM"), |flags| {
-        flags.ignore_warnings = true;
-    });
-    assert_eq!(config.config.apis[0].routes.len(), 0);
+    // Whoever ignores warnings gets closed routes, never open ones, and what is broken keeps its guard.
+    let ignored = |from: &str, to: &str| {
+        let config = read(&API.replace(from, to), |flags| flags.ignore_warnings = true).config;
+        let [route] = &config.apis[0].routes[..] else { panic!("{:?}", config.apis[0].routes) };
+        let Integration::Respond { status, .. } = &route.integration else { panic!("{:?}", route.integration) };
+        (*status, route.authorizer.is_some())
+    };
+    assert_eq!(ignored("AuthorizationType: JWT", "AuthorizationType: AWS_IAM"), (403, false));
+    assert_eq!(ignored("HTTP_PROXY,", "HTTP_PROXY, ConnectionType: VPC_LINK,"), (500, true));
+    assert_eq!(ignored("Target: !Sub \"integrations/${Backend}\", ", ""), (500, true));
 }
 
 #[test]
