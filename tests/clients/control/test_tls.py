@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from launch import Server
+from launch import Server, new_database
 
 AWS = str(Path(sys.executable).parent / "aws")
 URI = "s3://example-bucket/clients.pem"
@@ -67,9 +67,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def server(folder: Path):
-    with Server("tls", folder / "gateway.toml") as running:
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def server(folder: Path, request: pytest.FixtureRequest):
+    database = new_database("tls") if request.param == "postgres" else None
+    with Server(f"tls-{request.param}", folder / "gateway.toml", database) as running:
         yield running
 
 

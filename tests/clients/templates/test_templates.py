@@ -20,7 +20,7 @@ import boto3
 import pytest
 import requests
 from hosted import sign_in
-from launch import EXAMPLE_CONFIG, REPOSITORY, WORK, Server, binary
+from launch import EXAMPLE_CONFIG, REPOSITORY, WORK, Server, binary, new_database
 from town import claims
 
 TEMPLATES = REPOSITORY / "tests" / "templates"
@@ -215,17 +215,19 @@ PETS = {
 }
 
 
-@pytest.fixture(scope="module", params=PETS)
+@pytest.fixture(scope="module", params=[(form, engine) for form in PETS for engine in ("sqlite", "postgres")], ids="-".join)
 def pets(request: pytest.FixtureRequest):
-    template, pool, client, paths = PETS[request.param]
-    config = written(f"pets-{request.param}.toml", f"""
+    form, engine = request.param
+    template, pool, client, paths = PETS[form]
+    config = written(f"pets-{form}.toml", f"""
 template = ["{TEMPLATES / template}"]
 [template_ids]
 {pool} = "{PETS_POOL}"
 {client} = "{PETS_CLIENT}"
 """)
-    with Server(f"pets-{request.param}", config) as server:
-        yield server, request.param, paths
+    database = new_database("pets") if engine == "postgres" else None
+    with Server(f"pets-{form}-{engine}", config, database) as server:
+        yield server, form, paths
 
 
 def pets_tokens(server: Server) -> tuple[str, str]:
@@ -267,9 +269,12 @@ def test_a_rest_api_behind_a_pool_answers_as_rest_apis_do(pets):
     missing = (403, '{"message":"Missing Authentication Token"}')
     assert get(server, f"{base}/nowhere", identity) == get(server, f"{base}/pets", identity, "POST") == missing
     assert get(server, base.removesuffix("/prod") + "/pets", identity) == missing
-    preflight = requests.options(f"{server.gateway}{base}/pets/1", timeout=30)
-    assert preflight.headers["access-control-allow-origin"] == "https://app.example"
-    assert preflight.status_code == (204 if form == "assembly" else 200)
+    # The assembly is for one more origin.
+    for origin in ("https://app.example", "http://localhost:3000", "https://other.example"):
+        preflight = requests.options(f"{server.gateway}{base}/pets/1", headers={"Origin": origin}, timeout=30)
+        told = origin if form == "assembly" and "localhost" in origin else "https://app.example"
+        assert preflight.headers["access-control-allow-origin"] == told
+        assert preflight.status_code == (204 if form == "assembly" else 200)
 
 
 def test_functions_decide_about_rest_apis(pets):
@@ -294,6 +299,26 @@ def test_a_policy_and_a_mock_of_an_assembly(pets):
     status, body = get(server, f"{base}/closed")
     assert status == 403 and "with an explicit deny in a resource-based policy" in body
     assert get(server, f"{base}/health") == (200, '{"ok":true}')
+
+
+def test_a_packaged_service_answers_with_the_code_beside_it():
+    name = "cloudformation-template-update-stack"
+    template = TEMPLATES / "shop" / ".serverless" / f"{name}.json"
+    with Server("shop", written("shop.toml", f'template = ["{template}"]\n')) as server:
+        rest, http = "/_apis/dev-shop/dev", f"/_apis/{name}-HttpApi"
+        assert get(server, f"{rest}/plain") == (200, "rest nobody")
+        for token, status in (("yes", 200), ("no", 403), (None, 401)):
+            assert get(server, f"{rest}/asked/1", token, "POST")[0] == status
+        assert get(server, f"{rest}/asked/1", "yes", "POST") == (200, "rest judged")
+        for path, asked, told in [
+            ("/plain", "https://any.example", "*"),
+            ("/asked/1", "https://x.b.example", "https://x.b.example"),
+            ("/asked/1", "https://any.example", "https://a.example"),
+        ]:
+            answer = requests.options(server.gateway + rest + path, headers={"Origin": asked}, timeout=30)
+            assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, told)
+        assert get(server, f"{http}/anything") == (200, "2.0 nobody")
+        assert get(server, f"{http}/v2") == UNAUTHORIZED
 
 
 # --- edits while serving --------------------------------------------------------------------------------------------
