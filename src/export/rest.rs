@@ -14,8 +14,10 @@ use crate::config::{
 
 /// Writes an API with everything in it. Returns its logical id.
 pub(super) fn api(api: &Api, config: &Config, template: &mut Template) -> String {
+    let binary: Vec<String> = api.binary_media_types.iter().map(|kind| kind.replace('/', "~1")).collect();
     let members = object([
         ("Name", Some(json!(api.name))),
+        ("BinaryMediaTypes", (!binary.is_empty()).then(|| json!(binary))),
         ("DisableExecuteApiEndpoint", api.disable_execute_api_endpoint.then_some(Value::Bool(true))),
         ("Policy", api.policy.as_ref().map(|policy| policy.value.clone())),
     ]);

@@ -23,6 +23,7 @@ use super::{
         Connections, FixedResponse, FunctionIntegration, HttpIntegration, Integration, Mapping, MappingError,
         Place as EventPlace, RespondError, Target, TargetError, connector,
     },
+    media::BinaryTypes,
     replace::{Kept, Made, Memory},
     routes::{Key, RouteError, Routes},
     secure::Tls,
@@ -247,6 +248,7 @@ impl Loader {
             place,
             disabled: api.disable_execute_api_endpoint,
             cors: api.cors.as_ref().map(Cors::new),
+            binary: BinaryTypes::new(&api.binary_media_types),
             responses: GatewayResponses::parse(&api.gateway_responses)
                 .map_err(|(at, source)| GatewayError::Response { at, source })?,
             stages,

@@ -20,6 +20,7 @@ mod gateway_response;
 mod http2;
 mod integration;
 mod load;
+mod media;
 mod path;
 mod refusal;
 mod replace;
@@ -67,6 +68,7 @@ use self::{
     exchange::Exchange,
     gateway_response::GatewayResponses,
     integration::{Integration, Mapping, Place},
+    media::BinaryTypes,
     refusal::Refusal,
     routes::Key,
     secure::Tls,
@@ -124,6 +126,8 @@ struct Api {
     policy: Option<Policy>,
     /// Of a REST API.
     responses: GatewayResponses,
+    /// Of a REST API.
+    binary: BinaryTypes,
     stages: Vec<Stage>,
 }
 

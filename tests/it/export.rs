@@ -82,7 +82,7 @@ Resources:
     Properties: {ApiId: !Ref Api, StageName: dev, AutoDeploy: true, StageVariables: {a: b}, DefaultRouteSettings: {ThrottlingRateLimit: 10, ThrottlingBurstLimit: 5}, RouteSettings: {"GET /one": {ThrottlingRateLimit: 2.5, ThrottlingBurstLimit: 1}}, AccessLogSettings: {Format: $context.requestId}}
   Host: {Type: AWS::ApiGatewayV2::DomainName, Properties: {DomainName: api.example.com}}
   Mapping: {Type: AWS::ApiGatewayV2::ApiMapping, Properties: {DomainName: !Ref Host, ApiId: !Ref Api, Stage: !Ref Stage, ApiMappingKey: v1}}
-  Rest: {Type: AWS::ApiGateway::RestApi, Properties: {Name: rest, Policy: {Statement: [{Effect: Allow, Principal: "*", Action: "execute-api:Invoke", Resource: "execute-api:/*"}]}}}
+  Rest: {Type: AWS::ApiGateway::RestApi, Properties: {Name: rest, BinaryMediaTypes: [image~1png], Policy: {Statement: [{Effect: Allow, Principal: "*", Action: "execute-api:Invoke", Resource: "execute-api:/*"}]}}}
   Users: {Type: AWS::ApiGateway::Authorizer, Properties: {RestApiId: !Ref Rest, Name: Users, Type: COGNITO_USER_POOLS, IdentitySource: method.request.header.X-Token, ProviderARNs: [!GetAtt Pool.Arn]}}
   Tokens: {Type: AWS::ApiGateway::Authorizer, Properties: {RestApiId: !Ref Rest, Name: Tokens, Type: TOKEN, IdentitySource: method.request.header.X-Token, IdentityValidationExpression: "[a-z]+", AuthorizerUri: !GetAtt Hello.Arn, AuthorizerResultTtlInSeconds: 7}}
   Requests: {Type: AWS::ApiGateway::Authorizer, Properties: {RestApiId: !Ref Rest, Name: Requests, Type: REQUEST, IdentitySource: "method.request.header.X-Token,context.resourcePath", AuthorizerUri: !GetAtt Hello.Arn}}

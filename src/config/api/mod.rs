@@ -46,6 +46,8 @@ pub struct Api {
     pub cors: Option<Cors>,
     /// Of a REST API: who may call, from where and what, as a policy document.
     pub policy: Option<Placed<serde_json::Value>>,
+    /// Of a REST API: the types of bodies that are bytes, as `image/png`, `image/*` or `*/*`.
+    pub binary_media_types: Vec<String>,
     /// Of a REST API.
     pub gateway_responses: BTreeMap<ResponseType, GatewayResponse>,
     /// By name. An API that names no stage has `$default`.
@@ -66,6 +68,7 @@ impl Api {
             disable_execute_api_endpoint: false,
             cors: None,
             policy: None,
+            binary_media_types: Vec::new(),
             gateway_responses: BTreeMap::new(),
             authorizers: BTreeMap::new(),
             routes: Vec::new(),
@@ -106,6 +109,18 @@ impl Api {
         if let (Protocol::Http, Some(_)) = (protocol, &api.policy) {
             reading.refuse(&policy_at, "`api.policy` belongs to REST APIs");
         }
+        let types = section.strings("binary_media_types");
+        for kind in &types {
+            if kind.value.split('/').filter(|part| !part.is_empty()).count() != 2 || kind.value.contains([' ', ';']) {
+                let message =
+                    format!("`api.binary_media_types` must hold types such as image/png, found {:?}", kind.value);
+                reading.refuse(&kind.at, message);
+            }
+        }
+        if let (Protocol::Http, Some(first)) = (protocol, types.first()) {
+            reading.refuse(&first.at, "`api.binary_media_types` belongs to REST APIs");
+        }
+        api.binary_media_types = types.into_iter().map(|kind| kind.value).collect();
         let responses = section.named_tables("gateway_response");
         if let (Protocol::Http, Some((_, table))) = (protocol, responses.first()) {
             reading.refuse(&table.at, "`api.gateway_response` belongs to REST APIs");

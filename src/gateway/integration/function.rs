@@ -64,7 +64,9 @@ impl FunctionIntegration {
             Err(error) => return Err(Refusal::Function(error.to_string())),
         };
         let default_type = if self.rest { JSON } else { TEXT };
-        answer(returned, self.format, default_type).map_err(|reason| Refusal::Function(reason.to_owned()))
+        let accepted = exchange.header(&header::ACCEPT);
+        let decodes = !self.rest || exchange.api.is_some_and(|api| api.binary.decode_for(accepted));
+        answer(returned, self.format, default_type, decodes).map_err(|reason| Refusal::Function(reason.to_owned()))
     }
 }
 
@@ -80,9 +82,17 @@ fn add_claims(event: &mut Value, exchange: &Exchange<'_>) {
 
 /// Format 1.0 must have a `statusCode`. In format 2.0 anything without one is the body itself: a string as it is, other values
 /// as JSON.
-fn answer(returned: Value, format: PayloadFormat, default_type: HeaderValue) -> Result<Response<Body>, &'static str> {
+/// Only what `decodes` turns base64 into bytes.
+fn answer(
+    returned: Value,
+    format: PayloadFormat,
+    default_type: HeaderValue,
+    decodes: bool,
+) -> Result<Response<Body>, &'static str> {
     match (returned, format) {
-        (Value::Object(members), _) if members.contains_key("statusCode") => structured(&members, format, default_type),
+        (Value::Object(members), _) if members.contains_key("statusCode") => {
+            structured(&members, format, default_type, decodes)
+        }
         (_, PayloadFormat::V1) => Err("the function returned no statusCode"),
         (returned, PayloadFormat::V2) => {
             let body = match returned {
@@ -100,6 +110,7 @@ fn structured(
     members: &Map<String, Value>,
     format: PayloadFormat,
     default_type: HeaderValue,
+    decodes: bool,
 ) -> Result<Response<Body>, &'static str> {
     let status = match members.get("statusCode") {
         Some(Value::Number(number)) => number.as_u64().and_then(|code| u16::try_from(code).ok()),
@@ -130,7 +141,7 @@ fn structured(
     if !headers.contains_key(header::CONTENT_TYPE) {
         headers.insert(header::CONTENT_TYPE, default_type);
     }
-    let encoded = members.get("isBase64Encoded").and_then(Value::as_bool).unwrap_or(false);
+    let encoded = decodes && members.get("isBase64Encoded").and_then(Value::as_bool).unwrap_or(false);
     let mut response = Response::new(Body::from(body(members.get("body"), encoded)?));
     *response.status_mut() = status;
     *response.headers_mut() = headers;
@@ -195,7 +206,7 @@ mod tests {
     use super::*;
 
     async fn parts(returned: Value, format: PayloadFormat) -> (u16, HeaderMap, String) {
-        let (head, body) = answer(returned, format, TEXT).unwrap().into_parts();
+        let (head, body) = answer(returned, format, TEXT, true).unwrap().into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         (head.status.as_u16(), head.headers, String::from_utf8(body.to_vec()).unwrap())
     }
@@ -212,8 +223,8 @@ mod tests {
             assert_eq!((status, text.as_str()), (200, body));
             assert_eq!(headers[header::CONTENT_TYPE], "application/json");
         }
-        assert!(answer(json!("Hello"), PayloadFormat::V1, TEXT).is_err());
-        assert!(answer(json!({"body": "hi"}), PayloadFormat::V1, TEXT).is_err());
+        assert!(answer(json!("Hello"), PayloadFormat::V1, TEXT, true).is_err());
+        assert!(answer(json!({"body": "hi"}), PayloadFormat::V1, TEXT, true).is_err());
     }
 
     #[tokio::test]
@@ -252,7 +263,7 @@ mod tests {
             json!({"statusCode": 200, "cookies": "a"}),
             json!({"statusCode": 200, "body": "?", "isBase64Encoded": true}),
         ] {
-            assert!(answer(returned.clone(), PayloadFormat::V2, TEXT).is_err(), "{returned}");
+            assert!(answer(returned.clone(), PayloadFormat::V2, TEXT, true).is_err(), "{returned}");
         }
     }
 }

@@ -2,6 +2,7 @@
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html>
 
 use bytes::Bytes;
+use http::header;
 use serde_json::{Map, Value, json};
 
 use super::event;
@@ -16,12 +17,9 @@ pub(super) fn rest(exchange: &Exchange<'_>, body: &Bytes) -> Option<Value> {
     let mut event = event::version_1(exchange, body)?;
     event.as_object_mut()?.remove("version");
     event["path"] = exchange.path().into();
-    // No type is binary unless an API names it, and none can here. What is no text stays whole.
-    if let Ok(text) = std::str::from_utf8(body)
-        && !text.is_empty()
-    {
-        event["body"] = text.into();
-        event["isBase64Encoded"] = false.into();
+    if !body.is_empty() {
+        let (text, encoded) = exchange.api?.binary.encoded(exchange.header(&header::CONTENT_TYPE), body);
+        (event["body"], event["isBase64Encoded"]) = (text.into(), encoded.into());
     }
     if exchange.principal.is_none() {
         event["requestContext"].as_object_mut()?.remove("authorizer");

@@ -103,6 +103,7 @@ pub(super) fn body(scope: Scope, body: &Node, api: &mut Api) -> Option<Placed<St
             rest_api::gateway_response(&kind, &mut properties, api);
             properties.finish();
         }
+        rest_api::binary(document.texts("x-amazon-apigateway-binary-media-types"), api);
         document.take("x-amazon-apigateway-request-validators");
         if let Some(validator) = document.take(VALIDATOR) {
             notes.warn(&validator.at, "requests are not validated here");
@@ -268,7 +269,8 @@ fn operation(scope: Scope, path: &str, method: &str, node: &Node, schemes: &Map,
         None if api.is_rest => return scope.notes().refuse(&at, message),
         // A call may give it one later.
         None => {
-            scope.notes().warn(&at, format!("{message}: it answers 500"));
+            let told = if api.written.is_some() { message } else { format!("{message}: it answers 500") };
+            scope.notes().warn(&at, told);
             None
         }
     };

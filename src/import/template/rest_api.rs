@@ -45,6 +45,8 @@ pub(super) fn api(name: &str, mut properties: Properties, desired: &mut Desired)
         "SecurityPolicy",
         "Tags",
     ]);
+    let types = properties.texts("BinaryMediaTypes");
+    binary(types, &mut api);
     let title = properties.take("Body").and_then(|body| openapi::body(scope, &body, &mut api));
     // Tools write an empty text where there is none.
     if let Some(node) = properties.take("Policy").filter(|node| node.as_text() != Some("")) {
@@ -60,6 +62,13 @@ pub(super) fn api(name: &str, mut properties: Properties, desired: &mut Desired)
 pub(super) fn policy(scope: Scope, node: Node, api: &mut Api) {
     let tree::Node { at, value } = typed(scope, "", "Policy", node);
     api.made.put("policy", &at, value);
+}
+
+/// The types of bodies that are bytes. A slash may be written as JSON pointers have it.
+pub(super) fn binary(types: Option<Placed<Vec<Placed<String>>>>, api: &mut Api) {
+    let Some(types) = types else { return };
+    let kind = |kind: Placed<String>| Placed { value: kind.value.replace("~1", "/"), at: kind.at };
+    api.made.texts("binary_media_types", &types.at, types.value.into_iter().map(kind).collect());
 }
 
 /// What the API answers in the place of the gateway's own words. `kind` is the refusal that it is for.

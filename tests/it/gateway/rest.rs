@@ -330,3 +330,41 @@ http = "http://{address}/animals/{{animal}}"
     assert!(asked.contains("x-token: abc\r\n") && asked.contains("x-fixed: one\r\n"), "{asked}");
     assert!(asked.contains("authorization: mine\r\n"), "{asked}");
 }
+
+/// Bodies are text, in events and in answers, unless the API names their type.
+#[tokio::test]
+async fn bodies_of_a_rest_api_are_text_unless_their_type_is_binary() {
+    let mut functions = Functions::default();
+    functions.insert(
+        "echo",
+        native(|call| async move {
+            let told = format!("{} {}", call.event["isBase64Encoded"], call.event["body"]);
+            Ok(json!({"statusCode": 200, "headers": {"x-told": told}, "body": "aGk=", "isBase64Encoded": true}))
+        }),
+    );
+    let text = |types: &str| {
+        format!(
+            "[[api]]\nname = 'x'\nprotocol_type = 'REST'\nbinary_media_types = [{types}]\n\
+             [[api.route]]\nkey = 'POST /'\nintegration = {{ function = 'echo' }}\n"
+        )
+    };
+    for (types, kind, accept, told, body) in [
+        ("", "content-type: application/x-www-form-urlencoded\r\n", "", r#"false "a=1""#, "aGk="),
+        ("", "content-type: image/png\r\n", "accept: image/png\r\n", r#"false "a=1""#, "aGk="),
+        ("'image/png'", "content-type: image/png\r\n", "accept: image/png, */*\r\n", r#"true "YT0x""#, "hi"),
+        ("'image/png'", "content-type: image/gif\r\n", "accept: */*, image/png\r\n", r#"false "a=1""#, "aGk="),
+        ("'image/*'", "content-type: image/gif\r\n", "", r#"true "YT0x""#, "aGk="),
+        ("'*/*'", "", "", r#"true "YT0x""#, "hi"),
+    ] {
+        let town = written(&text(types), functions.clone()).await;
+        let request =
+            format!("POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{kind}{accept}content-length: 3\r\n\r\na=1");
+        let answer = town.raw(&request).await;
+        assert_eq!((answer.header("x-told"), answer.body.as_str()), (Some(told), body), "{types} {kind} {accept}");
+    }
+    let of_http = text("'image/png'").replace("protocol_type = 'REST'\n", "");
+    let told = read(&of_http, &functions).unwrap_err();
+    assert!(told[0].contains("`api.binary_media_types` belongs to REST APIs"), "{told:?}");
+    let told = read(&text("'png'"), &functions).unwrap_err();
+    assert!(told[0].contains("must hold types such as image/png, found \"png\""), "{told:?}");
+}

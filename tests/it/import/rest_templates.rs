@@ -133,7 +133,11 @@ fn no_method_is_opened_by_what_is_not_understood() {
         ("Type: COGNITO_USER_POOLS, Id", "Type: SAML, Id", "authorizers of the type SAML are not supported"),
         ("ResourceId: !Ref Rest", "ResourceId: nowhere", "no template has the resource nowhere"),
         ("ParentId: !Ref Shop", "ParentId: !Ref Rest", "the resource leads to itself"),
-        ("{Name: a}", "{Name: a, BinaryMediaTypes: ['*/*']}", "`BinaryMediaTypes` of Api is not supported"),
+        (
+            "{Name: a}",
+            "{Name: a, BinaryMediaTypes: [png]}",
+            "`api.binary_media_types` must hold types such as image/png",
+        ),
         ("StageName: v1", "StageName: v1, CanarySetting: {PercentTraffic: 1}", "`CanarySetting` is not supported"),
         ("RestApiId: !Ref Api, DeploymentId", "RestApiId: other, DeploymentId", "no template has the REST API other"),
         (
@@ -158,6 +162,15 @@ fn no_method_is_opened_by_what_is_not_understood() {
     let config = read(&API.replacen("Type: HTTP_PROXY", "Type: HTTP", 1), |flags| flags.ignore_warnings = true).config;
     let broken = route(&config.apis[0], "ANY /shop/{proxy+}");
     assert!(is_closed(broken, 500) && broken.authorizer.is_some());
+}
+
+#[test]
+fn types_of_bytes_are_named_in_templates_and_documents() {
+    let config = read(&API.replace("{Name: a}", "{Name: a, BinaryMediaTypes: [image~1png, '*/*']}"), |_| {}).config;
+    assert_eq!(config.apis[0].binary_media_types, ["image/png", "*/*"]);
+    let document = format!("{SWAGGER}x-amazon-apigateway-binary-media-types: [image/*]\n");
+    let config = swagger(&document, false).unwrap_or_else(|said| panic!("{said:#?}"));
+    assert_eq!(api(&config, "shop").binary_media_types, ["image/*"]);
 }
 
 #[test]
