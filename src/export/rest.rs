@@ -34,6 +34,11 @@ pub(super) fn api(api: &Api, config: &Config, template: &mut Template) -> String
         let own = template.add(&format!("{logical}Authorizer"), name, "AWS::ApiGateway::Authorizer", within(members));
         authorizers.insert(name.as_str(), (own, kind));
     }
+    let is_validated = api.routes.iter().any(|route| !route.required_parameters.is_empty());
+    let validator = is_validated.then(|| {
+        let members = object([("Name", Some(json!("parameters"))), ("ValidateRequestParameters", Some(json!(true)))]);
+        template.add(&format!("{logical}Validator"), "", "AWS::ApiGateway::RequestValidator", within(members))
+    });
     let mut resources = BTreeMap::new();
     let mut methods = Vec::new();
     for route in &api.routes {
@@ -58,6 +63,13 @@ pub(super) fn api(api: &Api, config: &Config, template: &mut Template) -> String
             ("AuthorizationScopes", (!route.scopes.is_empty()).then(|| json!(route.scopes))),
             ("Integration", Some(Value::Object(integration(route, config, template)))),
         ]);
+        if let Some(validator) = validator.as_ref().filter(|_| !route.required_parameters.is_empty()) {
+            let named = route.required_parameters.iter();
+            let named: Map<String, Value> =
+                named.map(|part| (format!("method.request.{}", part.value), json!(true))).collect();
+            members.insert("RequestParameters".to_owned(), named.into());
+            members.insert("RequestValidatorId".to_owned(), json!({"Ref": validator}));
+        }
         if let Integration::Respond { status, headers, .. } = &route.integration {
             let told: Map<String, Value> = headers.keys().map(|name| (answered(name), json!(true))).collect();
             members.insert(

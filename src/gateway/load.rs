@@ -443,7 +443,15 @@ impl StageRoute<'_> {
         for (code, rules) in &route.response_parameters {
             responses.insert(*code, Mapping::parse(rules, true).map_err(wrong)?);
         }
+        let part = |text: &Placed<String>| {
+            let wrong = |source| GatewayError::Selection { at: text.at.clone(), source };
+            let name = text.value.split_once('.').map_or(text.value.as_str(), |(_, name)| name);
+            let part = Variable::parse(&format!("$request.{}", text.value), false).map_err(wrong)?;
+            Ok((name.to_owned(), part))
+        };
+        let required = route.required_parameters.iter().map(part).collect::<Result<_, GatewayError>>()?;
         Ok(Route {
+            required,
             integration: self.integration(loader, &parsed)?,
             key: route.key.clone(),
             parsed,

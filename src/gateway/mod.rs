@@ -72,7 +72,7 @@ use self::{
     refusal::Refusal,
     routes::Key,
     secure::Tls,
-    selection::View,
+    selection::{Variable, View},
     stage::{Domains, Stage},
     throttle::Bucket,
 };
@@ -136,6 +136,8 @@ struct Route {
     parsed: Key,
     authorizer: Option<Arc<Authorizer>>,
     scopes: Vec<String>,
+    /// What a request must have, by the names that it is told.
+    required: Vec<(String, Variable)>,
     bucket: Option<Arc<Bucket>>,
     timeout: Duration,
     request: Mapping,
@@ -231,6 +233,7 @@ impl Apis {
             integration::vouch_for(exchange);
         }
         authorize(exchange, route).await?;
+        check_parameters(exchange, route)?;
         integrate(exchange, route, Inbound::Stream(body)).await
     }
 
@@ -383,6 +386,15 @@ async fn authorize(exchange: &mut Exchange<'_>, route: &Route) -> Result<(), Ref
         }
     }
     Ok(())
+}
+
+/// What the method asks for must be there, and not be blank.
+fn check_parameters(exchange: &Exchange<'_>, route: &Route) -> Result<(), Refusal> {
+    let view = View::of(exchange);
+    let is_missing = |part: &Variable| part.value(&view).is_none_or(|value| value.trim().is_empty());
+    let missing: Vec<&str> =
+        route.required.iter().filter(|(_, part)| is_missing(part)).map(|(name, _)| name.as_str()).collect();
+    if missing.is_empty() { Ok(()) } else { Err(Refusal::MissingParameters(missing.join(", "))) }
 }
 
 async fn integrate(exchange: &mut Exchange<'_>, route: &Route, mut body: Inbound) -> Result<Response<Body>, Refusal> {

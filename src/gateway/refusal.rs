@@ -44,6 +44,9 @@ pub enum Refusal {
     /// An authorizer that failed or answered out of shape.
     #[error("authorizer failed: {0}")]
     Authorizer(String),
+    /// What a method of a REST API must be given.
+    #[error("missing required parameters: {0}")]
+    MissingParameters(String),
     #[error("the request body is too large")]
     TooLarge,
     #[error("the request body did not arrive in time")]
@@ -65,7 +68,7 @@ pub enum Refusal {
 impl Refusal {
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::BadRequest(_) | Self::Framing(_) => StatusCode::BAD_REQUEST,
+            Self::BadRequest(_) | Self::Framing(_) | Self::MissingParameters(_) => StatusCode::BAD_REQUEST,
             Self::LongHead => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::NotFound => StatusCode::NOT_FOUND,
@@ -109,7 +112,8 @@ impl Refusal {
             | Self::SlowBody
             | Self::LongHead
             | Self::LongArn
-            | Self::Misdirected => "BAD_REQUEST",
+            | Self::Misdirected
+            | Self::MissingParameters(_) => "BAD_REQUEST",
             Self::NotFound => "RESOURCE_NOT_FOUND",
             Self::DisabledEndpoint | Self::ClientCertificate(_) | Self::Forbidden { .. } | Self::OutOfPolicy { .. } => {
                 "ACCESS_DENIED"

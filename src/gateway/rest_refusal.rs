@@ -90,6 +90,13 @@ fn told(refusal: &Refusal) -> Told {
         Refusal::BadRequest(_) | Refusal::Framing(_) | Refusal::SlowBody => {
             tell(refusal.status(), "Bad Request", Some(ResponseType::BadRequestBody), PLAIN, "BadRequestException")
         }
+        Refusal::MissingParameters(names) => Told {
+            status: StatusCode::BAD_REQUEST,
+            message: Some(format!("Missing required request parameters: [{names}]").into()),
+            kind: Some(ResponseType::BadRequestParameters),
+            form: PLAIN,
+            error_type: "BadRequestException",
+        },
         Refusal::LongHead => {
             tell(refusal.status(), "Request Header Fields Too Large", None, PLAIN, "BadRequestException")
         }

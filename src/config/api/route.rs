@@ -14,6 +14,8 @@ pub struct Route {
     pub authorizer: Option<Placed<String>>,
     /// A token needs any one of these. Empty: any valid token will do.
     pub scopes: Vec<String>,
+    /// Of a REST API: what a request must have, and not blank: `header.NAME`, `querystring.NAME` or `path.NAME`.
+    pub required_parameters: Vec<Placed<String>>,
     pub integration: Integration,
     /// How long the integration may take, in milliseconds.
     pub timeout_in_millis: u32,
@@ -83,6 +85,7 @@ impl Route {
             key: key.to_owned(),
             authorizer: None,
             scopes: Vec::new(),
+            required_parameters: Vec::new(),
             integration,
             timeout_in_millis: Self::TIMEOUT,
             request_parameters: BTreeMap::new(),
@@ -118,6 +121,19 @@ impl Route {
                     &scope.at,
                     format!("`api.route.scopes` must hold one scope per string, found {:?}", scope.value),
                 );
+            }
+        }
+        let required_parameters = section.strings("required_parameters");
+        for part in &required_parameters {
+            let named = part.value.split_once('.').filter(|(_, name)| !name.is_empty());
+            if protocol == Protocol::Http {
+                reading.refuse(&part.at, "`api.route.required_parameters` belongs to REST APIs");
+            } else if named.is_none_or(|(place, _)| !["header", "querystring", "path"].contains(&place)) {
+                let message = format!(
+                    "`api.route.required_parameters` must hold header.NAME, querystring.NAME or path.NAME, found {:?}",
+                    part.value
+                );
+                reading.refuse(&part.at, message);
             }
         }
         if !section.has("integration") {
@@ -180,6 +196,7 @@ impl Route {
             key: key.map(|key| key.value).unwrap_or_default(),
             authorizer,
             scopes: scopes.into_iter().map(|scope| scope.value).collect(),
+            required_parameters,
             integration,
         }
     }

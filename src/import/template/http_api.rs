@@ -12,6 +12,7 @@ use super::{
     made::{Made, text_map},
     openapi,
     properties::Properties,
+    validation::Validation,
 };
 use crate::{
     config::{Mistake, Place, Placed, tree},
@@ -34,6 +35,8 @@ pub(super) struct Api {
     pub base: Base,
     /// The document as it was written, when a call gives it.
     pub written: Option<Written>,
+    /// Of a REST API.
+    pub validation: Validation,
 }
 
 pub(super) struct Authorizer {
@@ -59,6 +62,15 @@ pub(super) struct Route {
     pub authorizer: Option<Placed<String>>,
     pub scopes: Option<Placed<Vec<Placed<String>>>>,
     pub integration: Option<Made>,
+    /// Of a REST API: parameters that a request must have.
+    pub required: Vec<Placed<String>>,
+}
+
+impl Route {
+    pub fn new(key: Placed<String>, demand: Demand, integration: Option<Made>) -> Self {
+        let (authorizer, scopes) = demand;
+        Self { at: key.at.clone(), key, authorizer, scopes, integration, required: Vec::new() }
+    }
 }
 
 impl Api {
@@ -77,6 +89,7 @@ impl Api {
             stages: BTreeMap::new(),
             base: Base::Ignore,
             written: None,
+            validation: Validation::default(),
         }
     }
 
@@ -91,7 +104,7 @@ impl Api {
     pub fn close(&mut self, at: &Place, key: Placed<String>) {
         if self.written.is_none() {
             let integration = Some(integration::instead(at, integration::FORBIDDEN));
-            self.routes.push(Route { at: at.clone(), key, authorizer: None, scopes: None, integration });
+            self.routes.push(Route { at: at.clone(), ..Route::new(key, (None, None), integration) });
         }
     }
 
@@ -118,6 +131,9 @@ impl Api {
             }
             if let Some(scopes) = route.scopes {
                 table.texts("scopes", &scopes.at, scopes.value);
+            }
+            if !route.required.is_empty() {
+                table.texts("required_parameters", &route.at, route.required);
             }
             let integration = route.integration;
             let integration = integration.unwrap_or_else(|| integration::instead(&route.at, integration::BROKEN));
@@ -189,7 +205,7 @@ fn quick_create(name: &str, properties: &mut Properties, api: &mut Api) {
     }
     let key = key.unwrap_or_else(|| Placed { value: DEFAULT_STAGE.to_owned(), at: at.clone() });
     api.integrations.insert(name.to_owned(), integration.clone());
-    api.routes.push(Route { at: at.clone(), key, authorizer: None, scopes: None, integration: Some(integration) });
+    api.routes.push(Route { at: at.clone(), ..Route::new(key, (None, None), Some(integration)) });
     api.stages.insert(DEFAULT_STAGE.to_owned(), (at, Made::default()));
 }
 
@@ -304,7 +320,7 @@ fn route(properties: &mut Properties, api: &mut Api) {
     properties.pass_over(&["OperationName"]);
     let demand = demand(properties, api);
     let Some(key) = key else { return };
-    let Some((authorizer, scopes)) = demand else { return api.close(&at, key) };
+    let Some(demand) = demand else { return api.close(&at, key) };
     let integration = match &target {
         Some(target) => {
             let id = target.value.strip_prefix("integrations/").unwrap_or(&target.value);
@@ -322,7 +338,7 @@ fn route(properties: &mut Properties, api: &mut Api) {
             None
         }
     };
-    api.routes.push(Route { at, key, authorizer, scopes, integration });
+    api.routes.push(Route { at, ..Route::new(key, demand, integration) });
 }
 
 /// The authorizer of a route, and its scopes.

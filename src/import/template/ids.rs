@@ -113,6 +113,7 @@ impl Scope<'_> {
             | ("AWS::ApiGatewayV2::Integration", None | Some("IntegrationId"))
             | ("AWS::ApiGatewayV2::Route", None | Some("RouteId"))
             | ("AWS::ApiGatewayV2::Deployment" | "AWS::ApiGateway::Deployment", None | Some("DeploymentId"))
+            | ("AWS::ApiGateway::RequestValidator", None | Some("RequestValidatorId"))
             | ("AWS::ApiGateway::Resource", None | Some("ResourceId")) => name.to_owned(),
             ("AWS::IAM::Role", Some("Arn")) => {
                 format!("arn:aws:iam::{account}:role/{}", self.named(name, resource, "RoleName"))

@@ -24,6 +24,7 @@ mod rest_integration;
 mod sam;
 mod scope;
 mod stack;
+mod validation;
 
 use std::{
     cell::{Cell, RefCell},
@@ -195,13 +196,14 @@ const MEANINGLESS: [&str; 14] = [
 /// What the Serverless Framework calls the bucket that it deploys from, with its policy.
 const DEPLOYMENT_BUCKET: &str = "ServerlessDeploymentBucket";
 
-const KNOWN: [&str; 27] = [
+const KNOWN: [&str; 28] = [
     "AWS::ApiGateway::Authorizer",
     "AWS::ApiGateway::BasePathMapping",
     "AWS::ApiGateway::Deployment",
     "AWS::ApiGateway::DomainName",
     "AWS::ApiGateway::GatewayResponse",
     "AWS::ApiGateway::Method",
+    "AWS::ApiGateway::RequestValidator",
     "AWS::ApiGateway::Resource",
     "AWS::ApiGateway::RestApi",
     "AWS::ApiGateway::Stage",

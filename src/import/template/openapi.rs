@@ -12,6 +12,7 @@ use super::{
     properties::Properties,
     rest_api, rest_integration,
     scope::Scope,
+    validation,
 };
 use crate::config::{Mistake, Place, Placed};
 
@@ -20,20 +21,18 @@ const ANY_METHOD: &str = "x-amazon-apigateway-any-method";
 const INTEGRATION: &str = "x-amazon-apigateway-integration";
 const AUTHORIZER: &str = "x-amazon-apigateway-authorizer";
 const RESPONSES: &str = "x-amazon-apigateway-gateway-responses";
-const VALIDATOR: &str = "x-amazon-apigateway-request-validator";
 const ENDPOINT: &str = "x-amazon-apigateway-endpoint-configuration";
 const DISCOVERY: &str = "/.well-known/openid-configuration";
 
 /// What stands beside methods in a path, and describes only.
 const OF_A_PATH: [&str; 4] = ["description", "parameters", "servers", "summary"];
-const OF_AN_OPERATION: [&str; 12] = [
+const OF_AN_OPERATION: [&str; 11] = [
     "callbacks",
     "consumes",
     "deprecated",
     "description",
     "externalDocs",
     "operationId",
-    "parameters",
     "produces",
     "requestBody",
     "responses",
@@ -42,7 +41,7 @@ const OF_AN_OPERATION: [&str; 12] = [
 ];
 
 /// What describes a whole document of Swagger 2.0, or says where it once was served.
-const OF_A_SWAGGER: [&str; 7] = ["consumes", "definitions", "host", "parameters", "produces", "responses", "schemes"];
+const OF_A_SWAGGER: [&str; 6] = ["consumes", "definitions", "host", "produces", "responses", "schemes"];
 
 /// Reads a document without functions into an API; the service's variables in it are filled in. Returns its title.
 pub(super) fn body(scope: Scope, body: &Node, api: &mut Api) -> Option<Placed<String>> {
@@ -79,15 +78,15 @@ pub(super) fn body(scope: Scope, body: &Node, api: &mut Api) -> Option<Placed<St
     if let Some(mut components) = components {
         schemes = components.map("securitySchemes").map(|map| map.value).unwrap_or_default();
         shared = components.map("x-amazon-apigateway-integrations").map(|map| map.value).unwrap_or_default();
-        for described in
-            ["schemas", "responses", "parameters", "examples", "requestBodies", "headers", "links", "callbacks"]
-        {
+        api.validation.shared = components.map("parameters").map(|map| map.value).unwrap_or_default();
+        for described in ["schemas", "responses", "examples", "requestBodies", "headers", "links", "callbacks"] {
             components.take_raw(described);
         }
         components.finish();
     }
     if swagger.is_some() {
         schemes = document.map("securityDefinitions").map(|map| map.value).unwrap_or_default();
+        api.validation.shared = document.map("parameters").map(|map| map.value).unwrap_or_default();
         OF_A_SWAGGER.iter().for_each(|described| drop(document.take_raw(described)));
     }
     for (name, node) in &schemes {
@@ -104,10 +103,7 @@ pub(super) fn body(scope: Scope, body: &Node, api: &mut Api) -> Option<Placed<St
             properties.finish();
         }
         rest_api::binary(document.texts("x-amazon-apigateway-binary-media-types"), api);
-        document.take("x-amazon-apigateway-request-validators");
-        if let Some(validator) = document.take(VALIDATOR) {
-            notes.warn(&validator.at, "requests are not validated here");
-        }
+        validation::of_document(scope, &mut document, api);
         document.pass_over(&[
             "x-amazon-apigateway-api-key-source",
             "x-amazon-apigateway-documentation",
@@ -144,6 +140,8 @@ pub(super) fn body(scope: Scope, body: &Node, api: &mut Api) -> Option<Placed<St
     for (path, node) in paths {
         let Value::Map(operations) = &node.value else { continue };
         let path = base_path::before(&base, path);
+        let of_path = operations.get("parameters").and_then(Node::as_list);
+        api.validation.of_path = of_path.unwrap_or_default().to_vec();
         for (method, operation) in operations {
             let is_method = METHODS.contains(&method.as_str()) || method == ANY_METHOD;
             if is_method {
@@ -234,14 +232,12 @@ fn operation(scope: Scope, path: &str, method: &str, node: &Node, schemes: &Map,
     };
     let mut operation = Properties::new(scope, &at, format!("{verb} {path}"), map.clone());
     let called = operation.text("operationId");
+    let required = validation::of_operation(&mut operation, api);
     for described in OF_AN_OPERATION {
         operation.take_raw(described);
     }
     operation.take("tags");
     let default = !api.is_rest && operation.boolean("isDefaultRoute").is_some_and(|said| said.value);
-    if let Some(validator) = operation.take(VALIDATOR).filter(|_| api.is_rest) {
-        scope.notes().warn(&validator.at, format!("{verb} {path}: requests are not validated here"));
-    }
     let key =
         if default || path == "/$default" { http_api::DEFAULT_STAGE.to_owned() } else { format!("{verb} {path}") };
     let auth = operation.inner("x-amazon-apigateway-auth");
@@ -258,7 +254,7 @@ fn operation(scope: Scope, path: &str, method: &str, node: &Node, schemes: &Map,
         }
     }
     let demand = security.map_or(Some((None, None)), |security| demand(scope, &key, &security, schemes, api));
-    let Some((authorizer, scopes)) = demand else { return api.close(&at, Placed { value: key, at: at.clone() }) };
+    let Some(demand) = demand else { return api.close(&at, Placed { value: key, at: at.clone() }) };
     let message = format!("{verb} {path} has no `{INTEGRATION}`");
     let made = match &integration {
         Some(integration) => match integration_of(scope, &key, integration, shared, api) {
@@ -275,8 +271,8 @@ fn operation(scope: Scope, path: &str, method: &str, node: &Node, schemes: &Map,
         }
     };
     api.keep(|written| drop(written.operations.insert(key.clone(), called)));
-    let key = Placed { value: key, at: at.clone() };
-    api.routes.push(Route { at, key, authorizer, scopes, integration: made });
+    let key = Placed { value: key, at };
+    api.routes.push(Route { required, ..Route::new(key, demand, made) });
 }
 
 /// Who may pass. `None` when that cannot be said: then there is no such route.

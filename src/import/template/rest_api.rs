@@ -12,6 +12,7 @@ use super::{
     properties::Properties,
     rest_integration,
     scope::Scope,
+    validation::{self, Validator},
 };
 use crate::config::{Mistake, Placed, tree};
 
@@ -113,6 +114,10 @@ pub(super) fn part(kind: &str, name: &str, mut properties: Properties, desired: 
             }
         }
         "AWS::ApiGateway::Method" => method(&mut properties, api),
+        "AWS::ApiGateway::RequestValidator" => {
+            properties.take("Name");
+            api.validation.validators.insert(name.to_owned(), Validator::read(&mut properties));
+        }
         "AWS::ApiGateway::Stage" => stage(&mut properties, api),
         "AWS::ApiGateway::Deployment" => deployment(&mut properties, api),
         _ => drop(properties.rest()),
@@ -229,12 +234,8 @@ fn method(properties: &mut Properties, api: &mut Api) {
     if let Some(key) = &key {
         properties.of.clone_from(&key.value);
     }
-    // They describe; nothing is checked by them without a validator.
-    properties.pass_over(&["MethodResponses", "OperationName", "RequestModels", "RequestParameters"]);
-    let is_validated = properties.text("RequestValidatorId");
-    if let Some(validator) = is_validated {
-        properties.warn(&validator.at, format!("{}: requests are not validated here", properties.of));
-    }
+    properties.pass_over(&["MethodResponses", "OperationName"]);
+    let required = validation::of_method(properties, api);
     let has_key = properties.boolean("ApiKeyRequired").filter(|said| said.value);
     let demand = demand(properties, api);
     let made = properties.inner("Integration").map(|mut inner| {
@@ -247,9 +248,9 @@ fn method(properties: &mut Properties, api: &mut Api) {
         properties.warn(&has_key.at, message);
     }
     let Some(key) = key else { return };
-    let Some((authorizer, scopes)) = demand.filter(|_| has_key.is_none()) else { return api.close(&at, key) };
+    let Some(demand) = demand.filter(|_| has_key.is_none()) else { return api.close(&at, key) };
     match made {
-        Some(integration) => api.routes.push(Route { at, key, authorizer, scopes, integration }),
+        Some(integration) => api.routes.push(Route { at, required, ..Route::new(key, demand, integration) }),
         None => properties.refuse(&at, format!("the method {:?} has no `Integration`", key.value)),
     }
 }

@@ -279,3 +279,33 @@ allow_origins = ["http://localhost:3000", "https://*.b.example"]
     let told = read(&text.replace("http://localhost:3000", ""), &Functions::default()).unwrap_err();
     assert!(told[0].contains("`api.route.integration.respond.allow_origins` must hold origins"), "{told:?}");
 }
+
+/// Who passes the authorizer must bring what the method asks for.
+#[tokio::test]
+async fn parameters_that_a_method_requires_must_be_there() {
+    let town = resting(
+        "[[api.route]]\nkey = 'GET /asked/{id}'\nauthorizer = 'A'\nintegration = { respond = { body = 'in' } }\n\
+         required_parameters = ['querystring.q', 'header.X-A', 'path.id']\n",
+    )
+    .await;
+    let missing = |names: &str| format!(r#"{{"message":"Missing required request parameters: [{names}]"}}"#);
+    for (path, auth, header, status, body) in [
+        ("/prod/asked/1?q=1", "allow", "a", 200, "in".to_owned()),
+        ("/prod/asked/1?q=", "allow", "a", 400, missing("q")),
+        ("/prod/asked/1", "allow", "%20", 400, missing("q")),
+        ("/prod/asked/1?Q=1", "allow", "", 400, missing("q, X-A")),
+        ("/prod/asked/1", "nobody", "a", 401, r#"{"message":"Unauthorized"}"#.to_owned()),
+    ] {
+        let answer = town.ask("GET", path, &[("auth", auth), ("x-a", header)]).await;
+        assert_eq!((answer.status, &answer.body), (status, &body), "{path}");
+        if status == 400 {
+            assert_eq!(answer.header("x-amzn-errortype"), Some("BadRequestException"));
+        }
+    }
+    let wrong = "[[api]]\nname = 'x'\nprotocol_type = 'REST'\n[[api.route]]\nkey = 'GET /'\nrequired_parameters = ['body.x']\n\
+                 integration = { respond = {} }\n";
+    let told = read(wrong, &Functions::default()).unwrap_err();
+    assert!(told[0].contains("must hold header.NAME, querystring.NAME or path.NAME, found \"body.x\""), "{told:?}");
+    let told = read(&wrong.replace("protocol_type = 'REST'\n", ""), &Functions::default()).unwrap_err();
+    assert!(told[0].contains("`api.route.required_parameters` belongs to REST APIs"), "{told:?}");
+}

@@ -118,7 +118,11 @@ fn no_method_is_opened_by_what_is_not_understood() {
             "HttpMethod: ANY, ApiKeyRequired: true, ",
             "API keys are not checked here; the method is left out",
         ),
-        ("HttpMethod: ANY, ", "HttpMethod: ANY, RequestValidatorId: x, ", "requests are not validated here"),
+        (
+            "HttpMethod: ANY, ",
+            "HttpMethod: ANY, RequestValidatorId: x, ",
+            "ANY /shop/{proxy+}: there is no validator x",
+        ),
         ("Type: HTTP_PROXY", "Type: HTTP", "integrations of the type HTTP are not supported"),
         (
             "Type: HTTP_PROXY, ",
@@ -162,6 +166,52 @@ fn no_method_is_opened_by_what_is_not_understood() {
     let config = read(&API.replacen("Type: HTTP_PROXY", "Type: HTTP", 1), |flags| flags.ignore_warnings = true).config;
     let broken = route(&config.apis[0], "ANY /shop/{proxy+}");
     assert!(is_closed(broken, 500) && broken.authorizer.is_some());
+}
+
+/// Parameters that a validator asks for are asked for; bodies are not looked at, which is said where there is a model of them.
+#[test]
+fn validators_ask_for_parameters() {
+    let asking = |validator: &str, method: &str| {
+        let resource = format!(
+            "  Valid: {{Type: AWS::ApiGateway::RequestValidator, Properties: {{RestApiId: !Ref Api, Name: v, {validator}}}}}\n"
+        );
+        API.replacen("HttpMethod: ANY, ", &format!("HttpMethod: ANY, RequestValidatorId: !Ref Valid, {method}, "), 1)
+            + &resource
+    };
+    let parameters = "RequestParameters: {method.request.querystring.q: true, method.request.header.X-A: 'true', method.request.header.b: false}";
+    let required = |text: &str| {
+        let loaded = read(text, |_| {});
+        let api = &loaded.config.apis[0];
+        route(api, "ANY /shop/{proxy+}").required_parameters.iter().map(|part| part.value.clone()).collect::<Vec<_>>()
+    };
+    let model = format!("{parameters}, RequestModels: {{application/json: Empty}}");
+    let both = "ValidateRequestParameters: true, ValidateRequestBody: true";
+    assert_eq!(required(&asking(both, parameters)), ["header.X-A", "querystring.q"]);
+    assert!(required(&asking("ValidateRequestBody: false", &model)).is_empty());
+    assert!(required(&asking(both, parameters).replace("RequestValidatorId: !Ref Valid, ", "")).is_empty());
+    let said = mistakes(&asking(both, &model));
+    assert!(said[0].contains("bodies are not held against models here"), "{said:#?}");
+
+    let validators = "x-amazon-apigateway-request-validators: {some: {validateRequestParameters: true, validateRequestBody: false}, none: {validateRequestBody: false, validateRequestParameters: false}}
+x-amazon-apigateway-request-validator: some
+parameters: {Shared: {name: s, in: query, required: true, type: string}}
+";
+    let own = "parameters: [{name: h, in: header, required: true, type: string}, {name: o, in: query, required: false, type: string}, {$ref: '#/parameters/Shared'}]";
+    let text = SWAGGER.replacen("produces: [application/json]", own, 1);
+    let of = |text: &str| {
+        let config = swagger(text, false).unwrap_or_else(|said| panic!("{said:#?}"));
+        let parts = &route(api(&config, "shop"), "GET /a").required_parameters;
+        parts.iter().map(|part| part.value.clone()).collect::<Vec<_>>()
+    };
+    assert!(of(&text).is_empty());
+    assert_eq!(of(&format!("{text}{validators}")), ["header.h", "querystring.s"]);
+    let of_path = "/a:\n    parameters: [{name: p, in: header, required: true, type: string}]";
+    assert_eq!(
+        of(&format!("{}{validators}", text.replacen("/a:", of_path, 1))),
+        ["header.p", "header.h", "querystring.s"]
+    );
+    let none = text.replacen(own, &format!("{own}, x-amazon-apigateway-request-validator: none"), 1);
+    assert!(of(&format!("{none}{validators}")).is_empty());
 }
 
 #[test]
@@ -246,12 +296,6 @@ fn a_swagger_document_is_a_rest_api() {
         ("[{users: [read]}]", "[{users: [read]}, {key: []}]", "API keys are not checked here", false),
         ("[{users: [read]}]", "[{iam: []}]", "the security scheme iam makes no authorizer", false),
         ("[{users: [read]}]", "[{NONE: []}]", "", true),
-        (
-            "produces: [application/json]",
-            "x-amazon-apigateway-request-validator: all",
-            "requests are not validated",
-            true,
-        ),
     ] {
         let text = SWAGGER.replacen(from, to, 1);
         match swagger(&text, false) {
