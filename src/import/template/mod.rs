@@ -95,7 +95,10 @@ pub(super) fn read(basics: &Basics) -> Outcome {
                 stacks.push(Stack::of_document(origin, &root.at));
                 documents.push((root, stacks.len() - 1));
             } else if root.get("Resources").is_some() {
-                stacks.extend(Stack::read(root, origin, basics, &mut used, &notes));
+                if let Some(stack) = Stack::read(root, origin, basics, &mut used, &notes) {
+                    read.extend(stack.read.iter().cloned());
+                    stacks.push(stack);
+                }
             } else {
                 notes.refuse(&root.at, "this is no template: it has neither `Resources` nor `openapi`");
             }

@@ -1,6 +1,7 @@
 //! The Serverless Application Model: its resources become those that the service's own transform makes of them.
 //! <https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification.html>
 
+mod definition;
 mod domain;
 mod events;
 mod guard;

@@ -30,6 +30,8 @@ pub(super) struct Stack {
     pub literal: bool,
     /// `Metadata.Poolhouse.Ids`: what our own export says of ids. `--id` wins over it.
     pub ids: BTreeMap<String, String>,
+    /// Files besides the template that were read for it.
+    pub read: Vec<PathBuf>,
 }
 
 pub(super) struct Parameter {
@@ -126,6 +128,7 @@ impl Stack {
             outputs,
             literal: false,
             ids,
+            read: Vec::new(),
         };
         if is_serverless {
             super::sam::transform(&mut stack, globals, &basics.region, notes);
@@ -160,6 +163,7 @@ impl Stack {
             outputs: Map::new(),
             literal: true,
             ids: BTreeMap::new(),
+            read: Vec::new(),
         }
     }
 }

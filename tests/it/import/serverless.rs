@@ -227,3 +227,61 @@ Resources:
         }
     }
 }
+
+/// A document in a file of its own is read as if it stood in the template; its lines are those of the file.
+#[test]
+fn a_document_of_a_serverless_api_may_be_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    let document = "openapi: 3.0.1
+info: {title: t, version: '1'}
+paths:
+  /fixed: {get: {x-amazon-apigateway-integration: {type: http_proxy, httpMethod: GET, uri: !Sub 'http://127.0.0.1:1/${Which}'}}}
+";
+    let template = |kind: &str, of: &str| {
+        format!(
+            "Transform: AWS::Serverless-2016-10-31
+Parameters: {{Which: {{Type: String, Default: here}}}}
+Resources:
+  Api: {{Type: AWS::Serverless::{kind}, Properties: {{{}{of}}}}}
+",
+            if kind == "Api" { "StageName: s, " } else { "" }
+        )
+    };
+    write("api.yaml", document);
+    let file = folder.path().join("t.yaml").display().to_string();
+    for kind in ["Api", "HttpApi"] {
+        for of in [
+            "DefinitionUri: api.yaml",
+            "DefinitionUri: ./api.yaml",
+            "DefinitionBody: {Fn::Transform: {Name: AWS::Include, Parameters: {Location: api.yaml}}}",
+        ] {
+            write("t.yaml", &template(kind, of));
+            let loaded = load(&file).unwrap_or_else(|said| panic!("{said:#?}"));
+            let [route] = &loaded.config.apis[0].routes[..] else { panic!("{of}") };
+            let Integration::Http { url, .. } = &route.integration else { panic!("{of}") };
+            assert_eq!((route.key.as_str(), url.value.as_str()), ("GET /fixed", "http://127.0.0.1:1/here"));
+            assert!(loaded.files.iter().any(|path| path.ends_with("api.yaml")), "{:?}", loaded.files);
+        }
+    }
+    for (of, document, told) in [
+        ("DefinitionUri: none.yaml", document, "t.yaml:4: the document "),
+        ("DefinitionUri: s3://bucket/api.yaml", document, "t.yaml:4: a document that lies in S3 cannot be read"),
+        (
+            "DefinitionUri: api.yaml, DefinitionBody: {openapi: 3.0.1}",
+            document,
+            "`DefinitionBody` or `DefinitionUri`, not both",
+        ),
+        (
+            "DefinitionUri: api.yaml",
+            "openapi: 3.0.1\npaths: {/a: {gte: {}}}\n",
+            "api.yaml:2: `gte` of /a is not supported",
+        ),
+        ("DefinitionUri: api.yaml", "openapi: [\n", "api.yaml:"),
+    ] {
+        write("api.yaml", document);
+        write("t.yaml", &template("HttpApi", of));
+        let said = load(&file).err().unwrap();
+        assert!(said.iter().any(|line| line.contains(told)), "{told}: {said:#?}");
+    }
+}

@@ -8,7 +8,7 @@ use super::{
         properties::boolean,
         stack::{Resource, Stack},
     },
-    as_map, domain,
+    as_map, definition, domain,
     events::Route,
     guard::{Guards, sources},
     leftovers, take_any_case,
@@ -16,8 +16,8 @@ use super::{
 use crate::config::{Place, Placed};
 
 pub(super) const ANY: &str = "x-amazon-apigateway-any-method";
-const KNOWN: [&str; 7] =
-    ["Auth", "CorsConfiguration", "DefinitionBody", "Domain", "Name", "StageName", "StageVariables"];
+const KNOWN: [&str; 8] =
+    ["Auth", "CorsConfiguration", "DefinitionBody", "DefinitionUri", "Domain", "Name", "StageName", "StageVariables"];
 
 /// Puts the API and its stage into `stack`.
 pub(super) fn make(name: &str, resource: Resource, routes: Vec<Route>, stack: &mut Stack, notes: &Notes) {
@@ -25,10 +25,8 @@ pub(super) fn make(name: &str, resource: Resource, routes: Vec<Route>, stack: &m
     let mut properties = resource.properties.clone();
     let auth = properties.remove("Auth").and_then(|node| as_map(node, "`Auth`", notes));
     let auth = auth.map(|(at, map)| read_auth(&at, map, notes)).unwrap_or_default();
-    let mut body = match properties.remove("DefinitionBody") {
-        Some(node) => as_map(node, "`DefinitionBody`", notes).map(|(_, map)| map).unwrap_or_default(),
-        None => fresh(&at),
-    };
+    let body = definition::take(&mut properties, stack, notes);
+    let mut body = body.unwrap_or_else(|| fresh(&at));
     let mut stage_settings = Map::new();
     let mut route_settings = match properties.remove("RouteSettings").map(|node| node.value) {
         Some(Value::Map(map)) => map,

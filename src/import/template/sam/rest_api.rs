@@ -10,7 +10,7 @@ use super::{
         properties::boolean,
         stack::{Resource, Stack},
     },
-    as_map, domain,
+    as_map, definition, domain,
     events::Route,
     guard::{Guards, KEYS, sources},
     http_api::{ANY, inner_map},
@@ -24,11 +24,12 @@ const API_KEY: &str = "api_key";
 const AUTHORIZER: &str = "x-amazon-apigateway-authorizer";
 /// What stands behind `any` in the list of methods that a browser may use.
 const EVERY_METHOD: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
-const KNOWN: [&str; 11] = [
+const KNOWN: [&str; 12] = [
     "AccessLogSetting",
     "Auth",
     "Cors",
     "DefinitionBody",
+    "DefinitionUri",
     "Domain",
     "GatewayResponses",
     "MethodSettings",
@@ -56,10 +57,8 @@ pub(super) fn make(name: &str, resource: Resource, routes: Vec<Route>, stack: &m
     let is_3 = version.as_ref().and_then(Node::as_text).is_some_and(|version| version.starts_with('3'));
     let auth = properties.remove("Auth").and_then(|node| as_map(node, "`Auth`", notes));
     let mut auth = auth.map_or_else(|| read_auth(&at, Map::new(), notes), |(at, map)| read_auth(&at, map, notes));
-    let mut body = match properties.remove("DefinitionBody") {
-        Some(node) => as_map(node, "`DefinitionBody`", notes).map(|(_, map)| map).unwrap_or_default(),
-        None => fresh(&at, is_3),
-    };
+    let body = definition::take(&mut properties, stack, notes);
+    let mut body = body.unwrap_or_else(|| fresh(&at, is_3));
     add_paths(&mut body, &at, &routes, &auth.guards, notes);
     if let Some(cors) = properties.remove("Cors") {
         add_preflight(&mut body, &cors, notes);
