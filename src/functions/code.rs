@@ -1,6 +1,6 @@
 //! Which code a function has at a moment: whoever compares two moments knows whether it changed.
 //!
-//! A script's is its text. A command has code where its section says `watch`: the files of its folder, by their times and sizes.
+//! A script's is its text, and that of files which it requires. A command has code where its section says `watch`: the files of its folder, by their times and sizes.
 //! What tools write there while code runs is passed over.
 
 use std::{
@@ -12,6 +12,7 @@ use std::{
 
 use aws_lc_rs::digest::{Context, SHA256};
 
+use super::script::files;
 use crate::config::function::{Function, Runs};
 
 /// Files and folders that are looked at. Those nearest to the top go first.
@@ -28,9 +29,14 @@ impl Code {
     pub fn of(section: &Function) -> Option<Self> {
         match &section.runs {
             Runs::Script(file) => Some(Self::digest(|context| {
-                if let Ok(text) = fs::read(file) {
+                if let Ok(bytes) = fs::read(file) {
                     context.update(b"text");
-                    context.update(&text);
+                    context.update(&bytes);
+                    for (name, text) in files::required(file, &String::from_utf8_lossy(&bytes)) {
+                        for part in [name.as_bytes(), &[0], text.as_bytes(), &[0]] {
+                            context.update(part);
+                        }
+                    }
                 }
             })),
             Runs::Command { directory, .. } if section.watch => Some(Self::of_folder(directory)),

@@ -12,6 +12,7 @@
 //! A handler can be CommonJS or an ES module and answer by promise, value, callback or `context.done`. It finds `console`,
 //! timers, `process.env`, `Buffer`, text encodings, `URL`, `structuredClone`, random values, and nothing that leaves the engine.
 
+pub(super) mod files;
 mod host;
 mod instance;
 mod source;

@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use aws_lc_rs::{digest, hmac};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use rquickjs::{Ctx, Exception, Function, Module, Object, Result, TypedArray, context::EvalOptions};
 use serde_json::json;
 use url::{Url, form_urlencoded, quirks};
@@ -12,21 +14,57 @@ use super::{Plan, watch::Watch};
 use crate::kit::random::Random;
 
 const BOOT: &str = include_str!("shims/boot.js");
-const SHIMS: [(&str, &str); 8] = [
+const SHIMS: [(&str, &str); 10] = [
     ("calls", include_str!("shims/calls.js")),
     ("clone", include_str!("shims/clone.js")),
     ("console", include_str!("shims/console.js")),
     ("crypto", include_str!("shims/crypto.js")),
     ("encoding", include_str!("shims/encoding.js")),
+    ("events", include_str!("shims/events.js")),
     ("modules", include_str!("shims/modules.js")),
+    ("path", include_str!("shims/path.js")),
     ("timers", include_str!("shims/timers.js")),
     ("url", include_str!("shims/url.js")),
 ];
 /// What `import` may name besides a handler's own text; `require` has the same list.
-const MODULES: [(&str, &[&str]); 7] = [
+const MODULES: [(&str, &[&str]); 10] = [
     ("buffer", &["Buffer", "atob", "btoa"]),
-    ("crypto", &["getRandomValues", "randomBytes", "randomInt", "randomUUID", "webcrypto"]),
+    (
+        "crypto",
+        &[
+            "createHash",
+            "createHmac",
+            "getHashes",
+            "getRandomValues",
+            "randomBytes",
+            "randomInt",
+            "randomUUID",
+            "subtle",
+            "timingSafeEqual",
+            "webcrypto",
+        ],
+    ),
+    ("events", &["EventEmitter", "once"]),
+    (
+        "path",
+        &[
+            "basename",
+            "delimiter",
+            "dirname",
+            "extname",
+            "format",
+            "isAbsolute",
+            "join",
+            "normalize",
+            "parse",
+            "posix",
+            "relative",
+            "resolve",
+            "sep",
+        ],
+    ),
     ("process", &["env", "nextTick"]),
+    ("querystring", &["decode", "encode", "escape", "parse", "stringify", "unescape"]),
     ("timers", &["clearImmediate", "clearInterval", "clearTimeout", "setImmediate", "setInterval", "setTimeout"]),
     ("timers/promises", &["setTimeout"]),
     ("url", &["URL", "URLSearchParams"]),
@@ -39,7 +77,20 @@ pub(super) fn boot<'js>(cx: &Ctx<'js>, plan: &Plan, watch: &Arc<Watch>) -> Resul
     for (name, text) in SHIMS {
         shims.set(name, shim(cx, name, text)?)?;
     }
-    shim(cx, "boot", BOOT)?.call((functions(cx, watch)?, facts(cx, plan)?, shims))
+    shim(cx, "boot", BOOT)?.call((functions(cx, watch)?, facts(cx, plan)?, shims, files(cx, plan)?))
+}
+
+/// What the handler requires by a path: functions that have not run, and the text of JSON.
+fn files<'js>(cx: &Ctx<'js>, plan: &Plan) -> Result<Object<'js>> {
+    let files = Object::new(cx.clone())?;
+    for file in &plan.source.files {
+        if file.is_json() {
+            files.set(file.name.as_str(), file.text())?;
+        } else {
+            files.set(file.name.as_str(), file.wrapped(cx)?)?;
+        }
+    }
+    Ok(files)
 }
 
 fn shim<'js>(cx: &Ctx<'js>, name: &str, text: &str) -> Result<Function<'js>> {
@@ -75,6 +126,7 @@ fn functions<'js>(cx: &Ctx<'js>, watch: &Arc<Watch>) -> Result<Object<'js>> {
     host.set("print", Function::new(cx.clone(), print)?)?;
     host.set("uuid", Function::new(cx.clone(), uuid)?)?;
     host.set("random", Function::new(cx.clone(), random)?)?;
+    host.set("digest", Function::new(cx.clone(), digest)?)?;
     host.set("urlParse", Function::new(cx.clone(), url_parse)?)?;
     host.set("urlChange", Function::new(cx.clone(), url_change)?)?;
     host.set("formParse", Function::new(cx.clone(), |text: String| form_parse(&text))?)?;
@@ -93,6 +145,30 @@ fn random(cx: Ctx<'_>, count: usize) -> Result<TypedArray<'_, u8>> {
     let mut bytes = vec![0; count];
     Random::system().fill(&mut bytes);
     TypedArray::new(cx, bytes)
+}
+
+/// The digest of bytes, or with a key their code of authentication. Bytes are base64 on both sides.
+fn digest(name: String, data: String, key: Option<String>) -> Option<String> {
+    let data = STANDARD.decode(data).ok()?;
+    if let Some(key) = key {
+        let algorithm = match name.as_str() {
+            "sha1" => hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
+            "sha256" => hmac::HMAC_SHA256,
+            "sha384" => hmac::HMAC_SHA384,
+            "sha512" => hmac::HMAC_SHA512,
+            _ => return None,
+        };
+        let key = hmac::Key::new(algorithm, &STANDARD.decode(key).ok()?);
+        return Some(STANDARD.encode(hmac::sign(&key, &data)));
+    }
+    let algorithm = match name.as_str() {
+        "sha1" => &digest::SHA1_FOR_LEGACY_USE_ONLY,
+        "sha256" => &digest::SHA256,
+        "sha384" => &digest::SHA384,
+        "sha512" => &digest::SHA512,
+        _ => return None,
+    };
+    Some(STANDARD.encode(digest::digest(algorithm, &data)))
 }
 
 /// The parts of an address as a JSON object by the names of the URL class, or nothing when it does not parse.

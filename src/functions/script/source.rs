@@ -10,7 +10,7 @@ use rquickjs::{
     module::Declared,
 };
 
-use super::host;
+use super::{files, host};
 use crate::{config::function as config, functions::LoadError};
 
 /// What Node puts around a CommonJS module. It stays on the first line, so that the lines of errors are the file's own.
@@ -22,6 +22,8 @@ pub(super) struct Source {
     pub(super) name: String,
     text: String,
     pub(super) kind: Kind,
+    /// Of a CommonJS module: what it requires by a path.
+    pub(super) files: Vec<Source>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,21 +42,50 @@ impl Source {
         };
         let text = fs::read_to_string(file).map_err(unreadable)?;
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let syntax = |mistake: Mistake| LoadError::Syntax {
+        let folder = file.parent().unwrap_or(Path::new(""));
+        let syntax = |name: &str, mistake: Mistake| LoadError::Syntax {
             function: section.name.clone(),
-            file: file.to_owned(),
+            file: folder.join(name),
             line: mistake.line,
             column: mistake.column,
             message: mistake.message,
         };
-        Self::parse(name, &text).map_err(syntax)
+        let mut source = Self::parse(name.clone(), &text).map_err(|mistake| syntax(&name, mistake))?;
+        if source.kind == Kind::Common {
+            for (name, text) in files::required(file, &text) {
+                let beside = Self::beside(&name, &text).map_err(|mistake| syntax(&name, mistake))?;
+                source.files.push(beside);
+            }
+        }
+        Ok(source)
     }
 
-    fn parse(name: String, text: &str) -> std::result::Result<Self, Mistake> {
+    /// A file that a CommonJS module requires: another one, or JSON, which nobody runs.
+    fn beside(name: &str, text: &str) -> std::result::Result<Self, Mistake> {
+        let source = Self { kind: Kind::Common, ..Self::plain(name.to_owned(), text) };
+        if !source.is_json() {
+            source.check()?;
+        }
+        Ok(source)
+    }
+
+    pub(super) fn is_json(&self) -> bool {
+        self.name.ends_with(".json")
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    fn plain(name: String, text: &str) -> Self {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         // A line that names an interpreter is no JavaScript inside of the wrapper; two slashes keep its place.
         let text = text.strip_prefix("#!").map_or_else(|| text.to_owned(), |rest| format!("//{rest}"));
-        let mut source = Self { name, text, kind: Kind::Common };
+        Self { name, text, kind: Kind::Common, files: Vec::new() }
+    }
+
+    fn parse(name: String, text: &str) -> std::result::Result<Self, Mistake> {
+        let mut source = Self::plain(name, text);
         let ending = Path::new(&source.name).extension().unwrap_or_default().to_string_lossy().into_owned();
         let kinds: &[Kind] = match ending.as_str() {
             "mjs" => &[Kind::Module],

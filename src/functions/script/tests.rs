@@ -240,7 +240,54 @@ async fn a_file_that_does_not_load_is_broken() {
     assert_eq!(broken("exports.other = 1").await, "handler.js exports no function `handler`");
     assert_eq!(broken("exports.handler = 1").await, "handler.js exports no function `handler`");
     assert_eq!(broken("throw new Error('early')").await, "Error: early");
-    assert_eq!(broken("require('@aws-sdk/client-s3')").await, "Error: Cannot find module '@aws-sdk/client-s3'");
+    assert_eq!(
+        broken("require('@aws-sdk/client-s3')").await,
+        "Error: Cannot find module '@aws-sdk/client-s3': the embedded engine has no packages; bundle it, or run the function as a \
+         process (`command` or `attach`)"
+    );
+}
+
+/// Files of the handler's own folder, each with the `require` of its place; a circle gives what is there so far.
+#[tokio::test]
+async fn a_handler_requires_files_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write("data.json", r#"{"a": [1]}"#);
+    write(
+        "lib/index.js",
+        "exports.early = 1; exports.deep = require('./deep'); exports.data = require('../data'); exports.place = __dirname;",
+    );
+    write(
+        "lib/deep.js",
+        "const lib = require('.'); module.exports = () => [lib.early, typeof require('path').join, require('../main') === globalThis.main];",
+    );
+    write(
+        "main.js",
+        "globalThis.main = exports; const lib = require('./lib'); exports.handler = async () => [lib.deep(), lib.data, lib.place, require('./lib') === lib];",
+    );
+    let file = folder.path().join("main.js");
+    let section = section(&file);
+    let script = load(&section, &file).unwrap();
+    let told = json!([[1, "function", true], {"a": [1]}, "/var/task/lib", true]);
+    assert_eq!(run(&script, json!({})).await, Ok(told));
+    // It is code of the function: a change is one, and a mistake is told with its place.
+    let before = crate::functions::code::Code::of(&section);
+    write("lib/deep.js", "module.exports = () => 2;");
+    assert_ne!(crate::functions::code::Code::of(&section), before);
+    write("lib/deep.js", "\nmodule.exports = ;");
+    let error = load(&section, &file).err().unwrap().to_string();
+    assert!(error.contains("lib/deep.js:2:"), "{error}");
+    // Nothing above the folder, and nothing that only running code knows.
+    for text in ["require('../main')", "require('./' + 'data')", "require('/etc/passwd')"] {
+        write("lib/handler.js", &format!("exports.handler = async () => {text}"));
+        let file = folder.path().join("lib/handler.js");
+        let (kind, message) = thrown(run(&load(&self::section(&file), &file).unwrap(), json!({})).await);
+        assert!(kind == "Error" && message.starts_with("Cannot find module"), "{message}");
+    }
 }
 
 #[test]

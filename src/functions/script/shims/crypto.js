@@ -1,4 +1,4 @@
-// crypto: random values from the host. Keys and digests are not offered.
+// crypto: random values and digests from the host. Key pairs and ciphers are not offered.
 (host, global) => {
     const bytes = (count) => {
         if (!Number.isInteger(count) || count < 0 || count > 65536) throw new RangeError('between 0 and 65536 bytes, please');
@@ -28,6 +28,56 @@
             return array;
         },
     };
+    const ALGORITHMS = { sha1: 'sha1', sha256: 'sha256', sha384: 'sha384', sha512: 'sha512' };
+    const view = (data) => (ArrayBuffer.isView(data)
+        ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : new Uint8Array(data));
+    const sum = (name, data, key = null) =>
+        Uint8Array.fromBase64(host.digest(name, data.toBase64(), key === null ? undefined : key.toBase64()));
+    class Digest {
+        #name;
+        #key;
+        #parts = [];
+        constructor(name, key) {
+            const plain = String(name).toLowerCase().replace(/^(rsa-)?sha-?/, 'sha');
+            if (!Object.hasOwn(ALGORITHMS, plain)) throw new Error('Digest method not supported');
+            this.#name = plain;
+            this.#key = key;
+        }
+        update(data, encoding) {
+            if (this.#parts === null) throw new Error('Digest already called');
+            if (typeof data !== 'string' && !ArrayBuffer.isView(data)) {
+                throw new TypeError('The "data" argument must be of type string or an instance of Buffer, TypedArray, or DataView.');
+            }
+            this.#parts.push(typeof data === 'string' ? global.Buffer.from(data, encoding) : view(data).slice());
+            return this;
+        }
+        digest(encoding) {
+            if (this.#parts === null) throw new Error('Digest already called');
+            const whole = global.Buffer.concat(this.#parts);
+            this.#parts = null;
+            const made = global.Buffer.from(sum(this.#name, whole, this.#key));
+            return encoding && encoding !== 'buffer' ? made.toString(encoding) : made;
+        }
+    }
+    const bytesOf = (key) => (typeof key === 'string' ? global.Buffer.from(key) : view(key).slice());
+    const timingSafeEqual = (one, other) => {
+        const [a, b] = [view(one), view(other)];
+        if (a.length !== b.length) throw new RangeError('Input buffers must have the same byte length');
+        return a.reduce((difference, byte, at) => difference | (byte ^ b[at]), 0) === 0;
+    };
+    web.subtle = {
+        digest: async (algorithm, data) => {
+            const name = String(algorithm?.name ?? algorithm).toLowerCase().replace('-', '');
+            if (!Object.hasOwn(ALGORITHMS, name)) throw new DOMException('Unrecognized algorithm name', 'NotSupportedError');
+            return sum(name, view(data)).buffer;
+        },
+    };
     global.crypto = web;
-    return { ...web, randomInt, randomBytes: (count) => global.Buffer.from(bytes(count)), webcrypto: web };
+    return {
+        ...web, randomInt, randomBytes: (count) => global.Buffer.from(bytes(count)), webcrypto: web,
+        createHash: (name) => new Digest(name, null),
+        createHmac: (name, key) => new Digest(name, bytesOf(key)),
+        getHashes: () => Object.keys(ALGORITHMS),
+        timingSafeEqual,
+    };
 }

@@ -1,12 +1,39 @@
-// require(): a fixed list. There is no file system and no network to load anything else from.
+// require(): a fixed list. There is no network to load anything else from, and of files only those beside the handler.
 (host, global, parts) => {
     const promisify = (callee) => (...values) => new Promise((resolve, reject) => {
         callee(...values, (error, value) => (error ? reject(error) : resolve(value)));
     });
+    // One value of a name is a text, several are a list.
+    const query = {
+        parse: (text = '', between = '&', equals = '=') => {
+            const found = Object.create(null);
+            for (const pair of String(text).split(between).filter(Boolean)) {
+                const at = pair.indexOf(equals);
+                const [name, value] = (at < 0 ? [pair, ''] : [pair.slice(0, at), pair.slice(at + equals.length)]).map(query.unescape);
+                found[name] = name in found ? [found[name], value].flat() : value;
+            }
+            return found;
+        },
+        stringify: (values = {}, between = '&', equals = '=') => Object.entries(values ?? {})
+            .flatMap(([name, value]) => [value].flat().map((one) => [name, ['string', 'number', 'bigint', 'boolean'].includes(typeof one) ? one : '']))
+            .map((pair) => pair.map((part) => query.escape(String(part))).join(equals)).join(between),
+        escape: (text) => encodeURIComponent(text),
+        unescape: (text) => {
+            const plain = String(text).replaceAll('+', ' ');
+            try {
+                return decodeURIComponent(plain);
+            } catch {
+                return plain;
+            }
+        },
+    };
     const modules = {
         buffer: { Buffer: global.Buffer, atob: global.atob, btoa: global.btoa },
         crypto: parts.crypto,
+        events: parts.events,
+        path: parts.path,
         process: global.process,
+        querystring: { ...query, decode: query.parse, encode: query.stringify },
         timers: {
             setTimeout: global.setTimeout, clearTimeout: global.clearTimeout,
             setInterval: global.setInterval, clearInterval: global.clearInterval,
@@ -24,7 +51,9 @@
     const require = (name) => {
         const plain = String(name).replace(/^node:/, '');
         if (Object.hasOwn(modules, plain)) return modules[plain];
-        const error = new Error(`Cannot find module '${name}'`);
+        const hint = !/^(@|aws-sdk)/.test(plain) ? ''
+            : ': the embedded engine has no packages; bundle it, or run the function as a process (`command` or `attach`)';
+        const error = new Error(`Cannot find module '${name}'${hint}`);
         error.code = 'MODULE_NOT_FOUND';
         throw error;
     };

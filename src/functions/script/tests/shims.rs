@@ -112,6 +112,47 @@ async fn random_values_differ() {
     .await;
 }
 
+/// Of the text `abc`, as FIPS 180 has them, and RFC 4231's second case.
+#[tokio::test]
+async fn digests_are_the_standards() {
+    holds(
+        r#"
+        require('crypto').createHash('sha256').update('a').update(Buffer.from('bc')).digest('hex') === 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'
+        require('crypto').createHash('SHA1').update('abc').digest('base64') === 'qZk+NkcGgWq6PiVxeFDCbJzQ2J0='
+        require('crypto').createHash('sha512').update('').digest().length === 64 && require('crypto').createHash('sha384').digest().length === 48
+        require('node:crypto').createHmac('sha256', 'Jefe').update('what do ya want for nothing?').digest('hex') === '5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843'
+        require('crypto').timingSafeEqual(Buffer.from('a'), new Uint8Array([97])) && !require('crypto').timingSafeEqual(Buffer.from('a'), Buffer.from('b'))
+        throws(() => require('crypto').createHash('md5'), 'Digest method not supported')
+        throws(() => { const hash = require('crypto').createHash('sha1'); hash.digest(); hash.digest(); }, 'Digest already called')
+        throws(() => require('crypto').createHash('sha1').update(5), 'must be of type string')
+        "#,
+    )
+    .await;
+    let text = "exports.handler = async () => Buffer.from(await crypto.subtle.digest('SHA-256', new TextEncoder().encode('abc'))).toString('base64url');";
+    assert_eq!(answer(text).await, Ok(json!("ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0")));
+}
+
+#[tokio::test]
+async fn paths_queries_and_events_are_nodes() {
+    holds(
+        r#"
+        require('path').join('/a', '../b', './c.txt') === '/b/c.txt' && require('node:path').extname('a/b.tar.gz') === '.gz'
+        require('path').resolve('x') === '/var/task/x' && require('path').relative('/a/b', '/a/c/d') === '../c/d'
+        JSON.stringify(require('path').parse('/a/b.c')) === '{"root":"/","dir":"/a","base":"b.c","ext":".c","name":"b"}'
+        require('path').posix === require('path') && require('path').basename('/a/b.js', '.js') === 'b'
+        JSON.stringify(require('querystring').parse('a=1&b=x+y&a=%C3%BC&c')) === '{"a":["1","ü"],"b":"x y","c":""}'
+        require('querystring').stringify({ a: [1, true], b: 'x y', c: null }) === 'a=1&a=true&b=x%20y&c='
+        (() => { const told = []; const e = new (require('events'))(); e.on('a', (v) => told.push(v)); e.once('a', (v) => told.push(-v)); e.emit('a', 1); e.emit('a', 2); return told.join() === '1,-1,2' && e.listenerCount('a') === 1 })()
+        (() => { class Own extends require('events').EventEmitter {} return new Own() instanceof require('node:events') })()
+        throws(() => new (require('events'))().emit('error', new Error('told')), 'told')
+        "#,
+    )
+    .await;
+    let text = "import { join } from 'path'; import EventEmitter, { once } from 'node:events'; import * as query from 'querystring'; import { createHash } from 'crypto';
+        export const handler = async () => { const e = new EventEmitter(); setTimeout(() => e.emit('x', join('a', 'b')), 1); return [await once(e, 'x'), query.escape('ä'), createHash('sha1').digest().length]; };";
+    assert_eq!(run(&script_in("handler.mjs", text), json!({})).await, Ok(json!([["a/b"], "%C3%A4", 20])));
+}
+
 #[tokio::test]
 async fn structures_are_cloned_deeply() {
     holds(
