@@ -1,7 +1,6 @@
 //! `poolhouse.toml` applied: what it asks for becomes so, once.
 
 mod rest_templates;
-mod serverless;
 mod templates;
 
 use std::{fs, path::Path};

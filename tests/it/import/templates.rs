@@ -1,5 +1,7 @@
 //! Templates: what they become, and what is said of what they cannot become.
 
+mod serverless;
+
 use std::{fs, path::Path};
 
 use poolhouse::{

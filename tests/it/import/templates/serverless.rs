@@ -5,7 +5,7 @@ use poolhouse::config::{
     api::{Authorizer, Integration},
 };
 
-use super::templates::{bare, load, mistakes, read};
+use super::{bare, load, mistakes, read};
 
 #[test]
 fn domains_of_serverless_apis_are_those_of_the_services_own_transform() {
