@@ -13,6 +13,7 @@ use self::parameters::Parameters;
 use super::{
     document::{Map, Node, Value},
     notes::Notes,
+    properties::boolean,
     stack::{Resource, Stack},
 };
 use crate::config::{Mistake, Place, Placed};
@@ -200,6 +201,16 @@ fn literal(node: &Node, what: &str, notes: &Notes) -> Option<Placed<String>> {
         notes.refuse(&node.at, format!("`{what}` must be a text, of parameters and mappings at most, found {found}"));
     }
     Some(Placed { value: node.as_text()?.to_owned(), at: node.at.clone() })
+}
+
+/// The same for what is true or false.
+fn switch(node: Option<&Node>, what: &str, notes: &Notes) -> Option<bool> {
+    let said = literal(node?, what, notes)?;
+    let value = boolean(&said.value);
+    if value.is_none() {
+        notes.refuse(&said.at, format!("`{what}` must be true or false, found {:?}", said.value));
+    }
+    value
 }
 
 fn as_map(node: Node, what: &str, notes: &Notes) -> Option<(Place, Map)> {

@@ -5,13 +5,12 @@ use super::{
     super::{
         document::{Map, Node, Value},
         notes::Notes,
-        properties::boolean,
         stack::{Resource, Stack},
     },
     as_map, definition, domain,
     events::Route,
     guard::{Guards, sources},
-    leftovers, take_any_case,
+    leftovers, switch, take_any_case,
 };
 use crate::config::{Place, Placed};
 
@@ -83,8 +82,8 @@ fn fresh(at: &Place) -> Map {
 
 fn read_auth(at: &Place, mut map: Map, notes: &Notes) -> Guards {
     let mut auth = Guards::of(&mut map, notes);
-    let iam = map.remove("EnableIamAuthorizer").is_some_and(|node| node.as_text().and_then(boolean) == Some(true));
-    if iam {
+    let iam = switch(map.remove("EnableIamAuthorizer").as_ref(), "EnableIamAuthorizer", notes);
+    if iam == Some(true) {
         auth.know_iam(at);
     }
     let authorizers = map.remove("Authorizers").and_then(|node| as_map(node, "`Authorizers`", notes));

@@ -7,14 +7,13 @@ use super::{
     super::{
         document::{Map, Node, Value},
         notes::Notes,
-        properties::boolean,
         stack::{Resource, Stack},
     },
     as_map, definition, domain,
     events::Route,
     guard::{Guards, KEYS, sources},
     http_api::{ANY, inner_map},
-    leftovers,
+    leftovers, switch,
 };
 use crate::config::{Place, Placed};
 
@@ -64,7 +63,7 @@ pub(super) fn make(name: &str, resource: Resource, routes: Vec<Route>, stack: &m
         add_preflight(&mut body, &cors, notes);
     }
     guard(&mut body, &auth);
-    ask_for_keys(&mut body, &routes, &mut auth);
+    ask_for_keys(&mut body, &routes, &mut auth, notes);
     add_schemes(&mut body, &at, &auth.guards);
     if let Some(policy) = auth.policy {
         body.insert("x-amazon-apigateway-policy".to_owned(), policy);
@@ -140,12 +139,12 @@ fn fresh(at: &Place, is_3: bool) -> Map {
 }
 
 fn read_auth(at: &Place, mut map: Map, notes: &Notes) -> Auth {
-    let is = |node: Option<Node>, what: bool| node.and_then(|node| boolean(node.as_text()?)) == Some(what);
+    let mut says = |name: &str| switch(map.remove(name).as_ref(), name, notes);
     let mut auth = Auth {
+        guards_preflight: says("AddDefaultAuthorizerToCorsPreflight").unwrap_or(true),
+        keys: says(KEYS).unwrap_or(false),
+        keys_preflight: says("AddApiKeyRequiredToCorsPreflight").unwrap_or(true),
         guards: Guards::of(&mut map, notes),
-        guards_preflight: !is(map.remove("AddDefaultAuthorizerToCorsPreflight"), false),
-        keys: is(map.remove(KEYS), true),
-        keys_preflight: !is(map.remove("AddApiKeyRequiredToCorsPreflight"), false),
         policy: None,
     };
     map.remove("InvokeRole");
@@ -326,7 +325,7 @@ fn guard(body: &mut Map, auth: &Auth) {
 }
 
 /// Names the key of the API in every method that asks for one.
-fn ask_for_keys(body: &mut Map, routes: &[Route], auth: &mut Auth) {
+fn ask_for_keys(body: &mut Map, routes: &[Route], auth: &mut Auth, notes: &Notes) {
     let Some(Node { value: Value::Map(paths), .. }) = body.get_mut("paths") else { return };
     for (path, operations) in paths {
         let Value::Map(operations) = &mut operations.value else { continue };
@@ -334,7 +333,7 @@ fn ask_for_keys(body: &mut Map, routes: &[Route], auth: &mut Auth) {
             let of_event = |route: &&Route| {
                 route.path.as_ref() == Some(path) && route.method.as_deref().map(verb).as_ref() == Some(method)
             };
-            let said = routes.iter().find(of_event).and_then(|route| boolean(route.auth.get(KEYS)?.as_text()?));
+            let said = routes.iter().find(of_event).and_then(|route| switch(route.auth.get(KEYS), KEYS, notes));
             let usual = auth.keys && (method != "options" || auth.keys_preflight);
             let at = operation.at.clone();
             let Value::Map(members) = &mut operation.value else { continue };
@@ -363,7 +362,8 @@ fn add_preflight(body: &mut Map, cors: &Node, notes: &Notes) {
     let origin = settings.remove("AllowOrigin").unwrap_or_else(|| text("'*'"));
     let (headers, methods) = (settings.remove("AllowHeaders"), settings.remove("AllowMethods"));
     let age = settings.remove("MaxAge");
-    let credentials = settings.remove("AllowCredentials").filter(|node| node.as_text().and_then(boolean) == Some(true));
+    let credentials = settings.remove("AllowCredentials");
+    let credentials = credentials.filter(|node| switch(Some(node), "AllowCredentials", notes) == Some(true));
     let known = ["AllowCredentials", "AllowHeaders", "AllowMethods", "AllowOrigin", "MaxAge"];
     leftovers(settings, "Cors", &known, notes);
     if credentials.is_some() && origin.as_text() == Some("'*'") {

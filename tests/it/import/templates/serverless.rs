@@ -196,6 +196,15 @@ Resources:
         };
         assert!(closed("GET /keyed") && !closed("POST /free"), "{of_api} {of_event}");
     }
+    // What nobody can read yet is no leave to go on without a key.
+    for (of_api, of_event) in [
+        ("ApiKeyRequired: !If [Never, false, true]", ""),
+        ("ApiKeyRequired: perhaps", ""),
+        ("DefaultAuthorizer: Users", "ApiKeyRequired: !GetAtt Pool.Arn"),
+    ] {
+        let said = mistakes(&text(of_api, of_event));
+        assert!(said.iter().any(|line| line.contains("`ApiKeyRequired` must be ")), "{of_api} {of_event} {said:#?}");
+    }
 }
 
 /// `NONE` is for single routes: the service's transform takes it, and a name that nobody has, for no default.
