@@ -95,7 +95,7 @@ pub async fn submit(guest: Guest, request: Request) -> Response {
         metadata: None,
     };
     match sign_up::sign_up(&visit.cx, sign_up).await {
-        Ok(made) => welcome(visit, username, made).await,
+        Ok(made) => Box::pin(welcome(visit, username, made)).await,
         Err(Error::SignUpNotPermitted) => closed(&visit),
         Err(other) => match visit.words(&other) {
             Some(text) => render(&visit, &given, Some(&text)),
