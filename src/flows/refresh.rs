@@ -74,7 +74,8 @@ pub async fn refresh(cx: &Cx, refresh: Refresh<'_>) -> Result<Tokens> {
         bound: Bound { key: refresh.key, ..Bound::default() },
     };
     let changes = Changes::ask(cx, &issue).await?;
-    let (grant, rotated) = rotate(cx, rotation_grace, grant, &claims).await?;
+    let key = issue.bound.key.as_deref().filter(|_| issue.client.is_public());
+    let (grant, rotated) = rotate(cx, rotation_grace, grant, &claims, key).await?;
     if tracks {
         let mut tx = cx.single().await?;
         store::grants::touch(&mut tx, &grant.id, &Seen::now(cx.now(), &cx.origin, &refresh.client)).await?;
@@ -156,14 +157,20 @@ async fn living_user(cx: &Cx, grant: &Grant) -> Result<User> {
 }
 
 /// Moves a rotating grant on to its next generation, after [`check_generation`]. The token before the present one works for the client's grace period;
-/// one that is older, or comes later, has been copied by somebody.
-async fn rotate(cx: &Cx, grace: Option<u32>, grant: Grant, claims: &RefreshClaims) -> Result<(Grant, bool)> {
+/// one that is older, or comes later, has been copied by somebody. The new token stays with `key`.
+async fn rotate(
+    cx: &Cx,
+    grace: Option<u32>,
+    grant: Grant,
+    claims: &RefreshClaims,
+    key: Option<&str>,
+) -> Result<(Grant, bool)> {
     let reused = || Error::RefreshToken(RefreshTokenFault::Reused);
     let Some(grace) = grace else { return Ok((grant, false)) };
     let now = cx.now();
     if claims.generation == grant.generation {
         let mut tx = cx.begin().await?;
-        let is_first = store::grants::rotate(&mut tx, &grant.id, grant.generation, now).await?;
+        let is_first = store::grants::rotate(&mut tx, (&grant.id, grant.generation), key, now).await?;
         tx.commit().await?;
         if is_first {
             let generation = grant.generation + 1;

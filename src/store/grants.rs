@@ -127,17 +127,19 @@ pub async fn find(tx: &mut Tx, id: &str) -> Result<Option<Grant>> {
     .transpose()
 }
 
-/// Replaces generation `from` by the next one. False when another refresh was faster or the grant was revoked.
-pub async fn rotate(tx: &mut Tx, id: &str, from: u32, now: Time) -> Result<bool> {
+/// Replaces generation `from` by the next one, which is bound to `key` if the ones before were bound to none. False when another
+/// refresh was faster or the grant was revoked.
+pub async fn rotate(tx: &mut Tx, (id, from): (&str, u32), key: Option<&str>, now: Time) -> Result<bool> {
     let rotated = tx
         .sql(
             "UPDATE user_grant
-             SET generation = generation + 1, rotated_at = $3
+             SET generation = generation + 1, rotated_at = $3, jkt = COALESCE(jkt, $4)
              WHERE id = $1 AND generation = $2 AND revoked_at IS NULL",
         )
         .bind(id)
         .bind(i64::from(from))
         .bind(now.millis())
+        .bind(key.map(str::to_owned))
         .run()
         .await?;
     Ok(rotated == 1)

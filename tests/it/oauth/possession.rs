@@ -339,6 +339,22 @@ async fn the_refresh_tokens_of_public_clients_stay_with_their_key() {
 }
 
 #[tokio::test]
+async fn a_refresh_token_is_bound_when_its_client_begins_to_show_a_key() {
+    for house in strict_houses().await {
+        let code = house.code(&asked()).await;
+        let told = house.token(&[&redeeming(&code)[..], &[("code_verifier", VERIFIER)]].concat()).await.json();
+        let next = refreshed(&house, &told["refresh_token"], None).await.json();
+        assert_eq!(next["token_type"], "Bearer");
+        let holder = Holder::new();
+        let bound = refreshed(&house, &next["refresh_token"], Some(&holder.proof(&house))).await.json();
+        assert_eq!(bound["token_type"], "DPoP");
+        refreshed(&house, &bound["refresh_token"], None).await.assert_refused("invalid_dpop_proof");
+        let last = refreshed(&house, &bound["refresh_token"], Some(&holder.proof(&house))).await;
+        assert_eq!(last.status, StatusCode::OK, "{}", last.text);
+    }
+}
+
+#[tokio::test]
 async fn a_client_with_a_secret_may_come_with_a_new_key() {
     for house in strict_houses().await {
         house
