@@ -19,22 +19,28 @@ pub(super) fn of(api: &Api) -> Vec<String> {
         found.extend(settings.into_iter().map(told));
     }
     for route in &api.routes {
-        let forwards = (!route.forward_claims.is_empty()).then_some("forward_claims");
-        let settings = forwards.into_iter().chain(route.claims_json.then_some("claims_json"));
-        found.extend(
-            settings.map(|setting| format!("`{setting}` of the route {:?} of the API {}", route.key, api.name)),
-        );
+        let settings = [
+            ("allow_encoded_slash", route.allow_encoded_slash),
+            ("claims_json", route.claims_json),
+            ("forward_claims", !route.forward_claims.is_empty()),
+        ];
+        let told = |setting| format!("`{setting}` of the route {:?} of the API {}", route.key, api.name);
+        found.extend(said(settings).map(told));
     }
     found
 }
 
-fn beyond(said: &Beyond) -> Vec<&'static str> {
-    let Beyond { additional_issuers, unavailable_is_503, require_token_use, required_claims } = said;
-    let all = [
+fn beyond(own: &Beyond) -> Vec<&'static str> {
+    let Beyond { additional_issuers, unavailable_is_503, require_token_use, required_claims } = own;
+    said([
         ("additional_issuers", !additional_issuers.is_empty()),
         ("on_jwks_unavailable", *unavailable_is_503),
         ("require_token_use", require_token_use.is_some()),
         ("required_claims", !required_claims.is_empty()),
-    ];
-    all.into_iter().filter_map(|(name, is_said)| is_said.then_some(name)).collect()
+    ])
+    .collect()
+}
+
+fn said<const N: usize>(settings: [(&'static str, bool); N]) -> impl Iterator<Item = &'static str> {
+    settings.into_iter().filter_map(|(name, is_said)| is_said.then_some(name))
 }

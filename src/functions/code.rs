@@ -1,7 +1,7 @@
 //! Which code a function has at a moment: whoever compares two moments knows whether it changed.
 //!
-//! A script's is its text, and that of files which it requires. A command has code where its section says `watch`: the files of its folder, by their times and sizes.
-//! What tools write there while code runs is passed over.
+//! A script's is its text, and that of files which it requires. A command has code where its section says `watch`: the files of its
+//! folder, by their times and sizes. What tools write there while code runs is passed over.
 
 use std::{
     collections::VecDeque,

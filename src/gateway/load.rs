@@ -451,6 +451,7 @@ impl StageRoute<'_> {
         };
         let required = route.required_parameters.iter().map(part).collect::<Result<_, GatewayError>>()?;
         Ok(Route {
+            encoded_slashes: route.allow_encoded_slash,
             required,
             integration: self.integration(loader, &parsed)?,
             key: route.key.clone(),

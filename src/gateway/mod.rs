@@ -136,6 +136,8 @@ struct Route {
     parsed: Key,
     authorizer: Option<Arc<Authorizer>>,
     scopes: Vec<String>,
+    /// Whether an encoded slash is a part of a segment here, and no mistake.
+    encoded_slashes: bool,
     /// What a request must have, by the names that it is told.
     required: Vec<(String, Variable)>,
     bucket: Option<Arc<Bucket>>,
@@ -307,7 +309,8 @@ fn check_request(exchange: &Exchange<'_>) -> Result<(), Refusal> {
     {
         return bad("the target and the host differ");
     }
-    path::check(head.uri.path()).map_err(|reason| Refusal::BadRequest(reason.to_string()))
+    // Whether an encoded slash may be there only the route says.
+    path::check_all_but_slashes(head.uri.path()).map_err(|reason| Refusal::BadRequest(reason.to_string()))
 }
 
 /// A connection that was made for one name is not used for another: certificates and what they prove belong to names.
@@ -343,8 +346,12 @@ fn answer_preflight<'g>(exchange: &mut Exchange<'g>, api: &'g Api, stage: &'g St
 }
 
 fn match_route<'g>(exchange: &mut Exchange<'g>, stage: &'g Stage) -> Result<&'g Route, Refusal> {
-    let found = stage.matcher.find(&exchange.head.method, exchange.path()).ok_or(Refusal::NotFound)?;
-    let route = stage.routes.get(found.route).ok_or(Refusal::NotFound)?;
+    let found = stage.matcher.find(&exchange.head.method, exchange.path());
+    let route = found.as_ref().and_then(|found| stage.routes.get(found.route));
+    if path::has_encoded_slash(exchange.head.uri.path()) && !route.is_some_and(|route| route.encoded_slashes) {
+        return Err(Refusal::BadRequest(PathError::EncodedSyntax.to_string()));
+    }
+    let (found, route) = found.zip(route).ok_or(Refusal::NotFound)?;
     exchange.route = Some(route);
     exchange.captures = found.captures;
     Ok(route)

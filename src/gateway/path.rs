@@ -3,7 +3,8 @@
 //! A path is judged before a route is looked for, and it is forwarded byte for byte as it came. So whatever two readers could
 //! take for different paths is refused with 400: dot segments, empty segments in the middle, an encoded slash, backslash, dot,
 //! question mark, hash or semicolon, double encoding, control characters, text that is not UTF-8, and look-alikes of dots and
-//! slashes that Unicode normalisation folds. API Gateway itself leaves this to the backend.
+//! slashes that Unicode normalisation folds. A route may take an encoded slash for a part of a segment. API Gateway itself leaves
+//! all this to the backend.
 //! <https://www.rfc-editor.org/rfc/rfc3986#section-6.2>
 
 use std::borrow::Cow;
@@ -33,6 +34,18 @@ const LOOK_ALIKES: &[char] =
 
 /// Refuses a path that could be read in two ways.
 pub fn check(path: &str) -> Result<(), PathError> {
+    check_all_but_slashes(path)?;
+    if has_encoded_slash(path) { Err(PathError::EncodedSyntax) } else { Ok(()) }
+}
+
+/// Whether somebody could take a part of a segment for an end of one.
+pub fn has_encoded_slash(path: &str) -> bool {
+    path.as_bytes().windows(3).any(|part| part.eq_ignore_ascii_case(b"%2f"))
+}
+
+/// The same, but for encoded slashes, which some routes take for a part of a segment. What lies between them must still be plain:
+/// whoever decodes them must not come to another place.
+pub fn check_all_but_slashes(path: &str) -> Result<(), PathError> {
     let rest = path.strip_prefix('/').ok_or(PathError::NotAbsolute)?;
     let mut encoded = false;
     let bytes = path.as_bytes();
@@ -58,8 +71,12 @@ pub fn check(path: &str) -> Result<(), PathError> {
         if segment.starts_with(';') {
             return Err(PathError::EmptySegment);
         }
-        if encoded && decode(segment)?.contains(LOOK_ALIKES) {
-            return Err(PathError::EncodedSyntax);
+        if encoded {
+            let decoded = decode(segment)?;
+            let is_part = |part: &str| !matches!(part.split(';').next(), Some("" | "." | ".."));
+            if decoded.contains(LOOK_ALIKES) || (decoded.contains('/') && !decoded.split('/').all(is_part)) {
+                return Err(PathError::EncodedSyntax);
+            }
         }
     }
     Ok(())
@@ -87,7 +104,7 @@ pub fn decode(segment: &str) -> Result<Cow<'_, str>, PathError> {
 
 fn check_encoding(after_percent: &[u8]) -> Result<(), PathError> {
     match hex_pair(after_percent).ok_or(PathError::Encoding)? {
-        b'/' | b'\\' | b'.' | b'?' | b'#' | b';' | 0..b' ' | 0x7f => Err(PathError::EncodedSyntax),
+        b'\\' | b'.' | b'?' | b'#' | b';' | 0..b' ' | 0x7f => Err(PathError::EncodedSyntax),
         // `%252e`: decoded twice it would become a dot.
         b'%' if hex_pair(&after_percent[2..]).is_some() => Err(PathError::EncodedSyntax),
         _ => Ok(()),
@@ -147,6 +164,33 @@ mod tests {
         ] {
             assert!(check(path).is_err(), "{path}");
         }
+    }
+
+    #[test]
+    fn an_encoded_slash_may_lie_within_a_segment_and_nothing_else() {
+        for path in ["/a%2fb", "/a%2Fb%2fc/d", "/a%2fb.c/d"] {
+            assert_eq!(check_all_but_slashes(path), Ok(()), "{path}");
+            assert_eq!(check(path), Err(PathError::EncodedSyntax), "{path}");
+            assert!(has_encoded_slash(path));
+        }
+        for path in [
+            "/%2fa",
+            "/a%2f",
+            "/a%2f%2fb",
+            "/a%2f..",
+            "/a%2f../b",
+            "/..%2fa",
+            "/a%2f.%2fb",
+            "/a%2f..;x",
+            "/a%2f;x",
+            "/a%252fb",
+            "/a%2f%2e%2e",
+            "/a%5cb",
+            "/%2f",
+        ] {
+            assert!(check_all_but_slashes(path).is_err(), "{path}");
+        }
+        assert!(!has_encoded_slash("/a%20f/2f"));
     }
 
     #[test]

@@ -140,7 +140,8 @@ async fn what_no_template_can_say_of_an_api_is_told() {
                 identity_source = '$request.header.a'\nresult_ttl_ends_with_token = true\n\
                 [[api.route]]\nkey = 'GET /a'\nauthorizer = 'staff'\n\
                 integration = { http = 'http://127.0.0.1:1', forward_claims = { sub = 'x-sub' } }\n\
-                [[api.route]]\nkey = 'GET /b'\nauthorizer = 'judged'\nintegration = { function = 'judge', claims_json = true }\n";
+                [[api.route]]\nkey = 'GET /b'\nauthorizer = 'judged'\nallow_encoded_slash = true\n\
+                integration = { function = 'judge', claims_json = true }\n";
     fs::write(&file, text).unwrap();
     fs::write(folder.path().join("judge.js"), "exports.handler = async () => ({});").unwrap();
     let config = poolhouse::config::load(&Sources { file: Some(file), ..Sources::default() }).unwrap();
@@ -154,6 +155,7 @@ async fn what_no_template_can_say_of_an_api_is_told() {
         "`required_claims` of the authorizer staff of the API shop",
         "`result_ttl_ends_with_token` of the authorizer judged of the API shop",
         "`forward_claims` of the route \"GET /a\" of the API shop",
+        "`allow_encoded_slash` of the route \"GET /b\" of the API shop",
         "`claims_json` of the route \"GET /b\" of the API shop",
     ] {
         assert!(export.left_out.iter().any(|line| line == left), "{left}\n{:#?}", export.left_out);

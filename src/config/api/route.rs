@@ -14,6 +14,8 @@ pub struct Route {
     pub authorizer: Option<Placed<String>>,
     /// A token needs any one of these. Empty: any valid token will do.
     pub scopes: Vec<String>,
+    /// Whether a path may have an encoded slash, as a part of a segment.
+    pub allow_encoded_slash: bool,
     /// Of a REST API: what a request must have, and not blank: `header.NAME`, `querystring.NAME` or `path.NAME`.
     pub required_parameters: Vec<Placed<String>>,
     pub integration: Integration,
@@ -85,6 +87,7 @@ impl Route {
             key: key.to_owned(),
             authorizer: None,
             scopes: Vec::new(),
+            allow_encoded_slash: false,
             required_parameters: Vec::new(),
             integration,
             timeout_in_millis: Self::TIMEOUT,
@@ -123,6 +126,7 @@ impl Route {
                 );
             }
         }
+        let allow_encoded_slash = section.boolean("allow_encoded_slash").is_some_and(|said| said.value);
         let required_parameters = section.strings("required_parameters");
         for part in &required_parameters {
             let named = part.value.split_once('.').filter(|(_, name)| !name.is_empty());
@@ -196,6 +200,7 @@ impl Route {
             key: key.map(|key| key.value).unwrap_or_default(),
             authorizer,
             scopes: scopes.into_iter().map(|scope| scope.value).collect(),
+            allow_encoded_slash,
             required_parameters,
             integration,
         }

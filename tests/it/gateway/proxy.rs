@@ -62,6 +62,34 @@ async fn the_path_arrives_byte_for_byte_with_the_token_untouched() {
 }
 
 #[tokio::test]
+async fn an_encoded_slash_is_a_part_of_a_segment_where_the_route_says_so() {
+    let (url, hits) = echoing().await;
+    let route = |key: &str, more: &str| {
+        format!("[[api.route]]\nkey = '{key}'\n{more}integration = {{ http = '{url}/base/{{name}}' }}\n")
+    };
+    let allowed = "allow_encoded_slash = true\n";
+    let text = format!("[[api]]\nname = 'x'\n{}{}", route("GET /projects/{name}", allowed), route("GET /{name}", ""));
+    let town = written(&text, Functions::default()).await;
+    let answer = town.get("/projects/group%2Fone%2ftwo", "").await;
+    assert!(answer.body.starts_with("GET /base/group%2Fone%2ftwo\n"), "{}", answer.body);
+    let asked = hits.load(Ordering::SeqCst);
+    for path in [
+        "/projects%2Fone",
+        "/one%2Ftwo",
+        "/none/at/all%2Fhere",
+        "/projects/%2Fone",
+        "/projects/one%2F",
+        "/projects/one%2F..",
+        "/projects/one%2F%2E%2E%2Ftwo",
+        "/projects/one%252Ftwo",
+        "/projects/..%2Fone",
+    ] {
+        assert_eq!(town.get(path, "").await.status, 400, "{path}");
+    }
+    assert_eq!(hits.load(Ordering::SeqCst), asked);
+}
+
+#[tokio::test]
 async fn a_refused_request_does_not_reach_the_backend() {
     let (town, hits) = behind("ANY /{proxy+}", "/{proxy}", true).await;
     assert_eq!(town.get("/x", "").await.status, 401);
