@@ -100,11 +100,7 @@ pub(super) fn refusal(request_id: &str, fault: &Fault) -> Response {
     if status.is_server_error() {
         tracing::warn!(request_id, reason = %fault, "a function cannot be reached");
     } else {
-        if status.is_server_error() {
-            tracing::warn!(request_id, reason = %fault, "a function cannot be reached");
-        } else {
-            tracing::debug!(request_id, name, reason = %fault, "a call of a function is refused");
-        }
+        tracing::debug!(request_id, name, reason = %fault, "a call of a function is refused");
     }
     let mut body = json!({"message": message});
     if !matches!(fault, Fault::Signature(_) | Fault::UnknownOperation) {
