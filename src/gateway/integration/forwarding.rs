@@ -141,13 +141,15 @@ fn begins(name: &str, other: &str) -> bool {
 
 /// Names that a backend could take for another request than the one that was authorised.
 fn is_reserved(name: &str) -> bool {
-    if !name.starts_with(['x', 'f', 'h', 'c', 't']) {
+    if !name.starts_with(['x', 'f', 'p', 'h', 'c', 't']) {
         return false;
     }
     let like = |other: &str| name.len() == other.len() && begins(name, other);
     match name.as_bytes()[0] {
         b'x' => is_own(name) || OVERRIDES.iter().any(|other| like(other)),
         b'f' => is_own(name),
+        // A program behind CGI takes it for `HTTP_PROXY`, and asks others through it.
+        b'p' => name == "proxy",
         // A second reading of the headers that frame the message.
         b'c' => name == "content_length",
         b't' => name == "transfer_encoding",
@@ -258,6 +260,7 @@ mod tests {
             ("x-original-url", "/x"),
             ("x-forwarded-prefix", "/x"),
             ("x-real-ip", "1"),
+            ("proxy", "http://evil.example"),
             ("x-mine", "kept"),
         ]);
         assert_eq!(headers.get_all("x-forwarded-for").iter().collect::<Vec<_>>(), ["192.0.2.7"]);
