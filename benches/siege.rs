@@ -123,6 +123,10 @@ fn p99(gateway: SocketAddr, flood: Option<(&'static Flood, SocketAddr, &Server)>
         }
         thread::sleep(PAUSE);
     }
+    // Slow answers may have been too few to be looked at above.
+    if let Some((.., server)) = flood {
+        resident = resident.max(server.resident());
+    }
     over.store(true, Ordering::Relaxed);
     if let Some(flooding) = flooding {
         flooding.join().unwrap();
@@ -143,7 +147,6 @@ impl Flood {
                     while open && !over.load(Ordering::Relaxed) {
                         open = match stream.write_all(&piece(number)) {
                             Ok(()) => true,
-                            // It does not read on: then nothing more is asked of it.
                             Err(error) if is_slow(&error) => {
                                 // It does not read on, and nothing more can be asked of it.
                                 while !over.load(Ordering::Relaxed) {
