@@ -395,7 +395,7 @@ pub async fn redeem(cx: &Cx, given: Redemption<'_>) -> Result<Tokens> {
         return Err(Error::WrongTarget);
     }
     if detail.key.is_some() && detail.key != given.key {
-        return Err(Error::Possession("the code is bound to another key"));
+        return Err(Error::Possession("the code is bound to a key that was not shown"));
     }
     let grant_id = given.pool.punishes_replays().then(|| grant_of(given.code));
     let signed_in = SignedIn {

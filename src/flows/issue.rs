@@ -143,9 +143,9 @@ pub async fn renew(cx: &Cx, issue: Issue, changes: &Changes, grant: &Grant, rota
 }
 
 /// Refuses a client tokens that everybody could use, where it wants none of that kind.
-pub(super) fn check_possession(pool: &Pool, client: &Client, key: Option<&str>) -> Result<()> {
+pub fn check_possession(pool: &Pool, client: &Client, key: Option<&str>) -> Result<()> {
     if key.is_none() && pool.demands_possession(client) {
-        return Err(Error::Possession("the client's tokens must be bound to a key"));
+        return Err(Error::Possession("the client's tokens must be bound to a key that it shows"));
     }
     Ok(())
 }

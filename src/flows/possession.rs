@@ -14,6 +14,7 @@ use super::Cx;
 use crate::{
     domain::{Error, Result},
     keys::jwt::Possession,
+    kit::clock::Time,
     store,
 };
 
@@ -42,17 +43,17 @@ pub async fn check(cx: &Cx, shown: Shown<'_>) -> Result<String> {
     let Possession { thumbprint, claims } = read?;
     let jti = is_of(&shown, &claims)?;
     let made = claims.get("iat").and_then(Value::as_i64).ok_or(Error::Possession("the proof has no iat"))?;
-    let now = cx.now();
-    if made < now.minus(OLDEST).seconds() {
+    let (made, now) = (Time::from_seconds(made), cx.now());
+    if made < now.minus(OLDEST) {
         return Err(Error::Possession("the proof is too old"));
     }
-    if made > now.plus(EARLIEST).seconds() {
+    if made > now.plus(EARLIEST) {
         return Err(Error::Possession("the proof is not valid yet"));
     }
-    // Nobody can use up what another key has signed.
+    // Nobody can use up what another key has signed. It is remembered for longer than it counts, since instances' clocks differ too.
     let id = format!("possession:{thumbprint}:{jti}");
     let mut tx = cx.single().await?;
-    let is_first = store::grants::spend(&mut tx, &id, now.plus(OLDEST + EARLIEST)).await?;
+    let is_first = store::grants::spend(&mut tx, &id, made.plus(OLDEST + EARLIEST)).await?;
     tx.commit().await?;
     if is_first { Ok(thumbprint) } else { Err(Error::Possession("the proof was used before")) }
 }

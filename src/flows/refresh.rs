@@ -52,7 +52,7 @@ pub async fn refresh(cx: &Cx, refresh: Refresh<'_>) -> Result<Tokens> {
     }
     check_device(cx, &refresh, &grant, &user).await?;
     if grant.key.is_some() && grant.key != refresh.key {
-        return Err(Error::Possession("the refresh token is bound to another key"));
+        return Err(Error::Possession("the refresh token is bound to a key that was not shown"));
     }
     issue::check_possession(&refresh.pool, &refresh.client, refresh.key.as_deref())?;
     if refresh.resource.is_some_and(|resource| grant.audience.as_deref() != Some(resource)) {

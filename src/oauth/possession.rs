@@ -10,7 +10,7 @@ use super::{
 use crate::{
     domain::Error,
     flows::{
-        Cx,
+        Cx, issue,
         possession::{self, Shown},
     },
     web::paths::{self, Place},
@@ -25,9 +25,8 @@ pub async fn key(cx: &Cx, sent: &Submission, proven: &Proven) -> Result<Option<S
         return Ok(None);
     }
     let key = shown(cx, (&sent.method, &sent.headers), Place::Token, None).await?;
-    if key.is_none() && proven.pool.demands_possession(&proven.client) {
-        return Err(Error::Possession("the client has to show its key").into());
-    }
+    // Before a code is used up in vain.
+    issue::check_possession(&proven.pool, &proven.client, key.as_deref())?;
     Ok(key)
 }
 

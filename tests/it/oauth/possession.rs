@@ -16,6 +16,7 @@ use poolhouse::{
         refresh::{self, Proof, Refresh},
     },
     keys::{jwt::Possession, signing::SigningKey},
+    store,
 };
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -273,6 +274,22 @@ async fn a_proof_counts_once() {
         }
         let ends = uses.join_all().await;
         assert_eq!(ends.iter().filter(|status| **status == StatusCode::OK).count(), 1, "{ends:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_proof_is_remembered_for_as_long_as_it_counts() {
+    for house in strict_houses().await {
+        let ahead = house.app.clock.now().seconds() + 60;
+        let proof = Holder::new().with(&with(&good(&house), "iat", json!(ahead)));
+        assert_eq!(machine(&house, &[&proof]).await.status, StatusCode::OK);
+        for wait in [360_000, 900, 60_000] {
+            house.app.clock.advance(Duration::from_millis(wait));
+            let mut tx = house.app.store.begin().await.unwrap();
+            store::grants::sweep(&mut tx, house.app.clock.now(), 100).await.unwrap();
+            tx.commit().await.unwrap();
+            machine(&house, &[&proof]).await.assert_refused("invalid_dpop_proof");
+        }
     }
 }
 
