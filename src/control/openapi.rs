@@ -127,7 +127,10 @@ fn document(api: &HttpApi, routing: &Routing, with_extensions: bool) -> Value {
         document["paths"][&path][&method] = operation(route, routing, with_extensions);
     }
     let scheme = |one: &Authorizer| (one.name.clone(), scheme(one, with_extensions));
-    let schemes: Map<String, Value> = routing.authorizers.values().map(scheme).collect();
+    let mut schemes: Map<String, Value> = routing.authorizers.values().map(scheme).collect();
+    if routing.routes.values().any(|route| route.authorization_type == AuthorizationType::AwsIam) {
+        schemes.insert(signed(routing), signed_scheme(with_extensions));
+    }
     if !schemes.is_empty() {
         document["components"]["securitySchemes"] = schemes.into();
     }
@@ -159,8 +162,12 @@ fn operation(route: &Route, routing: &Routing, with_extensions: bool) -> Value {
         operation["operationId"] = name.as_str().into();
     }
     let authorizer = route.authorizer_id.as_ref().and_then(|id| routing.authorizers.get(id));
-    if let Some(authorizer) = authorizer.filter(|_| route.authorization_type != AuthorizationType::None) {
-        operation["security"] = json!([{&authorizer.name: route.authorization_scopes}]);
+    match (route.authorization_type, authorizer) {
+        (AuthorizationType::AwsIam, _) => operation["security"] = json!([{signed(routing): []}]),
+        (AuthorizationType::Jwt | AuthorizationType::Custom, Some(authorizer)) => {
+            operation["security"] = json!([{&authorizer.name: route.authorization_scopes}]);
+        }
+        _ => {}
     }
     if with_extensions {
         if route.route_key == DEFAULT_ROUTE {
@@ -201,7 +208,26 @@ fn integration(integration: &Integration) -> Value {
     members.into()
 }
 
-/// Without extensions a scheme is only a name, and what stands behind it is left out where it is imported: never open.
+/// The name of the scheme of routes that ask for signatures, which no authorizer has.
+fn signed(routing: &Routing) -> String {
+    let is_taken = |name: &str| routing.authorizers.values().any(|one| one.name == name);
+    let mut name = "sigv4".to_owned();
+    while is_taken(&name) {
+        name.push('_');
+    }
+    name
+}
+
+/// It makes no authorizer, so that the routes that name it are closed again where they are imported.
+fn signed_scheme(with_extensions: bool) -> Value {
+    let mut scheme = json!({"type": "apiKey", "name": "Authorization", "in": "header"});
+    if with_extensions {
+        scheme["x-amazon-apigateway-authtype"] = "awsSigv4".into();
+    }
+    scheme
+}
+
+/// Without extensions a scheme is only a name, and a route that it guards is closed where it is imported.
 fn scheme(authorizer: &Authorizer, with_extensions: bool) -> Value {
     let (mut scheme, kind) = match authorizer.authorizer_type {
         AuthorizerType::Jwt => (json!({"type": "oauth2", "flows": {}}), "jwt"),

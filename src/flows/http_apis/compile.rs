@@ -130,12 +130,14 @@ fn routed(routing: &Routing, stage: Option<&Stage>, functions: &[String]) -> con
                 let id = route.authorizer_id.as_ref().filter(|id| deployed.authorizers.contains_key(*id));
                 id.map(|id| Some(placed(id))).ok_or(())
             }
-            // Cannot be made; were it here, nobody would pass.
+            // What an import closed: nobody passes.
             AuthorizationType::AwsIam => Err(()),
         };
+        let is_closed = route.authorization_type == AuthorizationType::AwsIam;
+        let instead = || if is_closed { fixed(403, "Forbidden") } else { fixed(500, "Internal Server Error") };
         // Without the one who decides nothing is passed on.
         let (authorizer, working) = authorizer.map_or((None, None), |authorizer| (authorizer, working));
-        let answers = working.as_ref().map_or_else(broken, |(_, compiled)| compiled.clone());
+        let answers = working.as_ref().map_or_else(instead, |(_, compiled)| compiled.clone());
         let mut compiled = config::Route::new(place(), &route.route_key, answers);
         if authorizer.is_some() {
             compiled.scopes.clone_from(&route.authorization_scopes);
@@ -159,10 +161,10 @@ fn mapped(rules: &BTreeMap<String, String>) -> BTreeMap<String, Placed<String>> 
     rules.iter().map(|(name, value)| (name.clone(), placed(value))).collect()
 }
 
-/// What a route answers whose integration is missing or cannot be asked.
-fn broken() -> config::Integration {
+/// What a route answers that is closed, or whose integration is missing or cannot be asked.
+fn fixed(status: u16, message: &str) -> config::Integration {
     let headers = BTreeMap::from([("content-type".to_owned(), "application/json".to_owned())]);
-    config::Integration::fixed(500, headers, r#"{"message":"Internal Server Error"}"#.to_owned())
+    config::Integration::fixed(status, headers, format!(r#"{{"message":"{message}"}}"#))
 }
 
 fn compile_integration(

@@ -36,18 +36,27 @@ pub struct Document {
     /// Members of `CreateAuthorizer`, by name.
     pub authorizers: BTreeMap<String, Map<String, Value>>,
     pub operations: Vec<Operation>,
-    /// What was left out.
+    /// What was left out or closed.
     pub warnings: Vec<String>,
     /// What means nothing here.
     pub infos: Vec<String>,
+}
+
+/// Who passes a route.
+#[derive(Clone, Debug)]
+pub enum Guard {
+    Open,
+    /// Whom the authorizer of this name lets in.
+    Authorizer(String),
+    /// Nobody: it asks for what cannot be checked here. Without the route a wider one would answer in its place.
+    Closed,
 }
 
 /// A route in a document.
 #[derive(Clone, Debug)]
 pub struct Operation {
     pub key: String,
-    /// A name.
-    pub authorizer: Option<String>,
+    pub guard: Guard,
     pub scopes: Vec<String>,
     pub name: Option<String>,
     /// Members of `CreateIntegration`.
@@ -148,9 +157,9 @@ fn routing(desk: &Desk, before: &HttpApi, document: &Document, file: &FromFile) 
             }
             None => None,
         };
-        let (authorization_type, authorizer_id) = match &operation.authorizer {
-            None => (AuthorizationType::None, None),
-            Some(name) => match named.get(name.as_str()) {
+        let (authorization_type, authorizer_id) = match &operation.guard {
+            Guard::Open | Guard::Closed => (AuthorizationType::None, None),
+            Guard::Authorizer(name) => match named.get(name.as_str()) {
                 Some((id, AuthorizerType::Jwt)) => (AuthorizationType::Jwt, Some(id.clone())),
                 Some((id, AuthorizerType::Request)) => (AuthorizationType::Custom, Some(id.clone())),
                 None => return Err(told(&operation.key, &Fault::bad(format!("there is no authorizer {name}"))).into()),
@@ -168,6 +177,10 @@ fn routing(desk: &Desk, before: &HttpApi, document: &Document, file: &FromFile) 
         };
         let id = known.map_or_else(|| parts::id(desk), |(id, _)| id.clone());
         route.check(&id, &api).map_err(of_route)?;
+        if matches!(operation.guard, Guard::Closed) {
+            // No call can set it, and none can keep it in a change: the next one that touches the route says who passes.
+            route.authorization_type = AuthorizationType::AwsIam;
+        }
         api.routing.routes.insert(id, route);
     }
     Ok(api.routing)

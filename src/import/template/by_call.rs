@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     config::{Mistake, Placed},
-    flows::http_apis::documents::{Asked, Document, Operation},
+    flows::http_apis::documents::{Asked, Document, Guard, Operation},
 };
 
 type Members = serde_json::Map<String, Json>;
@@ -142,7 +142,11 @@ fn described(api: Api, title: Option<Placed<String>>, warnings: Vec<String>, inf
         let key = route.key.value;
         let scopes = route.scopes.map(|scopes| scopes.value).unwrap_or_default();
         Operation {
-            authorizer: route.authorizer.map(|name| name.value),
+            guard: match route.authorizer {
+                _ if route.closed => Guard::Closed,
+                Some(name) => Guard::Authorizer(name.value),
+                None => Guard::Open,
+            },
             scopes: scopes.into_iter().map(|scope| scope.value).collect(),
             name: written.operations.remove(&key).flatten().map(|name| name.value),
             integration: written.integrations.get(&key).map(integration),

@@ -64,12 +64,14 @@ pub(super) struct Route {
     pub integration: Option<Made>,
     /// Of a REST API: parameters that a request must have.
     pub required: Vec<Placed<String>>,
+    /// It cannot be guarded as it asks: nobody passes.
+    pub closed: bool,
 }
 
 impl Route {
     pub fn new(key: Placed<String>, demand: Demand, integration: Option<Made>) -> Self {
         let (authorizer, scopes) = demand;
-        Self { at: key.at.clone(), key, authorizer, scopes, integration, required: Vec::new() }
+        Self { at: key.at.clone(), key, authorizer, scopes, integration, required: Vec::new(), closed: false }
     }
 }
 
@@ -100,12 +102,10 @@ impl Api {
         }
     }
 
-    /// Closes a route that cannot be guarded as it asks: a wider one must not answer for it. A call is told that it is left out.
+    /// Closes a route that cannot be guarded as it asks: a wider one must not answer for it.
     pub fn close(&mut self, at: &Place, key: Placed<String>) {
-        if self.written.is_none() {
-            let integration = Some(integration::instead(at, integration::FORBIDDEN));
-            self.routes.push(Route { at: at.clone(), ..Route::new(key, (None, None), integration) });
-        }
+        let integration = Some(integration::instead(at, integration::FORBIDDEN));
+        self.routes.push(Route { at: at.clone(), closed: true, ..Route::new(key, (None, None), integration) });
     }
 
     /// The table of the configuration.
@@ -365,7 +365,7 @@ fn demand(properties: &mut Properties, api: &Api) -> Option<Demand> {
         "CUSTOM" => Kind::Function,
         other => {
             let at = kind.as_ref().map_or(&properties.at, |kind| &kind.at);
-            properties.warn(at, format!("`AuthorizationType` {other} is not supported; the route is left out"));
+            properties.warn(at, format!("`AuthorizationType` {other} is not supported; the route is closed"));
             return None;
         }
     };

@@ -61,12 +61,11 @@ pub(super) fn integration(properties: &mut Properties) -> Option<Made> {
         return None;
     }
     let mut made = Made::default();
-    let uri = properties.required("IntegrationUri");
     let format = properties.text("PayloadFormatVersion").map(with_fraction);
     let method = properties.text("IntegrationMethod");
     match kind.value.to_ascii_uppercase().as_str() {
         "AWS_PROXY" => {
-            let uri = uri?;
+            let uri = properties.required("IntegrationUri")?;
             made.text("function", &Placed { value: function_of(&uri.value).to_owned(), at: uri.at });
             match format {
                 Some(format) => made.text("payload_format", &format),
@@ -74,7 +73,7 @@ pub(super) fn integration(properties: &mut Properties) -> Option<Made> {
             }
         }
         "HTTP_PROXY" => {
-            made.text("http", &uri?);
+            made.text("http", &properties.required("IntegrationUri")?);
             if let Some(method) = method {
                 made.text("method", &method);
             }

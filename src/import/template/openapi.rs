@@ -241,26 +241,36 @@ fn operation(scope: Scope, path: &str, method: &str, node: &Node, schemes: &Map,
     let key =
         if default || path == "/$default" { http_api::DEFAULT_STAGE.to_owned() } else { format!("{verb} {path}") };
     let auth = operation.inner("x-amazon-apigateway-auth");
+    // Nothing where a list belongs says nothing about who may pass, least of all that everybody may.
+    if let Some(nothing) = map.get("security").filter(|node| node.value == Value::Null) {
+        scope
+            .notes()
+            .refuse(&nothing.at, format!("`security` of {verb} {path} must be a list, found {}", nothing.kind()));
+    }
     let security = operation.list("security");
     let integration = operation.take(INTEGRATION);
     operation.finish();
-    if let Some(mut auth) = auth {
-        let kind = auth.text("type");
+    let is_refused = auth.is_some_and(|mut auth| {
+        let kind = auth.text("type").filter(|kind| kind.value != "NONE");
         auth.finish();
-        if let Some(kind) = kind.filter(|kind| kind.value != "NONE") {
-            let message = format!("authorization of the type {} is not supported; the route is left out", kind.value);
+        kind.is_some_and(|kind| {
+            let message = format!("authorization of the type {} is not supported; the route is closed", kind.value);
             scope.notes().warn(&kind.at, message);
-            return api.close(&at, Placed { value: key, at: at.clone() });
-        }
+            true
+        })
+    });
+    let demand = match security {
+        _ if is_refused => None,
+        Some(security) => demand(scope, &key, &security, schemes, api),
+        None => Some((None, None)),
+    };
+    let closed = demand.is_none();
+    if closed && api.written.is_none() {
+        return api.close(&at, Placed { value: key, at: at.clone() });
     }
-    let demand = security.map_or(Some((None, None)), |security| demand(scope, &key, &security, schemes, api));
-    let Some(demand) = demand else { return api.close(&at, Placed { value: key, at: at.clone() }) };
     let message = format!("{verb} {path} has no `{INTEGRATION}`");
     let made = match &integration {
-        Some(integration) => match integration_of(scope, &key, integration, shared, api) {
-            None if api.written.is_some() => return,
-            made => made,
-        },
+        Some(integration) => integration_of(scope, &key, integration, shared, api),
         // The service deploys no such method.
         None if api.is_rest => return scope.notes().refuse(&at, message),
         // A call may give it one later.
@@ -272,15 +282,18 @@ fn operation(scope: Scope, path: &str, method: &str, node: &Node, schemes: &Map,
     };
     api.keep(|written| drop(written.operations.insert(key.clone(), called)));
     let key = Placed { value: key, at };
-    api.routes.push(Route { required, ..Route::new(key, demand, made) });
+    api.routes.push(Route { required, closed, ..Route::new(key, demand.unwrap_or_default(), made) });
 }
 
-/// Who may pass. `None` when that cannot be said: then there is no such route.
+/// Who may pass. `None` when that cannot be said: then nobody does.
 fn demand(scope: Scope, key: &str, security: &Placed<Vec<Node>>, schemes: &Map, api: &Api) -> Option<Demand> {
     let refuse = |at: &Place, message: String| {
         scope.notes().refuse(at, message);
         None
     };
+    if let Some(other) = security.value.iter().find(|one| one.as_map().is_none()) {
+        return refuse(&other.at, format!("`security` of {key} must hold maps, found {}", other.kind()));
+    }
     let mut named = security.value.iter().filter_map(Node::as_map).flatten();
     let Some((name, asked)) = named.next() else { return Some((None, None)) };
     let mut all = std::iter::once(name).chain(named.clone().map(|(name, _)| name));
@@ -297,7 +310,7 @@ fn demand(scope: Scope, key: &str, security: &Placed<Vec<Node>>, schemes: &Map, 
             return Some((None, None));
         }
         if schemes.contains_key(name) {
-            scope.notes().warn(&asked.at, format!("the security scheme {name} makes no authorizer; {key} is left out"));
+            scope.notes().warn(&asked.at, format!("the security scheme {name} makes no authorizer; {key} is closed"));
             return None;
         }
         let message = format!("{key} names no security scheme: {name}");
@@ -353,10 +366,12 @@ fn integration_of(scope: Scope, key: &str, node: &Node, shared: &Map, api: &mut 
         ("credentials", "CredentialsArn"),
     ];
     let members = capitalised(map, &renamed);
-    api.keep(|written| drop(written.integrations.insert(key.to_owned(), members.clone())));
-    let mut properties = Properties::new(scope, &found.at, INTEGRATION, members);
+    let mut properties = Properties::new(scope, &found.at, INTEGRATION, members.clone());
     let made = integration::integration(&mut properties);
     properties.finish();
+    if made.is_some() {
+        api.keep(|written| drop(written.integrations.insert(key.to_owned(), members)));
+    }
     made
 }
 

@@ -266,6 +266,8 @@ async fn what_no_document_can_be_is_refused() {
             (json!({"body": route("x-amazon-apigateway-integration: {type: aws_proxy}")}), "IntegrationUri"),
             (json!({"body": route(&hello.replace(":hello", ":nobody"))}), "no function nobody"),
             (json!({"body": route(&format!("security: [{{a: []}}]\n      {hello}"))}), "no security scheme: a"),
+            (json!({"body": route(&format!("security: [a]\n      {hello}"))}), "`security` of GET /a must hold maps"),
+            (json!({"body": route(&format!("security:\n      {hello}"))}), "`security` of GET /a must be a list"),
             (json!({"body": with(&scheme(pool))}), "no user pool us-east-1_Nothing01"),
             (json!({"body": with(&scheme(""))}), "authorizer j: Issuer"),
             (json!({"body": with("x-amazon-apigateway-cors: {maxAge: 86401}")}), "Max age"),
@@ -281,18 +283,95 @@ async fn what_no_document_can_be_is_refused() {
         let schemas = with("components: {schemas: {Pet: {properties: {Ref: {type: string}}}}}\npaths: {}\n");
         let made = house.done("PUT", "/v2/apis", json!({"body": schemas})).await;
         house.done("DELETE", &format!("/v2/apis/{}", made["apiId"].as_str().unwrap()), Value::Null).await;
-        // Routes that this server cannot guard are left out and told of, or stop it all.
+        // Routes that this server cannot guard are told of, or stop it all.
         let iam = json!({"body": route(&format!("x-amazon-apigateway-auth: {{type: AWS_IAM}}\n      {hello}"))});
         let made = house.done("PUT", "/v2/apis", iam.clone()).await;
         assert!(made["warnings"][0].as_str().unwrap().contains("AWS_IAM"), "{made}");
-        let routes = format!("/v2/apis/{}/routes", made["apiId"].as_str().unwrap());
-        assert_eq!(house.done("GET", &routes, Value::Null).await["items"], json!([]));
         house.is_bad("PUT", "/v2/apis?failOnWarnings=true", iam, "Warnings found during import:\n\t").await;
         house.is_bad("PUT", "/v2/apis?failOnWarnings=maybe", json!({"body": pets()}), "failOnWarnings").await;
         house.is_missing("PUT", "/v2/apis/nothing", json!({"body": pets()})).await;
         house.is_conflict("PUT", "/v2/apis/written123", json!({"body": pets()}), "defined in").await;
         // Nothing of what was refused is there.
         assert_eq!(house.done("GET", "/v2/apis", Value::Null).await["items"].as_array().unwrap().len(), 3);
+    }
+}
+
+/// The open `$default` beside them would answer in the place of each route that is not there.
+#[tokio::test]
+async fn no_wider_route_answers_for_one_that_cannot_be_served() {
+    for house in houses().await {
+        let hello = format!("{{type: aws_proxy, uri: '{ARN}:hello', payloadFormatVersion: 2.0}}");
+        let body = format!(
+            r#"
+openapi: 3.0.1
+info: {{title: t, version: "1"}}
+components:
+  securitySchemes:
+    token: {{type: apiKey, name: a, in: header, x-amazon-apigateway-authorizer: {{type: token, authorizerUri: '{ARN}:who'}}}}
+    basic: {{type: http, scheme: basic}}
+    signed: {{type: apiKey, name: Authorization, in: header, x-amazon-apigateway-authtype: awsSigv4}}
+    who:
+      type: apiKey
+      name: Authorization
+      in: header
+      x-amazon-apigateway-authorizer:
+        {{type: request, identitySource: $request.header.Authorization, authorizerUri: '{ARN}:who',
+          authorizerPayloadFormatVersion: 2.0, enableSimpleResponses: true}}
+paths:
+  /token: {{get: {{security: [{{token: []}}], x-amazon-apigateway-integration: {hello}}}}}
+  /basic: {{get: {{security: [{{basic: []}}], x-amazon-apigateway-integration: {hello}}}}}
+  /signed: {{get: {{security: [{{signed: []}}], x-amazon-apigateway-integration: {hello}}}}}
+  /iam: {{get: {{x-amazon-apigateway-auth: {{type: AWS_IAM}}, x-amazon-apigateway-integration: {hello}}}}}
+  /mock: {{get: {{security: [{{who: []}}], x-amazon-apigateway-integration: {{type: mock}}}}}}
+  /$default: {{x-amazon-apigateway-any-method: {{isDefaultRoute: true, x-amazon-apigateway-integration: {hello}}}}}
+"#
+        );
+        let made = house.done("PUT", "/v2/apis", json!({"body": body})).await;
+        let told = made["warnings"].to_string();
+        for what in ["type TOKEN", "GET /token is closed", "GET /basic is closed", "AWS_IAM is not", "type MOCK"] {
+            assert!(told.contains(what), "{what}: {told}");
+        }
+        let id = made["apiId"].as_str().unwrap();
+        let api = format!("/v2/apis/{id}");
+        house.done("POST", &format!("{api}/stages"), json!({"stageName": "$default", "autoDeploy": true})).await;
+        let closed = async |when: &str| {
+            for path in ["token", "basic", "signed", "iam"] {
+                for token in ["", "ann"] {
+                    let answer = house.get("localhost", &format!("/_apis/{id}/{path}"), token).await;
+                    assert_eq!((answer.status, &*answer.body), (403, r#"{"message":"Forbidden"}"#), "{when}: {path}");
+                }
+            }
+            let statuses = [("", 401), ("bob", 403), ("ann", 500)];
+            for (token, status) in statuses {
+                let answer = house.get("localhost", &format!("/_apis/{id}/mock"), token).await;
+                assert_eq!(answer.status, status, "{when}: {token} {answer:?}");
+            }
+            assert_eq!(house.get("localhost", &format!("/_apis/{id}/other"), "").await.body, "hello", "{when}");
+        };
+        closed("made").await;
+        // It stays so wherever it is written out and read again, in place or by another server.
+        for kind in ["JSON", "YAML"] {
+            let text = exported(&house, &api, &format!("outputType={kind}")).await;
+            house.done("PUT", &api, json!({"body": text})).await;
+            closed(kind).await;
+        }
+        if house.is_shared() {
+            let twin = house.beside().await;
+            let answer = twin.get("localhost", &format!("/_apis/{id}/basic"), "ann").await;
+            assert_eq!(answer.status, 403, "{answer:?}");
+        }
+        // A change of such a route must say who passes.
+        let routes = house.done("GET", &format!("{api}/routes"), Value::Null).await;
+        let all = routes["items"].as_array().unwrap();
+        let basic = all.iter().find(|one| one["routeKey"] == "GET /basic").unwrap();
+        assert_eq!(basic["authorizationType"], "AWS_IAM");
+        let route = format!("{api}/routes/{}", basic["routeId"].as_str().unwrap());
+        house.is_bad("PATCH", &route, json!({"operationName": "o"}), "AWS_IAM is not supported").await;
+        let guards = house.done("GET", &format!("{api}/authorizers"), Value::Null).await;
+        let guard = &guards["items"][0]["authorizerId"];
+        house.done("PATCH", &route, json!({"authorizationType": "CUSTOM", "authorizerId": guard})).await;
+        assert_eq!(house.get("localhost", &format!("/_apis/{id}/basic"), "").await.status, 401);
+        assert_eq!(house.get("localhost", &format!("/_apis/{id}/basic"), "ann").await.body, "hello");
     }
 }
 
@@ -315,13 +394,22 @@ async fn an_api_is_exported_as_a_stage_serves_it_and_without_extensions() {
 
         let plain = exported(&house, &api, "outputType=JSON&includeExtensions=false").await;
         assert!(!plain.contains("x-amazon"), "{plain}");
-        // What guarded a route is not there any more, so neither is the route.
+        // What guarded a route is not there any more, so nobody passes it; and so it stays when it goes and comes again.
         let made = house.done("PUT", "/v2/apis", json!({"body": plain})).await;
-        let routes = format!("/v2/apis/{}/routes", made["apiId"].as_str().unwrap());
-        let routes = house.done("GET", &routes, Value::Null).await;
-        let keys: Vec<&str> =
-            routes["items"].as_array().unwrap().iter().map(|one| one["routeKey"].as_str().unwrap()).collect();
-        assert!(keys.contains(&"GET /later") && !keys.iter().any(|key| key.contains("pets")), "{keys:?}");
+        let twin = format!("/v2/apis/{}", made["apiId"].as_str().unwrap());
+        for query in ["outputType=JSON&includeExtensions=false", "outputType=YAML"] {
+            let routes = house.done("GET", &format!("{twin}/routes"), Value::Null).await;
+            let kinds: Vec<_> = routes["items"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|one| (one["routeKey"].as_str().unwrap(), one["authorizationType"].as_str().unwrap()))
+                .collect();
+            for expected in [("GET /later", "NONE"), ("GET /pets/{id}", "AWS_IAM"), ("PUT /pets/{id}", "AWS_IAM")] {
+                assert!(kinds.contains(&expected), "{expected:?}: {kinds:?}");
+            }
+            house.done("PUT", &twin, json!({"body": exported(&house, &twin, query).await})).await;
+        }
 
         assert!(
             exported(&house, "/v2/apis/written123", "outputType=YAML&stageName=$default").await.contains("/written:")

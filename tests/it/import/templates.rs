@@ -299,7 +299,7 @@ fn no_route_is_opened_by_what_is_not_understood() {
         (
             "AuthorizationType: JWT",
             "AuthorizationType: AWS_IAM",
-            "`AuthorizationType` AWS_IAM is not supported; the route is left out",
+            "`AuthorizationType` AWS_IAM is not supported; the route is closed",
         ),
         (
             "AuthorizationType: JWT",
