@@ -127,11 +127,7 @@ fn structured(
     }
     let mut single = HeaderMap::new();
     add_headers(&mut single, members.get("headers"))?;
-    for (name, value) in &single {
-        if !headers.contains_key(name) {
-            headers.insert(name, value.clone());
-        }
-    }
+    merge(&mut headers, &single);
     if format == PayloadFormat::V2 {
         for cookie in list(members.get("cookies"), "the function's cookies are not a list")? {
             let cookie = cookie.as_str().and_then(|text| HeaderValue::from_str(text).ok());
@@ -188,6 +184,18 @@ fn add_headers(headers: &mut HeaderMap, given: Option<&Value>) -> Result<(), &'s
         }
     }
     Ok(())
+}
+
+/// Adds to the lists what they do not hold yet: each pair of a name and a value counts once. A body has one type, so a list of it
+/// counts alone.
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html#apigateway-multivalue-headers-and-parameters>
+fn merge(lists: &mut HeaderMap, single: &HeaderMap) {
+    for (name, value) in single {
+        let is_said = name == header::CONTENT_TYPE && lists.contains_key(name);
+        if !is_said && !lists.get_all(name).iter().any(|own| own == value) {
+            lists.append(name, value.clone());
+        }
+    }
 }
 
 fn list<'v>(value: Option<&'v Value>, otherwise: &'static str) -> Result<&'v [Value], &'static str> {
@@ -247,6 +255,32 @@ mod tests {
         let (_, headers, body) = parts(returned, PayloadFormat::V1).await;
         assert_eq!(headers.get_all("x-b").iter().count(), 2);
         assert_eq!((headers["x-a"].to_str().unwrap(), body.as_str()), ("1", ""));
+    }
+
+    #[tokio::test]
+    async fn format_1_merges_both_kinds_of_headers_into_one_list() {
+        let returned = json!({
+            "statusCode": 200,
+            "headers": {"X-A": "1", "x-b": "1", "x-c": "3", "Set-Cookie": "c=3", "Content-Type": "text/html"},
+            "multiValueHeaders": {
+                "x-b": ["2", "1"], "X-C": ["1", "2"], "set-cookie": ["a=1", "b=2"], "content-type": ["text/css"], "x-d": []
+            },
+        });
+        let (_, headers, _) = parts(returned, PayloadFormat::V1).await;
+        for (name, expected) in [
+            ("x-a", vec!["1"]),
+            ("x-b", vec!["2", "1"]),
+            ("x-c", vec!["1", "2", "3"]),
+            ("set-cookie", vec!["a=1", "b=2", "c=3"]),
+            ("content-type", vec!["text/css"]),
+            ("x-d", vec![]),
+        ] {
+            assert_eq!(headers.get_all(name).iter().collect::<Vec<_>>(), expected, "{name}");
+        }
+        // Format 2.0 has no lists.
+        let returned = json!({"statusCode": 200, "headers": {"x-a": "1"}, "multiValueHeaders": {"x-a": ["2"]}});
+        let (_, headers, _) = parts(returned, PayloadFormat::V2).await;
+        assert_eq!(headers.get_all("x-a").iter().collect::<Vec<_>>(), ["1"]);
     }
 
     #[test]
