@@ -5,7 +5,10 @@ use std::net::SocketAddr;
 use url::Url;
 
 use super::{Mode, Place, Placed, reader::Reading};
-use crate::kit::{reach::Reach, secret::Secret};
+use crate::kit::{
+    reach::{Reach, is_never_asked},
+    secret::Secret,
+};
 
 /// Secrets that are printed in examples and manuals, and the first guesses of anybody.
 const PUBLISHED: &[&str] = &[
@@ -54,13 +57,15 @@ impl Standards {
 
     /// What stands in the server's own network is asked where it is named.
     pub fn asked(&self, reading: &Reading, key: &str, (at, url): (&Place, &Url)) {
-        if !self.reach.may_ask_url(url) {
-            let message = format!(
-                "`{key}` is not asked: {} is not public, and must be named in `[outbound] allow`",
-                url.host_str().unwrap_or_default()
-            );
-            reading.refuse(at, message);
-        }
+        let host = url.host_str().unwrap_or_default();
+        let why = if is_never_asked(url) {
+            "is the address of no single machine, and cannot be named in `[outbound] allow` either"
+        } else if !self.reach.may_ask_url(url) {
+            "is not public, and must be named in `[outbound] allow`"
+        } else {
+            return;
+        };
+        reading.refuse(at, format!("`{key}` is not asked: {host} {why}"));
     }
 
     /// A secret that everybody can look up is none.

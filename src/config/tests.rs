@@ -516,6 +516,25 @@ fn production_asks_inside_where_outbound_says_so() {
             "2: `outbound.allow` must hold addresses or CIDR blocks, found \"intranet\"",
         ]
     );
+    let nobodys = "mode = 'production'\n[outbound]\nallow = ['0.0.0.0/0']\n[function.a]\ninvoke = 'https://0.0.0.0'\n\
+                   [function.b]\ninvoke = 'https://[ff02::1]'\n";
+    let mut found = mistakes(nobodys);
+    found.retain(|mistake| mistake.contains("is not asked"));
+    let never = "is the address of no single machine, and cannot be named in `[outbound] allow` either";
+    assert_eq!(
+        found,
+        [
+            format!("5: `function.a.invoke` is not asked: 0.0.0.0 {never}"),
+            format!("7: `function.b.invoke` is not asked: [ff02::1] {never}"),
+        ]
+    );
+    assert_eq!(
+        mistakes("[outbound]\nallow = ['0.0.0.0', '127.0.0.1', '224.0.0.0/8']\n"),
+        [
+            "2: `outbound.allow` opens nothing with addresses of no single machine, found \"0.0.0.0\"",
+            "2: `outbound.allow` opens nothing with addresses of no single machine, found \"224.0.0.0/8\"",
+        ]
+    );
     let allowed = config("[outbound]\nallow = ['169.254.1.1']\n").outbound.reach;
     assert!(allowed.private && allowed.plain_http && allowed.may_ask("169.254.1.1".parse().unwrap()));
 }

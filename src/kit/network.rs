@@ -52,6 +52,11 @@ impl Block {
             _ => false,
         }
     }
+
+    /// Whether each of its addresses is one of the other block's.
+    pub fn is_within(&self, other: &Self) -> bool {
+        other.prefix <= self.prefix && other.holds(self.address)
+    }
 }
 
 impl fmt::Display for Block {
@@ -71,6 +76,11 @@ mod tests {
         assert!(holds("203.0.113.7", "203.0.113.7") && !holds("203.0.113.7", "203.0.113.8"));
         assert!(holds("2001:db8::/32", "2001:db8:1::1") && !holds("2001:db8::/32", "2001:db9::1"));
         assert!(holds("0.0.0.0/0", "8.8.8.8") && !holds("0.0.0.0/0", "::1"));
+        let within = |one: &str, other: &str| Block::parse(one).unwrap().is_within(&Block::parse(other).unwrap());
+        assert!(within("10.1.0.0/16", "10.0.0.0/8") && within("10.0.0.0/8", "10.0.0.0/8") && within("::1", "::/0"));
+        assert!(
+            !within("10.0.0.0/7", "10.0.0.0/8") && !within("11.0.0.0/16", "10.0.0.0/8") && !within("::", "0.0.0.0/0")
+        );
         for nonsense in ["10.0.0.0/33", "::/129", "proxy.example", "", "10.0.0.0/", "/8", "10.0.0.0/-1"] {
             assert_eq!(Block::parse(nonsense), None, "{nonsense}");
         }

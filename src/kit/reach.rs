@@ -67,6 +67,22 @@ impl Reach {
     }
 }
 
+/// Whether `url` names an address that is never asked, whatever the configuration names.
+pub fn is_never_asked(url: &Url) -> bool {
+    let address: IpAddr = match url.host() {
+        Some(Host::Ipv4(address)) => address.into(),
+        Some(Host::Ipv6(address)) => IpAddr::V6(address).to_canonical(),
+        Some(Host::Domain(_)) | None => return false,
+    };
+    is_nobodys(address) || embedded(address).is_some_and(is_nobodys)
+}
+
+/// Whether none of the block's addresses is ever asked.
+pub fn is_nobodys_block(block: &Block) -> bool {
+    let all = ["0.0.0.0", "255.255.255.255", "224.0.0.0/4", "::", "ff00::/8"];
+    all.iter().filter_map(|nobodys| Block::parse(nobodys)).any(|nobodys| block.is_within(&nobodys))
+}
+
 /// Addresses that mean many machines, or none.
 fn is_nobodys(address: IpAddr) -> bool {
     address.is_unspecified() || address.is_multicast() || address == IpAddr::V4(Ipv4Addr::BROADCAST)
@@ -224,5 +240,23 @@ mod tests {
         }
         assert!(may(&allowing(&[]), "https://a.example") && may(&allowing(&[]), "https://8.8.8.8"));
         assert!(!may(&Reach::far(), "data:x"));
+    }
+
+    #[test]
+    fn what_nobody_has_is_not_asked_wherever_it_is_named() {
+        let never = |host: &str| is_never_asked(&Url::parse(&format!("https://{host}/")).unwrap());
+        for address in OF_NOBODY {
+            let host = if address.contains(':') { format!("[{address}]") } else { address.to_owned() };
+            assert!(never(&host), "{host}");
+            assert!(!allowing(&[address, "0.0.0.0/0", "::/0"]).may_ask(address.parse().unwrap()), "{address}");
+        }
+        for other in ["127.0.0.1", "169.254.169.254", "localhost", "0.0.0.1", "[::1]", "a.example"] {
+            assert!(!never(other), "{other}");
+        }
+        let of_nobody = |block: &str| is_nobodys_block(&Block::parse(block).unwrap());
+        assert!(
+            ["0.0.0.0", "0.0.0.0/32", "239.0.0.0/8", "255.255.255.255", "::", "ff02::/16"].into_iter().all(of_nobody)
+        );
+        assert!(!["0.0.0.0/0", "0.0.0.0/31", "127.0.0.1", "224.0.0.0/3", "::/0", "::/127"].into_iter().any(of_nobody));
     }
 }
