@@ -9,6 +9,7 @@ mod base_path;
 mod by_call;
 mod desired;
 mod document;
+mod domains;
 mod functions;
 mod http_api;
 mod ids;
@@ -241,8 +242,8 @@ fn make(scope: Scope, name: &str, resource: &Resource, desired: &mut Desired) {
         }
         "AWS::ApiGatewayV2::Api" => http_api::api(name, properties(), desired),
         "AWS::ApiGateway::RestApi" => rest_api::api(name, properties(), desired),
-        "AWS::ApiGatewayV2::DomainName" | "AWS::ApiGateway::DomainName" => http_api::domain(properties(), desired),
-        "AWS::ApiGatewayV2::ApiMapping" => http_api::mapping(properties(), desired),
+        "AWS::ApiGatewayV2::DomainName" | "AWS::ApiGateway::DomainName" => domains::domain(properties(), desired),
+        "AWS::ApiGatewayV2::ApiMapping" => domains::mapping(properties(), desired),
         "AWS::ApiGateway::BasePathMapping" => rest_api::mapping(properties(), desired),
         _ if MEANINGLESS.iter().any(|known| kind.starts_with(known)) => {
             scope.notes().tell(&resource.at, format!("{name}: {kind} means nothing here"));

@@ -5,6 +5,7 @@ use super::{
     base_path::Base,
     desired::Desired,
     document::{Node, Value},
+    domains,
     http_api::{self, Api, Authorizer, Demand, Kind, Route},
     integration::function_of,
     made::{Made, text_map, typed},
@@ -446,5 +447,5 @@ pub(super) fn mapping(properties: Properties, desired: &mut Desired) {
     // The service writes the empty path so.
     map.retain(|name, node| name != "ApiMappingKey" || node.as_text() != Some("(none)"));
     let renamed = Properties::new(properties.scope, &properties.at, properties.of.clone(), map);
-    http_api::mapping(renamed, desired);
+    domains::mapping(renamed, desired);
 }
