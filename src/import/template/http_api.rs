@@ -31,6 +31,8 @@ pub(super) struct Api {
     pub integrations: BTreeMap<String, Made>,
     pub routes: Vec<Route>,
     pub stages: BTreeMap<String, (Place, Made)>,
+    /// Stages that a deployment names.
+    pub deployed: Vec<Placed<String>>,
     /// What becomes of the base path of its document.
     pub base: Base,
     /// The document as it was written, when a call gives it.
@@ -66,12 +68,23 @@ pub(super) struct Route {
     pub required: Vec<Placed<String>>,
     /// It cannot be guarded as it asks: nobody passes.
     pub closed: bool,
+    /// Quick creation made it, and `ApiGatewayManagedOverrides` may change it.
+    pub managed: bool,
 }
 
 impl Route {
     pub fn new(key: Placed<String>, demand: Demand, integration: Option<Made>) -> Self {
         let (authorizer, scopes) = demand;
-        Self { at: key.at.clone(), key, authorizer, scopes, integration, required: Vec::new(), closed: false }
+        Self {
+            at: key.at.clone(),
+            key,
+            authorizer,
+            scopes,
+            integration,
+            required: Vec::new(),
+            closed: false,
+            managed: false,
+        }
     }
 }
 
@@ -89,6 +102,7 @@ impl Api {
             integrations: BTreeMap::new(),
             routes: Vec::new(),
             stages: BTreeMap::new(),
+            deployed: Vec::new(),
             base: Base::Ignore,
             written: None,
             validation: Validation::default(),
@@ -205,7 +219,7 @@ fn quick_create(name: &str, properties: &mut Properties, api: &mut Api) {
     }
     let key = key.unwrap_or_else(|| Placed { value: DEFAULT_STAGE.to_owned(), at: at.clone() });
     api.integrations.insert(name.to_owned(), integration.clone());
-    api.routes.push(Route { at: at.clone(), ..Route::new(key, (None, None), Some(integration)) });
+    api.routes.push(Route { at: at.clone(), managed: true, ..Route::new(key, (None, None), Some(integration)) });
     api.stages.insert(DEFAULT_STAGE.to_owned(), (at, Made::default()));
 }
 
@@ -249,7 +263,10 @@ pub(super) fn part(kind: &str, name: &str, mut properties: Properties, desired: 
         "AWS::ApiGatewayV2::Route" => route(&mut properties, api),
         "AWS::ApiGatewayV2::Stage" => stage(&mut properties, api),
         "AWS::ApiGatewayV2::ApiGatewayManagedOverrides" => managed_overrides(&mut properties, api),
-        _ => properties.pass_over(&["StageName", "Description"]),
+        _ => {
+            properties.pass_over(&["Description"]);
+            api.deployed.extend(properties.text("StageName"));
+        }
     }
     properties.finish();
 }
@@ -401,9 +418,10 @@ fn stage(properties: &mut Properties, api: &mut Api) {
     let automatic = properties.boolean("AutoDeploy").is_some_and(|said| said.value);
     let deployment = properties.text("DeploymentId");
     let made = stage_settings(properties);
-    if !automatic && deployment.is_none() {
+    let is_deployed = api.deployed.iter().any(|named| named.value == name.value);
+    if !automatic && deployment.is_none() && !is_deployed {
         let message = format!(
-            "the stage {} has neither `DeploymentId` nor `AutoDeploy`: the service would answer 404",
+            "the stage {} has neither `DeploymentId` nor `AutoDeploy`, and no deployment names it: the service would answer 404",
             name.value
         );
         return properties.warn(&at, message);
@@ -455,17 +473,23 @@ fn throttle(properties: &mut Properties) -> Made {
     made
 }
 
-/// Changes what quick creation made.
+/// Changes what quick creation made, and nothing else.
 fn managed_overrides(properties: &mut Properties, api: &mut Api) {
+    if !api.routes.iter().any(|route| route.managed) {
+        properties.refuse(&properties.at, format!("{}: the API was not created by a `Target`", properties.of));
+        return drop(properties.rest());
+    }
+    let is_http = api.routes.iter().any(|route| {
+        route.managed && route.integration.as_ref().is_some_and(|integration| integration.0.contains_key("http"))
+    });
     if let Some(mut change) = properties.inner("Integration") {
         let mut map = Made::default();
         change.copy_word("TimeoutInMillis", &mut map, "timeout_in_millis");
-        if let Some(format) = change.text("PayloadFormatVersion") {
-            map.text("payload_format", &integration::with_fraction(format));
-        }
-        change.pass_over(&["Description", "IntegrationMethod"]);
+        integration::override_of(&mut change, is_http, &mut map);
+        change.pass_over(&["Description"]);
         change.finish();
-        for integration in api.routes.iter_mut().filter_map(|route| route.integration.as_mut()) {
+        let managed = api.routes.iter_mut().filter(|route| route.managed);
+        for integration in managed.filter_map(|route| route.integration.as_mut()) {
             integration.0.extend(map.0.clone());
         }
     }
@@ -477,12 +501,14 @@ fn managed_overrides(properties: &mut Properties, api: &mut Api) {
         change.pass_over(&["OperationName"]);
         match demand(&mut change, api) {
             Some((authorizer, scopes)) => {
-                for route in &mut api.routes {
+                for route in api.routes.iter_mut().filter(|route| route.managed) {
                     (route.authorizer, route.scopes) = (authorizer.clone(), scopes.clone());
                 }
             }
             None => {
-                for key in std::mem::take(&mut api.routes).into_iter().map(|route| route.key) {
+                let (managed, others) = std::mem::take(&mut api.routes).into_iter().partition(|route| route.managed);
+                api.routes = others;
+                for key in Vec::into_iter(managed).map(|route: Route| route.key) {
                     api.close(&change.at, key);
                 }
             }
@@ -490,15 +516,20 @@ fn managed_overrides(properties: &mut Properties, api: &mut Api) {
         change.finish();
     }
     if let Some(mut change) = properties.inner("Stage") {
-        change.take("AutoDeploy");
+        change.pass_over(&["AutoDeploy"]);
         let made = stage_settings(&mut change);
         api.stages.insert(DEFAULT_STAGE.to_owned(), (change.at.clone(), made));
         change.finish();
     }
 }
 
-/// An API that nobody deployed is nowhere.
+/// An API that nobody deployed is nowhere, and a deployment is for a stage that is there.
 pub(super) fn check_stages(api: &mut Api, notes: &super::notes::Notes) {
+    for named in api.deployed.iter().filter(|named| !api.stages.contains_key(&named.value)) {
+        let known = api.stages.keys().map(String::as_str);
+        let message = format!("the deployment names no stage of its API: {}", named.value);
+        notes.note(Mistake::new(&named.at, message).nearest(&named.value, known));
+    }
     if api.stages.is_empty() {
         let message =
             "the API has no stage that is deployed: the service would answer 404; here it is served as $default";

@@ -45,6 +45,39 @@ pub(super) fn instead(at: &Place, status: u16) -> Made {
     made
 }
 
+/// What `ApiGatewayManagedOverrides` says of the integration that quick creation made: with a server, if `is_http`, or a function.
+pub(super) fn override_of(change: &mut Properties, is_http: bool, made: &mut Made) {
+    let format = change.text("PayloadFormatVersion").map(with_fraction);
+    let method = change.text("IntegrationMethod");
+    if is_http {
+        http_leg(change, method, format, made);
+        return;
+    }
+    told_method(change, "IntegrationMethod", method.as_ref());
+    if let Some(format) = format {
+        made.text("payload_format", &format);
+    }
+}
+
+/// The method of a server, and that its events have one format only.
+fn http_leg(of: &Properties, method: Option<Placed<String>>, format: Option<Placed<String>>, made: &mut Made) {
+    if let Some(method) = method {
+        made.text("method", &method);
+    }
+    if let Some(format) = format.filter(|format| format.value != "1.0") {
+        of.refuse(&format.at, "`PayloadFormatVersion` of an HTTP integration must be 1.0");
+    }
+}
+
+/// Functions are called with POST, whatever a template says.
+pub(super) fn told_method(of: &Properties, what: &str, method: Option<&Placed<String>>) {
+    if let Some(method) = method.filter(|method| method.value != "POST") {
+        let message =
+            format!("`{what}` {} of {} means nothing here: functions are called with POST", method.value, of.of);
+        of.scope.notes().tell(&method.at, message);
+    }
+}
+
 /// The table of an integration; `None` when there cannot be one.
 pub(super) fn integration(properties: &mut Properties) -> Option<Made> {
     let kind = properties.required("IntegrationType")?;
@@ -66,6 +99,7 @@ pub(super) fn integration(properties: &mut Properties) -> Option<Made> {
     match kind.value.to_ascii_uppercase().as_str() {
         "AWS_PROXY" => {
             let uri = properties.required("IntegrationUri")?;
+            told_method(properties, "IntegrationMethod", method.as_ref());
             made.text("function", &Placed { value: function_of(&uri.value).to_owned(), at: uri.at });
             match format {
                 Some(format) => made.text("payload_format", &format),
@@ -74,12 +108,7 @@ pub(super) fn integration(properties: &mut Properties) -> Option<Made> {
         }
         "HTTP_PROXY" => {
             made.text("http", &properties.required("IntegrationUri")?);
-            if let Some(method) = method {
-                made.text("method", &method);
-            }
-            if let Some(format) = format.filter(|format| format.value != "1.0") {
-                properties.refuse(&format.at, "`PayloadFormatVersion` of an HTTP integration must be 1.0");
-            }
+            http_leg(properties, method, format, &mut made);
         }
         other => {
             properties.warn(&kind.at, format!("integrations of the type {other} are not supported"));

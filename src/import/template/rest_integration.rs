@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use super::{
     document::{Map, Node, Value},
     http_api::capitalised,
-    integration::function_of,
+    integration::{function_of, told_method},
     made::{Made, text_map},
     properties::Properties,
 };
@@ -43,6 +43,7 @@ pub(super) fn integration(properties: &mut Properties) -> Option<Made> {
     match kind.value.to_ascii_uppercase().as_str() {
         "AWS_PROXY" => {
             let Some(uri) = uri else { return no_uri(properties) };
+            told_method(properties, "IntegrationHttpMethod", method.as_ref());
             made.text("function", &Placed { value: function_of(&uri.value).to_owned(), at: uri.at });
             properties.pass_over(&["ContentHandling", "IntegrationResponses", "RequestParameters", "RequestTemplates"]);
         }

@@ -1,6 +1,7 @@
 //! Templates: what they become, and what is said of what they cannot become.
 
 mod serverless;
+mod statements;
 
 use std::{fs, path::Path};
 
