@@ -138,7 +138,10 @@ pub(super) fn body(scope: Scope, body: &Node, api: &mut Api) -> Option<Placed<St
     api.keep(|written| written.tags = tags);
     let paths = document.map("paths").map(|map| map.value).unwrap_or_default();
     for (path, node) in paths {
-        let Value::Map(operations) = &node.value else { continue };
+        let Value::Map(operations) = &node.value else {
+            notes.refuse(&node.at, format!("`paths` has no map for {path}, found {}", node.kind()));
+            continue;
+        };
         let path = base_path::before(&base, path);
         let of_path = operations.get("parameters").and_then(Node::as_list);
         api.validation.of_path = of_path.unwrap_or_default().to_vec();

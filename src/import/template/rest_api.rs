@@ -34,6 +34,10 @@ pub(super) fn api(name: &str, mut properties: Properties, desired: &mut Desired)
     // Here every warning stops the start unless told otherwise.
     properties.take("FailOnWarnings");
     let of_import = properties.map("Parameters").map(|map| map.value).unwrap_or_default();
+    for (other, node) in of_import.iter().filter(|(name, _)| *name != "basepath") {
+        let message = format!("`Parameters` of {name} are followed for `basepath` only, found {other:?}");
+        properties.scope.notes().tell(&node.at, message);
+    }
     let base = of_import.get("basepath");
     let base = base.and_then(|node| Some(Placed { value: node.as_text()?.to_owned(), at: node.at.clone() }));
     api.base = Base::read(&properties, base.as_ref());
@@ -382,7 +386,12 @@ fn stage_settings(properties: &mut Properties, api: &Api) -> Made {
         let fits = |key: &str| {
             key.split_once(' ').is_some_and(|(own, at)| at == path && (verb.value == "*" || verb.value == own))
         };
-        for route in api.routes.iter().filter(|route| fits(&route.key.value)) {
+        let named: Vec<_> = api.routes.iter().filter(|route| fits(&route.key.value)).collect();
+        if named.is_empty() {
+            let message = format!("`MethodSettings` name no method of the API: {} {path}", verb.value);
+            properties.warn(&at, message);
+        }
+        for route in named {
             routes.table(&route.key.value, &at, limits.clone());
         }
     }

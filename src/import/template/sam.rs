@@ -44,9 +44,11 @@ const MEANINGLESS: [&str; 9] = [
 /// Replaces the resources of the model in `stack`.
 pub(super) fn transform(stack: &mut Stack, mut globals: Map, region: &str, notes: &Notes) {
     fill_in(stack, &mut globals, region);
-    let of_functions = section(globals.remove("Function"));
-    let of_apis = section(globals.remove("HttpApi"));
-    let of_rest_apis = section(globals.remove("Api"));
+    let mut section = |name: &str| {
+        let node = globals.remove(name).filter(|node| node.value != Value::Null);
+        node.and_then(|node| as_map(node, &format!("`Globals.{name}`"), notes)).map(|(_, map)| map).unwrap_or_default()
+    };
+    let (of_functions, of_apis, of_rest_apis) = (section("Function"), section("HttpApi"), section("Api"));
     for (name, node) in globals {
         let message = format!("`Globals.{name}` is not supported");
         notes.warn_of(Mistake::new(&node.at, message).nearest(&name, ["Api", "Function", "HttpApi"]));
@@ -105,13 +107,6 @@ fn fill_in(stack: &mut Stack, globals: &mut Map, region: &str) {
     let of_the_model = |resource: &&mut Resource| resource.kind.value.starts_with("AWS::Serverless::");
     for resource in stack.resources.values_mut().filter(of_the_model) {
         parameters.fill(&mut resource.properties);
-    }
-}
-
-fn section(node: Option<Node>) -> Map {
-    match node {
-        Some(Node { value: Value::Map(map), .. }) => map,
-        _ => Map::new(),
     }
 }
 

@@ -293,7 +293,10 @@ impl<'a> Scope<'a> {
         let Some((function, argument)) = node.as_map().and_then(function_of) else {
             return self.refuse(at, "a condition must be Fn::Equals, Fn::And, Fn::Or, Fn::Not or Condition");
         };
-        let all = || argument.as_list().map(|items| items.iter().map(|item| self.decide(item)).collect::<Vec<_>>());
+        let all = || match argument.as_list() {
+            Some(items) => Some(items.iter().map(|item| self.decide(item)).collect::<Vec<_>>()),
+            None => self.refuse(at, format!("`{function}` needs a list of conditions, found {}", argument.kind())),
+        };
         match function {
             "Condition" => match argument.as_text() {
                 Some(name) => self.condition(at, name),

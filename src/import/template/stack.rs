@@ -272,8 +272,11 @@ impl Resource {
             }
         };
         let condition = members.remove("Condition").and_then(|node| {
-            let name = node.as_text().map(str::to_owned);
-            name.map(|value| Placed { value, at: node.at.clone() })
+            let Some(condition) = node.as_text() else {
+                notes.refuse(&node.at, format!("`Condition` of {name} must name a condition, found {}", node.kind()));
+                return None;
+            };
+            Some(Placed { value: condition.to_owned(), at: node.at.clone() })
         });
         let metadata = members.remove("Metadata");
         for (key, node) in members {

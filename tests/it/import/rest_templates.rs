@@ -241,6 +241,20 @@ fn stages_come_with_deployments_and_limits_with_methods() {
     );
     assert_eq!(new.route_settings["ANY /shop/{proxy+}"].1.rate_limit, Some(3.0));
     assert!(new.access_log_settings.is_some());
+    // A limit that is for nothing, and an import's parameter that says nothing here, are told of.
+    for (path, verb) in [("/~1shopp", "ANY"), ("/*", "GET"), ("/~1shop~1{proxy+}", "GET")] {
+        let limits = format!(
+            "StageName: v1, MethodSettings: [{{ResourcePath: '{path}', HttpMethod: '{verb}', ThrottlingBurstLimit: 7}}]"
+        );
+        let found = mistakes(&API.replace("StageName: v1", &limits));
+        assert!(
+            found.iter().any(|line| line.contains("`MethodSettings` name no method of the API")),
+            "{path} {found:#?}"
+        );
+    }
+    let imported = API.replace("{Name: a}", "{Name: a, Parameters: {endpointConfigurationTypes: REGIONAL}}");
+    let notices = read(&imported, |_| {}).notices;
+    assert!(notices.iter().any(|notice| notice.message.contains("followed for `basepath` only")), "{notices:?}");
 }
 
 const SWAGGER: &str = r#"

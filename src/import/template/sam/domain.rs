@@ -35,7 +35,9 @@ pub(super) fn add(name: &str, domain: Node, stage: &Node, api: &Resource, stack:
         return notes.refuse(&at, format!("`Domain` of {name} has no `DomainName`"));
     };
     for meaningless in MEANINGLESS {
-        members.remove(meaningless);
+        if let Some(node) = members.remove(meaningless) {
+            notes.tell(&node.at, format!("`{meaningless}` of a `Domain` means nothing here"));
+        }
     }
     let normal = members.remove("NormalizeBasePath").is_none_or(|node| node.as_text() != Some("false"));
     let paths = match members.remove("BasePath") {

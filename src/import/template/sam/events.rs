@@ -130,11 +130,15 @@ fn route(function: &str, at: &Place, event: &str, mut properties: Map, notes: &N
 /// Names the function in the pool's `LambdaConfig`.
 fn trigger(function: &str, at: &Place, mut properties: Map, stack: &mut Stack, notes: &Notes) {
     let pool = properties.remove("UserPool");
-    let triggers = match properties.remove("Trigger").map(|node| node.value) {
-        Some(Value::Text(one)) => vec![one],
-        Some(Value::List(items)) => items.iter().filter_map(|item| item.as_text().map(str::to_owned)).collect(),
-        _ => Vec::new(),
+    let named = match properties.remove("Trigger") {
+        Some(Node { value: Value::List(items), .. }) => items,
+        one => one.into_iter().collect(),
     };
+    let triggers: Vec<String> =
+        named.iter().filter_map(|node| literal(node, "Trigger", notes)).map(|text| text.value).collect();
+    if named.is_empty() {
+        notes.refuse(at, "a Cognito event has no `Trigger`");
+    }
     leftovers(properties, "a Cognito event", &["UserPool", "Trigger"], notes);
     let name = pool.as_ref().and_then(|node| node.get("Ref")?.as_text());
     let found = name.and_then(|name| stack.resources.get_mut(name));
@@ -143,7 +147,9 @@ fn trigger(function: &str, at: &Place, mut properties: Map, stack: &mut Stack, n
     };
     let config = resource.properties.entry("LambdaConfig".to_owned());
     let config = config.or_insert_with(|| Node { at: at.clone(), value: Value::Map(Map::new()) });
-    let Value::Map(config) = &mut config.value else { return };
+    let Value::Map(config) = &mut config.value else {
+        return notes.refuse(&config.at, "`LambdaConfig` of a pool with Cognito events must be a map");
+    };
     for trigger in triggers {
         let arn =
             Node::map(at, [("Fn::GetAtt", Node::list(at, vec![Node::text(at, function), Node::text(at, "Arn")]))]);

@@ -103,8 +103,11 @@ pub(super) fn sources(identity: &mut Map, request: &str, mark: &str, notes: &Not
         ("StageVariables", format!("{mark}stageVariables.")),
         ("Context", format!("{mark}context.")),
     ] {
-        let names = identity.remove(from);
-        let names = names.as_ref().and_then(Node::as_list).unwrap_or_default();
+        let Some(node) = identity.remove(from) else { continue };
+        let Some(names) = node.as_list() else {
+            notes.refuse(&node.at, format!("`{from}` of an `Identity` must be a list, found {}", node.kind()));
+            continue;
+        };
         let source = |name: &Node| {
             let Placed { value, at } = literal(name, from, notes)?;
             Some(Node::text(&at, format!("{before}{value}")))

@@ -27,14 +27,12 @@ pub(super) fn make(name: &str, resource: Resource, routes: Vec<Route>, stack: &m
     let body = definition::take(&mut properties, stack, notes);
     let mut body = body.unwrap_or_else(|| fresh(&at));
     let mut stage_settings = Map::new();
-    let mut route_settings = match properties.remove("RouteSettings").map(|node| node.value) {
-        Some(Value::Map(map)) => map,
-        _ => Map::new(),
-    };
+    let route_settings = properties.remove("RouteSettings").and_then(|node| as_map(node, "`RouteSettings`", notes));
+    let mut route_settings = route_settings.map(|(_, map)| map).unwrap_or_default();
     add_paths(&mut body, &at, &routes, &auth, &mut route_settings, notes);
     add_schemes(&mut body, &at, auth.schemes);
     if let Some(cors) = properties.remove("CorsConfiguration")
-        && let Some(cors) = cors_of(cors)
+        && let Some(cors) = cors_of(cors, notes)
     {
         body.insert("x-amazon-apigateway-cors".to_owned(), cors);
     }
@@ -165,7 +163,7 @@ fn request(at: &Place, members: &mut Map, notes: &Notes) -> Node {
 }
 
 /// `true` allows every origin; a list allows these; a map is the service's own.
-fn cors_of(node: Node) -> Option<Node> {
+fn cors_of(node: Node, notes: &Notes) -> Option<Node> {
     let at = node.at.clone();
     match &node.value {
         Value::Text(text) if text == "true" => {
@@ -173,6 +171,10 @@ fn cors_of(node: Node) -> Option<Node> {
         }
         Value::List(_) => Some(Node::map(&at, [("allowOrigins", node.clone())])),
         Value::Map(_) => Some(node),
+        Value::Text(text) if text != "false" => {
+            notes.refuse(&at, format!("`CorsConfiguration` must be true, a list or a map, found {text:?}"));
+            None
+        }
         Value::Text(_) | Value::Null => None,
     }
 }
@@ -230,7 +232,10 @@ fn add_paths(body: &mut Map, at: &Place, routes: &[Route], auth: &Guards, settin
             method
         };
         let operation = operation(route, is_default, auth, notes);
-        let Some(operations) = inner_map(paths, &path, &route.at) else { continue };
+        let Some(operations) = inner_map(paths, &path, &route.at) else {
+            notes.refuse(&route.at, format!("the document has no map for {path}"));
+            continue;
+        };
         if operations.insert(method.clone(), operation).is_some() {
             notes.refuse(&route.at, format!("{method} {path} is there already"));
         }

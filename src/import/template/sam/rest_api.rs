@@ -13,7 +13,7 @@ use super::{
     events::Route,
     guard::{Guards, KEYS, sources},
     http_api::{ANY, inner_map},
-    leftovers, switch,
+    leftovers, literal, switch,
 };
 use crate::config::{Place, Placed};
 
@@ -96,7 +96,9 @@ pub(super) fn make(name: &str, resource: Resource, routes: Vec<Route>, stack: &m
     }
     // They say where and how the service keeps it, not what it does.
     for meaningless in ["AlwaysDeploy", "EndpointConfiguration", "MergeDefinitions", "Models", "PropagateTags"] {
-        properties.remove(meaningless);
+        if let Some(node) = properties.remove(meaningless) {
+            notes.tell(&node.at, format!("`{meaningless}` of {name} means nothing here"));
+        }
     }
     let Some(stage_name) = properties.remove("StageName") else {
         notes.refuse(&at, format!("{name} has no `StageName`"));
@@ -184,10 +186,15 @@ fn policy(at: &Place, mut members: Map, notes: &Notes) -> Node {
         Node { at: at.clone(), value: Value::Map(statement) }
     };
     let mut statements = Vec::new();
-    match members.remove("CustomStatements").map(|node| node.value) {
-        Some(Value::List(own)) => statements.extend(own),
-        Some(value @ Value::Map(_)) => statements.push(Node { at: at.clone(), value }),
-        _ => {}
+    match members.remove("CustomStatements") {
+        Some(Node { value: Value::List(own), .. }) => statements.extend(own),
+        Some(one @ Node { value: Value::Map(_), .. }) => statements.push(one),
+        // Without its statements an API would be open.
+        Some(other) => {
+            let message = format!("`CustomStatements` must be a list or a map, found {}", other.kind());
+            notes.refuse(&other.at, message);
+        }
+        None => {}
     }
     for (property, test) in [("IpRangeWhitelist", "NotIpAddress"), ("IpRangeBlacklist", "IpAddress")] {
         if let Some(networks) = members.remove(property) {
@@ -218,7 +225,11 @@ fn scheme(at: &Place, members: &mut Map, notes: &Notes) -> Node {
         extension.extend(expression.map(|node| ("identityValidationExpression".to_owned(), node)));
     } else {
         let payload = members.remove("FunctionPayloadType");
-        let of_request = payload.as_ref().and_then(Node::as_text) == Some("REQUEST");
+        let payload = payload.and_then(|node| literal(&node, "FunctionPayloadType", notes));
+        let of_request = payload.as_ref().is_some_and(|payload| payload.value == "REQUEST");
+        if let Some(other) = payload.filter(|payload| !["REQUEST", "TOKEN"].contains(&payload.value.as_str())) {
+            notes.refuse(&other.at, format!("`FunctionPayloadType` must be REQUEST or TOKEN, found {:?}", other.value));
+        }
         extension.insert("type".to_owned(), text(if of_request { "request" } else { "token" }));
         extension.extend(members.remove("FunctionArn").map(|node| ("authorizerUri".to_owned(), node)));
         extension.extend(ttl.map(|node| ("authorizerResultTtlInSeconds".to_owned(), node)));
@@ -275,7 +286,10 @@ fn add_paths(body: &mut Map, at: &Place, routes: &[Route], guards: &Guards, note
         let (Some(path), Some(method)) = (&route.path, &route.method) else { continue };
         let method = verb(method);
         let operation = operation(route, guards, notes);
-        let Some(operations) = inner_map(paths, path, &route.at) else { continue };
+        let Some(operations) = inner_map(paths, path, &route.at) else {
+            notes.refuse(&route.at, format!("the document has no map for {path}"));
+            continue;
+        };
         if operations.insert(method.clone(), operation).is_some() {
             notes.refuse(&route.at, format!("{method} {path} is there already"));
         }

@@ -58,6 +58,34 @@ fn a_deployment_deploys_the_stage_that_it_names() {
     is_told(&deployment("live"), "the deployment names no stage of its API: live");
 }
 
+/// A resource that is not made could be the guard of one that is.
+#[test]
+fn a_condition_that_cannot_be_read_is_a_mistake() {
+    let with = |condition: &str, of_stage: &str| {
+        let text = replaced(API, "  Stage: {Type", &format!("  Stage: {{Condition: {of_stage}, Type"));
+        format!("Conditions:\n  IsOn: {condition}{text}")
+    };
+    for (condition, of_stage, said) in [
+        ("!And a", "IsOn", "`Fn::And` needs a list of conditions, found"),
+        ("!Or {a: b}", "IsOn", "`Fn::Or` needs a list of conditions, found a map"),
+        ("!Not [!Or a]", "IsOn", "`Fn::Or` needs a list of conditions"),
+        ("!Equals [a, a]", "!Equals [a, b]", "`Condition` of Stage must name a condition, found a map"),
+    ] {
+        is_told(&with(condition, of_stage), said);
+    }
+    assert_eq!(read(&with("!Not [!Equals [a, b]]", "IsOn"), |_| {}).config.apis[0].stages.len(), 1);
+}
+
+#[test]
+fn a_document_that_has_no_operations_where_they_belong_is_a_mistake() {
+    let text = "openapi: 3.0.1\ninfo: {title: t, version: '1'}\npaths:\n  /a: nothing\n";
+    is_told(text, "`paths` has no map for /a, found");
+    let text = "openapi: 3.0.1\ninfo: {title: t, version: '1'}\npaths:\n  /a:\n    get:\n      security:\n      \
+                x-amazon-apigateway-integration: {type: http_proxy, httpMethod: GET, uri: 'http://127.0.0.1:1'}\n";
+    is_told(text, "`security` of GET /a must be a list");
+    is_told(&replaced(text, "security:", "security: [jwt]"), "`security` of GET /a must hold maps");
+}
+
 #[test]
 fn functions_are_called_with_post_whatever_a_template_says() {
     let function = "arn:aws:lambda:us-east-1:123456789012:function:hello";
@@ -75,4 +103,58 @@ fn functions_are_called_with_post_whatever_a_template_says() {
     };
     assert!(told(&format!("{text}{hello}")));
     assert!(!told(&format!("{}{hello}", text.replace("IntegrationMethod: GET", "IntegrationMethod: POST"))));
+}
+
+#[test]
+fn a_serverless_template_is_told_of_what_it_cannot_mean() {
+    let of = |kind: &str, properties: &str| {
+        let head = "Transform: AWS::Serverless-2016-10-31\nResources:\n";
+        format!("{head}  It: {{Type: 'AWS::{kind}', Properties: {{StageName: v1, {properties}}}}}\n")
+    };
+    let function = |events: &str| {
+        format!(
+            "Transform: AWS::Serverless-2016-10-31\nResources:\n  Pool: {{Type: AWS::Cognito::UserPool}}\n  F: {{Type: \
+             AWS::Serverless::Function, Properties: {{Runtime: nodejs22.x, Handler: index.handler, InlineCode: 'exports.handler = \
+             async () => 1', Events: {{E: {events}}}}}}}\n"
+        )
+    };
+    let judge = "FunctionArn: 'arn:aws:lambda:us-east-1:123456789012:function:judge'";
+    for (text, said) in [
+        (
+            "Transform: AWS::Serverless-2016-10-31\nGlobals: {Function: fast}\nResources: {}\n".to_owned(),
+            "`Globals.Function` must be a map",
+        ),
+        (of("Serverless::HttpApi", "RouteSettings: fast"), "`RouteSettings` must be a map"),
+        (of("Serverless::HttpApi", "CorsConfiguration: \"'*'\""), "`CorsConfiguration` must be true, a list or a map"),
+        (
+            of(
+                "Serverless::HttpApi",
+                &format!("Auth: {{Authorizers: {{a: {{{judge}, Identity: {{Headers: Authorization}}}}}}}}"),
+            ),
+            "`Headers` of an `Identity` must be a list",
+        ),
+        (
+            of("Serverless::Api", &format!("Auth: {{Authorizers: {{a: {{{judge}, FunctionPayloadType: Request}}}}}}")),
+            "`FunctionPayloadType` must be REQUEST or TOKEN",
+        ),
+        (
+            of("Serverless::Api", "Auth: {ResourcePolicy: {CustomStatements: deny}}"),
+            "`CustomStatements` must be a list or a map",
+        ),
+        (function("{Type: Cognito, Properties: {UserPool: !Ref Pool}}"), "a Cognito event has no `Trigger`"),
+        (function("{Type: Cognito, Properties: {UserPool: !Ref Pool, Trigger: {a: b}}}"), "`Trigger` must be a text"),
+    ] {
+        is_told(&text, said);
+    }
+    for (kind, event) in
+        [("HttpApi", "HttpApi, Properties: {ApiId: !Ref Api"), ("Api", "Api, Properties: {RestApiId: !Ref Api")]
+    {
+        let (document, version) = if kind == "Api" { ("swagger", "2.0") } else { ("openapi", "3.0.1") };
+        let text = function(&format!("{{Type: {event}, Path: /a, Method: get}}}}"));
+        let body = format!("{{{document}: '{version}', info: {{title: t, version: '1'}}, paths: {{/a: nothing}}}}");
+        let api = format!(
+            "  Api: {{Type: 'AWS::Serverless::{kind}', Properties: {{StageName: v1, DefinitionBody: {body}}}}}\n"
+        );
+        is_told(&format!("{text}{api}"), "the document has no map for /a");
+    }
 }
