@@ -54,6 +54,8 @@ pub(super) fn outcome(reply: &Reply, tail: Option<&Tail>) -> Result<Value, Funct
     let told = format!("the Invoke API answered {} {exception}", reply.status.as_u16());
     Err(match reply.status {
         StatusCode::TOO_MANY_REQUESTS => FunctionError::Busy,
+        // The emulator takes one call at a time, and says no word to another.
+        StatusCode::BAD_REQUEST if exception.is_empty() && reply.body.is_empty() => FunctionError::Busy,
         StatusCode::PAYLOAD_TOO_LARGE => FunctionError::TooLarge { limit: PAYLOAD_LIMIT },
         status if status.is_server_error() => FunctionError::Unreachable(told.trim_end().to_owned()),
         _ => FunctionError::Broken(told.trim_end().to_owned()),
@@ -102,6 +104,11 @@ mod tests {
         let late = FunctionError::TimedOut { after: Duration::from_secs(3) };
         assert_eq!(outcome(&reply(200, &[], "Task timed out after 3.00 seconds"), None), Err(late));
         assert_eq!(outcome(&reply(429, &[], ""), None), Err(FunctionError::Busy));
+        assert_eq!(outcome(&reply(400, &[], ""), None), Err(FunctionError::Busy), "the emulator is at work");
+        for wrong in [reply(400, &[("x-amzn-errortype", "InvalidRequestContentException")], ""), reply(400, &[], "{}")]
+        {
+            assert!(matches!(outcome(&wrong, None), Err(FunctionError::Broken(_))), "{:?}", wrong.headers);
+        }
         let missing = reply(404, &[("x-amzn-errortype", "ResourceNotFoundException:http://x")], "{}");
         let told = "the Invoke API answered 404 ResourceNotFoundException".to_owned();
         assert_eq!(outcome(&missing, None), Err(FunctionError::Broken(told)));
