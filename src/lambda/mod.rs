@@ -47,6 +47,9 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 const INVOCATION_TYPE: &str = "x-amz-invocation-type";
 const LOG_TYPE: &str = "x-amz-log-type";
 const CLIENT_CONTEXT: &str = "x-amz-client-context";
+/// What a call may ask for that functions here do not have, with the member's name.
+const REFUSED: [(&str, &str); 2] =
+    [("x-amz-tenant-id", "TenantId"), ("x-amz-durable-execution-name", "DurableExecutionName")];
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const EXECUTED_VERSION: HeaderName = HeaderName::from_static("x-amz-executed-version");
 const FUNCTION_ERROR: HeaderName = HeaderName::from_static("x-amz-function-error");
@@ -114,6 +117,7 @@ impl Door {
         let manner = manner(&head)?;
         let wants_log = wants_log(&head)?;
         let client_context = client_context(&head)?;
+        refuse_members(&head)?;
         let (name, function) = self.find(name, head.uri.query(), &caller.region)?;
         let limit = if manner == Manner::Event { EVENT_LIMIT } else { PAYLOAD_LIMIT };
         if body.len() > limit {
@@ -173,6 +177,13 @@ fn wants_log(head: &Parts) -> Result<bool, Fault> {
         None | Some("None") => Ok(false),
         Some("Tail") => Ok(true),
         Some(other) => Err(Fault::enumeration("logType", other, "[None, Tail]")),
+    }
+}
+
+fn refuse_members(head: &Parts) -> Result<(), Fault> {
+    match REFUSED.iter().find(|(header, _)| text(head, header).is_some()) {
+        Some((_, member)) => Err(Fault::Parameter(format!("{member} is not supported: no function here has that."))),
+        None => Ok(()),
     }
 }
 

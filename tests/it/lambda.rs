@@ -141,6 +141,8 @@ async fn a_call_that_is_malformed_is_refused_before_the_function() {
         (vec![("x-amz-client-context", "MQ==")], "", "InvalidRequestContentException"),
         (vec![("x-amz-invocation-type", "Sometimes")], "", "ValidationException"),
         (vec![("x-amz-log-type", "Head")], "", "ValidationException"),
+        (vec![("x-amz-tenant-id", "a")], "", "InvalidParameterValueException"),
+        (vec![("x-amz-durable-execution-name", "a")], "", "InvalidParameterValueException"),
     ] {
         let answer = call("echo", &headers, body).await;
         assert_eq!((answer.status, answer.header("x-amzn-errortype")), (400, name), "{}", answer.body);
