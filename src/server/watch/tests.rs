@@ -10,9 +10,12 @@ use tokio::{
 
 use super::*;
 use crate::{
-    config::{self, Flags},
+    config::{self, Flags, database::Durability},
     functions::Call,
+    keys::seal::Sealer,
+    kit::random::Random,
     server::Poolhouse,
+    store::Store,
 };
 
 const POOL: &str = r#"
@@ -42,6 +45,7 @@ const UNSERVABLE: &str = r#"
 
 struct Site {
     folder: tempfile::TempDir,
+    database: Option<String>,
     app: Arc<App>,
     served: Arc<Served>,
     gate: SocketAddr,
@@ -49,10 +53,28 @@ struct Site {
     _stop: oneshot::Sender<()>,
 }
 
-fn read(folder: &Path, text: &str) -> Config {
+/// Each engine at hand: a file, and PostgreSQL where the tests are given one.
+#[expect(clippy::disallowed_methods, reason = "the test server is named in the environment")]
+async fn databases() -> Vec<Option<String>> {
+    let mut databases = vec![None];
+    if let Ok(server) = std::env::var("POOLHOUSE_TEST_POSTGRES") {
+        let schema = format!("w{}", Random::system().lower_alphanumeric(20));
+        let sealer = Sealer::new(&[7; 32], &Random::system());
+        let maker = Store::open(&server, Durability::Relaxed, sealer).await.unwrap();
+        let mut tx = maker.begin().await.unwrap();
+        tx.sql_built(format!("CREATE SCHEMA {schema}")).run().await.unwrap();
+        tx.commit().await.unwrap();
+        let separator = if server.contains('?') { '&' } else { '?' };
+        databases.push(Some(format!("{server}{separator}options=-c%20search_path%3D{schema}")));
+    }
+    databases
+}
+
+fn read(folder: &Path, database: Option<&str>, text: &str) -> Config {
     let file = folder.join("poolhouse.toml");
+    let database = database.map(|url| format!("[database]\nurl = '{url}'\n")).unwrap_or_default();
     let places = "[server]\nlisten = '127.0.0.1:0'\n[gateway]\nlisten = '127.0.0.1:0'\n";
-    std::fs::write(&file, format!("{places}{text}")).unwrap();
+    std::fs::write(&file, format!("{places}{database}{text}")).unwrap();
     let sources = Sources { file: Some(file), environment: Vec::new(), flags: Flags::default() };
     let config = config::load(&sources).unwrap();
     assert_eq!(check(&config), [], "a mistake that is seen without the server is another test's");
@@ -70,18 +92,20 @@ fn script(folder: &Path, says: &str) {
 }
 
 impl Site {
-    async fn open(text: &str) -> Self {
+    async fn open(text: &str, database: Option<String>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         script(folder.path(), "hello");
-        let server = Poolhouse::builder(read(folder.path(), text)).build().await.unwrap();
+        let config = read(folder.path(), database.as_deref(), text);
+        let server = Poolhouse::builder(config).build().await.unwrap();
         let (app, served, gate) = (Arc::clone(&server.app), server.served(), server.gateway_address().unwrap());
         let (stop, stopped) = oneshot::channel::<()>();
         tokio::spawn(server.serve(async move { drop(stopped.await) }));
-        Self { folder, app, served, gate, retiring: Retiring::default(), _stop: stop }
+        Self { folder, database, app, served, gate, retiring: Retiring::default(), _stop: stop }
     }
 
     async fn apply(&self, text: &str) -> Result<(), String> {
-        let applied = apply(&self.app, &self.served, &read(self.folder.path(), text)).await;
+        let config = read(self.folder.path(), self.database.as_deref(), text);
+        let applied = apply(&self.app, &self.served, &config).await;
         let (before, next) = applied.map_err(|error| format!("{error:#}"))?;
         self.retiring.add(before, next);
         Ok(())
@@ -109,9 +133,15 @@ async fn free_port() -> u16 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_configuration_that_cannot_be_applied_changes_nothing() {
+    for database in databases().await {
+        what_cannot_be_applied_changes_nothing(database).await;
+    }
+}
+
+async fn what_cannot_be_applied_changes_nothing(database: Option<String>) {
     let port = free_port().await;
     let attached = format!("[function.held]\nattach = true\nlisten = '127.0.0.1:{port}'\n");
-    let site = Site::open(&format!("{POOL}{API}{attached}")).await;
+    let site = Site::open(&format!("{POOL}{API}{attached}"), database).await;
     let before = site.app.hooks.functions();
     script(site.folder.path(), "changed");
     // The place of the process that attaches is to change in every one, so that it must be left for none.
@@ -157,7 +187,13 @@ async fn a_configuration_that_cannot_be_applied_changes_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_do_not_notice_that_the_configuration_changes() {
-    let site = Arc::new(Site::open(&format!("{POOL}{API}")).await);
+    for database in databases().await {
+        requests_go_on_through_changes(database).await;
+    }
+}
+
+async fn requests_go_on_through_changes(database: Option<String>) {
+    let site = Arc::new(Site::open(&format!("{POOL}{API}"), database).await);
     let clients: Vec<_> = ["/slow", "/a", "/b", "/slow"]
         .into_iter()
         .map(|path| {
@@ -201,7 +237,7 @@ fn each_change_of_a_file_is_told_once_and_none_is_missed() {
         "{API}[function.app]\ncommand = ['true']\ndirectory = 'app'\nwatch = true\n\
          [function.other]\ncommand = ['true']\ndirectory = 'app'\n"
     );
-    let config = read(folder.path(), &text);
+    let config = read(folder.path(), None, &text);
     let file = folder.path().join("poolhouse.toml");
     let sources = Sources { file: Some(file.clone()), environment: Vec::new(), flags: Flags::default() };
     let mut watch = Watch::new(sources, config.clone(), &[]);

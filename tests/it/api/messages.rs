@@ -137,6 +137,32 @@ async fn every_message_has_its_source_and_the_functions_words() {
     }
 }
 
+/// A function writes its own markup. What people call themselves is its business where it writes it, and text where we fill it in.
+#[tokio::test]
+async fn markup_is_the_functions_own_and_never_of_a_name() {
+    let script = "<script>alert(1)</script>";
+    let pool = json!({"AutoVerifiedAttributes": ["email"]});
+    for (site, writer) in written(pool).await {
+        let named = |name: &str| json!({"UserAttributes": [{"Name": "email", "Value": "bob@example.com"}, {"Name": "name", "Value": name}]});
+        writer.says("Hi\r\nBcc: all@example.com", &format!("{script}{{username}} {{####}}"), "{username} {####}");
+        let told = json!({"TemporaryPassword": "Aa1{####}", "DesiredDeliveryMediums": ["EMAIL"]});
+        let user = format!("<img>{{####}}{script}");
+        site.call("AdminCreateUser", with(&site.named(&user), with(&named(script), told))).await;
+        // The event has an attribute as it is kept, and the message only what the placeholders stand for, read once.
+        assert_eq!(writer.last()["request"]["userAttributes"]["name"], script);
+        let message = site.message("bob@example.com").await;
+        let escaped = "&lt;img&gt;{####}&lt;script&gt;alert(1)&lt;/script&gt;";
+        assert_eq!(message.body, format!("{script}{escaped} Aa1{{####}}"));
+        // Without the placeholders the pool's own words are used, escaped alike.
+        writer.says("Hi", script, script);
+        let again = json!({"MessageAction": "RESEND", "DesiredDeliveryMediums": ["EMAIL"]});
+        site.call("AdminCreateUser", with(&site.named(&user), again)).await;
+        let message = site.message("bob@example.com").await;
+        assert!(message.body.contains(escaped) && !message.body.contains("<script>"), "{}", message.body);
+        assert_ne!(message.subject.as_deref(), Some("Hi"));
+    }
+}
+
 #[tokio::test]
 async fn words_without_the_code_are_not_used_and_unusable_answers_change_nothing() {
     for (site, writer) in written(json!({"AutoVerifiedAttributes": ["email"]})).await {

@@ -135,3 +135,44 @@ async fn changes_at_once_lose_nothing() {
         assert_eq!(deployments["items"].as_array().unwrap().len(), 1, "old automatic ones are forgotten");
     }
 }
+
+/// Whoever looks after the server asks its main listener, at these paths and no others; at the gateway they are paths like any.
+#[tokio::test]
+async fn a_health_check_is_one_path_of_the_main_listener() {
+    let guarded = format!(
+        "[api.authorizer.A]\ntype = 'JWT'\nissuer = 'pool:{POOL}'\naudience = ['{CLIENT}']\n[[api.route]]\nkey = 'ANY /{{proxy+}}'\n\
+         authorizer = 'A'\nintegration = {{ respond = {{ body = 'inside' }} }}\n[[domain]]"
+    );
+    let text = TOWN.replace("[[domain]]", &guarded);
+    let mut databases = vec![None];
+    databases.extend(crate::store::fresh_schema().await.map(Some));
+    for database in databases {
+        let house = House::open(&text, database).await;
+        for agent in ["GoogleHC/1.0", "kube-probe/1.33", "ELB-HealthChecker/2.0"] {
+            let asked = async |address: SocketAddr, path: &str| {
+                let head = format!(
+                    "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nuser-agent: {agent}\r\n\r\n"
+                );
+                ask(address, &head).await
+            };
+            for (path, body) in [("/healthz", "ok\n"), ("/readyz", "ready\n")] {
+                let answer = asked(house.main, path).await;
+                assert_eq!((answer.status, &*answer.body), (200, body), "{path}");
+                let answer = asked(house.gate, path).await;
+                assert_eq!((answer.status, &*answer.body), (401, r#"{"message":"Unauthorized"}"#), "{agent} {path}");
+            }
+            for path in [
+                "/healthz/",
+                "/healthz/v2/apis",
+                "/HEALTHZ",
+                "/healthz%2Fv2",
+                "/v2/apis?path=/healthz",
+                "/healthz/../v2/apis",
+            ] {
+                let answer = asked(house.main, path).await;
+                assert!(answer.status != 200, "{agent} {path} {answer:?}");
+                assert_ne!(asked(house.gate, path).await.status, 200, "{agent} {path}");
+            }
+        }
+    }
+}

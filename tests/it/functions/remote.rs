@@ -153,6 +153,14 @@ async fn an_answer_in_drops_ends_with_the_time_and_a_wrong_certificate_before_it
     let runs = Runs::Webhook { url: format!("http://{address}").parse().unwrap(), secret: None };
     let (_functions, function) = started(Section { timeout: Duration::from_millis(300), ..section(runs) }, None).await;
     assert_eq!(ask(&function, json!(1)).await, Err(FunctionError::TimedOut { after: Duration::from_millis(300) }));
+    // A trigger waits for five seconds, however long the function may run.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let runs =
+        Runs::Webhook { url: format!("http://{}", listener.local_addr().unwrap()).parse().unwrap(), secret: None };
+    let patient = Section { timeout: Duration::from_secs(900), ..section(runs) };
+    let (_functions, function) = started(patient, None).await;
+    let after = Duration::from_millis(200);
+    assert_eq!(function.invoke(Call::new(json!(1), after, "a")).await, Err(FunctionError::TimedOut { after }));
     // Not TLS at all.
     let (url, _asked) = server(vec![answer(200, "", "1")]).await;
     let mut url = url;

@@ -126,6 +126,29 @@ async fn a_disabled_endpoint_answers_at_its_domains_only() {
         assert_eq!((answer.status, answer.body.as_str()), (403, r#"{"message":"Forbidden"}"#), "{path}");
     }
     assert_eq!(town.get("/_apis/two/v2/a", "").await.body, "two");
+    // Neither an address nor what is like the domain is the domain.
+    for host in [
+        "127.0.0.1",
+        "127.0.0.1:9230",
+        "[::1]",
+        "[::1]:9230",
+        "0x7f000001",
+        "2130706433",
+        "api.example.com..",
+        "api.example.com.evil.example",
+        "xapi.example.com",
+        "api.example.com:9230.evil.example",
+        "evil.example:api.example.com",
+    ] {
+        let answer = town.ask("GET", "/a", &[("host", host)]).await;
+        assert!([400, 403].contains(&answer.status), "{host} {}", answer.head);
+    }
+    for host in
+        ["api.example.com@evil.example", "evil.example@api.example.com", "api.example.com/", "api.example.com evil"]
+    {
+        let answer = town.ask("GET", "/a", &[("host", host)]).await;
+        assert!([400, 403, 404].contains(&answer.status), "{host} {}", answer.head);
+    }
 }
 
 #[test]
