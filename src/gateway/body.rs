@@ -12,13 +12,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, header};
 use http_body::{Frame, SizeHint};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Incoming;
 
 use super::{integration::Answer, refusal::Refusal};
-use crate::web::pace::{Upload, was_too_slow};
+use crate::web::{http1::BodyError as Broken, upload::Upload};
 
 /// API Gateway's limit for a request body.
 pub const BODY_LIMIT: u64 = 10 * 1024 * 1024;
@@ -31,17 +29,11 @@ pub struct Body(Source);
 enum Source {
     Bytes(Bytes),
     Backend(Answer),
-    /// Over a connection that looks after itself.
-    Incoming(Incoming),
 }
 
 impl Body {
     pub(super) fn backend(body: Answer) -> Self {
         Self(Source::Backend(body))
-    }
-
-    pub(super) fn incoming(body: Incoming) -> Self {
-        Self(Source::Incoming(body))
     }
 }
 
@@ -71,14 +63,13 @@ impl From<String> for Body {
 
 impl http_body::Body for Body {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = Broken;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         match &mut self.get_mut().0 {
             Source::Bytes(bytes) if bytes.is_empty() => Poll::Ready(None),
             Source::Bytes(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Source::Backend(body) => Pin::new(body).poll_frame(cx).map(without_trailers),
-            Source::Incoming(body) => Pin::new(body).poll_frame(cx).map(without_trailers),
+            Source::Backend(body) => Pin::new(body).poll_frame(cx),
         }
     }
 
@@ -86,7 +77,6 @@ impl http_body::Body for Body {
         match &self.0 {
             Source::Bytes(bytes) => bytes.is_empty(),
             Source::Backend(body) => body.is_end_stream(),
-            Source::Incoming(body) => body.is_end_stream(),
         }
     }
 
@@ -94,7 +84,6 @@ impl http_body::Body for Body {
         match &self.0 {
             Source::Bytes(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Source::Backend(body) => body.size_hint(),
-            Source::Incoming(body) => body.size_hint(),
         }
     }
 }
@@ -117,7 +106,7 @@ impl Inbound {
         match tokio::time::timeout(time, Limited::new(stream, limit).collect()).await {
             Err(_) => Err(Refusal::SlowBody),
             Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::TooLarge),
-            Ok(Err(error)) if error.downcast_ref().is_some_and(was_too_slow) => Err(Refusal::SlowBody),
+            Ok(Err(error)) if matches!(error.downcast_ref(), Some(Broken::TooSlow)) => Err(Refusal::SlowBody),
             Ok(Err(error)) => Err(Refusal::BadRequest(error.to_string())),
             Ok(Ok(body)) => Ok(body.to_bytes()),
         }
@@ -126,9 +115,9 @@ impl Inbound {
 
 impl http_body::Body for Inbound {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = Broken;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         match self.get_mut() {
             Self::Stream(stream) => Pin::new(stream).poll_frame(cx),
             Self::Read(bytes) if bytes.is_empty() => Poll::Ready(None),
@@ -229,7 +218,7 @@ impl http_body::Body for RequestBody {
         let frame = match frame {
             Ok(frame) => frame,
             Err(error) => {
-                this.end(if was_too_slow(&error) { Found::Missing } else { Found::Broken });
+                this.end(if matches!(error, Broken::TooSlow) { Found::Missing } else { Found::Broken });
                 return Poll::Ready(Some(Err(BodyError::Client(error))));
             }
         };
@@ -255,12 +244,12 @@ impl http_body::Body for RequestBody {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum BodyError {
     #[error("the client's body broke off: {0}")]
-    Client(hyper::Error),
+    Client(Broken),
     #[error("the request body is too large")]
     TooLarge,
 }
 
-fn without_trailers(frame: Option<Result<Frame<Bytes>, hyper::Error>>) -> Option<Result<Frame<Bytes>, hyper::Error>> {
+fn without_trailers(frame: Option<Result<Frame<Bytes>, Broken>>) -> Option<Result<Frame<Bytes>, Broken>> {
     match frame {
         Some(Ok(frame)) if frame.is_trailers() => None,
         frame => frame,
@@ -272,23 +261,4 @@ pub(super) fn check_length(body: &Upload) -> Result<(), Refusal> {
     use http_body::Body as _;
     let is_too_large = body.size_hint().exact().is_some_and(|length| length > BODY_LIMIT);
     if is_too_large { Err(Refusal::TooLarge) } else { Ok(()) }
-}
-
-/// Refuses a request whose end another reader could find elsewhere. The HTTP parser already refused different or malformed
-/// lengths, and took a chunked body for the truth where both were given.
-pub(super) fn check_framing(headers: &HeaderMap) -> Result<(), &'static str> {
-    let length = headers.get(header::CONTENT_LENGTH).map(http::HeaderValue::as_bytes);
-    // To some readers what begins with a nought is octal.
-    if matches!(length, Some([b'0', _, ..])) {
-        return Err("a length that begins with a nought");
-    }
-    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
-    let Some(coding) = codings.next() else { return Ok(()) };
-    if codings.next().is_some() || !coding.as_bytes().eq_ignore_ascii_case(b"chunked") {
-        return Err("a transfer coding other than chunked");
-    }
-    if headers.contains_key(header::CONTENT_LENGTH) {
-        return Err("both a length and a transfer coding");
-    }
-    Ok(())
 }

@@ -15,8 +15,9 @@ use super::{
 };
 use crate::web::{
     connection::{self, Outcome, Sizes},
-    pace::{Patience, Upload},
+    pace::Patience,
     tls::HANDSHAKE_TIMEOUT,
+    upload::Upload,
 };
 
 /// In HTTP/2's count every field weighs 32 bytes more than its text. What passes is measured again, by HTTP/1.1's count.

@@ -78,7 +78,7 @@ use self::{
 };
 use crate::{
     kit::{clock::Clock, random::Random},
-    web::pace::Upload,
+    web::upload::Upload,
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("apigw-requestid");
@@ -291,7 +291,6 @@ impl Route {
 /// Refuses what two readers could understand in two ways, before anything is looked up.
 fn check_request(exchange: &Exchange<'_>) -> Result<(), Refusal> {
     let head = &exchange.head;
-    body::check_framing(&head.headers).map_err(Refusal::Framing)?;
     let bad = |reason: &str| Err(Refusal::BadRequest(reason.to_owned()));
     if head.method == Method::CONNECT {
         return bad("this is no forward proxy");

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     config::{api as config, domain::Domain, gateway as section},
     functions::Functions,
-    web::pace::Upload,
+    web::upload::Upload,
 };
 
 /// The listener's APIs. [`Gateway::replace`] gives it others.

@@ -16,8 +16,9 @@ use crate::{
     config,
     web::{
         connection::{Outcome, Protocols, Sizes},
-        pace::{Patience, Upload},
+        pace::Patience,
         tls::{HANDSHAKE_TIMEOUT, Identity},
+        upload::Upload,
     },
 };
 

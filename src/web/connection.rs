@@ -2,7 +2,7 @@
 //! it is time to stop is finished.
 //!
 //! HTTP/2 is chosen by ALPN, and in clear text by clients that know beforehand; the upgrade from HTTP/1.1 that was once offered
-//! is not. An HTTP/1.1 connection is only looked at, so its requests cost no more for it.
+//! is not. A connection in clear text is only looked at, so that its requests cost no more for it.
 //! <https://www.rfc-editor.org/rfc/rfc9113#section-3>
 
 use std::{
@@ -13,12 +13,9 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use http::{Request, Response};
-use hyper::{
-    body::Incoming,
-    server::conn::{http1, http2},
-    service::service_fn,
-};
+use hyper::{body::Incoming, server::conn::http2, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -27,10 +24,11 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::pace::{Counted, Download, Look, Ongoing, Pace, Patience, Upload, Watch};
-
-/// The largest piece of a body that is read at once, and the most that an unfinished head can occupy.
-const READ_BUFFER: usize = 64 * 1024;
+use super::{
+    http1::server,
+    pace::{Counted, Download, Look, Ongoing, Pace, Patience, Watch},
+    upload::Upload,
+};
 
 /// What a client has not taken of one answer.
 const SEND_BUFFER: usize = 64 * 1024;
@@ -63,15 +61,12 @@ pub struct Sizes {
 
 /// The two protocols with their limits.
 pub struct Protocols {
-    http1: http1::Builder,
+    http1: server::Limits,
     http2: http2::Builder<TokioExecutor>,
-    patience: Patience,
 }
 
 impl Protocols {
     pub fn new(sizes: Sizes, patience: Patience) -> Self {
-        let mut http1 = http1::Builder::new();
-        http1.header_read_timeout(None).max_header_size(sizes.head).max_buf_size(READ_BUFFER);
         let mut http2 = http2::Builder::new(TokioExecutor::new());
         http2
             .timer(TokioTimer::new())
@@ -84,7 +79,7 @@ impl Protocols {
             .initial_connection_window_size(WINDOW)
             .max_pending_accept_reset_streams(TAKEN_BACK)
             .max_local_error_reset_streams(BROKEN_OFF);
-        Self { http1, http2, patience }
+        Self { http1: server::Limits { head: sizes.head, patience }, http2 }
     }
 
     /// Serves a connection in clear text, after `shutdown` until its requests in flight are answered.
@@ -97,12 +92,11 @@ impl Protocols {
     where
         F: Future<Output = Response<B>> + Send + 'static,
         B: Answer,
-        B::Data: Send,
     {
         let since = Instant::now();
         let first = tokio::select! {
             biased;
-            first = tokio::time::timeout(self.patience.head, begins_http2(&stream)) => first,
+            first = tokio::time::timeout(self.http1.patience.head, begins_http2(&stream)) => first,
             () = shutdown.cancelled() => return Ok(()),
         };
         // Whoever wrote something, but not enough, is told so in HTTP/1.1.
@@ -121,7 +115,6 @@ impl Protocols {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         F: Future<Output = Response<B>> + Send + 'static,
         B: Answer,
-        B::Data: Send,
     {
         let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         self.speak(is_http2, stream, Instant::now(), answer, shutdown).await
@@ -139,20 +132,17 @@ impl Protocols {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         F: Future<Output = Response<B>> + Send + 'static,
         B: Answer,
-        B::Data: Send,
     {
+        if !is_http2 {
+            return server::serve(stream, since, self.http1, answer, shutdown).await;
+        }
         let pace = Arc::new(Pace::default());
-        let watch = Watch::new(Arc::clone(&pace), self.patience, is_http2, since);
+        let watch = Watch::new(Arc::clone(&pace), self.http1.patience, since);
         let io = TokioIo::new(Counted::new(stream, Arc::clone(&pace)));
         let service = service_fn(move |request| paced(&pace, request, &answer));
-        if is_http2 {
-            // Far larger than what a connection of HTTP/1.1 needs.
-            let mut connection = Box::pin(self.http2.serve_connection(io, service));
-            self.run(connection.as_mut(), http2::Connection::graceful_shutdown, watch, shutdown).await
-        } else {
-            let connection = pin!(self.http1.serve_connection(io, service).with_upgrades());
-            self.run(connection, http1::UpgradeableConnection::graceful_shutdown, watch, shutdown).await
-        }
+        // Far larger than what a connection of HTTP/1.1 needs.
+        let mut connection = Box::pin(self.http2.serve_connection(io, service));
+        self.run(connection.as_mut(), http2::Connection::graceful_shutdown, watch, shutdown).await
     }
 
     /// To the connection's end. `finish` has it take no more requests than it has.
@@ -166,7 +156,7 @@ impl Protocols {
     where
         C: Future<Output = Result<(), hyper::Error>>,
     {
-        let every = self.patience.every();
+        let every = self.http1.patience.every();
         let mut look = pin!(tokio::time::sleep(every));
         let (mut stopping, mut finishing) = (false, false);
         loop {
@@ -195,12 +185,12 @@ impl Protocols {
 
 /// A body that answers can have.
 pub trait Answer:
-    http_body::Body<Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Unpin + Send + 'static
+    http_body::Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Unpin + Send + 'static
 {
 }
 
 impl<B> Answer for B where
-    B: http_body::Body<Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Unpin + Send + 'static
+    B: http_body::Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Unpin + Send + 'static
 {
 }
 
@@ -215,7 +205,7 @@ where
     F: Future<Output = Response<B>>,
 {
     let ongoing = Ongoing::begin(pace);
-    let answered = answer(request.map(|body| Upload::new(body, pace)));
+    let answered = answer(request.map(Upload::from));
     async move { Ok(answered.await.map(|body| Download::new(body, ongoing))) }
 }
 

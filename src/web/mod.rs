@@ -9,6 +9,7 @@ pub mod csrf;
 pub mod end_session;
 pub mod federation;
 pub mod headers;
+pub mod http1;
 pub mod limits;
 pub mod pace;
 pub mod parameters;
@@ -17,6 +18,7 @@ pub mod saml;
 pub mod session;
 pub mod signature;
 pub mod tls;
+pub mod upload;
 pub mod way;
 
 use std::sync::Arc;

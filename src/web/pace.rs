@@ -2,7 +2,8 @@
 //! it asked for. Only the client is measured; how long an answer takes is the answer's affair.
 //!
 //! Requests pay for this with a few counters. The clock is looked at every now and then by the connection, which compares the
-//! counters with those of before, so that a limit is kept to within an eighth.
+//! counters with those of before, so that a limit is kept to within an eighth. Here are the counters of HTTP/2, whose streams have
+//! windows of their own, which can be closed while the connection moves; one of HTTP/1.1 knows by itself what it waits for.
 //! <https://www.rfc-editor.org/rfc/rfc9110#section-15.5.9>
 
 use std::{
@@ -10,25 +11,19 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
     },
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     time::Duration,
 };
 
-use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use hyper::body::Incoming;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::Instant,
 };
 
 use crate::config::connections::Connections;
-
-/// What is said to somebody whose head does not come.
-const TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\ncontent-type: application/json\r\ncontent-length: 29\r\n\
-    connection: close\r\n\r\n{\"message\":\"Request Timeout\"}";
 
 /// How long a client is waited for.
 #[derive(Clone, Copy, Debug)]
@@ -60,7 +55,7 @@ impl Patience {
     }
 }
 
-/// What happens on one connection. Everything but flags only ever counts up, and wraps around.
+/// What happens on one connection. Everything but the flag only ever counts up, and wraps around.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
     begun: AtomicU32,
@@ -70,19 +65,10 @@ pub(super) struct Pace {
     ours: AtomicU32,
     /// Pieces of answers that were ready to be sent.
     ready: AtomicU32,
-    read: AtomicU32,
     written: AtomicU32,
-    /// Bytes have come since the last request began.
-    head: AtomicBool,
-    /// Somebody waits for the next piece of a request's body.
-    body: AtomicBool,
     /// The client does not take what is written.
     full: AtomicBool,
-    verdict: AtomicU8,
 }
-
-const HEAD_TOO_SLOW: u8 = 1;
-const BODY_TOO_SLOW: u8 = 2;
 
 impl Pace {
     fn count(counter: &AtomicU32) {
@@ -93,9 +79,8 @@ impl Pace {
 /// What the client is waited for, with the count that shows whether it gets on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wait {
-    Head(u32),
+    First,
     Next(u32),
-    Body(u32),
     ToTake(u32),
     Nothing,
 }
@@ -103,7 +88,6 @@ enum Wait {
 /// What is to be done with a connection.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Look {
-    /// It goes on, perhaps only to say that it will not for long.
     On,
     /// It ends once what is under way has ended.
     Finish,
@@ -116,15 +100,14 @@ pub(super) enum Look {
 pub(super) struct Watch {
     pace: Arc<Pace>,
     limits: Patience,
-    is_http2: bool,
     waits: Wait,
     since: Instant,
 }
 
 impl Watch {
     /// `since` is when the client connected.
-    pub(super) fn new(pace: Arc<Pace>, limits: Patience, is_http2: bool, since: Instant) -> Self {
-        Self { pace, limits, is_http2, waits: Wait::Head(0), since }
+    pub(super) fn new(pace: Arc<Pace>, limits: Patience, since: Instant) -> Self {
+        Self { pace, limits, waits: Wait::First, since }
     }
 
     fn waits(&self) -> Wait {
@@ -134,15 +117,9 @@ impl Watch {
         }
         let begun = pace.begun.load(Relaxed);
         if pace.open.load(Relaxed) == 0 {
-            // In HTTP/2 something comes that is no request.
-            let comes = pace.head.load(Relaxed) && !self.is_http2;
-            return if begun == 0 || comes { Wait::Head(begun) } else { Wait::Next(begun) };
+            return if begun == 0 { Wait::First } else { Wait::Next(begun) };
         }
-        if pace.body.load(Relaxed) && !self.is_http2 {
-            return Wait::Body(pace.read.load(Relaxed));
-        }
-        // Streams have windows of their own, which can be closed while the connection moves.
-        if self.is_http2 && pace.ours.load(Relaxed) == 0 {
+        if pace.ours.load(Relaxed) == 0 {
             return Wait::ToTake(pace.ready.load(Relaxed));
         }
         Wait::Nothing
@@ -155,56 +132,28 @@ impl Watch {
             return Look::On;
         }
         let limit = match waits {
-            Wait::Head(_) => self.limits.head,
-            Wait::Next(_) if self.is_http2 => self.limits.idle * 2,
-            Wait::Next(_) => self.limits.idle,
-            Wait::Body(_) | Wait::ToTake(_) => self.limits.stall,
+            Wait::First => self.limits.head,
+            Wait::Next(_) => self.limits.idle * 2,
+            Wait::ToTake(_) => self.limits.stall,
             Wait::Nothing => return Look::On,
         };
         if now.duration_since(self.since) < limit {
             return Look::On;
         }
-        let comes = self.pace.head.load(Relaxed) && !self.is_http2;
-        match waits {
-            Wait::Head(_) if comes => self.say(HEAD_TOO_SLOW),
-            Wait::Body(_) => self.say(BODY_TOO_SLOW),
-            Wait::Next(_) => Look::Finish,
-            _ => Look::Over,
-        }
-    }
-
-    /// Has the next read say so. One look later there is nothing left to say.
-    fn say(&self, verdict: u8) -> Look {
-        if self.pace.verdict.swap(verdict, Relaxed) == verdict { Look::Over } else { Look::On }
+        if matches!(waits, Wait::Next(_)) { Look::Finish } else { Look::Over }
     }
 }
 
-/// A connection whose reads and writes are counted.
+/// A connection whose writes are counted.
 #[derive(Debug)]
 pub(super) struct Counted<S> {
     stream: S,
     pace: Arc<Pace>,
-    /// Bytes of [`TOO_SLOW`].
-    said: usize,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Counted<S> {
+impl<S> Counted<S> {
     pub(super) fn new(stream: S, pace: Arc<Pace>) -> Self {
-        Self { stream, pace, said: 0 }
-    }
-
-    /// The error that a read ends with when the client was too slow. Nothing else is being written while a head is waited for.
-    fn too_slow(&mut self, cx: &mut Context<'_>, verdict: u8) -> Poll<io::Result<()>> {
-        if verdict == HEAD_TOO_SLOW {
-            while let Some(rest) = TOO_SLOW.get(self.said..).filter(|rest| !rest.is_empty()) {
-                match ready!(Pin::new(&mut self.stream).poll_write(cx, rest))? {
-                    0 => break,
-                    written => self.said += written,
-                }
-            }
-            ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
-        }
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+        Self { stream, pace }
     }
 
     fn wrote(&self, outcome: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
@@ -220,24 +169,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Counted<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Counted<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        let verdict = this.pace.verdict.load(Relaxed);
-        if verdict != 0 {
-            return this.too_slow(cx, verdict);
-        }
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut this.stream).poll_read(cx, buffer))?;
-        if buffer.filled().len() > before {
-            Pace::count(&this.pace.read);
-            this.pace.head.store(true, Relaxed);
-        }
-        Poll::Ready(Ok(()))
+        Pin::new(&mut self.get_mut().stream).poll_read(cx, buffer)
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Counted<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let outcome = Pin::new(&mut this.stream).poll_write(cx, bytes);
@@ -287,7 +225,6 @@ impl Ongoing {
         Pace::count(&pace.begun);
         Pace::count(&pace.open);
         Pace::count(&pace.ours);
-        pace.head.store(false, Relaxed);
         Self { pace: Arc::clone(pace), ours: true }
     }
 
@@ -342,56 +279,5 @@ impl<B: http_body::Body + Unpin> http_body::Body for Download<B> {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
-    }
-}
-
-/// The body of a request. One that comes too slowly ends with an error.
-#[derive(Debug)]
-pub struct Upload {
-    body: Incoming,
-    /// `None` where nothing is to come.
-    pace: Option<Arc<Pace>>,
-}
-
-impl Upload {
-    pub(super) fn new(body: Incoming, pace: &Arc<Pace>) -> Self {
-        let is_there = http_body::Body::is_end_stream(&body);
-        Self { body, pace: (!is_there).then(|| Arc::clone(pace)) }
-    }
-}
-
-/// Whether a body broke off because the client was too slow.
-pub fn was_too_slow(error: &hyper::Error) -> bool {
-    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
-    source.is_some_and(|source| source.kind() == io::ErrorKind::TimedOut)
-}
-
-impl http_body::Body for Upload {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let this = self.get_mut();
-        let frame = Pin::new(&mut this.body).poll_frame(cx);
-        if let Some(pace) = &this.pace {
-            pace.body.store(frame.is_pending(), Relaxed);
-        }
-        frame
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-impl Drop for Upload {
-    fn drop(&mut self) {
-        if let Some(pace) = &self.pace {
-            pace.body.store(false, Relaxed);
-        }
     }
 }

@@ -8,31 +8,37 @@
 use std::{
     collections::{HashMap, VecDeque},
     future::poll_fn,
-    pin::{Pin, pin},
+    io::{self, IoSlice},
+    pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use http::{
-    Request, Response, Uri,
+    Method, Request, Response, Uri,
+    request::Parts,
     uri::{Authority, Scheme},
 };
 use http_body::{Body as _, Frame, SizeHint};
-use hyper::{
-    body::Incoming,
-    client::conn::{
-        TrySendError,
-        http1::{Connection, SendRequest, handshake},
-    },
+use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
+use hyper_util::{client::legacy::connect::HttpConnector, rt::TokioIo};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
 };
-use hyper_rustls::HttpsConnector;
-use hyper_util::client::legacy::connect::HttpConnector;
+use tokio_rustls::client::TlsStream;
 use tower::Service;
 
 use super::breaker::Breakers;
-use crate::gateway::{body::RequestBody, workers::PerWorker};
+use crate::{
+    gateway::{body::RequestBody, workers::PerWorker},
+    web::http1::{
+        BodyError, Upgraded,
+        client::{Link, NoAnswer},
+    },
+};
 
 /// How long a connection may be kept without a request.
 const IDLE: Duration = Duration::from_secs(60);
@@ -40,7 +46,6 @@ const IDLE: Duration = Duration::from_secs(60);
 const KEPT: usize = 256;
 
 type Connector = HttpsConnector<HttpConnector>;
-type Io = <Connector as Service<Uri>>::Response;
 pub(super) type Origin = (Scheme, Authority);
 
 /// Why there is no answer.
@@ -52,7 +57,7 @@ pub(super) enum SendError {
     #[error("no connection was tried: the last ones failed")]
     Resting,
     #[error("{0}")]
-    Http(#[from] hyper::Error),
+    Http(#[from] NoAnswer),
 }
 
 /// Connections to all backends of a gateway.
@@ -67,62 +72,45 @@ impl Connections {
         Self { connector, kept: PerWorker::new(Arc::default), breakers: Breakers::default() }
     }
 
-    /// Sends a request whose URL is absolute, over a connection that was kept or a new one.
+    /// Sends a request, over a connection that was kept or a new one. Of its URL the path and the query are sent. One that may
+    /// switch protocols gets a connection of its own.
     pub(super) async fn send(
-        &self,
-        origin: Origin,
-        mut request: Request<RequestBody>,
-    ) -> Result<Response<Answer>, SendError> {
-        let kept = self.kept.here();
-        while let Some(mut link) = kept.take(&origin) {
-            match link.exchange(request).await {
-                Ok(response) => return Ok(answer(response, link, origin, kept)),
-                // The other side closed it before it took anything of the request.
-                Err(mut error) => match error.take_message() {
-                    Some(unsent) => request = unsent,
-                    None => return Err(error.into_error().into()),
-                },
-            }
-        }
-        let mut link = self.connect(&origin).await?;
-        match link.exchange(request).await {
-            Ok(response) => Ok(answer(response, link, origin, kept)),
-            Err(error) => Err(error.into_error().into()),
-        }
-    }
-
-    /// Sends a request that may switch protocols, over a connection of its own.
-    pub(super) async fn open(
         &self,
         origin: &Origin,
         request: Request<RequestBody>,
-    ) -> Result<Response<Incoming>, SendError> {
-        let Link { mut sender, connection, .. } = self.connect(origin).await?;
-        if let Some(connection) = connection {
-            tokio::spawn(async move {
-                if let Err(error) = connection.with_upgrades().await {
-                    tracing::debug!(%error, "a connection to a backend ended");
-                }
-            });
+        may_switch: bool,
+    ) -> Result<Response<Answer>, SendError> {
+        let kept = self.kept.here();
+        let (head, body) = request.into_parts();
+        let mut body = Some(body).filter(|body| !body.is_end_stream());
+        while let Some(mut link) = if may_switch { None } else { kept.take(origin) } {
+            let repeats = body.is_none() && is_safe(&head);
+            match link.ask(&head, body.take()).await {
+                Ok(answer) => return Ok(answered(answer, link, origin, kept)),
+                // The other side was about to close it.
+                Err(NoAnswer::Closed(_)) if repeats => {}
+                Err(error) => return Err(error.into()),
+            }
         }
-        Ok(sender.send_request(request).await?)
+        let mut link = self.connect(origin).await?;
+        let answer = link.ask(&head, body).await?;
+        Ok(answered(answer, link, origin, kept))
     }
 
-    async fn connect(&self, origin: &Origin) -> Result<Link, SendError> {
+    async fn connect(&self, origin: &Origin) -> Result<Kind, SendError> {
         let attempt = self.breakers.attempt(origin).ok_or(SendError::Resting)?;
-        let io = match self.reach(origin).await {
-            Ok(io) => io,
+        let stream = match self.reach(origin).await {
+            Ok(stream) => stream,
             Err(error) => {
                 attempt.failed();
                 return Err(SendError::Connect(error));
             }
         };
         attempt.succeeded();
-        let (sender, connection) = handshake(io).await?;
-        Ok(Link { sender, connection: Some(Box::new(connection)), since: Instant::now() })
+        Ok(Box::new(Link::new(stream)))
     }
 
-    async fn reach(&self, (scheme, authority): &Origin) -> Result<Io, Box<dyn std::error::Error + Send + Sync>> {
+    async fn reach(&self, (scheme, authority): &Origin) -> Result<Stream, Box<dyn std::error::Error + Send + Sync>> {
         let mut place = http::uri::Parts::default();
         place.scheme = Some(scheme.clone());
         place.authority = Some(authority.clone());
@@ -130,52 +118,68 @@ impl Connections {
         let place = Uri::from_parts(place)?;
         let mut connector = self.connector.clone();
         poll_fn(|cx| connector.poll_ready(cx)).await?;
-        connector.call(place).await
+        Ok(match connector.call(place).await? {
+            MaybeHttpsStream::Http(stream) => Stream::Clear(stream.into_inner()),
+            MaybeHttpsStream::Https(stream) => Stream::Secure(Box::new(stream.into_inner())),
+        })
     }
 }
 
-/// One connection.
-struct Link {
-    sender: SendRequest<RequestBody>,
-    /// `None` after its end.
-    connection: Option<Box<Connection<Io, RequestBody>>>,
-    /// When it was last used.
-    since: Instant,
+/// What may be asked a second time, because it asks for nothing to be done.
+/// <https://www.rfc-editor.org/rfc/rfc9110#section-9.2.1>
+fn is_safe(head: &Parts) -> bool {
+    [Method::GET, Method::HEAD, Method::OPTIONS].contains(&head.method)
 }
 
-impl Link {
-    fn drive(&mut self, cx: &mut Context<'_>) {
-        let Some(connection) = &mut self.connection else { return };
-        if let Poll::Ready(outcome) = Pin::new(connection).poll(cx) {
-            if let Err(error) = outcome {
-                tracing::debug!(%error, "a connection to a backend ended");
-            }
-            self.connection = None;
+/// Boxed, because it moves from hand to hand.
+type Kind = Box<Link<Stream, RequestBody>>;
+
+#[derive(Debug)]
+enum Stream {
+    Clear(TcpStream),
+    Secure(Box<TlsStream<TokioIo<TokioIo<TcpStream>>>>),
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Clear(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Self::Secure(stream) => Pin::new(stream).poll_read(cx, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Clear(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Secure(stream) => Pin::new(stream).poll_write(cx, bytes),
         }
     }
 
-    async fn exchange(
-        &mut self,
-        request: Request<RequestBody>,
-    ) -> Result<Response<Incoming>, TrySendError<Request<RequestBody>>> {
-        let mut answer = pin!(self.sender.try_send_request(request));
-        let connection = &mut self.connection;
-        poll_fn(|cx| {
-            if let Some(driven) = connection
-                && Pin::new(driven).poll(cx).is_ready()
-            {
-                // Why it ended, the answer says.
-                *connection = None;
-            }
-            answer.as_mut().poll(cx)
-        })
-        .await
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Clear(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),
+            Self::Secure(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),
+        }
     }
 
-    /// Whether another request may be sent. Sees what the other side has said or closed meanwhile.
-    fn is_free(&mut self) -> bool {
-        self.drive(&mut Context::from_waker(Waker::noop()));
-        self.connection.is_some() && self.sender.is_ready()
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Clear(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Secure(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Clear(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Secure(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
     }
 }
 
@@ -185,8 +189,8 @@ struct Kept(Mutex<Places>);
 
 #[derive(Default)]
 struct Places {
-    /// The one that waits longest stands first.
-    links: HashMap<Origin, VecDeque<Link>>,
+    /// With the time of its last use. The one that waits longest stands first.
+    links: HashMap<Origin, VecDeque<(Kind, Instant)>>,
     is_swept: bool,
 }
 
@@ -195,26 +199,25 @@ impl Kept {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self, origin: &Origin) -> Option<Link> {
+    fn take(&self, origin: &Origin) -> Option<Kind> {
         let mut places = self.places();
         let links = places.links.get_mut(origin)?;
-        while let Some(mut link) = links.pop_back() {
-            if link.since.elapsed() < IDLE && link.is_free() {
+        while let Some((mut link, since)) = links.pop_back() {
+            if since.elapsed() < IDLE && link.is_free() {
                 return Some(link);
             }
         }
         None
     }
 
-    fn keep(self: &Arc<Self>, origin: Origin, mut link: Link) {
+    fn keep(self: &Arc<Self>, origin: Origin, mut link: Kind) {
         if !link.is_free() {
             return;
         }
-        link.since = Instant::now();
         let mut places = self.places();
         let links = places.links.entry(origin).or_default();
         if links.len() < KEPT {
-            links.push_back(link);
+            links.push_back((link, Instant::now()));
         }
         if !places.is_swept {
             places.is_swept = true;
@@ -228,7 +231,7 @@ impl Kept {
             tokio::time::sleep(IDLE / 2).await;
             let mut places = self.places();
             for links in places.links.values_mut() {
-                links.retain_mut(|link| link.since.elapsed() < IDLE && link.is_free());
+                links.retain_mut(|(link, since)| since.elapsed() < IDLE && link.is_free());
             }
             places.links.retain(|_, links| !links.is_empty());
             if places.links.is_empty() {
@@ -239,41 +242,48 @@ impl Kept {
     }
 }
 
-fn answer(response: Response<Incoming>, link: Link, origin: Origin, kept: &Arc<Kept>) -> Response<Answer> {
-    response.map(|body| Answer { body, link: Some((link, origin)), kept: Arc::clone(kept) })
+fn answered(head: http::response::Parts, link: Kind, origin: &Origin, kept: &Arc<Kept>) -> Response<Answer> {
+    Response::from_parts(head, Answer { link: Some((link, origin.clone())), kept: Arc::clone(kept) })
 }
 
 /// The body of a backend's answer, which drives its connection.
 pub(in crate::gateway) struct Answer {
-    body: Incoming,
-    link: Option<(Link, Origin)>,
+    /// `None` after its end.
+    link: Option<(Kind, Origin)>,
     kept: Arc<Kept>,
+}
+
+impl Answer {
+    /// The connection, where both sides have agreed to speak something else.
+    pub(super) fn upgraded(mut self) -> Option<Upgraded> {
+        self.link.take().map(|(link, _)| link.upgraded())
+    }
 }
 
 impl std::fmt::Debug for Answer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Answer").field("body", &self.body).finish_non_exhaustive()
+        f.debug_struct("Answer").field("link", &self.link).finish_non_exhaustive()
     }
 }
 
 impl http_body::Body for Answer {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BodyError;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let this = self.get_mut();
-        if let Some((link, _)) = &mut this.link {
-            link.drive(cx);
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match &mut self.get_mut().link {
+            Some((link, _)) => link.poll_data(cx).map(|data| data.map(|data| data.map(Frame::data))),
+            None => Poll::Ready(None),
         }
-        Pin::new(&mut this.body).poll_frame(cx)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.link.as_ref().is_none_or(|(link, _)| link.is_done())
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let exact = self.link.as_ref().map_or(Some(0), |(link, _)| link.exact());
+        exact.map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }
 
@@ -281,7 +291,7 @@ impl Drop for Answer {
     fn drop(&mut self) {
         // What is left of an answer would be taken for the next one.
         if let Some((link, origin)) = self.link.take()
-            && self.body.is_end_stream()
+            && link.is_done()
         {
             self.kept.keep(origin, link);
         }

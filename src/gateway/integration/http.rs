@@ -6,13 +6,12 @@
 use std::{sync::Arc, time::Duration};
 
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
-use hyper::body::Incoming;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::HttpConnector;
 
 use super::{
     Target,
-    connections::{Answer, Connections},
+    connections::Connections,
     forwarding::{Origin, prepare_request, prepare_response, trace_id},
     upgrade,
 };
@@ -64,12 +63,7 @@ impl HttpIntegration {
             upgrade::ask(request.headers_mut());
         }
         let origin = self.target.origin();
-        let asked = async {
-            match &wanted {
-                Some(_) => self.connections.open(&origin, request).await.map(|answer| answer.map(Answered::Switching)),
-                None => self.connections.send(origin, request).await.map(|answer| answer.map(Answered::Kept)),
-            }
-        };
+        let asked = self.connections.send(&origin, request, wanted.is_some());
         let answer = tokio::time::timeout(timeout, asked).await;
         let answer = match (answer, fault.and_then(|fault| fault.found())) {
             (Ok(Ok(answer)), _) => answer,
@@ -80,19 +74,15 @@ impl HttpIntegration {
             (Err(_), None) => return Err(Refusal::TimedOut("no answer in time")),
         };
         let (mut head, body) = answer.into_parts();
-        let is_switching = head.status == StatusCode::SWITCHING_PROTOCOLS;
-        let body = match (body, wanted) {
-            (Answered::Switching(body), Some(wanted)) if is_switching => {
-                return upgrade::join(wanted, Response::from_parts(head, body));
-            }
-            // We asked for no upgrade, and the connection is not used again.
-            _ if is_switching => return Err(Refusal::Unavailable("the backend switched protocols".to_owned())),
-            (Answered::Switching(body), _) => Body::incoming(body),
-            (Answered::Kept(body), _) => Body::backend(body),
-        };
+        if head.status == StatusCode::SWITCHING_PROTOCOLS {
+            return match wanted {
+                Some(wanted) => upgrade::join(wanted, Response::from_parts(head, body)),
+                None => Err(Refusal::Unavailable("the backend switched protocols".to_owned())),
+            };
+        }
         head.version = Version::HTTP_11;
         prepare_response(&mut head.headers);
-        Ok(Response::from_parts(head, body))
+        Ok(Response::from_parts(head, Body::backend(body)))
     }
 
     fn request(&self, exchange: &mut Exchange<'_>, body: RequestBody) -> Result<Request<RequestBody>, Refusal> {
@@ -127,13 +117,7 @@ impl HttpIntegration {
     }
 }
 
-/// A backend's answer, by the connection that it came over.
-enum Answered {
-    Kept(Answer),
-    Switching(Incoming),
-}
-
-/// An error with its causes: hyper's own text names only the outermost.
+/// An error with its causes.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();

@@ -5,10 +5,12 @@
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Method, Response, Version, header, request::Parts};
-use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
 
-use crate::gateway::{body::Body, refusal::Refusal};
+use super::Answer;
+use crate::{
+    gateway::{body::Body, refusal::Refusal},
+    web::http1::OnUpgrade,
+};
 
 /// The service's WebSocket connections last this long.
 const LONGEST: Duration = Duration::from_secs(2 * 60 * 60);
@@ -40,27 +42,22 @@ pub(super) fn ask(headers: &mut HeaderMap) {
 }
 
 /// Joins both sides after the backend agreed. What it switched to must be what it was asked for.
-pub(super) fn join(wanted: Wanted, mut answer: Response<hyper::body::Incoming>) -> Result<Response<Body>, Refusal> {
+pub(super) fn join(wanted: Wanted, answer: Response<Answer>) -> Result<Response<Body>, Refusal> {
     let agreed = answer.headers().get(header::UPGRADE);
     if !agreed.is_some_and(|protocol| protocol.as_bytes().eq_ignore_ascii_case(b"websocket")) {
         return Err(Refusal::Unavailable("the backend switched to another protocol".to_owned()));
     }
-    let backend = hyper::upgrade::on(&mut answer);
+    let (mut head, body) = answer.into_parts();
     tokio::spawn(async move {
-        let (client, backend) = match tokio::try_join!(wanted.0, backend) {
-            Ok(sides) => sides,
-            Err(error) => {
-                tracing::debug!(%error, "a WebSocket did not come to be");
-                return;
-            }
+        let (Some(mut client), Some(mut backend)) = (wanted.0.upgraded().await, body.upgraded()) else {
+            tracing::debug!("a WebSocket did not come to be");
+            return;
         };
-        let (mut client, mut backend) = (TokioIo::new(client), TokioIo::new(backend));
         let copy = tokio::io::copy_bidirectional(&mut client, &mut backend);
         if let Ok(Err(error)) = tokio::time::timeout(LONGEST, copy).await {
             tracing::debug!(%error, "a WebSocket broke off");
         }
     });
-    let (mut head, _) = answer.into_parts();
     super::forwarding::prepare_response(&mut head.headers);
     ask(&mut head.headers);
     Ok(Response::from_parts(head, Body::default()))

@@ -1,0 +1,251 @@
+//! One connection to a server that is asked something: a request, its answer, and perhaps the next request.
+//!
+//! Nobody drives it but whoever uses it: the future of the answer's head first, and then the answer's body.
+
+use std::{
+    future::poll_fn,
+    io,
+    pin::Pin,
+    task::{Context, Poll, Waker, ready},
+};
+
+use bytes::{Bytes, BytesMut};
+use http::{Method, StatusCode, header, request, response};
+use http_body::Body;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::io::poll_read_buf;
+
+use super::{
+    BodyError, Upgraded,
+    decoder::Decoder,
+    encoder::{Framing, Outgoing},
+    framing,
+    head::{self, BadHead, Search},
+};
+
+/// What is read at once: of heads, and of bodies.
+const PIECE: usize = 4 * 1024;
+const LARGE_PIECE: usize = 64 * 1024;
+const MARGIN: usize = 512;
+/// Status line and headers of an answer.
+const HEAD: usize = 64 * 1024;
+/// Answers of one request before its last one.
+const INTERIM: usize = 16;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum NoAnswer {
+    /// Not a byte of one has come. What was asked may have been done or not.
+    #[error("the connection ended before there was an answer")]
+    Closed(#[source] Option<io::Error>),
+    #[error("the connection ended within the answer's head")]
+    BrokenOff(#[source] Option<io::Error>),
+    #[error("the answer cannot be understood: {0}")]
+    Answer(&'static str),
+    #[error("the request could not be sent: {0}")]
+    Request(#[source] BoxError),
+}
+
+impl From<BadHead> for NoAnswer {
+    fn from(bad: BadHead) -> Self {
+        Self::Answer(match bad {
+            BadHead::Syntax(what) => what,
+            BadHead::TooLarge => "its head is too large",
+            BadHead::BareLineFeed => "a line feed without a carriage return",
+        })
+    }
+}
+
+/// A connection, with the body of the request that is being sent.
+#[derive(Debug)]
+pub struct Link<S, B> {
+    stream: S,
+    input: BytesMut,
+    has_ended: bool,
+    sending: Option<Outgoing<B>>,
+    /// For the next request.
+    buffer: BytesMut,
+    /// Why a request was not sent to its end. There may be an answer to what was sent of it.
+    broken: Option<io::Error>,
+    /// What is left of the answer.
+    body: Decoder,
+    goes_on: bool,
+}
+
+impl<S, B> Link<S, B>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
+{
+    pub fn new(stream: S) -> Self {
+        Self {
+            stream,
+            input: BytesMut::new(),
+            has_ended: false,
+            sending: None,
+            buffer: BytesMut::new(),
+            broken: None,
+            body: Decoder::length(0),
+            goes_on: true,
+        }
+    }
+
+    /// Sends a request and waits for the head of its answer. `None` is no body.
+    pub async fn ask(&mut self, head: &request::Parts, body: Option<B>) -> Result<response::Parts, NoAnswer> {
+        self.begin(head, body);
+        let (mut search, mut interim) = (Search::mending(), 0);
+        let answer = poll_fn(|cx| {
+            self.poll_send(cx).map_err(NoAnswer::Request)?;
+            loop {
+                let answer = ready!(self.poll_head(cx, &mut search))?;
+                if !answer.status.is_informational() || answer.status == StatusCode::SWITCHING_PROTOCOLS {
+                    return Poll::Ready(Ok(answer));
+                }
+                interim += 1;
+                if interim > INTERIM {
+                    return Poll::Ready(Err(NoAnswer::Answer("it does not come to its last one")));
+                }
+                search = Search::mending();
+            }
+        })
+        .await?;
+        self.body = framing::of_response(&answer, &head.method).map_err(NoAnswer::Answer)?;
+        let is_final = !answer.status.is_informational();
+        self.goes_on = is_final
+            && self.body != Decoder::until_close()
+            && framing::goes_on(answer.version, &answer.headers)
+            && !framing::says(&head.headers, &header::CONNECTION, "close");
+        Ok(answer)
+    }
+
+    fn begin(&mut self, head: &request::Parts, body: Option<B>) {
+        let framing = match body.as_ref().map(|body| body.size_hint().exact()) {
+            Some(Some(length)) => Framing::Length(length),
+            Some(None) => Framing::Chunks,
+            None if says_none(head) => Framing::Length(0),
+            None => Framing::NoBody,
+        };
+        let mut out = Outgoing::new(std::mem::take(&mut self.buffer), framing, body);
+        out.head().request(head);
+        self.sending = Some(out);
+    }
+
+    /// Sends what there is of the request. Fails where its body does.
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Result<(), BoxError> {
+        while let Some(sending) = &mut self.sending {
+            let gathered = match sending.gather(cx) {
+                Poll::Ready(Err(error)) => {
+                    self.sending = None;
+                    self.goes_on = false;
+                    return Err(error);
+                }
+                gathered => gathered,
+            };
+            match sending.poll_write(cx, &mut self.stream) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => {
+                    self.broken = Some(error);
+                    self.sending = None;
+                    return Ok(());
+                }
+                Poll::Pending => return Ok(()),
+            }
+            if sending.is_over() {
+                self.buffer = self.sending.take().map(Outgoing::into_buffer).unwrap_or_default();
+            } else if gathered.is_pending() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn poll_head(&mut self, cx: &mut Context<'_>, search: &mut Search) -> Poll<Result<response::Parts, NoAnswer>> {
+        loop {
+            match search.end(&self.input)? {
+                Some(end) if end <= HEAD => {
+                    let head = self.input.split_to(end).freeze();
+                    return Poll::Ready(Ok(head::response(&head)?));
+                }
+                None if self.input.len() <= HEAD => {}
+                _ => return Poll::Ready(Err(BadHead::TooLarge.into())),
+            }
+            let error = match ready!(self.poll_fill(cx, PIECE)) {
+                Ok(0) => self.broken.take(),
+                Ok(_) => continue,
+                Err(error) => Some(error),
+            };
+            let has_begun = !self.input.is_empty();
+            return Poll::Ready(Err(if has_begun { NoAnswer::BrokenOff(error) } else { NoAnswer::Closed(error) }));
+        }
+    }
+
+    /// The next piece of the answer's body.
+    pub fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
+        if self.sending.is_some() {
+            self.poll_send(cx).map_err(BodyError::Request)?;
+        }
+        loop {
+            match self.body.next(&mut self.input) {
+                Ok(Some(data)) => return Poll::Ready(Some(Ok(data))),
+                Ok(None) if self.body.is_done() => return Poll::Ready(None),
+                Ok(None) => {}
+                Err(error) => return Poll::Ready(Some(Err(error.into()))),
+            }
+            let room = self.body.wants().clamp(PIECE, LARGE_PIECE);
+            match ready!(self.poll_fill(cx, room)) {
+                Ok(0) if self.body == Decoder::until_close() => self.body = Decoder::length(0),
+                Ok(0) => return Poll::Ready(Some(Err(BodyError::BrokenOff))),
+                Ok(_) => {}
+                Err(error) => return Poll::Ready(Some(Err(error.into()))),
+            }
+        }
+    }
+
+    /// What is known to come of the answer's body.
+    pub fn exact(&self) -> Option<u64> {
+        self.body.exact()
+    }
+
+    /// Whether the answer was read to its end.
+    pub fn is_done(&self) -> bool {
+        self.body.is_done()
+    }
+
+    /// Whether another request may be sent. Sees what the other side has said or closed meanwhile.
+    pub fn is_free(&mut self) -> bool {
+        let is_quiet = self.goes_on
+            && self.sending.is_none()
+            && self.broken.is_none()
+            && self.body.is_done()
+            && self.input.is_empty()
+            && !self.has_ended;
+        is_quiet && self.poll_fill(&mut Context::from_waker(Waker::noop()), PIECE).is_pending()
+    }
+
+    fn poll_fill(&mut self, cx: &mut Context<'_>, piece: usize) -> Poll<io::Result<usize>> {
+        if self.has_ended {
+            return Poll::Ready(Ok(0));
+        }
+        if self.input.capacity() - self.input.len() < MARGIN {
+            self.input.reserve(piece);
+        }
+        let read = ready!(poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.input))?;
+        self.has_ended = read == 0;
+        Poll::Ready(Ok(read))
+    }
+}
+
+/// Whether a request without a body says so.
+fn says_none(head: &request::Parts) -> bool {
+    let has_use_for_one = [Method::POST, Method::PUT, Method::PATCH].contains(&head.method);
+    has_use_for_one || head.headers.contains_key(header::CONTENT_LENGTH)
+}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static, B> Link<S, B> {
+    /// The connection, after both sides have agreed to speak something else.
+    pub fn upgraded(self) -> Upgraded {
+        Upgraded::new(self.stream, self.input.freeze())
+    }
+}

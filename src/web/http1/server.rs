@@ -1,0 +1,377 @@
+//! One connection of a client, from its first request to its end.
+//!
+//! Requests are answered one after the other. The future of the answer lives in the connection's own, so that nobody is woken
+//! elsewhere, and no timer is set for a request: the connection looks every now and then how far it is.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::Arc,
+    task::{Poll, ready},
+    time::Duration,
+};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header, request, response};
+use http_body::Body;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::oneshot,
+    time::{Instant, sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Incoming, OnUpgrade, Upgraded,
+    encoder::{self, Framing, Outgoing},
+    framing,
+    head::{self, BadHead, Search},
+    wire::{Leftover, NoHead, Wait, Wire},
+};
+use crate::web::{pace::Patience, upload::Upload};
+
+/// So much of a body that nobody wanted is read, to keep the connection.
+const DRAINED: u64 = 64 * 1024;
+/// How long a client that is hung up on may go on sending. Without it, it might lose the answer.
+const LINGER: Duration = Duration::from_secs(2);
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// How much is waited and read for.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Request line and headers, in bytes.
+    pub head: usize,
+    pub patience: Patience,
+}
+
+/// Serves a connection that began at `since`, after `shutdown` until the request in flight is answered.
+///
+/// # Errors
+/// How the connection broke. What the client did wrong it was told, as far as it can be.
+pub async fn serve<S, F, B>(
+    stream: S,
+    since: Instant,
+    limits: Limits,
+    answer: impl Fn(Request<Upload>) -> F + Send + Sync,
+    shutdown: &CancellationToken,
+) -> Result<(), BoxError>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    F: Future<Output = Response<B>> + Send,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin,
+{
+    let wire = Arc::new(Wire::new(stream));
+    let every = limits.patience.every();
+    let mut watch = Watch { limits: limits.patience, waits: (Wait::Head, 0), since };
+    let mut verdict = None;
+    let outcome = {
+        let mut served = pin!(run(&wire, limits.head, &answer, shutdown));
+        let mut look = pin!(sleep(every));
+        let mut stop = pin!(shutdown.cancelled());
+        // Once is enough to be woken by it: the task stays the same. Whether it is time to stop is asked between requests.
+        let mut is_stop_known = false;
+        poll_fn(|cx| {
+            if !is_stop_known {
+                is_stop_known = true;
+                let _ = stop.as_mut().poll(cx);
+            }
+            if let Poll::Ready(outcome) = served.as_mut().poll(cx) {
+                return Poll::Ready(Some(outcome));
+            }
+            while look.as_mut().poll(cx).is_ready() {
+                let now = Instant::now();
+                verdict = watch.look(&wire, now);
+                if verdict.is_some() {
+                    return Poll::Ready(None);
+                }
+                look.as_mut().reset(now + every);
+            }
+            Poll::Pending
+        })
+        .await
+    };
+    match outcome {
+        Some(Ok(Ended::Closed)) => Ok(()),
+        Some(Ok(Ended::Upgraded(sender))) => hand_over(wire, sender),
+        Some(Err(error)) => Err(error),
+        None if verdict == Some(Verdict::TellAndEnd) => {
+            let told = refuse(&wire, StatusCode::REQUEST_TIMEOUT);
+            timeout(limits.patience.stall, told).await.unwrap_or(Ok(()))
+        }
+        None => Ok(()),
+    }
+}
+
+/// How a connection ends.
+enum Ended {
+    Closed,
+    Upgraded(oneshot::Sender<Upgraded>),
+}
+
+async fn run<S, F, B>(
+    wire: &Arc<Wire<S>>,
+    head_limit: usize,
+    answer: &impl Fn(Request<Upload>) -> F,
+    shutdown: &CancellationToken,
+) -> Result<Ended, BoxError>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    F: Future<Output = Response<B>>,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
+{
+    let mut buffer = BytesMut::new();
+    loop {
+        let mut search = Search::default();
+        let next = poll_fn(|cx| wire.poll_head(cx, &mut search, head_limit, || shutdown.is_cancelled())).await;
+        let parsed = match next {
+            Ok(None) => return Ok(Ended::Closed),
+            Ok(Some(head)) => head::request(&head),
+            Err(NoHead::Io(error)) => return Err(error.into()),
+            Err(NoHead::Bad(bad)) => Err(bad),
+        };
+        let asked = parsed.and_then(|head| Asked::new(wire, head));
+        let (request, asked) = match asked {
+            Ok(asked) => asked,
+            Err(bad) => {
+                let status = match bad {
+                    BadHead::TooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                    _ => StatusCode::BAD_REQUEST,
+                };
+                refuse(wire, status).await?;
+                return Err(format!("a head that is none: {bad}").into());
+            }
+        };
+        let response = {
+            let mut answered = pin!(answer(request));
+            poll_fn(|cx| {
+                if let Poll::Ready(response) = answered.as_mut().poll(cx) {
+                    return Poll::Ready(Some(response));
+                }
+                wire.poll_gone(cx).map(|()| None)
+            })
+            .await
+        };
+        let Some(response) = response else { return Ok(Ended::Closed) };
+        let is_switching = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        let (sent, then) = asked.send(wire, response, buffer, shutdown.is_cancelled()).await?;
+        buffer = sent;
+        match (then, asked.upgrade) {
+            (_, Some(upgrade)) if is_switching => return Ok(Ended::Upgraded(upgrade)),
+            (Then::Next, _) => wire.wait_for(Wait::Next),
+            (Then::Drain, _) => {
+                poll_fn(|cx| wire.poll_drain(cx)).await?;
+                wire.wait_for(Wait::Next);
+            }
+            (Then::Close { lingers }, _) => {
+                close(wire, lingers).await?;
+                return Ok(Ended::Closed);
+            }
+        }
+    }
+}
+
+/// What comes after an answer.
+#[derive(Clone, Copy, Debug)]
+enum Then {
+    Next,
+    /// The rest of a body that nobody wanted.
+    Drain,
+    Close {
+        /// The client may still be sending.
+        lingers: bool,
+    },
+}
+
+/// What must be known of a request to answer it.
+struct Asked {
+    is_head: bool,
+    version: Version,
+    goes_on: bool,
+    upgrade: Option<oneshot::Sender<Upgraded>>,
+}
+
+impl Asked {
+    fn new<S>(wire: &Arc<Wire<S>>, mut head: request::Parts) -> Result<(Request<Upload>, Self), BadHead>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let body = framing::of_request(&head).map_err(BadHead::Syntax)?;
+        let is_1_1 = head.version == Version::HTTP_11;
+        let mut asked = Self {
+            is_head: head.method == Method::HEAD,
+            version: head.version,
+            goes_on: framing::goes_on(head.version, &head.headers),
+            upgrade: None,
+        };
+        let has_body = !body.is_done();
+        let expects = head.headers.get(header::EXPECT);
+        let expects = expects.is_some_and(|word| word.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+        wire.begin_body(body, expects && is_1_1);
+        if !has_body && is_1_1 && head.headers.contains_key(header::UPGRADE) {
+            let (sender, upgrade) = OnUpgrade::new();
+            asked.upgrade = Some(sender);
+            head.extensions.insert(upgrade);
+        }
+        let body = if has_body { Incoming::new(Arc::clone(wire) as _) } else { Incoming::empty() };
+        Ok((Request::from_parts(head, Upload::from(body)), asked))
+    }
+
+    /// Sends the answer, and gives the buffer back.
+    async fn send<S, B>(
+        &self,
+        wire: &Wire<S>,
+        response: Response<B>,
+        buffer: BytesMut,
+        is_last: bool,
+    ) -> Result<(BytesMut, Then), BoxError>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin,
+        B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
+    {
+        let (mut head, body) = response.into_parts();
+        let framing = encoder::of_answer(&head, &body, self.is_head, self.version);
+        if self.is_head {
+            say_length(&mut head, &body);
+        }
+        let leftover = wire.leftover();
+        let is_switching = head.status == StatusCode::SWITCHING_PROTOCOLS;
+        let ends = !self.goes_on
+            || is_last
+            || framing == Framing::UntilClose
+            || matches!(leftover, Leftover::Unsent | Leftover::Unknown | Leftover::Known(DRAINED..))
+            || framing::says(&head.headers, &header::CONNECTION, "close");
+        let connection = match self.version {
+            _ if is_switching => None,
+            _ if ends => Some("close"),
+            Version::HTTP_10 => Some("keep-alive"),
+            _ => None,
+        };
+        let mut out = Outgoing::new(buffer, framing, Some(body));
+        out.head().answer(&head, connection);
+        drop(head);
+        deliver(wire, &mut out).await?;
+        // Whoever read the rest of the body may have left it.
+        let then = match (ends, if leftover == Leftover::Read { wire.leftover() } else { leftover }) {
+            (true, Leftover::None | Leftover::Unsent) => Then::Close { lingers: false },
+            (false, Leftover::None) => Then::Next,
+            (false, Leftover::Known(_)) => Then::Drain,
+            _ => Then::Close { lingers: true },
+        };
+        Ok((out.into_buffer(), then))
+    }
+}
+
+/// An answer to HEAD has the length that the other would have.
+fn say_length<B: Body>(head: &mut response::Parts, body: &B) {
+    if let Some(length @ 1..) = body.size_hint().exact() {
+        head.headers.entry(header::CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(length));
+    }
+}
+
+async fn deliver<S, B>(wire: &Wire<S>, out: &mut Outgoing<B>) -> Result<(), BoxError>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
+{
+    poll_fn(|cx| {
+        loop {
+            let gathered = out.gather(cx)?;
+            if out.has_bytes() {
+                ready!(wire.poll_write(cx, out))?;
+            }
+            if out.is_over() {
+                return Poll::Ready(Ok(()));
+            }
+            if gathered.is_pending() {
+                return wire.poll_gone(cx).map(|()| Err("the client has gone".into()));
+            }
+        }
+    })
+    .await
+}
+
+/// Says the last word of a connection.
+async fn refuse<S>(wire: &Wire<S>, status: StatusCode) -> Result<(), BoxError>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin,
+{
+    let reason = status.canonical_reason().unwrap_or_default();
+    let body = http_body_util::Full::new(Bytes::from(format!(r#"{{"message":"{reason}"}}"#)));
+    let (mut head, body) = Response::new(body).into_parts();
+    head.status = status;
+    head.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let framing = encoder::of_answer(&head, &body, false, Version::HTTP_11);
+    let mut out = Outgoing::new(BytesMut::new(), framing, Some(body));
+    out.head().answer(&head, Some("close"));
+    deliver(wire, &mut out).await?;
+    close(wire, true).await
+}
+
+/// Says that nothing more will come. A client that may still be sending is listened to for a while, since otherwise the system
+/// would take back what it has not read yet.
+async fn close<S>(wire: &Wire<S>, lingers: bool) -> Result<(), BoxError>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin,
+{
+    poll_fn(|cx| wire.poll_shutdown(cx)).await?;
+    if lingers {
+        // Whatever is said, and for however long: nobody listens.
+        let _ = timeout(LINGER, poll_fn(|cx| wire.poll_discard(cx))).await;
+    }
+    Ok(())
+}
+
+fn hand_over<S>(wire: Arc<Wire<S>>, upgrade: oneshot::Sender<Upgraded>) -> Result<(), BoxError>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let wire = Arc::into_inner(wire).ok_or("the connection is still being read")?;
+    let (stream, rest) = wire.into_parts();
+    // Whoever asked for it may be gone.
+    let _ = upgrade.send(Upgraded::new(stream, rest));
+    Ok(())
+}
+
+/// What becomes of a client that is too slow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    TellAndEnd,
+    End,
+}
+
+/// Compares what happens on a connection with what happened before.
+struct Watch {
+    limits: Patience,
+    waits: (Wait, u32),
+    since: Instant,
+}
+
+impl Watch {
+    /// `None` while it may go on.
+    fn look<S>(&mut self, wire: &Wire<S>, now: Instant) -> Option<Verdict>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin,
+    {
+        let waits = wire.waits();
+        if waits != self.waits {
+            (self.waits, self.since) = (waits, now);
+            return None;
+        }
+        let limit = match waits.0 {
+            Wait::Head => self.limits.head,
+            Wait::Next => self.limits.idle,
+            Wait::Body | Wait::ToTake => self.limits.stall,
+            Wait::Nothing => return None,
+        };
+        if now.duration_since(self.since) < limit {
+            return None;
+        }
+        match waits.0 {
+            Wait::Head if wire.has_begun() => Some(Verdict::TellAndEnd),
+            // Whoever reads it answers; one look later there is nothing left to say.
+            Wait::Body if wire.call_too_slow() => None,
+            _ => Some(Verdict::End),
+        }
+    }
+}

@@ -1,0 +1,352 @@
+//! A client's connection, which two may use at a time: whoever answers, and whoever reads the body of the request meanwhile.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU8, AtomicU32, Ordering::Relaxed},
+    },
+    task::{Context, Poll, Waker, ready},
+};
+
+use bytes::{Bytes, BytesMut};
+use http_body::Body;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::io::poll_read_buf;
+
+use super::{
+    decoder::Decoder,
+    encoder::Outgoing,
+    head::{BadHead, Search},
+    incoming::{BodyError, Source},
+};
+
+/// What is read at once: of heads, and of bodies.
+const PIECE: usize = 4 * 1024;
+const LARGE_PIECE: usize = 64 * 1024;
+/// What is left of the memory for a piece before there is more of it.
+const MARGIN: usize = 512;
+/// What is read of the next requests while one is answered.
+const AHEAD: usize = 16 * 1024;
+
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+/// What a connection waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Wait {
+    /// The first request, or the rest of one that has begun.
+    Head,
+    /// The next request.
+    Next,
+    /// A piece of a request's body.
+    Body,
+    /// That the client takes what is written.
+    ToTake,
+    /// Ourselves.
+    Nothing,
+}
+
+#[derive(Debug)]
+pub(super) struct Wire<S> {
+    io: Mutex<Io<S>>,
+    waits: AtomicU8,
+    /// Counts whatever shows that the client goes on.
+    moves: AtomicU32,
+}
+
+#[derive(Debug)]
+struct Io<S> {
+    stream: S,
+    input: BytesMut,
+    /// The client has said its last word.
+    has_ended: bool,
+    /// Of the request that is being answered.
+    body: Decoder,
+    /// Somebody has the body.
+    is_read: bool,
+    /// Who waits for its next piece.
+    reader: Option<Waker>,
+    is_too_slow: bool,
+    /// What is left to say of [`CONTINUE`].
+    go_on: &'static [u8],
+}
+
+/// Why there is no head.
+#[derive(Debug)]
+pub(super) enum NoHead {
+    Bad(BadHead),
+    Io(io::Error),
+}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Wire<S> {
+    pub(super) fn new(stream: S) -> Self {
+        let io = Io {
+            stream,
+            input: BytesMut::new(),
+            has_ended: false,
+            body: Decoder::length(0),
+            is_read: false,
+            reader: None,
+            is_too_slow: false,
+            go_on: b"",
+        };
+        Self { io: Mutex::new(io), waits: AtomicU8::new(Wait::Head as u8), moves: AtomicU32::new(0) }
+    }
+
+    fn io(&self) -> MutexGuard<'_, Io<S>> {
+        self.io.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn wait_for(&self, what: Wait) {
+        self.waits.store(what as u8, Relaxed);
+    }
+
+    fn moved(&self) {
+        self.moves.fetch_add(1, Relaxed);
+    }
+
+    /// What is waited for, and a number that changes when something comes of it.
+    pub(super) fn waits(&self) -> (Wait, u32) {
+        let waits = self.waits.load(Relaxed);
+        let all = [Wait::Head, Wait::Next, Wait::Body, Wait::ToTake];
+        let waits = all.into_iter().find(|wait| *wait as u8 == waits).unwrap_or(Wait::Nothing);
+        (waits, self.moves.load(Relaxed))
+    }
+
+    /// The next head. `None` when the client has gone, or when nothing has begun and `is_over`.
+    pub(super) fn poll_head(
+        &self,
+        cx: &mut Context<'_>,
+        search: &mut Search,
+        limit: usize,
+        is_over: impl Fn() -> bool,
+    ) -> Poll<Result<Option<Bytes>, NoHead>> {
+        let io = &mut *self.io();
+        loop {
+            // Some old clients write an empty line behind a body.
+            while io.input.starts_with(b"\r\n") {
+                let _ = io.input.split_to(2);
+                *search = Search::default();
+            }
+            match search.end(&io.input).map_err(NoHead::Bad)? {
+                Some(end) if end <= limit => {
+                    self.wait_for(Wait::Nothing);
+                    self.moved();
+                    return Poll::Ready(Ok(Some(io.input.split_to(end).freeze())));
+                }
+                None if io.input.len() <= limit => {}
+                _ => return Poll::Ready(Err(NoHead::Bad(BadHead::TooLarge))),
+            }
+            match io.poll_fill(cx, PIECE) {
+                Poll::Ready(Ok(0)) if io.input.is_empty() => return Poll::Ready(Ok(None)),
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(NoHead::Io(io::ErrorKind::UnexpectedEof.into()))),
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(NoHead::Io(error))),
+                Poll::Pending if io.input.is_empty() => {
+                    return if is_over() { Poll::Ready(Ok(None)) } else { Poll::Pending };
+                }
+                Poll::Pending => {
+                    self.wait_for(Wait::Head);
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+
+    /// Begins with the body of a request.
+    pub(super) fn begin_body(&self, body: Decoder, expects_word: bool) {
+        let mut io = self.io();
+        io.is_read = !body.is_done();
+        io.body = body;
+        io.go_on = if expects_word && io.is_read { CONTINUE } else { b"" };
+    }
+
+    /// What is left of the body when the answer begins. Somebody may still read it.
+    pub(super) fn leftover(&self) -> Leftover {
+        let io = &mut *self.io();
+        let is_waited_with = !io.go_on.is_empty();
+        io.go_on = b"";
+        if !io.is_read {
+            while let Ok(Some(_)) = io.body.next(&mut io.input) {}
+        }
+        match io.body.exact() {
+            Some(0) => Leftover::None,
+            _ if io.is_read => Leftover::Read,
+            _ if is_waited_with => Leftover::Unsent,
+            Some(length) => Leftover::Known(length),
+            None => Leftover::Unknown,
+        }
+    }
+
+    /// Reads the rest of a body, to no end.
+    pub(super) fn poll_drain(&self, cx: &mut Context<'_>) -> Poll<Result<(), BodyError>> {
+        loop {
+            match ready!(self.poll_piece(cx)) {
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return Poll::Ready(Err(error)),
+                None => return Poll::Ready(Ok(())),
+            }
+        }
+    }
+
+    /// Whatever comes, to no end; ready when nothing more can come.
+    pub(super) fn poll_discard(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let io = &mut *self.io();
+        loop {
+            io.input.clear();
+            match ready!(io.poll_fill(cx, LARGE_PIECE)) {
+                Ok(0) | Err(_) => return Poll::Ready(()),
+                Ok(_) => {}
+            }
+        }
+    }
+
+    /// Whether the client has gone while it is answered. Reads ahead, up to a limit.
+    pub(super) fn poll_gone(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let io = &mut *self.io();
+        if !io.body.is_done() {
+            return Poll::Pending;
+        }
+        while io.input.len() < AHEAD {
+            match ready!(io.poll_fill(cx, PIECE)) {
+                Ok(0) | Err(_) => return Poll::Ready(()),
+                Ok(_) => {}
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Writes what was gathered of an answer.
+    pub(super) fn poll_write<B>(&self, cx: &mut Context<'_>, out: &mut Outgoing<B>) -> Poll<io::Result<()>>
+    where
+        B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Unpin,
+    {
+        match out.poll_write(cx, &mut self.io().stream) {
+            Poll::Ready(outcome) => {
+                self.moved();
+                self.wait_for(Wait::Nothing);
+                Poll::Ready(outcome)
+            }
+            Poll::Pending => {
+                self.wait_for(Wait::ToTake);
+                Poll::Pending
+            }
+        }
+    }
+
+    pub(super) fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io().stream).poll_shutdown(cx)
+    }
+
+    /// Whether a request has begun to come.
+    pub(super) fn has_begun(&self) -> bool {
+        !self.io().input.is_empty()
+    }
+
+    /// Has whoever reads the body know that it comes too slowly. `false` if that was said before.
+    pub(super) fn call_too_slow(&self) -> bool {
+        let mut io = self.io();
+        let is_new = !io.is_too_slow;
+        io.is_too_slow = true;
+        if let Some(reader) = io.reader.take() {
+            reader.wake();
+        }
+        is_new
+    }
+
+    /// The stream, and what came after the last head.
+    pub(super) fn into_parts(self) -> (S, Bytes) {
+        let io = self.io.into_inner().unwrap_or_else(PoisonError::into_inner);
+        (io.stream, io.input.freeze())
+    }
+
+    fn poll_piece(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
+        let io = &mut *self.io();
+        loop {
+            if io.is_too_slow {
+                return Poll::Ready(Some(Err(BodyError::TooSlow)));
+            }
+            match io.body.next(&mut io.input) {
+                Err(error) => return Poll::Ready(Some(Err(error.into()))),
+                Ok(Some(data)) => {
+                    self.moved();
+                    self.wait_for(Wait::Nothing);
+                    return Poll::Ready(Some(Ok(data)));
+                }
+                Ok(None) if io.body.is_done() => {
+                    self.wait_for(Wait::Nothing);
+                    return Poll::Ready(None);
+                }
+                Ok(None) => {}
+            }
+            while !io.go_on.is_empty() {
+                let written = ready!(Pin::new(&mut io.stream).poll_write(cx, io.go_on))?;
+                if written == 0 {
+                    return Poll::Ready(Some(Err(BodyError::BrokenOff)));
+                }
+                io.go_on = &io.go_on[written..];
+                if io.go_on.is_empty() {
+                    let _ = Pin::new(&mut io.stream).poll_flush(cx)?;
+                }
+            }
+            let room = io.body.wants().clamp(PIECE, LARGE_PIECE);
+            match io.poll_fill(cx, room) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Some(Err(BodyError::BrokenOff))),
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
+                Poll::Pending => {
+                    self.wait_for(Wait::Body);
+                    io.reader = Some(cx.waker().clone());
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> Io<S> {
+    /// Reads more, up to `piece` bytes. Nothing comes after nothing has come.
+    fn poll_fill(&mut self, cx: &mut Context<'_>, piece: usize) -> Poll<io::Result<usize>> {
+        if self.has_ended {
+            return Poll::Ready(Ok(0));
+        }
+        if self.input.capacity() - self.input.len() < MARGIN {
+            self.input.reserve(piece);
+        }
+        let read = ready!(poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.input))?;
+        self.has_ended = read == 0;
+        Poll::Ready(Ok(read))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Source for Wire<S> {
+    fn poll_data(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
+        self.poll_piece(cx)
+    }
+
+    fn exact(&self) -> Option<u64> {
+        self.io().body.exact()
+    }
+
+    fn is_done(&self) -> bool {
+        self.io().body.is_done()
+    }
+
+    fn leave(&self) {
+        self.io().is_read = false;
+    }
+}
+
+/// What is left of a request's body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Leftover {
+    None,
+    /// Somebody reads it.
+    Read,
+    /// The client waits for a word that is not said any more.
+    Unsent,
+    Known(u64),
+    Unknown,
+}
