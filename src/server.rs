@@ -4,6 +4,7 @@
 
 mod background;
 mod carry;
+mod exposed;
 mod health;
 mod host;
 mod issuers;
@@ -12,7 +13,7 @@ mod observe;
 mod served;
 mod watch;
 
-use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::Future, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use axum::Router;
@@ -62,6 +63,7 @@ pub fn check(config: &Config) -> Vec<Mistake> {
     let broken = |section| Functions::load(std::slice::from_ref(section)).err();
     mistakes.extend(config.functions.iter().filter_map(broken).map(|error| error.mistake()));
     mistakes.extend(gateway::mistakes(&config.apis));
+    mistakes.extend(exposed::mistakes(config));
     mistakes
 }
 
@@ -69,6 +71,7 @@ pub fn check(config: &Config) -> Vec<Mistake> {
 pub async fn serve(config: Config, metrics: Option<PrometheusHandle>, watch: Option<Watch>) -> anyhow::Result<()> {
     let mut builder = Poolhouse::builder(config);
     builder.metrics = metrics;
+    builder.keeper = functions::keeper::OWN_PROGRAM.map(Into::into);
     let mut server = builder.build().await?;
     server.watch = watch;
     server.serve(background::signal()).await
@@ -111,9 +114,17 @@ pub struct Builder {
     /// Instead of the configuration's.
     patience: Option<Patience>,
     metrics: Option<PrometheusHandle>,
+    keeper: Option<PathBuf>,
 }
 
 impl Builder {
+    /// The `poolhouse` program that keeps processes of functions: without it none can be in a sandbox, or bounded in what it starts.
+    #[must_use]
+    pub fn keeper(mut self, program: impl Into<PathBuf>) -> Self {
+        self.keeper = Some(program.into());
+        self
+    }
+
     /// Lets `hook` answer trigger `T` in every pool that names `name` for it.
     #[must_use]
     pub fn hook<T: Trigger>(mut self, name: &str, hook: impl Hook<T>) -> Self {
@@ -138,17 +149,19 @@ impl Builder {
 
     /// Opens and binds everything, migrates the database and applies the configuration.
     pub async fn build(self) -> anyhow::Result<Poolhouse> {
-        let Self { config, clock, random, hooks, patience, metrics } = self;
+        let Self { config, clock, random, hooks, patience, metrics, keeper } = self;
         let main = bind(config.server.listen).await?;
         let gate = bind(config.gateway.listen).await?;
         let tls =
             config.server.tls.as_ref().map(|tls| listener::Tls::new(tls, &config.server.public_url)).transpose()?;
         let client = client(&config);
-        let around = around_functions(&config, (&clock, &random), &client);
+        let mut around = around_functions(&config, (&clock, &random), &client);
+        around.keeper = keeper;
         let functions = Arc::new(Functions::load_in(&config.functions, &around)?);
         functions.start().await?;
         let app = Arc::new(open(&config, (clock, random, client), &functions, hooks).await?);
         refuse(import::check(&config))?;
+        refuse(exposed::mistakes(&config))?;
         refuse(import::unanswered_triggers(&config, |trigger, name| app.hooks.knows(trigger, name)))?;
         let cx = Cx::new(Arc::clone(&app), &config.region, app.random.uuid());
         import::apply(&cx, &config).await?;
@@ -174,6 +187,7 @@ impl Poolhouse {
             hooks: Vec::new(),
             patience: None,
             metrics: None,
+            keeper: None,
         }
     }
 
@@ -238,6 +252,8 @@ fn around_functions(config: &Config, (clock, random): (&Clock, &Random), client:
         clock: clock.clone(),
         random: random.clone(),
         client: client.clone(),
+        // Functions of a configuration that is read again have that of those before.
+        keeper: None,
     }
 }
 

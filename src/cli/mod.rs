@@ -4,6 +4,7 @@ mod check;
 mod explain;
 mod export;
 mod health;
+mod keep;
 mod serve;
 
 use std::{
@@ -18,6 +19,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     config::{Flags, Mistake, Sources},
+    functions::keeper,
     import::{self, Loaded},
     kit::text,
 };
@@ -56,6 +58,12 @@ enum Command {
     /// Exits with 0 when the running server is ready, for container health checks
     #[command(after_help = "Example:\n  poolhouse health --config /etc/poolhouse/poolhouse.toml")]
     Health(Places),
+    /// Stays beside a process of a function; the server starts it
+    #[command(name = keeper::KEEP, hide = true)]
+    Keep(keep::Told),
+    /// Gives up what a sandbox denies and becomes a function's command; the keeper starts it
+    #[command(name = keeper::CONFINE, hide = true)]
+    Confine(keep::Told),
     #[command(external_subcommand)]
     Other(Vec<OsString>),
 }
@@ -125,6 +133,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Explain(asked) => explain::run(asked),
         Command::Export(wanted) => export::run(wanted),
         Command::Health(places) => places.sources().and_then(health::run),
+        Command::Keep(told) => return keep::keep(&told),
+        Command::Confine(told) => return keep::confine(&told),
         Command::Other(words) => Err(unknown(&words)),
     };
     let code = match &outcome {

@@ -27,10 +27,24 @@ pub struct Function {
     pub environment: BTreeMap<String, String>,
     /// How many processes of a command may run at once. Each has one call at a time.
     pub concurrency: u32,
+    /// How many processes and threads each of them may be, with all that it starts. Unsaid it is what Lambda allows, where it can
+    /// be held to that.
+    pub max_processes: Option<u32>,
+    /// What a command in a sandbox may do. Without one it may do what the server may.
+    pub sandbox: Option<Sandbox>,
     /// Whether a change of a file in the command's folder brings new processes while the server serves.
     pub watch: bool,
     /// Where a process that attaches finds the Runtime API: a loopback address. Port zero is a free one, which the log tells.
     pub listen: SocketAddr,
+}
+
+/// What a command in a sandbox may do besides reading its own folder and the system's programs.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sandbox {
+    /// Files and folders that it reads, and whose programs it runs.
+    pub read: Vec<PathBuf>,
+    /// Ports that it connects to over TCP, on any machine. With 53 it sends UDP too, to resolve names.
+    pub connect: Vec<u16>,
 }
 
 /// What runs the code.
@@ -51,13 +65,17 @@ pub enum Runs {
 /// The ways to run a function, by their keys.
 const KINDS: [&str; 5] = ["script", "command", "attach", "invoke", "webhook"];
 /// What one way is told, and another would ignore.
-const BELONGS: [(&str, &[&str]); 7] = [
+const BELONGS: [(&str, &[&str]); 11] = [
     ("handler", &["script", "command"]),
     ("memory_mib", &["script", "command"]),
     ("environment", &["script", "command"]),
     ("directory", &["command"]),
     ("concurrency", &["command"]),
     ("watch", &["command"]),
+    ("max_processes", &["command"]),
+    ("sandbox", &["command"]),
+    ("sandbox_read", &["command"]),
+    ("sandbox_connect", &["command"]),
     ("listen", &["attach"]),
 ];
 
@@ -77,6 +95,8 @@ impl Function {
             memory_mib: 128,
             environment: BTreeMap::new(),
             concurrency: 2,
+            max_processes: None,
+            sandbox: None,
             watch: false,
             listen: NO_ADDRESS,
         }
@@ -141,6 +161,8 @@ impl Function {
             }
         }
         let concurrency = section.integer("concurrency", 1..=1000);
+        let max_processes = section.integer("max_processes", 1..=100_000);
+        let sandbox = Sandbox::read(&mut section);
         let watch = section.boolean("watch");
         let listen = section.address("listen", NO_ADDRESS);
         if !listen.value.ip().is_loopback() {
@@ -160,9 +182,34 @@ impl Function {
         function.memory_mib = memory_mib.unwrap_or(function.memory_mib);
         function.environment = environment.into_iter().map(|(name, text)| (name, text.value)).collect();
         function.concurrency = concurrency.unwrap_or(function.concurrency);
+        function.max_processes = max_processes;
+        function.sandbox = sandbox;
         function.watch = watch.is_some_and(|said| said.value);
         function.listen = listen.value;
         function
+    }
+}
+
+impl Sandbox {
+    fn read(section: &mut Reader) -> Option<Self> {
+        let is_asked_for = section.boolean("sandbox").is_some_and(|said| said.value);
+        let reading = section.reading;
+        for key in ["sandbox_read", "sandbox_connect"].into_iter().filter(|key| section.has(key) && !is_asked_for) {
+            let message = format!("`{}` belongs to `sandbox = true`", section.path(key));
+            reading.refuse(&section.place_of(key), message);
+        }
+        let mut sandbox = Self::default();
+        for path in section.strings("sandbox_read") {
+            let resolved = reading.resolve(&path.at, &path.value);
+            if path.value.is_empty() || !resolved.exists() {
+                let message =
+                    format!("`{}`: there is no file or folder {:?}", section.path("sandbox_read"), path.value);
+                reading.refuse(&path.at, message);
+            }
+            sandbox.read.push(resolved);
+        }
+        sandbox.connect = section.ports("sandbox_connect");
+        is_asked_for.then_some(sandbox)
     }
 }
 

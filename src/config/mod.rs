@@ -62,6 +62,8 @@ pub struct Config {
     pub folder: PathBuf,
     /// Where the server keeps what it makes: the SQLite file and the master key.
     pub data: PathBuf,
+    /// The files that it was read from and that hold secrets, or can: nobody else's business.
+    pub private: Vec<PathBuf>,
     pub server: server::Server,
     pub database: database::Database,
     pub gateway: gateway::Gateway,
@@ -215,6 +217,8 @@ impl Config {
         let domains = top.tables("domain");
         let domains = domains.into_iter().map(|one| domain::Domain::read(one, &gateway)).collect();
         let templates = template::Templates::read(&mut top);
+        let own = top.at.source.to_path_buf();
+        let private = reading.private().into_iter().chain([own]).filter(|file| file.is_file()).collect();
         top.finish();
         Self {
             mode,
@@ -225,6 +229,7 @@ impl Config {
             prune,
             folder,
             data,
+            private,
             server,
             database,
             gateway,

@@ -21,11 +21,13 @@ use crate::kit::secret::Secret;
 pub(super) struct Reading {
     mistakes: RefCell<Vec<Mistake>>,
     folder: PathBuf,
+    /// Files that hold secrets.
+    private: RefCell<Vec<PathBuf>>,
 }
 
 impl Reading {
     pub fn new(folder: PathBuf) -> Self {
-        Self { mistakes: RefCell::default(), folder }
+        Self { mistakes: RefCell::default(), folder, private: RefCell::default() }
     }
 
     pub fn note(&self, mistake: Mistake) {
@@ -34,6 +36,15 @@ impl Reading {
 
     pub fn refuse(&self, at: &Place, message: impl Into<String>) {
         self.note(Mistake::new(at, message));
+    }
+
+    /// Remembers a file that holds a secret.
+    pub fn keep_private(&self, file: PathBuf) {
+        self.private.borrow_mut().push(file);
+    }
+
+    pub fn private(&self) -> Vec<PathBuf> {
+        self.private.borrow().clone()
     }
 
     /// A relative path starts from the file that says it; one from the environment or a flag from the working directory.
@@ -255,6 +266,23 @@ impl<'a> Reader<'a> {
         strings
     }
 
+    /// A list of ports; empty when absent.
+    pub fn ports(&mut self, key: &str) -> Vec<u16> {
+        let mut ports = Vec::new();
+        for item in self.list(key, "a list of ports") {
+            let port = match &item.value {
+                Value::Integer(number) => u16::try_from(*number).ok(),
+                Value::Word(word) => word.parse().ok(),
+                _ => None,
+            };
+            match port.filter(|port| *port != 0) {
+                Some(port) => ports.push(port),
+                None => self.reading.refuse(&item.at, format!("`{}` must hold ports, 1 to 65535", self.path(key))),
+            }
+        }
+        ports
+    }
+
     /// One string, or a list of them.
     pub fn string_or_strings(&mut self, key: &str) -> Vec<Placed<String>> {
         match self.left.get(key).map(|node| &node.value) {
@@ -369,6 +397,7 @@ impl<'a> Reader<'a> {
             (Some(text), _) => (text.value, text.at),
             (None, Some(file)) => match fs::read_to_string(self.reading.resolve(&file.at, &file.value)) {
                 Ok(mut text) => {
+                    self.reading.keep_private(self.reading.resolve(&file.at, &file.value));
                     text.truncate(text.trim_end_matches(['\r', '\n']).len());
                     (text, file.at)
                 }

@@ -246,6 +246,35 @@ fn a_function_runs_in_one_way_and_is_told_what_that_needs() {
 }
 
 #[test]
+fn a_sandbox_is_asked_for_and_then_described() {
+    let lines = mistakes(
+        "[function.a]\ncommand = ['a']\nsandbox_connect = [5432]\n[function.b]\nscript = 'b.js'\nsandbox = true\n\
+         [function.c]\ncommand = ['c']\nsandbox = true\nsandbox_read = ['nowhere']\nsandbox_connect = [0, 'x', 70000]\n\
+         max_processes = 0\n[function.d]\ncommand = ['d']\nsandbox = 'on'\n",
+    );
+    assert_eq!(
+        lines.iter().filter(|line| line.contains("`function.a.sandbox_connect` belongs to `sandbox = true`")).count(),
+        1
+    );
+    assert!(lines.iter().any(|line| line.contains("`function.b.sandbox` belongs to `command`")), "{lines:?}");
+    assert!(
+        lines.iter().any(|line| line.contains("`function.c.sandbox_read`: there is no file or folder \"nowhere\""))
+    );
+    assert_eq!(lines.iter().filter(|line| line.contains("`function.c.sandbox_connect` must hold ports")).count(), 3);
+    assert!(lines.iter().any(|line| line.contains("`function.c.max_processes`")), "{lines:?}");
+    assert!(lines.iter().any(|line| line.contains("`function.d.sandbox`")), "{lines:?}");
+    let folder = Folder::with(
+        "[function.a]\ncommand = ['a']\nsandbox = true\nsandbox_read = ['.']\nsandbox_connect = [5432, 53]\n\
+         max_processes = 20\n[function.b]\ncommand = ['b']\nsandbox = false\n",
+    );
+    let config = folder.load(&[], Flags::default()).unwrap();
+    let sandbox = config.functions[0].sandbox.as_ref().unwrap();
+    assert_eq!((sandbox.read.len(), &sandbox.connect[..]), (1, &[5432, 53][..]));
+    assert_eq!((config.functions[0].max_processes, config.functions[1].max_processes), (Some(20), None));
+    assert_eq!(config.functions[1].sandbox, None);
+}
+
+#[test]
 fn production_sends_events_signed_and_encrypted() {
     let weak = "[function.a]\ninvoke = 'http://10.0.0.1'\n[function.b]\nwebhook = 'https://x.example'\n\
                 [function.c]\nwebhook = 'https://x.example'\nsecret = 'short'\n";

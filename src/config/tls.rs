@@ -26,6 +26,7 @@ impl Tls {
             let mut files = section.table("tls");
             let (cert, key) = (files.file("cert"), files.file("key"));
             files.finish();
+            section.reading.keep_private(key.clone().unwrap_or_default());
             let value = Self::Files { cert: cert.unwrap_or_default(), key: key.unwrap_or_default() };
             return Some(Placed { value, at });
         }

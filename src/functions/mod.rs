@@ -7,6 +7,7 @@
 
 pub mod code;
 mod failure;
+pub mod keeper;
 pub mod log;
 pub mod native;
 pub mod process;
@@ -99,13 +100,16 @@ pub struct Surroundings {
     pub random: Random,
     /// Asks functions on other servers.
     pub client: Client,
+    /// The program that keeps processes of commands: `poolhouse`, also where another program embeds the server. Without one a
+    /// shell holds them; that bounds no number of processes and makes no sandbox.
+    pub keeper: Option<PathBuf>,
 }
 
 impl Default for Surroundings {
     fn default() -> Self {
         let (region, account_id) = ("us-east-1".to_owned(), "123456789012".to_owned());
         let (clock, random, client) = (Clock::system(), Random::system(), Client::default());
-        Self { region, account_id, logs: None, clock, random, client }
+        Self { region, account_id, logs: None, clock, random, client, keeper: None }
     }
 }
 
@@ -121,6 +125,7 @@ impl Surroundings {
 pub struct Functions {
     named: BTreeMap<String, Named>,
     ledger: Option<Ledger>,
+    keeper: Option<PathBuf>,
 }
 
 #[derive(Clone)]
@@ -141,7 +146,7 @@ impl Functions {
         Self::default().followed_by(sections, around)
     }
 
-    /// Opens the places where processes attach.
+    /// Opens the places where processes attach, and looks whether commands can be run as they should.
     pub async fn start(&self) -> Result<(), StartError> {
         for (name, named) in &self.named {
             let failed = |source| StartError { function: name.clone(), source };
@@ -182,7 +187,7 @@ impl Functions {
 
 /// Why a function cannot be made ready.
 #[derive(Debug, thiserror::Error)]
-#[error("function `{function}`: the Runtime API cannot listen: {source}")]
+#[error("function `{function}`: {source}")]
 pub struct StartError {
     pub function: String,
     pub source: io::Error,

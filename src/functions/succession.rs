@@ -38,7 +38,9 @@ impl Functions {
     /// The functions of other sections, to take the place of these. A place where processes attach is shared with these until
     /// [`take_over`](Self::take_over).
     pub fn followed_by(&self, sections: &[config::Function], around: &Surroundings) -> Result<Self, LoadError> {
-        let mut next = Self { ledger: self.ledger.clone(), ..Self::default() };
+        let keeper = self.keeper.clone().or_else(|| around.keeper.clone());
+        let around = &Surroundings { keeper: keeper.clone(), ..around.clone() };
+        let mut next = Self { ledger: self.ledger.clone(), keeper, ..Self::default() };
         if let (None, Some(folder)) = (&next.ledger, &around.logs) {
             next.ledger = Some(Ledger::open(folder.clone()).map_err(LoadError::Logs)?);
         }

@@ -1,9 +1,17 @@
 //! A process that the server starts: its environment, its leash, and what it prints.
 //!
-//! The leash is a pipe that only the server holds. A shell in the process's own group reads from it and kills the group when it
-//! ends: at the end of the function, of the server, or of a server that was killed. What leaves the group (`setsid`) escapes it.
+//! The leash is a pipe that only the server holds. A [keeper](crate::functions::keeper) reads from it and ends everything when that
+//! closes. Where there is none a shell in the process's own group does, and kills the group: what leaves that (`setsid`) escapes it.
 
-use std::{path::Path, process::ExitStatus, process::Stdio, sync::Arc, time::Duration};
+use std::{
+    ffi::OsString,
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{ExitStatus, Stdio},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
@@ -11,15 +19,16 @@ use tokio::{
 };
 
 use super::{Plan, counter::Counter};
+use crate::functions::keeper::{KEEP, Orders, Sandbox};
 
 /// Waits on the leash beside the command, which takes over the shell's own process. Before that the shell limits itself, as far as
-/// it and the system can: no dumps of memory, the open files of Lambda, and so much data (the first argument, in KiB).
+/// it and the system can: no dumps of memory, the open files of Lambda, and so much data (in KiB).
 const LEASH: &str = r#"
 exec 3<&0
 { read -r _ <&3; kill -KILL 0; } >/dev/null 2>&1 &
 limit() { (ulimit "$@") 2>/dev/null && ulimit "$@"; }
-limit -c 0; limit -n 1024; limit -d "$1"
-shift
+limit -c 0; limit -n "$1"; limit -d "$2"
+shift 2
 exec "$@" </dev/null 3<&-"#;
 /// Variables of the server that a command needs to be found and to work. Everything else stays with the server: it holds secrets.
 const INHERITED: [&str; 6] = ["PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "USER"];
@@ -28,27 +37,35 @@ const LONGEST_LINE: usize = 8 * 1024;
 /// How long a process that prints more than is kept is made to wait for each piece.
 const BRAKE: Duration = Duration::from_millis(5);
 
+/// Lambda's limits.
+const MOST_FILES: u64 = 1024;
+const MOST_PROCESSES: u32 = 1024;
+/// How long a keeper has to end what it keeps.
+const FAREWELL: Duration = Duration::from_secs(4);
+
 pub(super) struct Child {
     process: TokioChild,
     leash: Option<ChildStdin>,
+    is_kept: bool,
 }
 
 impl Child {
     /// Starts the command, with the Runtime API at `address`.
-    pub(super) fn start(plan: &Plan, address: &str, counter: &Arc<Counter>) -> std::io::Result<Self> {
+    pub(super) fn start(plan: &Plan, address: SocketAddr, counter: &Arc<Counter>) -> io::Result<Self> {
         let directory = std::path::absolute(&plan.directory)?;
-        let mut child = Command::new("/bin/sh")
-            .args(["-c", LEASH, "sh", &most_data(plan.memory_mib).to_string()])
-            .args(&plan.command)
+        let (program, arguments) = holder(plan, address, &directory)?;
+        let mut child = Command::new(program)
+            .args(arguments)
             .current_dir(&directory)
             .env_clear()
             .envs(INHERITED.into_iter().filter_map(|name| std::env::var_os(name).map(|value| (name, value))))
-            .envs(environment(plan, address, &directory))
+            .envs(environment(plan, &address.to_string(), &directory))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)
-            .kill_on_drop(true)
+            // A keeper that is killed ends nothing. The leash goes in any case.
+            .kill_on_drop(plan.keeper.is_none())
             .spawn()?;
         if let Some(stdout) = child.stdout.take() {
             tokio::spawn(print(stdout, Arc::clone(counter)));
@@ -58,7 +75,7 @@ impl Child {
         }
         // Not left in there: waiting for the process would close it.
         let leash = child.stdin.take();
-        Ok(Self { process: child, leash })
+        Ok(Self { process: child, leash, is_kept: plan.keeper.is_some() })
     }
 
     /// Comes back when the process has ended by itself.
@@ -69,15 +86,42 @@ impl Child {
     /// Ends the process and everything that it has started.
     pub(super) async fn kill(mut self) {
         drop(self.leash.take());
+        if self.is_kept && tokio::time::timeout(FAREWELL, self.process.wait()).await.is_ok() {
+            return;
+        }
         // It may have ended already.
         let _ = self.process.start_kill();
         let _ = self.process.wait().await;
     }
 }
 
-/// How much a process may map to write to, in KiB. A runtime maps more than it uses: stacks of its threads, and heaps in advance.
+/// What is started to start the command: a keeper, or a shell.
+fn holder(plan: &Plan, address: SocketAddr, directory: &Path) -> io::Result<(PathBuf, Vec<OsString>)> {
+    let most_data = most_data(plan.memory_mib);
+    let Some(keeper) = &plan.keeper else {
+        let fixed = ["-c", LEASH, "sh"].map(str::to_owned);
+        let limits = [MOST_FILES, most_data / 1024].map(|limit| limit.to_string());
+        let arguments = fixed.into_iter().chain(limits).chain(plan.command.iter().cloned()).map(OsString::from);
+        return Ok((PathBuf::from("/bin/sh"), arguments.collect()));
+    };
+    let sandbox = plan.sandbox.as_ref().map(|asked| Sandbox {
+        read: asked.read.iter().cloned().chain([directory.to_owned()]).collect(),
+        temporary: std::env::temp_dir().join(format!("poolhouse-{}", hex::encode(plan.random.bytes::<16>()))),
+        connect: asked.connect.iter().copied().chain([address.port()]).collect(),
+    });
+    let orders = Orders {
+        command: plan.command.clone(),
+        most_data,
+        most_files: MOST_FILES,
+        most_processes: plan.max_processes.unwrap_or(MOST_PROCESSES),
+        sandbox,
+    };
+    Ok((keeper.clone(), vec![KEEP.into(), serde_json::to_string(&orders)?.into()]))
+}
+
+/// How much a process may map to write to, in bytes. A runtime maps more than it uses: stacks of its threads, and heaps in advance.
 fn most_data(memory_mib: u32) -> u64 {
-    (2 * u64::from(memory_mib) + 256) * 1024
+    (2 * u64::from(memory_mib) + 256) * 1024 * 1024
 }
 
 /// What Lambda sets, over what the configuration says.

@@ -21,7 +21,7 @@ use super::{
     desk::Desk,
     place::Counters,
 };
-use crate::functions::{EXITED, FunctionError, log::Level};
+use crate::functions::{EXITED, FunctionError, keeper, log::Level};
 
 /// Lambda's own limit for what a runtime does before it asks for its first call.
 const INIT: Duration = Duration::from_secs(10);
@@ -146,9 +146,11 @@ impl Crew {
         let (tell, mut news) = mpsc::unbounded_channel();
         let ended = self.closed.child_token();
         let counter = Counter::new(&self.plan, &self.desk, ended.clone(), Some(tell));
-        let mut child = match Child::start(&self.plan, &address.to_string(), &counter) {
+        let mut child = match Child::start(&self.plan, address, &counter) {
             Ok(child) => child,
-            Err(error) => return End::Init(FunctionError::Broken(format!("cannot start a shell: {error}"))),
+            Err(error) => {
+                return End::Init(FunctionError::Broken(format!("cannot start what keeps a process: {error}")));
+            }
         };
         let counters = Counters::of(Arc::clone(&counter));
         self.tasks.spawn(api::serve(listener, counters, ended.clone().cancelled_owned()));
@@ -185,7 +187,7 @@ impl Crew {
                         let line = format!("the process ended between two calls: {}", shown(status));
                         self.plan.journal.print(Level::Warn, "init", None, &line);
                     }
-                    counter.abandon(|id| exited(Some(id), status));
+                    counter.abandon(|id| self.too_many(status).unwrap_or_else(|| exited(Some(id), status)));
                     return End::Later;
                 }
                 () = tokio::time::sleep_until(init.into()), if !is_ready => {
@@ -197,12 +199,27 @@ impl Crew {
 
     fn not_started(&self, status: Option<ExitStatus>) -> FunctionError {
         let program = self.plan.command.first().map(String::as_str).unwrap_or_default();
-        match status.and_then(|status| status.code()) {
-            // The shell's own words.
-            Some(126) => FunctionError::Broken(format!("cannot run `{program}`")),
-            Some(127) => FunctionError::Broken(format!("there is no program `{program}`")),
-            _ => exited(None, status),
+        match self.code(status) {
+            Some(keeper::CANNOT_RUN) => FunctionError::Broken(format!("cannot run `{program}`")),
+            Some(keeper::NOT_FOUND) => FunctionError::Broken(format!("there is no program `{program}`")),
+            Some(keeper::NOT_CONFINED) if self.plan.keeper.is_some() => {
+                FunctionError::Broken("it cannot be held to its limits and its sandbox; its log says why".into())
+            }
+            _ => self.too_many(status).unwrap_or_else(|| exited(None, status)),
         }
+    }
+
+    /// What is said of a process that was ended with all that it started, because there was too much of it.
+    fn too_many(&self, status: Option<ExitStatus>) -> Option<FunctionError> {
+        let is_so = self.plan.keeper.is_some() && self.code(status) == Some(keeper::TOO_MANY);
+        is_so.then(|| {
+            let message = "Runtime exited with error: too many processes and threads".to_owned();
+            FunctionError::reported(None, Some(json!({"errorType": EXITED, "errorMessage": message})))
+        })
+    }
+
+    fn code(&self, status: Option<ExitStatus>) -> Option<u8> {
+        u8::try_from(status?.code()?).ok()
     }
 }
 

@@ -34,7 +34,7 @@ use self::{
     desk::{Desk, Job},
     place::Place,
 };
-use super::{Call, Function, FunctionError, PAYLOAD_LIMIT, Surroundings, log::Journal};
+use super::{Call, Function, FunctionError, PAYLOAD_LIMIT, Surroundings, keeper, log::Journal};
 use crate::{config::function as config, kit::random::Random};
 
 /// How long after its deadline an answer may take to arrive.
@@ -50,6 +50,10 @@ struct Plan {
     handler: String,
     timeout: Duration,
     memory_mib: u32,
+    max_processes: Option<u32>,
+    sandbox: Option<config::Sandbox>,
+    /// What keeps processes of a command; a shell where there is none.
+    keeper: Option<PathBuf>,
     environment: BTreeMap<String, String>,
     /// Empty where processes attach.
     command: Vec<String>,
@@ -136,6 +140,20 @@ impl Process {
 }
 
 impl Plan {
+    /// Whether everything that the configuration asks for can be done. A function that could not would run in the open.
+    fn can_be_kept(&self) -> io::Result<()> {
+        let asked = match (&self.sandbox, self.max_processes) {
+            (Some(_), _) => "`sandbox`",
+            (None, Some(_)) => "`max_processes`",
+            (None, None) => return Ok(()),
+        };
+        if self.keeper.is_none() {
+            let message = format!("{asked} needs Linux and, where the server is embedded, `Builder::keeper`");
+            return Err(io::Error::new(io::ErrorKind::Unsupported, message));
+        }
+        if self.sandbox.is_some() { keeper::probe() } else { Ok(()) }
+    }
+
     fn new(section: &config::Function, around: &Surroundings, journal: Journal) -> Self {
         Self {
             name: section.name.clone(),
@@ -144,6 +162,9 @@ impl Plan {
             handler: section.handler.clone(),
             timeout: section.timeout,
             memory_mib: section.memory_mib,
+            max_processes: section.max_processes,
+            sandbox: section.sandbox.clone(),
+            keeper: around.keeper.clone(),
             environment: section.environment.clone(),
             command: Vec::new(),
             directory: PathBuf::new(),
@@ -181,8 +202,14 @@ impl Function for Process {
     }
 
     async fn start(&self) -> io::Result<()> {
+        self.plan.can_be_kept()?;
         let Some(counter) = self.counter.as_ref().filter(|_| self.place.get().is_none()) else { return Ok(()) };
-        let place = Place::open(api::bind(self.plan.listen).await?, Arc::clone(counter))?;
+        let listens = match api::bind(self.plan.listen).await {
+            Ok(listener) => Place::open(listener, Arc::clone(counter)),
+            Err(error) => Err(error),
+        };
+        let place =
+            listens.map_err(|error| io::Error::new(error.kind(), format!("the Runtime API cannot listen: {error}")))?;
         let address = place.address;
         // Nobody else sets it: a function is started once.
         let _ = self.place.set(place);

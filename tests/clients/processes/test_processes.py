@@ -33,6 +33,14 @@ handler = "app.handler"
 timeout_seconds = 2
 environment = {{ STAGE = "test" }}
 
+[function.sandboxed]
+command = {python}, "app.handler"]
+directory = "{here}"
+handler = "app.handler"
+sandbox = true
+sandbox_read = ["{venv}", "{base}"]
+max_processes = 50
+
 [function.nothing]
 command = {python}, "app.nothing"]
 directory = "{here}"
@@ -112,7 +120,8 @@ def server(tmp_path_factory: pytest.TempPathFactory):
     attach = free_port()
     each = {part: "".join(text.format(name=name) for name in KINDS) for part, text in
             {"authorizers": AUTHORIZER, "routes": ROUTE, "pools": POOL}.items()}
-    config.write_text(CONFIG.format(python=PYTHON, here=HERE, attach=attach, **each) + AGAIN)
+    config.write_text(CONFIG.format(python=PYTHON, here=HERE, attach=attach, venv=sys.prefix,
+                                    base=sys.base_prefix, **each) + AGAIN)
     with Server("functions", config) as running:
         rust = subprocess.Popen([RUST], env={"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{attach}",
                                 "AWS_LAMBDA_FUNCTION_NAME": "rust", "AWS_LAMBDA_FUNCTION_VERSION": "1",
@@ -192,6 +201,21 @@ def test_what_a_handler_throws_comes_back_as_lambda_has_it(lambda_):
     assert "app.py" in "".join(error["stackTrace"])
     answer, error = invoke(lambda_, "rust", {"throw": "no"})
     assert (answer["FunctionError"], error["errorMessage"]) == ("Unhandled", "no")
+
+
+def test_a_function_in_a_sandbox_reaches_nothing_of_the_server(server: Server, lambda_):
+    asked = {"do": "reach", "data": str(server.data), "config": str(server.config), "server": server.process.pid,
+             "port": server.port}
+    _, reached = invoke(lambda_, "python", asked)
+    # A kernel may lack MPTCP, and forbid fast opens.
+    possible = {name for name, outcome in reached.items() if outcome is True}
+    assert possible | {"mptcp", "fast open"} == set(reached), reached
+    _, denied = invoke(lambda_, "sandboxed", asked)
+    assert set(denied) == set(reached)
+    assert all(isinstance(outcome, str) for outcome in denied.values()), denied
+    # What it is for goes on.
+    _, answer = invoke(lambda_, "sandboxed", {})
+    assert answer["secrets"] == [] and answer["arn"].endswith(":function:sandboxed")
 
 
 def test_events_dry_runs_and_what_is_not_there(lambda_, tmp_path: Path):

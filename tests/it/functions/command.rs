@@ -86,6 +86,7 @@ fn runtime() {
                 std::thread::sleep(Duration::from_millis(300));
                 json!(std::process::id())
             }
+            "try" => super::sandbox::tried(&event),
             _ => json!({"served": served, "pid": std::process::id()}),
         };
         respond(address, next.id(), &answer.to_string());
@@ -164,8 +165,10 @@ async fn a_process_over_its_deadline_is_killed_with_what_it_started_and_replaced
 
 #[tokio::test(flavor = "multi_thread")]
 async fn processes_end_with_their_function() {
-    for gently in [true, false] {
-        let (functions, function) = started(own_process(), None).await;
+    for (gently, around) in
+        [(true, kept()), (false, kept()), (true, Surroundings::default()), (false, Surroundings::default())]
+    {
+        let (functions, function) = started_in(own_process(), around).await;
         let left = ask(&function, json!({"do": "leave"})).await.unwrap();
         let (child, own) = (left["child"].as_u64().unwrap(), left["own"].as_u64().unwrap());
         if gently {

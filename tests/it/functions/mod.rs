@@ -3,6 +3,7 @@
 mod attach;
 pub(crate) mod command;
 mod remote;
+mod sandbox;
 mod succession;
 
 use std::{
@@ -28,9 +29,17 @@ fn section(runs: Runs) -> Section {
     Section { handler: "app.handler".into(), ..Section::new(Place::whole("test"), "example", runs) }
 }
 
+/// As the server itself has them.
+fn kept() -> Surroundings {
+    Surroundings { keeper: Some(env!("CARGO_BIN_EXE_poolhouse").into()), ..Surroundings::default() }
+}
+
 /// The functions, which end when this is dropped, and the one of the section.
 async fn started(section: Section, logs: Option<&Path>) -> (Functions, Arc<dyn Function>) {
-    let around = Surroundings { logs: logs.map(Path::to_owned), ..Surroundings::default() };
+    started_in(section, Surroundings { logs: logs.map(Path::to_owned), ..kept() }).await
+}
+
+async fn started_in(section: Section, around: Surroundings) -> (Functions, Arc<dyn Function>) {
     let functions = Functions::load_in(&[section], &around).unwrap();
     functions.start().await.unwrap();
     let function = functions.get("example").unwrap();
