@@ -54,7 +54,12 @@ impl Child {
     pub(super) fn start(plan: &Plan, address: SocketAddr, counter: &Arc<Counter>) -> io::Result<Self> {
         let directory = std::path::absolute(&plan.directory)?;
         let (program, arguments) = holder(plan, address, &directory)?;
-        let mut child = Command::new(program)
+        let mut command = Command::new(program);
+        if plan.keeper.is_some() {
+            // Whoever lists processes is told what it is, and not from where it was started.
+            command.arg0("poolhouse");
+        }
+        let mut child = command
             .args(arguments)
             .current_dir(&directory)
             .env_clear()

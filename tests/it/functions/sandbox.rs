@@ -218,6 +218,8 @@ async fn what_leaves_its_group_ends_with_its_function_and_with_its_keeper() {
     let pid = ask(&function, json!({"do": "count"})).await.unwrap()["pid"].as_u64().unwrap();
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let keeper = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(1).unwrap().to_owned();
+    let listed = std::fs::read(format!("/proc/{keeper}/cmdline")).unwrap();
+    assert!(listed.starts_with(b"poolhouse\0keep\0"), "{}", String::from_utf8_lossy(&listed));
     assert!(attempt(&function, json!({"what": "signal", "pid": keeper.parse::<u64>().unwrap()})).await.is_string());
     assert!(Command::new("kill").args(["-KILL", &keeper]).status().unwrap().success());
     wait_for(|| !is_alive(pid)).await;
