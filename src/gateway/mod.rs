@@ -226,7 +226,7 @@ impl Apis {
         prove(exchange)?;
         let (api, stage) = found?;
         body::check_length(&body)?;
-        if let Some(preflight) = answer_preflight(exchange, api, stage) {
+        if let Some(preflight) = answer_preflight(exchange, api, stage)? {
             return Ok(preflight);
         }
         let route = match_route(exchange, stage)?;
@@ -330,26 +330,41 @@ fn prove(exchange: &mut Exchange<'_>) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The gateway's own answer to a browser that asks if it may ask. No authorizer is asked: a browser sends no token then.
-fn answer_preflight<'g>(exchange: &mut Exchange<'g>, api: &'g Api, stage: &'g Stage) -> Option<Response<Body>> {
-    let cors = api.cors.as_ref().filter(|_| cors::is_preflight(&exchange.head))?;
-    if cors.default_route_quirk {
-        let found = stage.matcher.find(&exchange.head.method, exchange.path());
-        let route = found.and_then(|found| stage.routes.get(found.route));
-        if route.is_some_and(|route| route.parsed.is_default() && route.authorizer.is_some()) {
-            return None;
-        }
+/// The gateway's own answer to a browser that asks if it may ask. No authorizer is asked: a browser sends no token then. A path
+/// that the request itself would be refused for is refused here already.
+fn answer_preflight<'g>(
+    exchange: &mut Exchange<'g>,
+    api: &'g Api,
+    stage: &'g Stage,
+) -> Result<Option<Response<Body>>, Refusal> {
+    let Some(cors) = api.cors.as_ref().filter(|_| cors::is_preflight(&exchange.head)) else { return Ok(None) };
+    let route = |method: &Method| {
+        let found = stage.matcher.find(method, exchange.path());
+        found.and_then(|found| stage.routes.get(found.route))
+    };
+    let is_quirk = |route: &Route| route.parsed.is_default() && route.authorizer.is_some();
+    if cors.default_route_quirk && route(&exchange.head.method).is_some_and(is_quirk) {
+        return Ok(None);
     }
+    let wanted = exchange.head.headers.get(header::ACCESS_CONTROL_REQUEST_METHOD);
+    let wanted = wanted.and_then(|method| Method::from_bytes(method.as_bytes()).ok());
+    check_slashes(exchange, wanted.as_ref().and_then(route))?;
     let asked: Vec<_> = exchange.head.headers.get_all(header::ORIGIN).iter().cloned().collect();
-    Some(cors.preflight(cors.allowed(&asked)))
+    Ok(Some(cors.preflight(cors.allowed(&asked))))
+}
+
+/// An encoded slash is a part of a segment where the route says so, and nowhere else.
+fn check_slashes(exchange: &Exchange<'_>, route: Option<&Route>) -> Result<(), Refusal> {
+    if path::has_encoded_slash(exchange.head.uri.path()) && !route.is_some_and(|route| route.encoded_slashes) {
+        return Err(Refusal::BadRequest(PathError::EncodedSyntax.to_string()));
+    }
+    Ok(())
 }
 
 fn match_route<'g>(exchange: &mut Exchange<'g>, stage: &'g Stage) -> Result<&'g Route, Refusal> {
     let found = stage.matcher.find(&exchange.head.method, exchange.path());
     let route = found.as_ref().and_then(|found| stage.routes.get(found.route));
-    if path::has_encoded_slash(exchange.head.uri.path()) && !route.is_some_and(|route| route.encoded_slashes) {
-        return Err(Refusal::BadRequest(PathError::EncodedSyntax.to_string()));
-    }
+    check_slashes(exchange, route)?;
     let (found, route) = found.zip(route).ok_or(Refusal::NotFound)?;
     exchange.route = Some(route);
     exchange.captures = found.captures;

@@ -89,6 +89,38 @@ async fn an_encoded_slash_is_a_part_of_a_segment_where_the_route_says_so() {
     assert_eq!(hits.load(Ordering::SeqCst), asked);
 }
 
+/// A browser is not told that it may ask for what is refused then.
+#[tokio::test]
+async fn a_preflight_for_an_encoded_slash_is_answered_where_the_request_would_be() {
+    let text = "[[api]]\nname = 'x'\ncors_configuration = { allow_origins = ['https://app.example'], allow_methods = ['*'] }\n\
+                [[api.route]]\nkey = 'GET /projects/{name}'\nallow_encoded_slash = true\nintegration = { respond = {} }\n\
+                [[api.route]]\nkey = 'PUT /projects/{name}'\nintegration = { respond = {} }\n\
+                [[api.route]]\nkey = 'GET /{name}'\nintegration = { respond = {} }\n";
+    let town = written(text, Functions::default()).await;
+    for (path, method, status) in [
+        ("/projects/a%2Fb", "GET", 204),
+        ("/projects/a%2fb", "PUT", 400),
+        ("/projects/a%2Fb", "DELETE", 400),
+        ("/projects/a%2Fb", "get", 400),
+        ("/projects/a%2Fb", "", 400),
+        ("/projects%2Fa", "GET", 400),
+        ("/none/at/all%2Fhere", "GET", 400),
+        ("/projects/a", "DELETE", 204),
+        ("/none/at/all", "GET", 204),
+    ] {
+        let origin = ("origin", "https://app.example");
+        let answer = town.ask("OPTIONS", path, &[origin, ("access-control-request-method", method)]).await;
+        let allowed = answer.header("access-control-allow-methods");
+        assert_eq!((answer.status, allowed), (status, (status == 204).then_some("*")), "{method} {path}");
+        // The page may read why.
+        assert_eq!(answer.header("access-control-allow-origin"), Some("https://app.example"), "{method} {path}");
+        if status == 400 && path.contains("b") {
+            let request = town.ask(if method == "PUT" { method } else { "DELETE" }, path, &[origin]).await;
+            assert_eq!(request.status, 400, "{method} {path}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_refused_request_does_not_reach_the_backend() {
     let (town, hits) = behind("ANY /{proxy+}", "/{proxy}", true).await;
