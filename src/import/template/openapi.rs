@@ -97,7 +97,10 @@ pub(super) fn body(scope: Scope, body: &Node, api: &mut Api) -> Option<Placed<St
             rest_api::policy(scope, policy, api);
         }
         for (kind, node) in document.map(RESPONSES).map(|map| map.value).unwrap_or_default() {
-            let Value::Map(map) = &node.value else { continue };
+            let Value::Map(map) = &node.value else {
+                notes.refuse(&node.at, format!("`{RESPONSES}` has no map for {kind}, found {}", node.kind()));
+                continue;
+            };
             let mut properties = Properties::new(scope, &node.at, RESPONSES, capitalised(map, &[]));
             rest_api::gateway_response(&kind, &mut properties, api);
             properties.finish();
@@ -120,7 +123,14 @@ pub(super) fn body(scope: Scope, body: &Node, api: &mut Api) -> Option<Placed<St
     }
     // In Swagger it stands in the document, in OpenAPI beside the address of a server.
     let of_servers = servers.as_ref().and_then(Node::as_list).into_iter().flatten();
-    let of_servers: Vec<_> = of_servers.filter_map(|server| server.get(ENDPOINT)?.as_map()).cloned().collect();
+    let endpoint_of = |server: &Node| {
+        let node = server.get(ENDPOINT)?;
+        if node.as_map().is_none() {
+            notes.refuse(&node.at, format!("`{ENDPOINT}` of a server must be a map, found {}", node.kind()));
+        }
+        node.as_map().cloned()
+    };
+    let of_servers: Vec<_> = of_servers.filter_map(endpoint_of).collect();
     for map in document.map(ENDPOINT).map(|map| map.value).into_iter().chain(of_servers) {
         let at = map.values().next().map_or_else(|| body.at.clone(), |node| node.at.clone());
         let mut endpoint = Properties::new(scope, &at, ENDPOINT, map);
@@ -162,7 +172,11 @@ pub(super) fn body(scope: Scope, body: &Node, api: &mut Api) -> Option<Placed<St
 
 /// A security scheme, which becomes an authorizer when it says how.
 fn scheme(scope: Scope, name: &str, node: &Node, api: &mut Api) {
-    let Value::Map(map) = &node.value else { return };
+    let Value::Map(map) = &node.value else {
+        return scope
+            .notes()
+            .refuse(&node.at, format!("the security scheme {name} must be a map, found {}", node.kind()));
+    };
     let mut scheme = Properties::new(scope, &node.at, format!("the security scheme {name}"), map.clone());
     let kind = scheme.text("type");
     let discovery = scheme.text("openIdConnectUrl");

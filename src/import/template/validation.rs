@@ -44,7 +44,10 @@ impl Validator {
 /// Takes what a document says of all operations.
 pub(super) fn of_document(scope: Scope, document: &mut Properties, api: &mut Api) {
     for (name, node) in document.map(VALIDATORS).map(|map| map.value).unwrap_or_default() {
-        let members = capitalised(node.as_map().unwrap_or(&Map::new()), &[]);
+        let Some(members) = node.as_map().map(|map| capitalised(map, &[])) else {
+            scope.notes().refuse(&node.at, format!("the validator {name} must be a map, found {}", node.kind()));
+            continue;
+        };
         let mut properties = Properties::new(scope, &node.at, format!("the validator {name}"), members);
         api.validation.validators.insert(name, Validator::read(&mut properties));
         properties.finish();
@@ -58,9 +61,14 @@ pub(super) fn of_operation(operation: &mut Properties, api: &Api) -> Vec<Placed<
     let parameters = operation.list("parameters").map(|list| list.value).unwrap_or_default();
     let has_body = operation.has("requestBody");
     let Some(validator) = own.as_ref().or(api.validation.usual.as_ref()) else { return Vec::new() };
+    let notes = operation.scope.notes();
     let shared = |node: &Node| {
-        let name = node.get("$ref").and_then(Node::as_text).and_then(|reference| reference.rsplit('/').next());
-        name.map_or_else(|| Some(node.clone()), |name| api.validation.shared.get(name).cloned())
+        let Some(reference) = node.get("$ref").and_then(Node::as_text) else { return Some(node.clone()) };
+        let found = reference.rsplit('/').next().and_then(|name| api.validation.shared.get(name)).cloned();
+        if found.is_none() {
+            notes.refuse(&node.at, format!("there is no {reference}"));
+        }
+        found
     };
     let all: Vec<Node> = api.validation.of_path.iter().chain(&parameters).filter_map(shared).collect();
     let says = |node: &Node, member: &str| node.get(member).and_then(Node::as_text).map(str::to_owned);
@@ -83,10 +91,17 @@ pub(super) fn of_method(method: &mut Properties, api: &Api) -> Vec<Placed<String
     let has_body = method.map("RequestModels").is_some_and(|models| !models.value.is_empty());
     let parameters = method.map("RequestParameters").map(|map| map.value).unwrap_or_default();
     let Some(validator) = method.text("RequestValidatorId") else { return Vec::new() };
+    let of = &*method;
     let named = |(name, node): (&String, &Node)| {
-        let is_required = node.as_text().and_then(boolean) == Some(true);
-        let value = name.strip_prefix("method.request.").filter(|_| is_required)?.to_owned();
-        Some(Placed { value, at: node.at.clone() })
+        let is_required = node.as_text().and_then(boolean);
+        let Some((is_required, value)) = is_required.zip(name.strip_prefix("method.request.")) else {
+            of.refuse(
+                &node.at,
+                format!("`RequestParameters` of {}: {name:?} is no `method.request.…: true` or false", of.of),
+            );
+            return None;
+        };
+        is_required.then(|| Placed { value: value.to_owned(), at: node.at.clone() })
     };
     chosen(method, &validator, has_body, parameters.iter().filter_map(named).collect(), api)
 }

@@ -214,6 +214,38 @@ parameters: {Shared: {name: s, in: query, required: true, type: string}}
     assert!(of(&format!("{none}{validators}")).is_empty());
 }
 
+/// A check that is not made because it could not be read would let in what it keeps out.
+#[test]
+fn parts_of_a_document_that_cannot_be_read_are_mistakes() {
+    let get = "x-amazon-apigateway-integration: {type: mock, requestTemplates: {application/json: '{\"statusCode\": 200}'}, responses: \
+               {default: {statusCode: 200}}}";
+    let document = |more: &str, of_get: &str| {
+        format!("swagger: '2.0'\ninfo: {{title: t, version: '1'}}\n{more}\npaths: {{/a: {{get: {{{of_get}{get}}}}}}}\n")
+    };
+    let validators = "x-amazon-apigateway-request-validators: {all: {validateRequestParameters: true}}";
+    let validated = "x-amazon-apigateway-request-validator: all, ";
+    for (more, of_get, said) in [
+        ("x-amazon-apigateway-gateway-responses: {DEFAULT_4XX: x}", "", "has no map for DEFAULT_4XX, found"),
+        ("x-amazon-apigateway-request-validators: {all: x}", "", "the validator all must be a map, found"),
+        ("securityDefinitions: {judge: x}", "", "the security scheme judge must be a map, found"),
+        (validators, "parameters: [{$ref: '#/parameters/none'}], ", "there is no #/parameters/none"),
+    ] {
+        let found = mistakes(&document(more, &format!("{validated}{of_get}")));
+        assert!(found.iter().any(|line| line.starts_with("t.yaml:") && line.contains(said)), "{said}\n{found:#?}");
+    }
+    let server = "openapi: 3.0.1\ninfo: {title: t, version: '1'}\npaths: {}\nservers: [{url: x, \
+                  x-amazon-apigateway-endpoint-configuration: disabled}]\n";
+    let found = mistakes(server);
+    assert!(found.iter().any(|line| line.contains("of a server must be a map, found")), "{found:#?}");
+    let validator = "  All: {Type: AWS::ApiGateway::RequestValidator, Properties: {RestApiId: !Ref Api, ValidateRequestParameters: true}}\n";
+    for (name, value) in [("method.request.header.a", "maybe"), ("request.header.a", "true")] {
+        let parameters =
+            format!(" HttpMethod: ANY, RequestValidatorId: !Ref All, RequestParameters: {{{name}: {value}}}, ");
+        let found = mistakes(&format!("{}{validator}", API.replace(" HttpMethod: ANY, ", &parameters)));
+        assert!(found.iter().any(|line| line.contains(&format!("{name:?} is no"))), "{found:#?}");
+    }
+}
+
 #[test]
 fn types_of_bytes_are_named_in_templates_and_documents() {
     let config = read(&API.replace("{Name: a}", "{Name: a, BinaryMediaTypes: [image~1png, '*/*']}"), |_| {}).config;
