@@ -181,7 +181,7 @@ fn descendants_left(pid: u64, wanted: usize) -> usize {
         let all = std::fs::read_dir("/proc").unwrap().flatten();
         all.filter(|entry| {
             let own = |name: &str| std::fs::read(entry.path().join(name)).unwrap_or_default();
-            own("cmdline") == b"sleep\0600\0" && own("environ").split(|byte| *byte == 0).any(|own| own == variable)
+            own("cmdline") == b"sleep\x00600\x00" && own("environ").split(|byte| *byte == 0).any(|own| own == variable)
         })
         .count()
     };
