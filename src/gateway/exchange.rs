@@ -9,18 +9,23 @@ use std::{
 };
 
 use base64::{Engine, prelude::BASE64_URL_SAFE};
-use http::{HeaderValue, header, request::Parts};
+use http::{HeaderName, HeaderValue, header, request::Parts};
 use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
 
 use super::{
     Api, Route, authorizer::Principal, certificate::ClientCertificate, connection::Caller, integration::Changes,
     secure::Secure, stage::Stage, trust::TrustStore,
 };
-use crate::kit::{clock::Time, random::Random};
+use crate::{
+    kit::{clock::Time, random::Random},
+    web::http1::Spelling,
+};
 
 #[derive(Debug)]
 pub(super) struct Exchange<'g> {
     pub(super) head: Parts,
+    /// How the client wrote the headers' names. `None` in HTTP/2, and where another proxy asks.
+    pub(super) spelling: Option<Spelling>,
     pub(super) peer: SocketAddr,
     /// `None` on a connection in clear text.
     pub(super) secure: Option<Arc<Secure>>,
@@ -88,6 +93,7 @@ impl<'g> Exchange<'g> {
         let id = BASE64_URL_SAFE.encode(random.bytes::<11>());
         Self {
             head,
+            spelling: None,
             peer: caller.peer,
             secure: caller.secure.clone(),
             trust: None,
@@ -109,6 +115,21 @@ impl<'g> Exchange<'g> {
             report: Report::default(),
             refused: None,
             answer: None,
+        }
+    }
+
+    /// A header's name as a function is told it. REST APIs keep the client's letters, and have their own for what they add.
+    pub(super) fn spelled<'n>(&'n self, name: &'n HeaderName) -> &'n str {
+        if !self.api.is_some_and(|api| api.rest) {
+            return name.as_str();
+        }
+        match name.as_str() {
+            "host" => "Host",
+            "x-amzn-trace-id" => "X-Amzn-Trace-Id",
+            "x-forwarded-for" => "X-Forwarded-For",
+            "x-forwarded-port" => "X-Forwarded-Port",
+            "x-forwarded-proto" => "X-Forwarded-Proto",
+            other => self.spelling.as_ref().and_then(|spelling| spelling.of(name)).unwrap_or(other),
         }
     }
 

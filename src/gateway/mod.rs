@@ -162,6 +162,7 @@ impl Apis {
             return self.decide(decisions, head, caller).await;
         }
         let mut exchange = Exchange::begin(head, caller, self.clock.now(), &self.random);
+        exchange.spelling = body.spelling().cloned();
         // Read now: the headers move on to the backend.
         let asked = exchange.head.headers.get_all(header::ORIGIN).iter().cloned().collect::<Vec<_>>();
         let is_preflight = cors::is_preflight(&exchange.head);

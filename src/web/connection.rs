@@ -205,7 +205,7 @@ where
     F: Future<Output = Response<B>>,
 {
     let ongoing = Ongoing::begin(pace);
-    let answered = answer(request.map(Upload::from));
+    let answered = answer(request.map(Upload::http2));
     async move { Ok(answered.await.map(|body| Download::new(body, ongoing))) }
 }
 

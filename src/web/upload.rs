@@ -8,11 +8,15 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use super::http1::{BodyError, Incoming};
+use super::http1::{BodyError, Incoming, Spelling};
 
 /// The body of a request. One that comes too slowly ends with [`BodyError::TooSlow`].
 #[derive(Debug)]
-pub struct Upload(Protocol);
+pub struct Upload {
+    body: Protocol,
+    /// In HTTP/2 there are small letters only.
+    spelling: Option<Spelling>,
+}
 
 #[derive(Debug)]
 enum Protocol {
@@ -20,15 +24,18 @@ enum Protocol {
     Http2(hyper::body::Incoming),
 }
 
-impl From<Incoming> for Upload {
-    fn from(body: Incoming) -> Self {
-        Self(Protocol::Http1(body))
+impl Upload {
+    pub(super) fn http1(body: Incoming, spelling: Spelling) -> Self {
+        Self { body: Protocol::Http1(body), spelling: Some(spelling) }
     }
-}
 
-impl From<hyper::body::Incoming> for Upload {
-    fn from(body: hyper::body::Incoming) -> Self {
-        Self(Protocol::Http2(body))
+    pub(super) fn http2(body: hyper::body::Incoming) -> Self {
+        Self { body: Protocol::Http2(body), spelling: None }
+    }
+
+    /// How the client writes its headers' names.
+    pub fn spelling(&self) -> Option<&Spelling> {
+        self.spelling.as_ref()
     }
 }
 
@@ -37,21 +44,21 @@ impl Body for Upload {
     type Error = BodyError;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match &mut self.get_mut().0 {
+        match &mut self.get_mut().body {
             Protocol::Http1(body) => Pin::new(body).poll_frame(cx),
             Protocol::Http2(body) => Pin::new(body).poll_frame(cx).map_err(BodyError::from),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.0 {
+        match &self.body {
             Protocol::Http1(body) => body.is_end_stream(),
             Protocol::Http2(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.0 {
+        match &self.body {
             Protocol::Http1(body) => body.size_hint(),
             Protocol::Http2(body) => body.size_hint(),
         }

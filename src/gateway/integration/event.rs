@@ -126,7 +126,7 @@ pub(super) fn version_1(exchange: &Exchange<'_>, body: &Bytes) -> Option<Value> 
     let several = grouped(&query);
     let last: Map<String, Value> = query.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
     let (text, encoded) = body_text(headers, body);
-    let (single_headers, multi_headers) = separate_headers(headers);
+    let (single_headers, multi_headers) = separate_headers(exchange, headers);
     let parameters = path_parameters(exchange, route);
     Some(json!({
         "version": "1.0",
@@ -217,13 +217,14 @@ fn joined_headers(headers: &HeaderMap) -> Map<String, Value> {
 }
 
 /// Format 1.0: the last value of each name, and all of them.
-fn separate_headers(headers: &HeaderMap) -> (Map<String, Value>, Map<String, Value>) {
+fn separate_headers(exchange: &Exchange<'_>, headers: &HeaderMap) -> (Map<String, Value>, Map<String, Value>) {
     let mut last = Map::new();
     let mut all = Map::new();
     for name in headers.keys() {
         let values: Vec<String> = headers.get_all(name).iter().map(text).collect();
-        last.insert(name.to_string(), values.last().cloned().into());
-        all.insert(name.to_string(), values.into());
+        let name = exchange.spelled(name);
+        last.insert(name.to_owned(), values.last().cloned().into());
+        all.insert(name.to_owned(), values.into());
     }
     (last, all)
 }

@@ -56,6 +56,24 @@ impl Search {
     }
 }
 
+/// A head of a request as it came.
+#[derive(Clone, Debug)]
+pub struct Spelling(Bytes);
+
+impl Spelling {
+    pub(super) fn new(head: Bytes) -> Self {
+        Self(head)
+    }
+
+    /// A header's name in the client's own letters.
+    pub fn of(&self, name: &HeaderName) -> Option<&str> {
+        let mut names =
+            self.0.split(|byte| *byte == b'\n').skip(1).filter_map(|line| line.split(|byte| *byte == b':').next());
+        let written = names.find(|written| written.eq_ignore_ascii_case(name.as_str().as_bytes()))?;
+        std::str::from_utf8(written).ok()
+    }
+}
+
 /// A whole head of a request.
 pub(super) fn request(head: &Bytes) -> Result<request::Parts, BadHead> {
     let mut lines = [const { MaybeUninit::<Header<'_>>::uninit() }; HEADERS];
@@ -164,6 +182,9 @@ mod tests {
         assert_eq!((parts.method, parts.version), (Method::POST, Version::HTTP_10));
         assert_eq!(parts.headers.get_all("x-one").iter().collect::<Vec<_>>(), ["1", "3"]);
         assert_eq!(parts.headers["x-two"], "2");
+        let spelling = Spelling::new(head);
+        let spelled = ["x-one", "x-two", "x-three"].map(|name| spelling.of(&HeaderName::from_static(name)));
+        assert_eq!(spelled, [Some("X-One"), Some("x-two"), None]);
         let parts = response(&Bytes::from_static(b"HTTP/1.1 299\r\nx: y\r\n\r\n")).unwrap();
         assert_eq!((parts.status.as_u16(), parts.headers.len()), (299, 1));
         let many: String = (0..HEADERS + 1).map(|number| format!("x{number}: 1\r\n")).collect();

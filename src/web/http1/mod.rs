@@ -16,6 +16,7 @@ mod upgrade;
 mod wire;
 
 pub use self::{
+    head::Spelling,
     incoming::{BodyError, Incoming},
     upgrade::{OnUpgrade, Upgraded},
 };

@@ -22,7 +22,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Incoming, OnUpgrade, Upgraded,
+    Incoming, OnUpgrade, Spelling, Upgraded,
     encoder::{self, Framing, Outgoing},
     framing,
     head::{self, BadHead, Search},
@@ -126,11 +126,11 @@ where
         let next = poll_fn(|cx| wire.poll_head(cx, &mut search, head_limit, || shutdown.is_cancelled())).await;
         let parsed = match next {
             Ok(None) => return Ok(Ended::Closed),
-            Ok(Some(head)) => head::request(&head),
+            Ok(Some(head)) => head::request(&head).map(|parts| (parts, Spelling::new(head))),
             Err(NoHead::Io(error)) => return Err(error.into()),
             Err(NoHead::Bad(bad)) => Err(bad),
         };
-        let asked = parsed.and_then(|head| Asked::new(wire, head));
+        let asked = parsed.and_then(|(head, spelling)| Asked::new(wire, head, spelling));
         let (request, asked) = match asked {
             Ok(asked) => asked,
             Err(bad) => {
@@ -192,7 +192,11 @@ struct Asked {
 }
 
 impl Asked {
-    fn new<S>(wire: &Arc<Wire<S>>, mut head: request::Parts) -> Result<(Request<Upload>, Self), BadHead>
+    fn new<S>(
+        wire: &Arc<Wire<S>>,
+        mut head: request::Parts,
+        spelling: Spelling,
+    ) -> Result<(Request<Upload>, Self), BadHead>
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
@@ -214,7 +218,7 @@ impl Asked {
             head.extensions.insert(upgrade);
         }
         let body = if has_body { Incoming::new(Arc::clone(wire) as _) } else { Incoming::empty() };
-        Ok((Request::from_parts(head, Upload::from(body)), asked))
+        Ok((Request::from_parts(head, Upload::http1(body, spelling)), asked))
     }
 
     /// Sends the answer, and gives the buffer back.

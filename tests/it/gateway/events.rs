@@ -129,7 +129,8 @@ async fn told(town: &Town, body: &str) -> (Value, Answer) {
 }
 
 fn trace(event: &Value) -> Value {
-    event["headers"]["x-amzn-trace-id"].clone()
+    let headers = &event["headers"];
+    headers.get("x-amzn-trace-id").unwrap_or(&headers["X-Amzn-Trace-Id"]).clone()
 }
 
 #[tokio::test]
@@ -256,6 +257,14 @@ async fn the_event_of_a_rest_api_is_this() {
     let (event, answer) = told(&town, "").await;
     let (id, extended) = (answer.header("x-amzn-requestid"), answer.header("x-amz-apigw-id"));
     let mut expected = format_1(&event, id, extended);
+    // The service's own letters, and otherwise the client's.
+    for kind in ["headers", "multiValueHeaders"] {
+        let headers = expected[kind].as_object_mut().unwrap();
+        for name in ["Host", "X-Amzn-Trace-Id", "X-Forwarded-For", "X-Forwarded-Port", "X-Forwarded-Proto"] {
+            let value = headers.remove(&name.to_ascii_lowercase()).unwrap();
+            headers.insert(name.to_owned(), value);
+        }
+    }
     expected["path"] = "/pets/a%20b".into();
     assert_eq!(event, expected);
     assert_eq!((id.unwrap().len(), extended.unwrap().len()), (36, 16));

@@ -104,6 +104,31 @@ async fn a_token_authorizer_is_told_the_token_and_the_method() {
 }
 
 #[tokio::test]
+async fn events_of_a_rest_api_have_the_clients_own_letters() {
+    let (town, _) = resting(TOKEN, "", |_| Ok(policy("Allow", "*"))).await;
+    let answer = town
+        .raw(
+            "GET /prod/open HTTP/1.1\r\nhost: a\r\nX-mixedCase: 1\r\nAUTHORIZATION: x\r\naccept: */*\r\nX-MixedCase: 2\r\n\
+             x-forwarded-for: forged\r\nConnection: close\r\n\r\n",
+        )
+        .await;
+    let event: Value = serde_json::from_str(&answer.body).unwrap();
+    for kind in ["headers", "multiValueHeaders"] {
+        let mut names: Vec<&String> = event[kind].as_object().unwrap().keys().collect();
+        names.sort();
+        let ours =
+            ["Host", "X-Amzn-Trace-Id", "X-Forwarded-For", "X-Forwarded-Port", "X-Forwarded-Proto", "X-mixedCase"];
+        let all = [&["AUTHORIZATION", "Connection"][..], &ours, &["accept"]].concat();
+        assert_eq!(names, all, "{kind}");
+    }
+    assert_eq!(
+        (&event["headers"]["X-mixedCase"], &event["multiValueHeaders"]["X-mixedCase"]),
+        (&json!("2"), &json!(["1", "2"]))
+    );
+    assert_eq!(event["headers"]["X-Forwarded-For"], "127.0.0.1");
+}
+
+#[tokio::test]
 async fn a_token_that_does_not_fit_the_expression_asks_nobody() {
     let authorizer = format!("{TOKEN}identity_validation_expression = 'a[0-9]+|b'\n");
     let (town, times) = resting(&authorizer, "", |_| Ok(policy("Allow", "*"))).await;
