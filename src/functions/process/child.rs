@@ -47,13 +47,24 @@ pub(super) struct Child {
     process: TokioChild,
     leash: Option<ChildStdin>,
     is_kept: bool,
+    _temporary: Option<Temporary>,
+}
+
+/// The folder of a sandbox. Its keeper makes and removes it, unless that is killed.
+struct Temporary(PathBuf);
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // Most often it has gone already.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 impl Child {
     /// Starts the command, with the Runtime API at `address`.
     pub(super) fn start(plan: &Plan, address: SocketAddr, counter: &Arc<Counter>) -> io::Result<Self> {
         let directory = std::path::absolute(&plan.directory)?;
-        let (program, arguments) = holder(plan, address, &directory)?;
+        let (program, arguments, temporary) = holder(plan, address, &directory)?;
         let mut command = Command::new(program);
         if plan.keeper.is_some() {
             // Whoever lists processes is told what it is, and not from where it was started.
@@ -80,7 +91,7 @@ impl Child {
         }
         // Not left in there: waiting for the process would close it.
         let leash = child.stdin.take();
-        Ok(Self { process: child, leash, is_kept: plan.keeper.is_some() })
+        Ok(Self { process: child, leash, is_kept: plan.keeper.is_some(), _temporary: temporary.map(Temporary) })
     }
 
     /// Comes back when the process has ended by itself.
@@ -100,20 +111,21 @@ impl Child {
     }
 }
 
-/// What is started to start the command: a keeper, or a shell.
-fn holder(plan: &Plan, address: SocketAddr, directory: &Path) -> io::Result<(PathBuf, Vec<OsString>)> {
+/// What is started to start the command, a keeper or a shell, and the folder that the command writes to.
+fn holder(plan: &Plan, address: SocketAddr, directory: &Path) -> io::Result<(PathBuf, Vec<OsString>, Option<PathBuf>)> {
     let most_data = most_data(plan.memory_mib);
     let Some(keeper) = &plan.keeper else {
         let fixed = ["-c", LEASH, "sh"].map(str::to_owned);
         let limits = [MOST_FILES, most_data / 1024].map(|limit| limit.to_string());
         let arguments = fixed.into_iter().chain(limits).chain(plan.command.iter().cloned()).map(OsString::from);
-        return Ok((PathBuf::from("/bin/sh"), arguments.collect()));
+        return Ok((PathBuf::from("/bin/sh"), arguments.collect(), None));
     };
     let sandbox = plan.sandbox.as_ref().map(|asked| Sandbox {
         read: asked.read.iter().cloned().chain([directory.to_owned()]).collect(),
         temporary: std::env::temp_dir().join(format!("poolhouse-{}", hex::encode(plan.random.bytes::<16>()))),
         connect: asked.connect.iter().copied().chain([address.port()]).collect(),
     });
+    let temporary = sandbox.as_ref().map(|sandbox| sandbox.temporary.clone());
     let orders = Orders {
         command: plan.command.clone(),
         most_data,
@@ -121,7 +133,7 @@ fn holder(plan: &Plan, address: SocketAddr, directory: &Path) -> io::Result<(Pat
         most_processes: plan.max_processes.unwrap_or(MOST_PROCESSES),
         sandbox,
     };
-    Ok((keeper.clone(), vec![KEEP.into(), serde_json::to_string(&orders)?.into()]))
+    Ok((keeper.clone(), vec![KEEP.into(), serde_json::to_string(&orders)?.into()], temporary))
 }
 
 /// How much a process may map to write to, in bytes. A runtime maps more than it uses: stacks of its threads, and heaps in advance.

@@ -221,8 +221,13 @@ async fn what_leaves_its_group_ends_with_its_function_and_with_its_keeper() {
     let listed = std::fs::read(format!("/proc/{keeper}/cmdline")).unwrap();
     assert!(listed.starts_with(b"poolhouse\0keep\0"), "{}", String::from_utf8_lossy(&listed));
     assert!(attempt(&function, json!({"what": "signal", "pid": keeper.parse::<u64>().unwrap()})).await.is_string());
+    let listed = String::from_utf8(listed).unwrap();
+    let temporary = listed.split(r#""temporary":""#).nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+    let temporary = std::path::Path::new(temporary);
+    assert!(temporary.is_dir());
     assert!(Command::new("kill").args(["-KILL", &keeper]).status().unwrap().success());
     wait_for(|| !is_alive(pid)).await;
+    wait_for(|| !temporary.exists()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
