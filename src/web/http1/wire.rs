@@ -25,8 +25,10 @@ use super::{
 /// What is read at once: of heads, and of bodies.
 const PIECE: usize = 4 * 1024;
 const LARGE_PIECE: usize = 64 * 1024;
-/// What is left of the memory for a piece before there is more of it.
-const MARGIN: usize = 512;
+/// What memory for a piece is good for before there is more of it: a usual head.
+const MARGIN: usize = 2 * 1024;
+/// The same where the head is still in use, so that its memory cannot be used again.
+const NARROW_MARGIN: usize = 256;
 /// What is read of the next requests while one is answered.
 const AHEAD: usize = 16 * 1024;
 
@@ -139,7 +141,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Wire<S> {
                 None if io.input.len() <= limit => {}
                 _ => return Poll::Ready(Err(NoHead::Bad(BadHead::TooLarge))),
             }
-            match io.poll_fill(cx, PIECE) {
+            match io.poll_fill(cx, MARGIN, PIECE) {
                 Poll::Ready(Ok(0)) if io.input.is_empty() => return Poll::Ready(Ok(None)),
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(NoHead::Io(io::ErrorKind::UnexpectedEof.into()))),
                 Poll::Ready(Ok(_)) => {}
@@ -196,7 +198,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Wire<S> {
         let io = &mut *self.io();
         loop {
             io.input.clear();
-            match ready!(io.poll_fill(cx, LARGE_PIECE)) {
+            match ready!(io.poll_fill(cx, MARGIN, LARGE_PIECE)) {
                 Ok(0) | Err(_) => return Poll::Ready(()),
                 Ok(_) => {}
             }
@@ -210,7 +212,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Wire<S> {
             return Poll::Pending;
         }
         while io.input.len() < AHEAD {
-            match ready!(io.poll_fill(cx, PIECE)) {
+            match ready!(io.poll_fill(cx, NARROW_MARGIN, PIECE)) {
                 Ok(0) | Err(_) => return Poll::Ready(()),
                 Ok(_) => {}
             }
@@ -292,7 +294,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Wire<S> {
                 }
             }
             let room = io.body.wants().clamp(PIECE, LARGE_PIECE);
-            match io.poll_fill(cx, room) {
+            match io.poll_fill(cx, MARGIN, room) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Some(Err(BodyError::BrokenOff))),
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
@@ -307,12 +309,12 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Wire<S> {
 }
 
 impl<S: AsyncRead + Unpin> Io<S> {
-    /// Reads more, up to `piece` bytes. Nothing comes after nothing has come.
-    fn poll_fill(&mut self, cx: &mut Context<'_>, piece: usize) -> Poll<io::Result<usize>> {
+    /// Reads more, up to `piece` bytes, where there is less room than `margin`. Nothing comes after nothing has come.
+    fn poll_fill(&mut self, cx: &mut Context<'_>, margin: usize, piece: usize) -> Poll<io::Result<usize>> {
         if self.has_ended {
             return Poll::Ready(Ok(0));
         }
-        if self.input.capacity() - self.input.len() < MARGIN {
+        if self.input.capacity() - self.input.len() < margin {
             self.input.reserve(piece);
         }
         let read = ready!(poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.input))?;
