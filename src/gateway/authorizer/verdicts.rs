@@ -10,28 +10,34 @@ use std::{
 };
 
 use aws_lc_rs::digest::{SHA256, digest};
-use moka::{policy::EvictionPolicy, sync::Cache};
+use quick_cache::{
+    Weighter,
+    sync::{Cache, DefaultLifecycle},
+};
 
 use super::jwt::Verified;
 
 /// Some thousand tokens of the usual size.
 const MAX_BYTES: u64 = 8 * 1024 * 1024;
+const USUAL: usize = 4096;
 
 pub(super) type TokenHash = [u8; 32];
 
 #[derive(Debug)]
-pub(super) struct Verdicts(Cache<TokenHash, Arc<Verified>, Prefix>);
+pub(super) struct Verdicts(Cache<TokenHash, Arc<Verified>, Size, Prefix>);
+
+#[derive(Clone, Debug)]
+struct Size;
+
+impl Weighter<TokenHash, Arc<Verified>> for Size {
+    fn weight(&self, _: &TokenHash, verified: &Arc<Verified>) -> u64 {
+        verified.size() as u64
+    }
+}
 
 impl Verdicts {
     pub(super) fn new() -> Self {
-        let weigh = |_: &TokenHash, verified: &Arc<Verified>| u32::try_from(verified.size()).unwrap_or(u32::MAX);
-        Self(
-            Cache::builder()
-                .max_capacity(MAX_BYTES)
-                .eviction_policy(EvictionPolicy::lru())
-                .weigher(weigh)
-                .build_with_hasher(Prefix),
-        )
+        Self(Cache::with(USUAL, MAX_BYTES, Size, Prefix, DefaultLifecycle::default()))
     }
 
     pub(super) fn hash(token: &str) -> TokenHash {
@@ -49,7 +55,7 @@ impl Verdicts {
     }
 
     pub(super) fn forget(&self, hash: &TokenHash) {
-        self.0.invalidate(hash);
+        self.0.remove(hash);
     }
 }
 
