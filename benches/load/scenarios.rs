@@ -66,6 +66,7 @@ pub fn configuration(main: SocketAddr, gateway: SocketAddr, backend: SocketAddr)
 listen = "{main}"
 [gateway]
 listen = "{gateway}"
+threads = 1
 
 [[pool]]
 id = "{POOL}"

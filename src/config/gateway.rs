@@ -11,6 +11,8 @@ use super::{Placed, api::Throttle, form, reader::Reader, standards::Standards, t
 #[derive(Clone, Debug)]
 pub struct Gateway {
     pub listen: SocketAddr,
+    /// How many threads serve connections; as many as there are processors where nothing is said.
+    pub threads: Option<u16>,
     /// Without it the listener is in clear text. Domains may have certificates of their own.
     pub tls: Option<Placed<Tls>>,
     /// Local copies of trust stores by the address that domains name, such as `s3://bucket/clients.pem`.
@@ -119,6 +121,7 @@ impl Gateway {
         }
         let gateway = Self {
             listen: listen.value,
+            threads: section.integer("threads", 1..=1024),
             tls: Tls::read(&mut section),
             truststores: truststores(&mut section),
             clock_skew_seconds: section.integer("clock_skew_seconds", 0..=300).unwrap_or(0),

@@ -3,7 +3,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
@@ -27,6 +27,8 @@ const SIZES: Sizes = Sizes { head: HEAD_LIMIT, header_list: 2 * 10_240, streams:
 #[derive(Clone, Debug)]
 pub struct Caller {
     pub(super) peer: SocketAddr,
+    /// Their address, for backends.
+    pub(super) address: HeaderValue,
     /// `None` in clear text.
     pub(super) secure: Option<Arc<Secure>>,
 }
@@ -34,7 +36,12 @@ pub struct Caller {
 impl Caller {
     /// Somebody without TLS.
     pub fn plain(peer: SocketAddr) -> Self {
-        Self { peer, secure: None }
+        Self::new(peer, None)
+    }
+
+    pub(super) fn new(peer: SocketAddr, secure: Option<Arc<Secure>>) -> Self {
+        let address = HeaderValue::try_from(peer.ip().to_canonical().to_string());
+        Self { peer, address: address.unwrap_or(HeaderValue::from_static("unknown")), secure }
     }
 }
 
@@ -58,7 +65,8 @@ impl Protocols {
             // Far larger than what a connection in clear text needs.
             return Box::pin(self.secure(gateway, stream, peer, shutdown)).await;
         }
-        let answer = move |request| answer(Arc::clone(&gateway), request, Caller::plain(peer));
+        let caller = Caller::plain(peer);
+        let answer = move |request| answer(Arc::clone(&gateway), request, caller.clone());
         self.0.serve_clear(stream, answer, shutdown).await
     }
 
@@ -75,7 +83,7 @@ impl Protocols {
             shaken = tokio::time::timeout(HANDSHAKE_TIMEOUT, secure::accept(stream, current)) => shaken??,
             () = shutdown.cancelled() => return Ok(()),
         };
-        let caller = Caller { peer, secure: Some(Arc::new(secure)) };
+        let caller = Caller::new(peer, Some(Arc::new(secure)));
         let answer = move |request| answer(Arc::clone(&gateway), request, caller.clone());
         self.0.serve_secure(stream, answer, shutdown).await
     }

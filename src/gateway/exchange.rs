@@ -27,6 +27,8 @@ pub(super) struct Exchange<'g> {
     /// How the client wrote the headers' names. `None` in HTTP/2, and where another proxy asks.
     pub(super) spelling: Option<Spelling>,
     pub(super) peer: SocketAddr,
+    /// The same in words, for backends.
+    pub(super) address: HeaderValue,
     /// `None` on a connection in clear text.
     pub(super) secure: Option<Arc<Secure>>,
     /// The same in the header `apigw-requestid`, the event and the log.
@@ -95,6 +97,7 @@ impl<'g> Exchange<'g> {
             head,
             spelling: None,
             peer: caller.peer,
+            address: caller.address.clone(),
             secure: caller.secure.clone(),
             trust: None,
             certificate: None,

@@ -75,8 +75,7 @@ impl Apis {
         if let Ok(host) = question.host.parse() {
             head.headers.insert(header::HOST, host);
         }
-        let caller =
-            Caller { peer: SocketAddr::from(([127, 0, 0, 1], 0)), secure: self.secured(question.certificates) };
+        let caller = Caller::new(SocketAddr::from(([127, 0, 0, 1], 0)), self.secured(question.certificates));
         let mut exchange = Exchange::begin(head, &caller, self.clock.now(), &self.random);
         let found = check_request(&exchange).and_then(|()| self.match_api(&mut exchange));
         if let Some(store) = exchange.trust {

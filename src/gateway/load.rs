@@ -31,6 +31,7 @@ use super::{
     stage::{Domain, Domains, Mapping as ApiMapping, Stage},
     throttle::Bucket,
     trust::TrustError,
+    workers,
 };
 use crate::{
     config::{Place, Placed, api as config, domain, gateway as section},
@@ -120,7 +121,7 @@ pub(super) struct Loader {
 
 impl Loader {
     pub(super) fn new(section: &section::Gateway, around: Surroundings) -> Result<Self, GatewayError> {
-        let backends = Arc::new(Connections::new(connector(around.client.trust())?));
+        let backends = Arc::new(Connections::new(workers::count(section.threads), connector(around.client.trust())?));
         let fetcher = Arc::new(Fetcher::new(&around.client, section.allow_insecure_issuer));
         let account = Bucket::new(section.account_throttle, around.clock.now()).map(Arc::new);
         Ok(Self { section: section.clone(), around, fetcher, backends, account, foreign: HashMap::new() })
@@ -488,7 +489,7 @@ impl StageRoute<'_> {
                 let target = Target::parse(&self.filled(url)?, key, loader.section.allow_insecure_issuer)
                     .map_err(|source| GatewayError::Target { at: url.at.clone(), source })?;
                 let method = method.as_ref().and_then(|method| method.parse().ok());
-                Integration::Http(HttpIntegration::new(Arc::clone(&loader.backends), target, method))
+                Integration::Http(HttpIntegration::new(&loader.backends, target, method))
             }
             config::Integration::Respond { status, headers, body, allow_origins } => Integration::Respond(
                 FixedResponse::new(*status, headers, body)

@@ -18,6 +18,7 @@ use super::{
     connection::Caller,
     load::{GatewayError, Loader, Surroundings},
     stage::Stage,
+    workers,
 };
 use crate::{
     config::{api as config, domain::Domain, gateway as section},
@@ -29,6 +30,8 @@ use crate::{
 pub struct Gateway {
     serving: RwLock<Arc<Apis>>,
     loader: Mutex<Loader>,
+    /// For connections.
+    pub(super) threads: usize,
 }
 
 impl Gateway {
@@ -42,7 +45,8 @@ impl Gateway {
         let functions = Arc::clone(&around.functions);
         let mut loader = Loader::new(section, around)?;
         let apis = loader.load(apis, domains, functions, None)?;
-        Ok(Self { serving: RwLock::new(Arc::new(apis)), loader: Mutex::new(loader) })
+        let threads = workers::count(section.threads);
+        Ok(Self { serving: RwLock::new(Arc::new(apis)), loader: Mutex::new(loader), threads })
     }
 
     /// Serves these APIs, and no others, from the next request on. After an error everything stays as it was.

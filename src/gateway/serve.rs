@@ -36,17 +36,12 @@ impl Gateway {
     ) -> io::Result<impl Future<Output = ()> + Send + 'static> {
         let hang_up = CancellationToken::new();
         let mut workers = {
-            let (protocols, shutdown, hang_up) =
-                (Arc::new(Protocols::new(patience)), shutdown.clone(), hang_up.clone());
-            Workers::start(move |stream, peer| {
-                let (gateway, protocols) = (Arc::clone(&self), Arc::clone(&protocols));
-                let (shutdown, hang_up) = (shutdown.clone(), hang_up.clone());
+            let (protocols, shutdown) = (Arc::new(Protocols::new(patience)), shutdown.clone());
+            Workers::start(self.threads, &hang_up, move |stream, peer| {
+                let (gateway, protocols, shutdown) = (Arc::clone(&self), Arc::clone(&protocols), shutdown.clone());
                 async move {
-                    tokio::select! {
-                        outcome = protocols.serve(gateway, stream, peer, &shutdown) => if let Err(error) = outcome {
-                            tracing::debug!(%peer, error, "connection ended");
-                        },
-                        () = hang_up.cancelled() => {}
+                    if let Err(error) = protocols.serve(gateway, stream, peer, &shutdown).await {
+                        tracing::debug!(%peer, error, "connection ended");
                     }
                 }
             })?

@@ -9,7 +9,7 @@ use tokio::{
     net::TcpStream,
     sync::{OwnedSemaphorePermit, mpsc},
 };
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 thread_local! {
     /// Which worker this thread is, counted from one; zero is everybody else.
@@ -23,8 +23,8 @@ pub(super) struct PerWorker<T> {
 }
 
 impl<T> PerWorker<T> {
-    pub(super) fn new(make: impl Fn() -> T) -> Self {
-        Self { workers: (0..count()).map(|_| make()).collect(), others: make() }
+    pub(super) fn new(threads: usize, make: impl Fn() -> T) -> Self {
+        Self { workers: (0..threads).map(|_| make()).collect(), others: make() }
     }
 
     /// The one of this thread.
@@ -33,9 +33,10 @@ impl<T> PerWorker<T> {
     }
 }
 
-/// As many as there are processors.
-fn count() -> usize {
-    thread::available_parallelism().map_or(1, std::num::NonZero::get)
+/// What was asked for, or as many as there are processors.
+pub(super) fn count(asked: Option<u16>) -> usize {
+    let processors = || thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    asked.map_or_else(processors, usize::from).max(1)
 }
 
 /// A connection that was accepted.
@@ -56,18 +57,22 @@ pub(super) struct Workers {
 }
 
 impl Workers {
-    /// Starts the threads. `serve` runs one connection, on its thread, to its end.
-    pub(super) fn start<F>(serve: impl Fn(TcpStream, SocketAddr) -> F + Send + Sync + 'static) -> io::Result<Self>
+    /// Starts the threads. `serve` runs one connection, on its thread, to its end, or to `hang_up` once no more connections come.
+    pub(super) fn start<F>(
+        threads: usize,
+        hang_up: &CancellationToken,
+        serve: impl Fn(TcpStream, SocketAddr) -> F + Send + Sync + 'static,
+    ) -> io::Result<Self>
     where
         F: Future<Output = ()> + Send + 'static,
     {
         let serve = Arc::new(serve);
         let mut workers = Self { threads: Vec::new(), next: 0, ended: Vec::new() };
-        for number in 1..=count() {
+        for number in 1..=threads {
             // Bounded by the places for connections.
             let (sender, mut accepted) = mpsc::unbounded_channel::<Handed>();
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            let serve = Arc::clone(&serve);
+            let (serve, hang_up) = (Arc::clone(&serve), hang_up.clone());
             let work = async move {
                 let connections = TaskTracker::new();
                 while let Some((stream, peer, place)) = accepted.recv().await {
@@ -83,7 +88,8 @@ impl Workers {
                     }
                 }
                 connections.close();
-                connections.wait().await;
+                // What is left then ends with the thread.
+                hang_up.run_until_cancelled(connections.wait()).await;
             };
             let run = move || {
                 WORKER.set(number);
@@ -112,5 +118,44 @@ impl Workers {
         if !joined.unwrap_or(false) {
             tracing::error!("a thread of the gateway has panicked");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, sync::Mutex};
+
+    use tokio::{net::TcpListener, sync::Semaphore};
+
+    use super::*;
+
+    /// The names of the threads that ten connections are served on.
+    async fn serving(threads: usize) -> BTreeSet<String> {
+        let names = Arc::new(Mutex::new(BTreeSet::new()));
+        let seen = Arc::clone(&names);
+        let mut workers = Workers::start(threads, &CancellationToken::new(), move |_, _| {
+            let seen = Arc::clone(&seen);
+            async move {
+                seen.lock().unwrap().insert(thread::current().name().unwrap_or_default().to_owned());
+            }
+        })
+        .unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (address, room) = (listener.local_addr().unwrap(), Arc::new(Semaphore::new(10)));
+        for _ in 0..10 {
+            let _client = TcpStream::connect(address).await.unwrap();
+            let (stream, peer) = listener.accept().await.unwrap();
+            let place = Arc::clone(&room).acquire_owned().await.unwrap();
+            workers.give(Accepted { stream, peer, place }).unwrap();
+        }
+        workers.finish().await;
+        Arc::into_inner(names).unwrap().into_inner().unwrap()
+    }
+
+    #[tokio::test]
+    async fn connections_are_dealt_out_to_as_many_threads_as_were_asked_for() {
+        assert_eq!(serving(1).await, BTreeSet::from(["gateway-1".to_owned()]));
+        assert_eq!(serving(3).await, ["gateway-1", "gateway-2", "gateway-3"].map(str::to_owned).into());
+        assert_eq!((count(Some(3)), count(None) >= 1), (3, true));
     }
 }

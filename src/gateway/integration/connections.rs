@@ -10,7 +10,7 @@ use std::{
     future::poll_fn,
     io::{self, IoSlice},
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     task::{Context, Poll},
     time::{Duration, Instant},
 };
@@ -62,44 +62,71 @@ pub(super) enum SendError {
 
 /// Connections to all backends of a gateway.
 pub(in crate::gateway) struct Connections {
+    threads: usize,
     connector: Connector,
-    kept: PerWorker<Arc<Kept>>,
+    places: Mutex<HashMap<Origin, Weak<Place>>>,
     breakers: Breakers,
 }
 
 impl Connections {
-    pub(in crate::gateway) fn new(connector: Connector) -> Self {
-        Self { connector, kept: PerWorker::new(Arc::default), breakers: Breakers::default() }
+    /// `threads` is how many serve connections.
+    pub(in crate::gateway) fn new(threads: usize, connector: Connector) -> Self {
+        Self { threads, connector, places: Mutex::default(), breakers: Breakers::default() }
     }
 
+    /// The connections to one backend, which all that lead there share.
+    pub(super) fn to(self: &Arc<Self>, origin: Origin) -> Arc<Place> {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        places.retain(|_, place| place.strong_count() > 0);
+        if let Some(place) = places.get(&origin).and_then(Weak::upgrade) {
+            return place;
+        }
+        let kept = PerWorker::new(self.threads, Kept::default);
+        let place = Arc::new(Place { origin: origin.clone(), kept, connections: Arc::clone(self) });
+        places.insert(origin, Arc::downgrade(&place));
+        place
+    }
+}
+
+/// Connections to one backend.
+pub(in crate::gateway) struct Place {
+    origin: Origin,
+    kept: PerWorker<Kept>,
+    connections: Arc<Connections>,
+}
+
+impl Place {
     /// Sends a request, over a connection that was kept or a new one. Of its URL the path and the query are sent. One that may
     /// switch protocols gets a connection of its own.
     pub(super) async fn send(
-        &self,
-        origin: &Origin,
+        self: &Arc<Self>,
         request: Request<RequestBody>,
         may_switch: bool,
     ) -> Result<Response<Answer>, SendError> {
         let kept = self.kept.here();
         let (head, body) = request.into_parts();
         let mut body = Some(body).filter(|body| !body.is_end_stream());
-        while let Some(mut link) = if may_switch { None } else { kept.take(origin) } {
+        while let Some(mut link) = if may_switch { None } else { kept.take() } {
             let repeats = body.is_none() && is_safe(&head);
             match link.ask(&head, body.take()).await {
-                Ok(answer) => return Ok(answered(answer, link, origin, kept)),
+                Ok(answer) => return Ok(self.answered(answer, link)),
                 // The other side was about to close it.
                 Err(NoAnswer::Closed(_)) if repeats => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        let mut link = self.connect(origin).await?;
+        let mut link = self.connect().await?;
         let answer = link.ask(&head, body).await?;
-        Ok(answered(answer, link, origin, kept))
+        Ok(self.answered(answer, link))
     }
 
-    async fn connect(&self, origin: &Origin) -> Result<Kind, SendError> {
-        let attempt = self.breakers.attempt(origin).ok_or(SendError::Resting)?;
-        let stream = match self.reach(origin).await {
+    fn answered(self: &Arc<Self>, head: http::response::Parts, link: Kind) -> Response<Answer> {
+        Response::from_parts(head, Answer { link: Some(link), place: Arc::clone(self) })
+    }
+
+    async fn connect(&self) -> Result<Kind, SendError> {
+        let attempt = self.connections.breakers.attempt(&self.origin).ok_or(SendError::Resting)?;
+        let stream = match self.reach().await {
             Ok(stream) => stream,
             Err(error) => {
                 attempt.failed();
@@ -110,18 +137,48 @@ impl Connections {
         Ok(Box::new(Link::new(stream)))
     }
 
-    async fn reach(&self, (scheme, authority): &Origin) -> Result<Stream, Box<dyn std::error::Error + Send + Sync>> {
+    async fn reach(&self) -> Result<Stream, Box<dyn std::error::Error + Send + Sync>> {
+        let (scheme, authority) = &self.origin;
         let mut place = http::uri::Parts::default();
         place.scheme = Some(scheme.clone());
         place.authority = Some(authority.clone());
         place.path_and_query = Some(http::uri::PathAndQuery::from_static("/"));
         let place = Uri::from_parts(place)?;
-        let mut connector = self.connector.clone();
+        let mut connector = self.connections.connector.clone();
         poll_fn(|cx| connector.poll_ready(cx)).await?;
         Ok(match connector.call(place).await? {
             MaybeHttpsStream::Http(stream) => Stream::Clear(stream.into_inner()),
             MaybeHttpsStream::Https(stream) => Stream::Secure(Box::new(stream.into_inner())),
         })
+    }
+
+    fn keep(self: &Arc<Self>, mut link: Kind) {
+        if !link.is_free() {
+            return;
+        }
+        let mut waiting = self.kept.here().waiting();
+        if waiting.links.len() < KEPT {
+            waiting.links.push_back((link, Instant::now()));
+        }
+        if !waiting.is_swept {
+            waiting.is_swept = true;
+            tokio::spawn(sweep(Arc::downgrade(self)));
+        }
+    }
+}
+
+/// Closes what nobody wants any more on this thread, until nothing is left.
+async fn sweep(place: Weak<Place>) {
+    loop {
+        tokio::time::sleep(IDLE / 2).await;
+        // What belonged to a place that is gone has gone with it.
+        let Some(place) = place.upgrade() else { return };
+        let mut waiting = place.kept.here().waiting();
+        waiting.links.retain_mut(|(link, since)| since.elapsed() < IDLE && link.is_free());
+        if waiting.links.is_empty() {
+            waiting.is_swept = false;
+            return;
+        }
     }
 }
 
@@ -185,78 +242,42 @@ impl AsyncWrite for Stream {
 
 /// The connections of one thread that wait for their next request.
 #[derive(Default)]
-struct Kept(Mutex<Places>);
+struct Kept(Mutex<Waiting>);
 
 #[derive(Default)]
-struct Places {
+struct Waiting {
     /// With the time of its last use. The one that waits longest stands first.
-    links: HashMap<Origin, VecDeque<(Kind, Instant)>>,
+    links: VecDeque<(Kind, Instant)>,
     is_swept: bool,
 }
 
 impl Kept {
-    fn places(&self) -> MutexGuard<'_, Places> {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self, origin: &Origin) -> Option<Kind> {
-        let mut places = self.places();
-        let links = places.links.get_mut(origin)?;
-        while let Some((mut link, since)) = links.pop_back() {
+    fn take(&self) -> Option<Kind> {
+        let mut waiting = self.waiting();
+        while let Some((mut link, since)) = waiting.links.pop_back() {
             if since.elapsed() < IDLE && link.is_free() {
                 return Some(link);
             }
         }
         None
     }
-
-    fn keep(self: &Arc<Self>, origin: Origin, mut link: Kind) {
-        if !link.is_free() {
-            return;
-        }
-        let mut places = self.places();
-        let links = places.links.entry(origin).or_default();
-        if links.len() < KEPT {
-            links.push_back((link, Instant::now()));
-        }
-        if !places.is_swept {
-            places.is_swept = true;
-            tokio::spawn(Arc::clone(self).sweep());
-        }
-    }
-
-    /// Closes what nobody wants any more, until nothing is left.
-    async fn sweep(self: Arc<Self>) {
-        loop {
-            tokio::time::sleep(IDLE / 2).await;
-            let mut places = self.places();
-            for links in places.links.values_mut() {
-                links.retain_mut(|(link, since)| since.elapsed() < IDLE && link.is_free());
-            }
-            places.links.retain(|_, links| !links.is_empty());
-            if places.links.is_empty() {
-                places.is_swept = false;
-                return;
-            }
-        }
-    }
-}
-
-fn answered(head: http::response::Parts, link: Kind, origin: &Origin, kept: &Arc<Kept>) -> Response<Answer> {
-    Response::from_parts(head, Answer { link: Some((link, origin.clone())), kept: Arc::clone(kept) })
 }
 
 /// The body of a backend's answer, which drives its connection.
 pub(in crate::gateway) struct Answer {
     /// `None` after its end.
-    link: Option<(Kind, Origin)>,
-    kept: Arc<Kept>,
+    link: Option<Kind>,
+    place: Arc<Place>,
 }
 
 impl Answer {
     /// The connection, where both sides have agreed to speak something else.
     pub(super) fn upgraded(mut self) -> Option<Upgraded> {
-        self.link.take().map(|(link, _)| link.upgraded())
+        self.link.take().map(|link| link.upgraded())
     }
 }
 
@@ -272,17 +293,17 @@ impl http_body::Body for Answer {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match &mut self.get_mut().link {
-            Some((link, _)) => link.poll_data(cx).map(|data| data.map(|data| data.map(Frame::data))),
+            Some(link) => link.poll_data(cx).map(|data| data.map(|data| data.map(Frame::data))),
             None => Poll::Ready(None),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.link.as_ref().is_none_or(|(link, _)| link.is_done())
+        self.link.as_ref().is_none_or(|link| link.is_done())
     }
 
     fn size_hint(&self) -> SizeHint {
-        let exact = self.link.as_ref().map_or(Some(0), |(link, _)| link.exact());
+        let exact = self.link.as_ref().map_or(Some(0), |link| link.exact());
         exact.map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }
@@ -290,10 +311,8 @@ impl http_body::Body for Answer {
 impl Drop for Answer {
     fn drop(&mut self) {
         // What is left of an answer would be taken for the next one.
-        if let Some((link, origin)) = self.link.take()
-            && link.is_done()
-        {
-            self.kept.keep(origin, link);
+        if let Some(link) = self.link.take().filter(|link| link.is_done()) {
+            self.place.keep(link);
         }
     }
 }

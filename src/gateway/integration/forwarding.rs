@@ -2,8 +2,6 @@
 //! taken from the client, and the gateway's own words are added last so that nothing can remove them.
 //! <https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1>
 
-use std::{fmt::Write as _, net::SocketAddr};
-
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{self, AUTHORIZATION, CONNECTION, HOST},
@@ -48,7 +46,8 @@ pub(in crate::gateway) fn is_hop_by_hop(name: &HeaderName) -> bool {
 
 /// What the client told us and the backend shall know.
 pub(super) struct Origin<'a> {
-    pub(super) peer: SocketAddr,
+    /// The client's.
+    pub(super) address: HeaderValue,
     /// Whether the client's connection has TLS.
     pub(super) secure: bool,
     /// The `Host` of the client's request.
@@ -75,12 +74,13 @@ pub(in crate::gateway) fn vouch_for(exchange: &mut Exchange<'_>) {
     let headers = &mut exchange.head.headers;
     remove_all(headers, |name| is_own(name.as_str()));
     let host = headers.get(HOST).cloned();
-    let origin = Origin { peer: exchange.peer, secure: exchange.secure.is_some(), host, trace_id: &trace_id };
+    let address = exchange.address.clone();
+    let origin = Origin { address, secure: exchange.secure.is_some(), host, trace_id: &trace_id };
     vouch(headers, &origin);
 }
 
 fn vouch(headers: &mut HeaderMap, origin: &Origin<'_>) {
-    headers.insert(FORWARDED_FOR, address(origin.peer));
+    headers.insert(FORWARDED_FOR, origin.address.clone());
     let (scheme, usual) = if origin.secure { ("https", "443") } else { ("http", "80") };
     headers.insert(FORWARDED_PROTO, HeaderValue::from_static(scheme));
     if let Some(host) = &origin.host {
@@ -159,14 +159,12 @@ fn is_reserved(name: &str) -> bool {
 
 /// The form of AWS X-Ray: the time and 96 bits, here those of the request id.
 pub(super) fn trace_id(exchange: &Exchange<'_>) -> String {
-    let id = exchange.id.as_bytes();
-    format!("Root=1-{:08x}-{}", exchange.at.seconds(), hex::encode(&id[..id.len().min(12)]))
-}
-
-fn address(peer: SocketAddr) -> HeaderValue {
-    let mut text = String::with_capacity(40);
-    let written = write!(text, "{}", peer.ip().to_canonical());
-    written.ok().and_then(|()| HeaderValue::try_from(text).ok()).unwrap_or(HeaderValue::from_static("unknown"))
+    let (time, id) = (exchange.at.seconds().to_be_bytes(), exchange.id.as_bytes());
+    let mut text = *b"Root=1-00000000-000000000000000000000000";
+    // An id is longer than that; of a shorter one nothing is told.
+    let _ = hex::encode_to_slice(&time[4..], &mut text[7..15]);
+    let _ = hex::encode_to_slice(&id[..id.len().min(12)], &mut text[16..]);
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 fn port(host: &HeaderValue, usual: &'static str) -> HeaderValue {
@@ -193,7 +191,7 @@ mod tests {
     fn prepared(lines: &[(&str, &str)]) -> HeaderMap {
         let mut headers = headers(lines);
         let origin = Origin {
-            peer: "192.0.2.7:1234".parse().unwrap(),
+            address: HeaderValue::from_static("192.0.2.7"),
             secure: false,
             host: Some(HeaderValue::from_static("api.localhost:9230")),
             trace_id: "Root=1-0-0",

@@ -11,7 +11,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 
 use super::{
     Target,
-    connections::Connections,
+    connections::{Connections, Place},
     forwarding::{Origin, prepare_request, prepare_response, trace_id},
     upgrade,
 };
@@ -36,7 +36,7 @@ pub(in crate::gateway) fn connector(trust: &Trust) -> Result<HttpsConnector<Http
 }
 
 pub(in crate::gateway) struct HttpIntegration {
-    connections: Arc<Connections>,
+    place: Arc<Place>,
     target: Target,
     host: HeaderValue,
     /// Instead of the client's.
@@ -44,9 +44,9 @@ pub(in crate::gateway) struct HttpIntegration {
 }
 
 impl HttpIntegration {
-    pub(in crate::gateway) fn new(connections: Arc<Connections>, target: Target, method: Option<Method>) -> Self {
+    pub(in crate::gateway) fn new(connections: &Arc<Connections>, target: Target, method: Option<Method>) -> Self {
         let host = HeaderValue::from_str(target.authority().as_str()).unwrap_or(HeaderValue::from_static("localhost"));
-        Self { connections, target, host, method }
+        Self { place: connections.to(target.origin()), target, host, method }
     }
 
     pub(super) async fn answer(
@@ -62,8 +62,7 @@ impl HttpIntegration {
         if wanted.is_some() {
             upgrade::ask(request.headers_mut());
         }
-        let origin = self.target.origin();
-        let asked = self.connections.send(&origin, request, wanted.is_some());
+        let asked = self.place.send(request, wanted.is_some());
         let answer = tokio::time::timeout(timeout, asked).await;
         let answer = match (answer, fault.and_then(|fault| fault.found())) {
             (Ok(Ok(answer)), _) => answer,
@@ -101,7 +100,7 @@ impl HttpIntegration {
             || exchange.route.is_some_and(|route| !route.responses.is_empty());
         let mut headers = if kept { exchange.head.headers.clone() } else { std::mem::take(&mut exchange.head.headers) };
         let origin = Origin {
-            peer: exchange.peer,
+            address: exchange.address.clone(),
             secure: exchange.secure.is_some(),
             host: headers.remove(http::header::HOST),
             trace_id: &trace_id,

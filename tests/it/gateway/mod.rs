@@ -167,6 +167,7 @@ fn own_section() -> section::Gateway {
         tls: None,
         truststores: BTreeMap::new(),
         clock_skew_seconds: 0,
+        threads: None,
         stale_keys_seconds: 86_400,
         allow_insecure_issuer: false,
         decisions: None,
