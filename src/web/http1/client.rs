@@ -5,7 +5,6 @@
 use std::{
     future::poll_fn,
     io,
-    pin::Pin,
     task::{Context, Poll, Waker, ready},
 };
 
@@ -13,7 +12,6 @@ use bytes::{Bytes, BytesMut};
 use http::{Method, StatusCode, header, request, response};
 use http_body::Body;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_util::io::poll_read_buf;
 
 use super::{
     BodyError, Upgraded,
@@ -21,12 +19,9 @@ use super::{
     encoder::{Framing, Outgoing},
     framing,
     head::{self, BadHead, Search},
+    input::{Input, LARGE_PIECE, MARGIN, NARROW_MARGIN, PIECE},
 };
 
-/// What is read at once: of heads, and of bodies.
-const PIECE: usize = 4 * 1024;
-const LARGE_PIECE: usize = 64 * 1024;
-const MARGIN: usize = 512;
 /// Status line and headers of an answer.
 const HEAD: usize = 64 * 1024;
 /// Answers of one request before its last one.
@@ -62,8 +57,7 @@ impl From<BadHead> for NoAnswer {
 #[derive(Debug)]
 pub struct Link<S, B> {
     stream: S,
-    input: BytesMut,
-    has_ended: bool,
+    input: Input,
     sending: Option<Outgoing<B>>,
     /// For the next request.
     buffer: BytesMut,
@@ -82,8 +76,7 @@ where
     pub fn new(stream: S) -> Self {
         Self {
             stream,
-            input: BytesMut::new(),
-            has_ended: false,
+            input: Input::default(),
             sending: None,
             buffer: BytesMut::new(),
             broken: None,
@@ -163,20 +156,20 @@ where
 
     fn poll_head(&mut self, cx: &mut Context<'_>, search: &mut Search) -> Poll<Result<response::Parts, NoAnswer>> {
         loop {
-            match search.end(&self.input)? {
+            match search.end(&self.input.bytes)? {
                 Some(end) if end <= HEAD => {
-                    let head = self.input.split_to(end).freeze();
+                    let head = self.input.bytes.split_to(end).freeze();
                     return Poll::Ready(Ok(head::response(&head)?));
                 }
-                None if self.input.len() <= HEAD => {}
+                None if self.input.bytes.len() <= HEAD => {}
                 _ => return Poll::Ready(Err(BadHead::TooLarge.into())),
             }
-            let error = match ready!(self.poll_fill(cx, PIECE)) {
+            let error = match ready!(self.poll_fill(cx, MARGIN, PIECE)) {
                 Ok(0) => self.broken.take(),
                 Ok(_) => continue,
                 Err(error) => Some(error),
             };
-            let has_begun = !self.input.is_empty();
+            let has_begun = !self.input.bytes.is_empty();
             return Poll::Ready(Err(if has_begun { NoAnswer::BrokenOff(error) } else { NoAnswer::Closed(error) }));
         }
     }
@@ -187,14 +180,14 @@ where
             self.poll_send(cx).map_err(BodyError::Request)?;
         }
         loop {
-            match self.body.next(&mut self.input) {
+            match self.body.next(&mut self.input.bytes) {
                 Ok(Some(data)) => return Poll::Ready(Some(Ok(data))),
                 Ok(None) if self.body.is_done() => return Poll::Ready(None),
                 Ok(None) => {}
                 Err(error) => return Poll::Ready(Some(Err(error.into()))),
             }
             let room = self.body.wants().clamp(PIECE, LARGE_PIECE);
-            match ready!(self.poll_fill(cx, room)) {
+            match ready!(self.poll_fill(cx, MARGIN, room)) {
                 Ok(0) if self.body == Decoder::until_close() => self.body = Decoder::length(0),
                 Ok(0) => return Poll::Ready(Some(Err(BodyError::BrokenOff))),
                 Ok(_) => {}
@@ -219,21 +212,13 @@ where
             && self.sending.is_none()
             && self.broken.is_none()
             && self.body.is_done()
-            && self.input.is_empty()
-            && !self.has_ended;
-        is_quiet && self.poll_fill(&mut Context::from_waker(Waker::noop()), PIECE).is_pending()
+            && self.input.bytes.is_empty()
+            && !self.input.has_ended;
+        is_quiet && self.poll_fill(&mut Context::from_waker(Waker::noop()), NARROW_MARGIN, PIECE).is_pending()
     }
 
-    fn poll_fill(&mut self, cx: &mut Context<'_>, piece: usize) -> Poll<io::Result<usize>> {
-        if self.has_ended {
-            return Poll::Ready(Ok(0));
-        }
-        if self.input.capacity() - self.input.len() < MARGIN {
-            self.input.reserve(piece);
-        }
-        let read = ready!(poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.input))?;
-        self.has_ended = read == 0;
-        Poll::Ready(Ok(read))
+    fn poll_fill(&mut self, cx: &mut Context<'_>, margin: usize, piece: usize) -> Poll<io::Result<usize>> {
+        self.input.poll_fill(cx, &mut self.stream, margin, piece)
     }
 }
 
@@ -246,6 +231,6 @@ fn says_none(head: &request::Parts) -> bool {
 impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static, B> Link<S, B> {
     /// The connection, after both sides have agreed to speak something else.
     pub fn upgraded(self) -> Upgraded {
-        Upgraded::new(self.stream, self.input.freeze())
+        Upgraded::new(self.stream, self.input.bytes.freeze())
     }
 }

@@ -11,6 +11,7 @@ mod encoder;
 mod framing;
 mod head;
 mod incoming;
+mod input;
 pub mod server;
 mod upgrade;
 mod wire;

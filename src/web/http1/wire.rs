@@ -10,25 +10,18 @@ use std::{
     task::{Context, Poll, Waker, ready},
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body::Body;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_util::io::poll_read_buf;
 
 use super::{
     decoder::Decoder,
     encoder::Outgoing,
     head::{BadHead, Search},
     incoming::{BodyError, Source},
+    input::{Input, LARGE_PIECE, MARGIN, NARROW_MARGIN, PIECE},
 };
 
-/// What is read at once: of heads, and of bodies.
-const PIECE: usize = 4 * 1024;
-const LARGE_PIECE: usize = 64 * 1024;
-/// What memory for a piece is good for before there is more of it: a usual head.
-const MARGIN: usize = 2 * 1024;
-/// The same where the head is still in use, so that its memory cannot be used again.
-const NARROW_MARGIN: usize = 256;
 /// What is read of the next requests while one is answered.
 const AHEAD: usize = 16 * 1024;
 
@@ -61,9 +54,7 @@ pub(super) struct Wire<S> {
 #[derive(Debug)]
 struct Io<S> {
     stream: S,
-    input: BytesMut,
-    /// The client has said its last word.
-    has_ended: bool,
+    input: Input,
     /// Of the request that is being answered.
     body: Decoder,
     /// Somebody has the body.
@@ -86,8 +77,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Wire<S> {
     pub(super) fn new(stream: S) -> Self {
         let io = Io {
             stream,
-            input: BytesMut::new(),
-            has_ended: false,
+            input: Input::default(),
             body: Decoder::length(0),
             is_read: false,
             reader: None,
@@ -128,25 +118,25 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Wire<S> {
         let io = &mut *self.io();
         loop {
             // Some old clients write an empty line behind a body.
-            while io.input.starts_with(b"\r\n") {
-                let _ = io.input.split_to(2);
+            while io.input.bytes.starts_with(b"\r\n") {
+                let _ = io.input.bytes.split_to(2);
                 *search = Search::default();
             }
-            match search.end(&io.input).map_err(NoHead::Bad)? {
+            match search.end(&io.input.bytes).map_err(NoHead::Bad)? {
                 Some(end) if end <= limit => {
                     self.wait_for(Wait::Nothing);
                     self.moved();
-                    return Poll::Ready(Ok(Some(io.input.split_to(end).freeze())));
+                    return Poll::Ready(Ok(Some(io.input.bytes.split_to(end).freeze())));
                 }
-                None if io.input.len() <= limit => {}
+                None if io.input.bytes.len() <= limit => {}
                 _ => return Poll::Ready(Err(NoHead::Bad(BadHead::TooLarge))),
             }
             match io.poll_fill(cx, MARGIN, PIECE) {
-                Poll::Ready(Ok(0)) if io.input.is_empty() => return Poll::Ready(Ok(None)),
+                Poll::Ready(Ok(0)) if io.input.bytes.is_empty() => return Poll::Ready(Ok(None)),
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(NoHead::Io(io::ErrorKind::UnexpectedEof.into()))),
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(NoHead::Io(error))),
-                Poll::Pending if io.input.is_empty() => {
+                Poll::Pending if io.input.bytes.is_empty() => {
                     return if is_over() { Poll::Ready(Ok(None)) } else { Poll::Pending };
                 }
                 Poll::Pending => {
@@ -171,7 +161,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Wire<S> {
         let is_waited_with = !io.go_on.is_empty();
         io.go_on = b"";
         if !io.is_read {
-            while let Ok(Some(_)) = io.body.next(&mut io.input) {}
+            while let Ok(Some(_)) = io.body.next(&mut io.input.bytes) {}
         }
         match io.body.exact() {
             Some(0) => Leftover::None,
@@ -197,7 +187,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Wire<S> {
     pub(super) fn poll_discard(&self, cx: &mut Context<'_>) -> Poll<()> {
         let io = &mut *self.io();
         loop {
-            io.input.clear();
+            io.input.bytes.clear();
             match ready!(io.poll_fill(cx, MARGIN, LARGE_PIECE)) {
                 Ok(0) | Err(_) => return Poll::Ready(()),
                 Ok(_) => {}
@@ -211,7 +201,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Wire<S> {
         if !io.body.is_done() {
             return Poll::Pending;
         }
-        while io.input.len() < AHEAD {
+        while io.input.bytes.len() < AHEAD {
             match ready!(io.poll_fill(cx, NARROW_MARGIN, PIECE)) {
                 Ok(0) | Err(_) => return Poll::Ready(()),
                 Ok(_) => {}
@@ -244,7 +234,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Wire<S> {
 
     /// Whether a request has begun to come.
     pub(super) fn has_begun(&self) -> bool {
-        !self.io().input.is_empty()
+        !self.io().input.bytes.is_empty()
     }
 
     /// Has whoever reads the body know that it comes too slowly. `false` if that was said before.
@@ -261,7 +251,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Wire<S> {
     /// The stream, and what came after the last head.
     pub(super) fn into_parts(self) -> (S, Bytes) {
         let io = self.io.into_inner().unwrap_or_else(PoisonError::into_inner);
-        (io.stream, io.input.freeze())
+        (io.stream, io.input.bytes.freeze())
     }
 
     fn poll_piece(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
@@ -270,7 +260,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Wire<S> {
             if io.is_too_slow {
                 return Poll::Ready(Some(Err(BodyError::TooSlow)));
             }
-            match io.body.next(&mut io.input) {
+            match io.body.next(&mut io.input.bytes) {
                 Err(error) => return Poll::Ready(Some(Err(error.into()))),
                 Ok(Some(data)) => {
                     self.moved();
@@ -309,17 +299,8 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Wire<S> {
 }
 
 impl<S: AsyncRead + Unpin> Io<S> {
-    /// Reads more, up to `piece` bytes, where there is less room than `margin`. Nothing comes after nothing has come.
     fn poll_fill(&mut self, cx: &mut Context<'_>, margin: usize, piece: usize) -> Poll<io::Result<usize>> {
-        if self.has_ended {
-            return Poll::Ready(Ok(0));
-        }
-        if self.input.capacity() - self.input.len() < margin {
-            self.input.reserve(piece);
-        }
-        let read = ready!(poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.input))?;
-        self.has_ended = read == 0;
-        Poll::Ready(Ok(read))
+        self.input.poll_fill(cx, &mut self.stream, margin, piece)
     }
 }
 
