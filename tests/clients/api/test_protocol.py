@@ -216,7 +216,8 @@ def test_trailers_and_expectations_are_taken_as_http_has_them(town: Town):
     assert spoken(town, head + b"transfer-encoding: chunked\r\n\r\n" + chunks).endswith(refusal)
     expecting = head + b"expect: 100-continue\r\n"
     answer = spoken(town, expecting + b"content-length: %d\r\n\r\n" % len(form) + form)
-    assert answer.startswith("HTTP/1.1 100 ") and answer.endswith(refusal)
+    # Whoever has sent it already needs no word, and may get one.
+    assert answer.startswith(("HTTP/1.1 100 ", "HTTP/1.1 400 ")) and answer.endswith(refusal)
     # What is too large by its own word is refused before it is asked for.
     assert spoken(town, expecting + b"content-length: 19000000\r\n\r\n").startswith("HTTP/1.1 413 ")
 
