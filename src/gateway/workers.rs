@@ -156,6 +156,6 @@ mod tests {
     async fn connections_are_dealt_out_to_as_many_threads_as_were_asked_for() {
         assert_eq!(serving(1).await, BTreeSet::from(["gateway-1".to_owned()]));
         assert_eq!(serving(3).await, ["gateway-1", "gateway-2", "gateway-3"].map(str::to_owned).into());
-        assert_eq!((count(Some(3)), count(None) >= 1), (3, true));
+        assert_eq!(count(Some(3)), 3);
     }
 }

@@ -181,7 +181,10 @@ impl HeadWriter<'_> {
         if !head.headers.contains_key(header::DATE) {
             date(out);
         }
-        headers(out, &head.headers, framing, head.status == StatusCode::SWITCHING_PROTOCOLS);
+        // Of an answer to HEAD and of 304 a length says what there would be. Others without a body have none.
+        let has_length =
+            framing == Framing::NoBody && !head.status.is_informational() && head.status != StatusCode::NO_CONTENT;
+        headers(out, &head.headers, framing, has_length, head.status == StatusCode::SWITCHING_PROTOCOLS);
         if let Some(connection) = connection {
             line(out, "connection", connection.as_bytes());
         }
@@ -196,16 +199,16 @@ impl HeadWriter<'_> {
         out.extend_from_slice(b" ");
         out.extend_from_slice(head.uri.path_and_query().map_or("/", |target| target.as_str()).as_bytes());
         out.extend_from_slice(b" HTTP/1.1\r\n");
-        headers(out, &head.headers, framing, true);
+        headers(out, &head.headers, framing, false, true);
         out.extend_from_slice(b"\r\n");
     }
 }
 
-/// `with_connection` passes on what is said about the connection.
-fn headers(out: &mut BytesMut, headers: &HeaderMap, framing: Framing, with_connection: bool) {
+/// `with_length` and `with_connection` pass on what is said about the body's length and about the connection.
+fn headers(out: &mut BytesMut, headers: &HeaderMap, framing: Framing, with_length: bool, with_connection: bool) {
     for (name, value) in headers {
         let is_kept = match *name {
-            header::CONTENT_LENGTH => framing == Framing::NoBody,
+            header::CONTENT_LENGTH => with_length,
             header::TRANSFER_ENCODING => false,
             header::CONNECTION => with_connection,
             _ => true,
@@ -364,6 +367,11 @@ mod tests {
         assert_eq!(written(Framing::Length(3)), format!("{first}date: now\r\ncontent-length: 3\r\n{last}"));
         assert_eq!(written(Framing::Chunks), format!("{first}date: now\r\ntransfer-encoding: chunked\r\n{last}"));
         assert_eq!(written(Framing::NoBody), format!("{first}content-length: 9\r\ndate: now\r\n{last}"));
+        let nothing =
+            Response::builder().status(204).header("content-length", "9").header("date", "now").body(()).unwrap();
+        let mut out = Outgoing::<Pieces>::new(BytesMut::new(), Framing::NoBody, None);
+        out.head().answer(&nothing.into_parts().0, None);
+        assert_eq!(out.bytes, "HTTP/1.1 204 No Content\r\ndate: now\r\n\r\n");
         let request = Request::post("http://a.example/p?q").header("content-length", "9").body(()).unwrap();
         let mut out = Outgoing::<Pieces>::new(BytesMut::new(), Framing::Chunks, None);
         out.head().request(&request.into_parts().0);

@@ -259,7 +259,7 @@ impl Asked {
         let then = match (ends, if leftover == Leftover::Read { wire.leftover() } else { leftover }) {
             (true, Leftover::None | Leftover::Unsent) => Then::Close { lingers: false },
             (false, Leftover::None) => Then::Next,
-            (false, Leftover::Known(_)) => Then::Drain,
+            (false, Leftover::Known(..DRAINED)) => Then::Drain,
             _ => Then::Close { lingers: true },
         };
         Ok((out.into_buffer(), then))
@@ -377,5 +377,74 @@ impl Watch {
             Wait::Body if wire.call_too_slow() => None,
             _ => Some(Verdict::End),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{pin::Pin, task::Context};
+
+    use http_body::Frame;
+    use http_body_util::{BodyExt, Full};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    /// What a client of this request is told until the connection ends, and how long that takes.
+    async fn told<F, B>(head: &str, answer: impl Fn(Request<Upload>) -> F + Send + Sync) -> (String, Duration)
+    where
+        F: Future<Output = Response<B>> + Send,
+        B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin,
+    {
+        let (mut client, stream) = tokio::io::duplex(1024);
+        client.write_all(head.as_bytes()).await.unwrap();
+        let (began, shutdown) = (Instant::now(), CancellationToken::new());
+        let limits = Limits { head: 1024, patience: Patience::default() };
+        let mut text = String::new();
+        let served = serve(stream, began, limits, answer, &shutdown);
+        let (_, read) = tokio::join!(served, client.read_to_string(&mut text));
+        read.unwrap();
+        (text, began.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_was_given_up_is_not_waited_for() {
+        let stall = Patience::default().stall;
+        let (text, _) =
+            told("POST / HTTP/1.1\r\ncontent-length: 9\r\nconnection: close\r\n\r\n", async |mut request| {
+                let piece = timeout(Duration::from_secs(1), request.body_mut().frame()).await;
+                assert!(piece.is_err(), "it never comes");
+                drop(request);
+                sleep(3 * stall).await;
+                Response::new(Full::from("late"))
+            })
+            .await;
+        assert!(text.starts_with("HTTP/1.1 200 ") && text.ends_with("late"), "{text:?}");
+    }
+
+    /// A body of an answer that keeps the request's to its end.
+    struct Holding(Option<Bytes>, #[expect(dead_code)] Upload);
+
+    impl Body for Holding {
+        type Data = Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+            Poll::Ready(self.0.take().map(|bytes| Ok(Frame::data(bytes))))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_long_body_that_is_left_during_the_answer_is_not_read_to_its_end() {
+        let head = "POST / HTTP/1.1\r\ncontent-length: 1000000000\r\n\r\n";
+        let (text, took) = told(head, async |request| {
+            Response::new(Holding(Some(Bytes::from_static(b"enough")), request.into_body()))
+        })
+        .await;
+        assert!(text.ends_with("6\r\nenough\r\n0\r\n\r\n"), "{text:?}");
+        assert!(took <= LINGER + Duration::from_secs(1), "{took:?}");
     }
 }

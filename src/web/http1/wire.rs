@@ -319,6 +319,8 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Source for Wire<S> {
 
     fn leave(&self) {
         self.io().is_read = false;
+        // It is no piece that is waited for any more.
+        let _ = self.waits.compare_exchange(Wait::Body as u8, Wait::Nothing as u8, Relaxed, Relaxed);
     }
 }
 
