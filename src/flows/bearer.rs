@@ -79,7 +79,7 @@ pub async fn verified(cx: &Cx, text: &str, names_client: &str) -> Result<Verifie
     let client_id = token.claims().get(names_client).and_then(|id| id.as_str());
     let client_id = client_id.ok_or_else(|| fault(AccessTokenFault::Invalid))?;
     let client = directory::find_client(cx, client_id).await?.ok_or_else(|| fault(AccessTokenFault::Invalid))?;
-    let pool = directory::find_pool(cx, &client.pool_id).await?.ok_or_else(|| fault(AccessTokenFault::Invalid))?;
+    let pool = directory::find_pool(&cx.app, &client.pool_id).await?.ok_or_else(|| fault(AccessTokenFault::Invalid))?;
     let issuer = token.claims().get("iss").and_then(|iss| iss.as_str());
     if issuer != Some(&cx.app.setup.issuer_of(&pool)) {
         return Err(fault(AccessTokenFault::Invalid));

@@ -4,7 +4,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::{Cx, looks::Look};
+use super::{App, Cx, looks::Look};
 use crate::{
     domain::{Client, Error, Pool, PoolId, ResourceServer, Result, risk::RiskConfiguration},
     store::{self, Cache, Store},
@@ -73,16 +73,16 @@ impl Directory {
     }
 }
 
-pub async fn find_pool(cx: &Cx, id: &str) -> Result<Option<Arc<Pool>>> {
+pub async fn find_pool(app: &App, id: &str) -> Result<Option<Arc<Pool>>> {
     let load = || async {
-        let mut tx = cx.app.store.read().await?;
+        let mut tx = app.store.read().await?;
         store::pools::find(&mut tx, id).await
     };
-    Ok(cx.app.directory.pools.get_or_load(id, load).await?)
+    Ok(app.directory.pools.get_or_load(id, load).await?)
 }
 
 pub async fn pool(cx: &Cx, id: &str) -> Result<Arc<Pool>> {
-    find_pool(cx, id).await?.ok_or_else(|| Error::NoSuchPool(id.to_owned()))
+    find_pool(&cx.app, id).await?.ok_or_else(|| Error::NoSuchPool(id.to_owned()))
 }
 
 /// The client, as far as the request's site shows its pool.
@@ -99,7 +99,7 @@ pub async fn find_client(cx: &Cx, id: &str) -> Result<Option<Arc<Client>>> {
 pub async fn client(cx: &Cx, id: &str) -> Result<(Arc<Pool>, Arc<Client>)> {
     let client = find_client(cx, id).await?.ok_or_else(|| Error::NoSuchClient(id.to_owned()))?;
     // A pool that was deleted a moment ago by another instance takes its clients with it.
-    let pool = find_pool(cx, &client.pool_id).await?.ok_or_else(|| Error::NoSuchClient(id.to_owned()))?;
+    let pool = find_pool(&cx.app, &client.pool_id).await?.ok_or_else(|| Error::NoSuchClient(id.to_owned()))?;
     Ok((pool, client))
 }
 

@@ -177,7 +177,7 @@ async fn hand_over(app: &Arc<App>, message: &Claimed, handover: &Handover) -> Re
 
 /// False when there is nobody to ask.
 async fn fire(cx: &Cx, pool_id: &str, handover: &Handover) -> Result<bool> {
-    let Some(pool) = directory::find_pool(cx, pool_id).await? else { return Ok(false) };
+    let Some(pool) = directory::find_pool(&cx.app, pool_id).await? else { return Ok(false) };
     let hooks = &cx.app.hooks;
     let (client_id, username) = (handover.client_id.as_deref(), &*handover.username);
     let told = ToSend {

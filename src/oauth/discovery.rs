@@ -27,10 +27,7 @@ use crate::{
         key_ring::{self, PoolKeys},
     },
     keys::jwt::Possession,
-    web::{
-        context,
-        paths::{self, Place},
-    },
+    web::paths::{self, Place},
 };
 
 /// As many pools as the directory keeps in memory.
@@ -149,7 +146,7 @@ impl Documents {
 async fn find(app: &Arc<App>, pool_id: &str) -> Result<Option<Arc<Pool>>> {
     let is_id = pool_id.len() <= LONGEST_POOL_ID
         && pool_id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-    if is_id { directory::find_pool(&context(app), pool_id).await } else { Ok(None) }
+    if is_id { directory::find_pool(app, pool_id).await } else { Ok(None) }
 }
 
 fn known<T>(rendered: &Rendered<T>, pool_id: &str) -> Option<Arc<T>> {

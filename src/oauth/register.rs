@@ -69,7 +69,7 @@ async fn pool(cx: &Cx, named: Option<String>, token: Option<&str>) -> Result<Arc
         },
         _ => return Err(Refusal::Off.into()),
     };
-    let found = directory::find_pool(cx, &id).await.map_err(Refusal::Failed)?;
+    let found = directory::find_pool(&cx.app, &id).await.map_err(Refusal::Failed)?;
     Ok(found.ok_or(Refusal::Off)?)
 }
 

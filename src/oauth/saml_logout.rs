@@ -77,7 +77,7 @@ async fn run(cx: &Cx, session: &Session, parameters: &Parameters, query: &str) -
         return sign_out::nothing_to_end(cx, (message(field), state), &endpoint).await;
     };
     for pool_id in browser.pools() {
-        let Some(pool) = directory::find_pool(cx, pool_id).await? else { continue };
+        let Some(pool) = directory::find_pool(&cx.app, pool_id).await? else { continue };
         let Some(signed_in) = browser.signed_in(&pool) else { continue };
         let ended = sign_out::ended_there(cx, &pool, signed_in, (message(field), state), &endpoint).await?;
         if let Some(location) = ended {

@@ -9,7 +9,7 @@ use std::{
 use async_trait::async_trait;
 
 use crate::{
-    flows::{App, Cx, Setup, directory, key_ring, key_ring::PoolKeys},
+    flows::{App, Setup, directory, key_ring, key_ring::PoolKeys},
     gateway::{KeySet, LocalIssuers},
     keys::jwt::VerifyingKey,
 };
@@ -53,10 +53,9 @@ fn version(keys: &PoolKeys) -> u64 {
 #[async_trait]
 impl LocalIssuers for OwnPools {
     async fn keys(&self, pool_id: &str) -> Option<Arc<KeySet>> {
-        let cx = Cx::new(Arc::clone(&self.app), &self.app.setup.region, String::new());
         // A pool that was deleted takes its keys with it, also out of the caches.
-        directory::find_pool(&cx, pool_id).await.ok()??;
-        match key_ring::keys_of(&cx, pool_id).await {
+        directory::find_pool(&self.app, pool_id).await.ok()??;
+        match key_ring::of_app(&self.app, pool_id).await {
             Ok(keys) => Some(self.key_set(pool_id, keys)),
             Err(error) => {
                 tracing::error!(pool = pool_id, %error, "a pool's keys cannot be read");

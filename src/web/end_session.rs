@@ -112,7 +112,7 @@ impl EndSession {
 async fn strict_pools(cx: &Cx, browser: &Browser) -> Result<Vec<Arc<Pool>>> {
     let mut pools = Vec::new();
     for id in browser.pools() {
-        pools.extend(directory::find_pool(cx, id).await?.filter(|pool| pool.has_standard_logout()));
+        pools.extend(directory::find_pool(&cx.app, id).await?.filter(|pool| pool.has_standard_logout()));
     }
     Ok(pools)
 }

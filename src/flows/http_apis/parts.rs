@@ -143,7 +143,7 @@ pub(super) async fn check_issuer(desk: &Desk, issuer: Option<&str>) -> Result<()
         own.iter().any(|own| own == issuer).then_some(pool)
     });
     let Some(pool) = pool else { return Ok(()) };
-    match directory::find_pool(&desk.cx, pool).await? {
+    match directory::find_pool(&desk.cx.app, pool).await? {
         Some(_) => Ok(()),
         None => Err(Fault::bad(format!("Invalid issuer: {issuer}. This server has no user pool {pool}.")).into()),
     }
