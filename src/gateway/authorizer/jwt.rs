@@ -111,18 +111,20 @@ impl JwtAuthorizer {
     }
 
     async fn verify(&self, token: &str, now: Time) -> Result<Arc<Verified>, Denial> {
-        let hash = Verdicts::hash(token);
-        if let Some(verified) = self.verdicts.get(&hash) {
+        let Some(code) = self.verdicts.code(token) else {
+            return self.verify_afresh(token, now).await.map(Arc::new);
+        };
+        if let Some(verified) = self.verdicts.get(&code) {
             let issuer = verified.other.and_then(|at| self.others.get(at)).unwrap_or(&self.issuer);
             let keys = issuer.keys(&*self.issuers, now).await.map_err(|denial| self.unavailable(denial))?;
             let current = keys.version() == verified.version;
             if current && now < verified.expires.plus(self.skew) && verified.begins <= now.plus(self.skew) {
                 return Ok(verified);
             }
-            self.verdicts.forget(&hash);
+            self.verdicts.forget(&code);
         }
         let verified = Arc::new(self.verify_afresh(token, now).await?);
-        self.verdicts.put(hash, Arc::clone(&verified));
+        self.verdicts.put(code, Arc::clone(&verified));
         Ok(verified)
     }
 
