@@ -185,8 +185,10 @@ impl<'g> Exchange<'g> {
     }
 
     /// Hosts have no case, and a dot at the end changes nothing.
-    pub(super) fn canonical_domain(&self) -> String {
-        without_dot(self.domain()).to_ascii_lowercase()
+    pub(super) fn canonical_domain(&self) -> Cow<'_, str> {
+        let domain = without_dot(self.domain());
+        let is_written_so = !domain.bytes().any(|byte| byte.is_ascii_uppercase());
+        if is_written_so { Cow::Borrowed(domain) } else { Cow::Owned(domain.to_ascii_lowercase()) }
     }
 
     /// `name` is in lower case.

@@ -244,7 +244,8 @@ impl Apis {
     /// fall back to the first.
     fn match_api<'g>(&'g self, exchange: &mut Exchange<'g>) -> Result<(&'g Api, &'g Stage), Refusal> {
         let domain = exchange.canonical_domain();
-        if let Some(own) = self.domains.get(&domain) {
+        let (own, id) = (self.domains.get(&*domain), api_id(&domain));
+        if let Some(own) = own {
             exchange.trust = own.trust.as_ref();
             let mapping = own.find(exchange.head.uri.path()).ok_or(Refusal::NotFound)?;
             let api = self.apis.get(mapping.api).ok_or(Refusal::NotFound)?;
@@ -255,7 +256,7 @@ impl Apis {
             exchange.stage = Some(stage);
             return Ok((api, stage));
         }
-        let index = if let Some(id) = api_id(&domain) {
+        let index = if let Some(id) = id {
             self.by_id.get(&id).copied()
         } else if let Some(rest) = exchange.head.uri.path().strip_prefix(NAMED) {
             let name = rest.split('/').next().unwrap_or_default();

@@ -9,10 +9,10 @@ use std::{
     collections::{HashMap, VecDeque},
     future::poll_fn,
     io::{self, IoSlice},
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     task::{Context, Poll},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -27,11 +27,12 @@ use hyper_util::{client::legacy::connect::HttpConnector, rt::TokioIo};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
+    time::Instant,
 };
 use tokio_rustls::client::TlsStream;
 use tower::Service;
 
-use super::breaker::Breakers;
+use super::{alarm::Alarm, breaker::Breakers};
 use crate::{
     gateway::{body::RequestBody, workers::PerWorker},
     web::http1::{
@@ -53,6 +54,8 @@ pub(super) type Origin = (Scheme, Authority);
 pub(super) enum SendError {
     #[error("no connection: {0}")]
     Connect(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("no answer in time")]
+    TimedOut,
     /// Others have just tried, again and again.
     #[error("no connection was tried: the last ones failed")]
     Resting,
@@ -96,35 +99,38 @@ pub(in crate::gateway) struct Place {
 }
 
 impl Place {
-    /// Sends a request, over a connection that was kept or a new one. Of its URL the path and the query are sent. One that may
-    /// switch protocols gets a connection of its own.
+    /// Sends a request that began just now, over a connection that was kept or a new one, and waits until `deadline` for the
+    /// answer's head. Of its URL the path and the query are sent. One that may switch protocols gets a connection of its own.
     pub(super) async fn send(
         self: &Arc<Self>,
         request: Request<RequestBody>,
         may_switch: bool,
+        began: Instant,
+        deadline: Instant,
     ) -> Result<Response<Answer>, SendError> {
         let kept = self.kept.here();
         let (head, body) = request.into_parts();
         let mut body = Some(body).filter(|body| !body.is_end_stream());
-        while let Some(mut link) = if may_switch { None } else { kept.take() } {
+        while let Some(mut line) = if may_switch { None } else { kept.take(began) } {
             let repeats = body.is_none() && is_safe(&head);
-            match link.ask(&head, body.take()).await {
-                Ok(answer) => return Ok(self.answered(answer, link)),
+            match line.ask(&head, body.take(), deadline).await {
+                Ok(answer) => return Ok(self.answered(answer, line)),
                 // The other side was about to close it.
-                Err(NoAnswer::Closed(_)) if repeats => {}
-                Err(error) => return Err(error.into()),
+                Err(SendError::Http(NoAnswer::Closed(_))) if repeats => {}
+                Err(error) => return Err(error),
             }
         }
-        let mut link = self.connect().await?;
-        let answer = link.ask(&head, body).await?;
-        Ok(self.answered(answer, link))
+        let connected = tokio::time::timeout_at(deadline, self.connect()).await;
+        let mut line = connected.unwrap_or(Err(SendError::TimedOut))?;
+        let answer = line.ask(&head, body, deadline).await?;
+        Ok(self.answered(answer, line))
     }
 
-    fn answered(self: &Arc<Self>, head: http::response::Parts, link: Kind) -> Response<Answer> {
-        Response::from_parts(head, Answer { link: Some(link), place: Arc::clone(self) })
+    fn answered(self: &Arc<Self>, head: http::response::Parts, line: Box<Line>) -> Response<Answer> {
+        Response::from_parts(head, Answer { line: Some(line), place: Arc::clone(self) })
     }
 
-    async fn connect(&self) -> Result<Kind, SendError> {
+    async fn connect(&self) -> Result<Box<Line>, SendError> {
         let attempt = self.connections.breakers.attempt(&self.origin).ok_or(SendError::Resting)?;
         let stream = match self.reach().await {
             Ok(stream) => stream,
@@ -134,7 +140,7 @@ impl Place {
             }
         };
         attempt.succeeded();
-        Ok(Box::new(Link::new(stream)))
+        Ok(Box::new(Line { link: Link::new(stream), alarm: Alarm::default(), asked: Instant::now() }))
     }
 
     async fn reach(&self) -> Result<Stream, Box<dyn std::error::Error + Send + Sync>> {
@@ -152,13 +158,10 @@ impl Place {
         })
     }
 
-    fn keep(self: &Arc<Self>, mut link: Kind) {
-        if !link.is_free() {
-            return;
-        }
+    fn keep(self: &Arc<Self>, line: Box<Line>) {
         let mut waiting = self.kept.here().waiting();
-        if waiting.links.len() < KEPT {
-            waiting.links.push_back((link, Instant::now()));
+        if waiting.lines.len() < KEPT {
+            waiting.lines.push_back(line);
         }
         if !waiting.is_swept {
             waiting.is_swept = true;
@@ -174,8 +177,9 @@ async fn sweep(place: Weak<Place>) {
         // What belonged to a place that is gone has gone with it.
         let Some(place) = place.upgrade() else { return };
         let mut waiting = place.kept.here().waiting();
-        waiting.links.retain_mut(|(link, since)| since.elapsed() < IDLE && link.is_free());
-        if waiting.links.is_empty() {
+        let now = Instant::now();
+        waiting.lines.retain_mut(|line| line.is_free(now));
+        if waiting.lines.is_empty() {
             waiting.is_swept = false;
             return;
         }
@@ -188,8 +192,36 @@ fn is_safe(head: &Parts) -> bool {
     [Method::GET, Method::HEAD, Method::OPTIONS].contains(&head.method)
 }
 
-/// Boxed, because it moves from hand to hand.
-type Kind = Box<Link<Stream, RequestBody>>;
+/// A connection. Boxed, because it moves from hand to hand.
+#[derive(Debug)]
+struct Line {
+    link: Link<Stream, RequestBody>,
+    alarm: Alarm,
+    /// When its last request began.
+    asked: Instant,
+}
+
+impl Line {
+    async fn ask(
+        &mut self,
+        head: &Parts,
+        body: Option<RequestBody>,
+        deadline: Instant,
+    ) -> Result<http::response::Parts, SendError> {
+        let Self { link, alarm, .. } = self;
+        let mut answer = pin!(link.ask(head, body));
+        poll_fn(|cx| match answer.as_mut().poll(cx) {
+            Poll::Ready(answer) => Poll::Ready(answer.map_err(SendError::from)),
+            Poll::Pending => alarm.poll(cx, deadline).map(|()| Err(SendError::TimedOut)),
+        })
+        .await
+    }
+
+    /// Whether it may be asked something else.
+    fn is_free(&mut self, now: Instant) -> bool {
+        now.duration_since(self.asked) < IDLE && self.link.is_free()
+    }
+}
 
 #[derive(Debug)]
 enum Stream {
@@ -246,8 +278,8 @@ struct Kept(Mutex<Waiting>);
 
 #[derive(Default)]
 struct Waiting {
-    /// With the time of its last use. The one that waits longest stands first.
-    links: VecDeque<(Kind, Instant)>,
+    /// The one that waits longest stands first.
+    lines: VecDeque<Box<Line>>,
     is_swept: bool,
 }
 
@@ -256,11 +288,13 @@ impl Kept {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self) -> Option<Kind> {
+    /// For a request that begins now.
+    fn take(&self, now: Instant) -> Option<Box<Line>> {
         let mut waiting = self.waiting();
-        while let Some((mut link, since)) = waiting.links.pop_back() {
-            if since.elapsed() < IDLE && link.is_free() {
-                return Some(link);
+        while let Some(mut line) = waiting.lines.pop_back() {
+            if line.is_free(now) {
+                line.asked = now;
+                return Some(line);
             }
         }
         None
@@ -270,20 +304,20 @@ impl Kept {
 /// The body of a backend's answer, which drives its connection.
 pub(in crate::gateway) struct Answer {
     /// `None` after its end.
-    link: Option<Kind>,
+    line: Option<Box<Line>>,
     place: Arc<Place>,
 }
 
 impl Answer {
     /// The connection, where both sides have agreed to speak something else.
     pub(super) fn upgraded(mut self) -> Option<Upgraded> {
-        self.link.take().map(|link| link.upgraded())
+        self.line.take().map(|line| line.link.upgraded())
     }
 }
 
 impl std::fmt::Debug for Answer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Answer").field("link", &self.link).finish_non_exhaustive()
+        f.debug_struct("Answer").field("line", &self.line).finish_non_exhaustive()
     }
 }
 
@@ -292,18 +326,18 @@ impl http_body::Body for Answer {
     type Error = BodyError;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match &mut self.get_mut().link {
-            Some(link) => link.poll_data(cx).map(|data| data.map(|data| data.map(Frame::data))),
+        match &mut self.get_mut().line {
+            Some(line) => line.link.poll_data(cx).map(|data| data.map(|data| data.map(Frame::data))),
             None => Poll::Ready(None),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.link.as_ref().is_none_or(|link| link.is_done())
+        self.line.as_ref().is_none_or(|line| line.link.is_done())
     }
 
     fn size_hint(&self) -> SizeHint {
-        let exact = self.link.as_ref().map_or(Some(0), |link| link.exact());
+        let exact = self.line.as_ref().map_or(Some(0), |line| line.link.exact());
         exact.map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }
@@ -311,8 +345,8 @@ impl http_body::Body for Answer {
 impl Drop for Answer {
     fn drop(&mut self) {
         // What is left of an answer would be taken for the next one.
-        if let Some(link) = self.link.take().filter(|link| link.is_done()) {
-            self.place.keep(link);
+        if let Some(line) = self.line.take().filter(|line| line.link.may_go_on()) {
+            self.place.keep(line);
         }
     }
 }

@@ -45,27 +45,25 @@ pub(in crate::gateway) fn is_hop_by_hop(name: &HeaderName) -> bool {
 }
 
 /// What the client told us and the backend shall know.
-pub(super) struct Origin<'a> {
+pub(super) struct Origin {
     /// The client's.
     pub(super) address: HeaderValue,
     /// Whether the client's connection has TLS.
     pub(super) secure: bool,
-    /// The `Host` of the client's request.
-    pub(super) host: Option<HeaderValue>,
-    pub(super) trace_id: &'a str,
+    pub(super) trace_id: HeaderValue,
 }
 
 /// Makes the client's headers the backend's.
-pub(super) fn prepare_request(headers: &mut HeaderMap, backend: &HeaderValue, origin: &Origin<'_>) {
+pub(super) fn prepare_request(headers: &mut HeaderMap, backend: &HeaderValue, origin: Origin) {
     strip_connection(headers);
     // The server answered the expectation itself.
     headers.remove(header::EXPECT);
     remove_all(headers, |name| is_reserved(name.as_str()));
-    vouch(headers, origin);
-    if let Some(host) = &origin.host {
-        headers.insert(FORWARDED_HOST, host.clone());
+    let host = headers.insert(HOST, backend.clone());
+    vouch(headers, host.as_ref(), origin);
+    if let Some(host) = host {
+        headers.insert(FORWARDED_HOST, host);
     }
-    headers.insert(HOST, backend.clone());
 }
 
 /// Puts the gateway's word in the place of the client's: who asks, and how it came. Authorizers, mappings and events read it.
@@ -75,20 +73,18 @@ pub(in crate::gateway) fn vouch_for(exchange: &mut Exchange<'_>) {
     remove_all(headers, |name| is_own(name.as_str()));
     let host = headers.get(HOST).cloned();
     let address = exchange.address.clone();
-    let origin = Origin { address, secure: exchange.secure.is_some(), host, trace_id: &trace_id };
-    vouch(headers, &origin);
+    vouch(headers, host.as_ref(), Origin { address, secure: exchange.secure.is_some(), trace_id });
 }
 
-fn vouch(headers: &mut HeaderMap, origin: &Origin<'_>) {
-    headers.insert(FORWARDED_FOR, origin.address.clone());
+/// `host` is the client's.
+fn vouch(headers: &mut HeaderMap, host: Option<&HeaderValue>, origin: Origin) {
+    headers.insert(FORWARDED_FOR, origin.address);
     let (scheme, usual) = if origin.secure { ("https", "443") } else { ("http", "80") };
     headers.insert(FORWARDED_PROTO, HeaderValue::from_static(scheme));
-    if let Some(host) = &origin.host {
+    if let Some(host) = host {
         headers.insert(FORWARDED_PORT, port(host, usual));
     }
-    if let Ok(trace_id) = HeaderValue::from_str(origin.trace_id) {
-        headers.insert(TRACE_ID, trace_id);
-    }
+    headers.insert(TRACE_ID, origin.trace_id);
 }
 
 /// Makes the backend's headers the gateway's answer.
@@ -158,13 +154,13 @@ fn is_reserved(name: &str) -> bool {
 }
 
 /// The form of AWS X-Ray: the time and 96 bits, here those of the request id.
-pub(super) fn trace_id(exchange: &Exchange<'_>) -> String {
+pub(super) fn trace_id(exchange: &Exchange<'_>) -> HeaderValue {
     let (time, id) = (exchange.at.seconds().to_be_bytes(), exchange.id.as_bytes());
     let mut text = *b"Root=1-00000000-000000000000000000000000";
     // An id is longer than that; of a shorter one nothing is told.
     let _ = hex::encode_to_slice(&time[4..], &mut text[7..15]);
     let _ = hex::encode_to_slice(&id[..id.len().min(12)], &mut text[16..]);
-    String::from_utf8_lossy(&text).into_owned()
+    HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("-"))
 }
 
 fn port(host: &HeaderValue, usual: &'static str) -> HeaderValue {
@@ -190,13 +186,13 @@ mod tests {
 
     fn prepared(lines: &[(&str, &str)]) -> HeaderMap {
         let mut headers = headers(lines);
+        headers.insert(HOST, HeaderValue::from_static("api.localhost:9230"));
         let origin = Origin {
             address: HeaderValue::from_static("192.0.2.7"),
             secure: false,
-            host: Some(HeaderValue::from_static("api.localhost:9230")),
-            trace_id: "Root=1-0-0",
+            trace_id: HeaderValue::from_static("Root=1-0-0"),
         };
-        prepare_request(&mut headers, &HeaderValue::from_static("backend:8080"), &origin);
+        prepare_request(&mut headers, &HeaderValue::from_static("backend:8080"), origin);
         headers
     }
 
@@ -237,7 +233,6 @@ mod tests {
         let headers = prepared(&[
             ("connection", "authorization, host, x-forwarded-for, x-amzn-trace-id"),
             ("authorization", "a.b.c"),
-            ("host", "x"),
         ]);
         assert_eq!(headers["authorization"], "a.b.c");
         assert_eq!(headers["host"], "backend:8080");

@@ -8,10 +8,11 @@ use std::{sync::Arc, time::Duration};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::HttpConnector;
+use tokio::time::Instant;
 
 use super::{
     Target,
-    connections::{Connections, Place},
+    connections::{Connections, Place, SendError},
     forwarding::{Origin, prepare_request, prepare_response, trace_id},
     upgrade,
 };
@@ -53,6 +54,7 @@ impl HttpIntegration {
         &self,
         exchange: &mut Exchange<'_>,
         body: Inbound,
+        began: Instant,
         timeout: Duration,
     ) -> Result<Response<Body>, Refusal> {
         let body = RequestBody::new(body).map_err(|_| Refusal::TooLarge)?;
@@ -62,15 +64,14 @@ impl HttpIntegration {
         if wanted.is_some() {
             upgrade::ask(request.headers_mut());
         }
-        let asked = self.place.send(request, wanted.is_some());
-        let answer = tokio::time::timeout(timeout, asked).await;
+        let answer = self.place.send(request, wanted.is_some(), began, began + timeout).await;
         let answer = match (answer, fault.and_then(|fault| fault.found())) {
-            (Ok(Ok(answer)), _) => answer,
+            (Ok(answer), _) => answer,
             (_, Some(Found::TooLarge)) => return Err(Refusal::TooLarge),
             (_, Some(Found::Broken)) => return Err(Refusal::Framing("a body that cannot be read")),
             (_, Some(Found::Missing)) => return Err(Refusal::SlowBody),
-            (Ok(Err(error)), None) => return Err(Refusal::Unavailable(chain(&error))),
-            (Err(_), None) => return Err(Refusal::TimedOut("no answer in time")),
+            (Err(SendError::TimedOut), None) => return Err(Refusal::TimedOut("no answer in time")),
+            (Err(error), None) => return Err(Refusal::Unavailable(chain(&error))),
         };
         let (mut head, body) = answer.into_parts();
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
@@ -99,13 +100,8 @@ impl HttpIntegration {
         let kept = exchange.stage.is_some_and(|stage| stage.log.is_some())
             || exchange.route.is_some_and(|route| !route.responses.is_empty());
         let mut headers = if kept { exchange.head.headers.clone() } else { std::mem::take(&mut exchange.head.headers) };
-        let origin = Origin {
-            address: exchange.address.clone(),
-            secure: exchange.secure.is_some(),
-            host: headers.remove(http::header::HOST),
-            trace_id: &trace_id,
-        };
-        prepare_request(&mut headers, &self.host, &origin);
+        let origin = Origin { address: exchange.address.clone(), secure: exchange.secure.is_some(), trace_id };
+        prepare_request(&mut headers, &self.host, origin);
         if let Some(changes) = &exchange.changes {
             changes.headers.apply(&mut headers);
             // A request without a host is none.

@@ -1,6 +1,7 @@
 //! What answers an authorised request: a function, a backend, or a fixed text.
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations.html>
 
+mod alarm;
 mod authorizer_event;
 mod breaker;
 mod claims;
@@ -15,11 +16,12 @@ mod rest_event;
 mod target;
 mod upgrade;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ::http::Response;
 use http_body_util::{BodyExt, Limited};
 use serde_json::Value;
+use tokio::time::Instant;
 
 pub(super) use self::{
     authorizer_event::authorizer_event,
@@ -61,7 +63,7 @@ impl Integration {
         let began = Instant::now();
         let outcome = match self {
             Self::Function(function) => function.answer(exchange, body, timeout).await,
-            Self::Http(backend) => backend.answer(exchange, body, timeout).await,
+            Self::Http(backend) => backend.answer(exchange, body, began, timeout).await,
             Self::Respond(fixed) => Ok(fixed.answer(&exchange.head.headers)),
         };
         exchange.report.latency = Some(began.elapsed());

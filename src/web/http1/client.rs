@@ -206,15 +206,19 @@ where
         self.body.is_done()
     }
 
-    /// Whether another request may be sent. Sees what the other side has said or closed meanwhile.
-    pub fn is_free(&mut self) -> bool {
-        let is_quiet = self.goes_on
+    /// Whether there may be another request, as far as is known.
+    pub fn may_go_on(&self) -> bool {
+        self.goes_on
             && self.sending.is_none()
             && self.broken.is_none()
             && self.body.is_done()
             && self.input.bytes.is_empty()
-            && !self.input.has_ended;
-        is_quiet && self.poll_fill(&mut Context::from_waker(Waker::noop()), NARROW_MARGIN, PIECE).is_pending()
+            && !self.input.has_ended
+    }
+
+    /// Whether another request may be sent. Sees what the other side has said or closed meanwhile.
+    pub fn is_free(&mut self) -> bool {
+        self.may_go_on() && self.poll_fill(&mut Context::from_waker(Waker::noop()), NARROW_MARGIN, PIECE).is_pending()
     }
 
     fn poll_fill(&mut self, cx: &mut Context<'_>, margin: usize, piece: usize) -> Poll<io::Result<usize>> {
