@@ -78,10 +78,11 @@ impl Workers {
                 while let Some((stream, peer, place)) = accepted.recv().await {
                     match TcpStream::from_std(stream) {
                         Ok(stream) => {
-                            let served = serve(stream, peer);
+                            let serve = Arc::clone(&serve);
+                            // Called where it is awaited, so that there is room for it once.
                             connections.spawn(async move {
                                 let _place = place;
-                                served.await;
+                                serve(stream, peer).await;
                             });
                         }
                         Err(error) => tracing::warn!(%peer, %error, "a connection could not be served"),
