@@ -6,7 +6,7 @@
 //! turn is measured three times: without a flood, with one that goes to somebody who throws it away, and with one that goes to the
 //! gateway. What counts is the third over the second, in the same round.
 //!
-//! Memory is the server's resident memory while it is flooded, over what it was before the first flood. Linux only.
+//! After `--`, `--server FILE` measures another binary. Memory is the server's resident memory while it is flooded, over what it was before the first flood. Linux only.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on should say where")]
 #![expect(clippy::print_stdout, reason = "it prints its figures")]
 
@@ -274,7 +274,9 @@ impl Server {
              [[api.route]]\nkey = \"GET /large\"\nintegration = {{ respond = {{ body = \"{large}\" }} }}\n"
         );
         fs::write(folder.path().join("poolhouse.toml"), text).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_poolhouse"))
+        let named = std::env::args().skip_while(|argument| argument != "--server").nth(1);
+        let binary = named.unwrap_or_else(|| env!("CARGO_BIN_EXE_poolhouse").to_owned());
+        let child = Command::new(std::path::absolute(binary).unwrap())
             .current_dir(folder.path())
             .args(["serve", "--config", "poolhouse.toml", "--data", "data"])
             .env("POOLHOUSE_LOG", "warn")
