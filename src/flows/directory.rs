@@ -73,6 +73,11 @@ impl Directory {
     }
 }
 
+/// The pool if it is in memory.
+pub fn pool_at_hand(app: &App, id: &str) -> Option<Arc<Pool>> {
+    app.directory.pools.get(id)
+}
+
 pub async fn find_pool(app: &App, id: &str) -> Result<Option<Arc<Pool>>> {
     let load = || async {
         let mut tx = app.store.read().await?;

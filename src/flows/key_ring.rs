@@ -53,6 +53,11 @@ pub async fn keys_of(cx: &Cx, pool_id: &str) -> Result<Arc<PoolKeys>> {
     of_app(&cx.app, pool_id).await
 }
 
+/// The pool's keys if they are in memory.
+pub fn at_hand(app: &App, pool_id: &str) -> Option<Arc<PoolKeys>> {
+    app.key_ring.kept.get(pool_id)
+}
+
 pub async fn of_app(app: &Arc<App>, pool_id: &str) -> Result<Arc<PoolKeys>> {
     let load = || async {
         let mut records = read(app, pool_id).await?;

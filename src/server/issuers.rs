@@ -64,6 +64,11 @@ impl LocalIssuers for OwnPools {
         }
     }
 
+    fn keys_at_hand(&self, pool_id: &str) -> Option<Arc<KeySet>> {
+        directory::pool_at_hand(&self.app, pool_id)?;
+        Some(self.key_set(pool_id, key_ring::at_hand(&self.app, pool_id)?))
+    }
+
     fn issuers_of(&self, pool_id: &str) -> Vec<String> {
         let setup = &self.app.setup;
         vec![setup.local_issuer_of(pool_id), Setup::aws_issuer_of(pool_id), Setup::updated_aws_issuer_of(pool_id)]

@@ -78,6 +78,15 @@ impl<K: Hash + Eq + Clone, V> Cache<K, V> {
         Ok(Some(row))
     }
 
+    /// The row of `key` if it is in memory.
+    pub fn get<Q>(&self, key: &Q) -> Option<Arc<V>>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        self.read().fresh(key, self.max_age)
+    }
+
     /// Forgets the row of `key`. Call it after the commit that changed the row.
     pub fn invalidate(&self, key: &K) {
         let mut rows = self.write();

@@ -65,8 +65,11 @@ impl TrustedIssuer {
                 foreign.keys(now).await.map_err(|error| Denial::Unavailable(error.to_string().into()))
             }
             (pool, _) => {
-                let keys = local.keys(pool.as_deref().unwrap_or_default()).await;
-                keys.ok_or(Denial::Unavailable("OIDC discovery endpoint communication error".into()))
+                let pool = pool.as_deref().unwrap_or_default();
+                if let Some(keys) = local.keys_at_hand(pool) {
+                    return Ok(keys);
+                }
+                local.keys(pool).await.ok_or(Denial::Unavailable("OIDC discovery endpoint communication error".into()))
             }
         }
     }

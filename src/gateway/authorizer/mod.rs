@@ -34,8 +34,11 @@ use crate::keys::jwt::VerifyingKey;
 /// The issuers that live in this server. Their keys are never fetched over HTTP.
 #[async_trait]
 pub trait LocalIssuers: Send + Sync {
-    /// The verifying keys of a pool; `None` when there is no such pool. Asked for each request, so it should be cheap.
+    /// The verifying keys of a pool; `None` when there is no such pool.
     async fn keys(&self, pool_id: &str) -> Option<Arc<KeySet>>;
+
+    /// The same where nothing has to be waited for, and `None` where something has. Asked for each request.
+    fn keys_at_hand(&self, pool_id: &str) -> Option<Arc<KeySet>>;
 
     /// Every `iss` that tokens of this pool may carry: the local form and the form of the service that templates name.
     fn issuers_of(&self, pool_id: &str) -> Vec<String>;

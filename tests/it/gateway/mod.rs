@@ -70,6 +70,10 @@ struct OnePool(Arc<KeySet>);
 #[async_trait]
 impl LocalIssuers for OnePool {
     async fn keys(&self, pool_id: &str) -> Option<Arc<KeySet>> {
+        self.keys_at_hand(pool_id)
+    }
+
+    fn keys_at_hand(&self, pool_id: &str) -> Option<Arc<KeySet>> {
         (pool_id == POOL).then(|| Arc::clone(&self.0))
     }
 
