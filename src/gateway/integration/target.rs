@@ -34,6 +34,8 @@ pub(in crate::gateway) struct Target {
     query: Option<Vec<Part>>,
     /// The path of the request follows the path of the URL: the rule of `$default`.
     appends: bool,
+    /// What is asked for where nothing of the request has a place in it.
+    fixed: Option<Uri>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,16 +64,21 @@ impl Target {
         let (path, query) = rest.split_once('?').map_or((rest, None), |(path, query)| (path, Some(query)));
         let names: Vec<&str> = route.parameters().collect();
         let parse = |text| parts(text, url, &names);
-        let target = Self {
+        let mut target = Self {
             scheme: scheme.clone(),
             authority: authority.clone(),
             path: parse(path)?,
             query: query.map(parse).transpose()?,
             appends: route.is_default(),
+            fixed: None,
         };
         // What is fixed in the URL must itself be a valid path; a captured value stood in one already.
         let sample = vec!["x"; names.len()];
-        target.uri(&sample, "/", None).ok_or_else(|| wrong(UrlError::Form))?;
+        let uri = target.uri(&sample, "/", None).ok_or_else(|| wrong(UrlError::Form))?;
+        let mut parts = target.path.iter().chain(target.query.iter().flatten());
+        if !target.appends && parts.all(|part| matches!(part, Part::Text(_))) {
+            target.fixed = Some(uri);
+        }
         Ok(target)
     }
 
@@ -91,6 +98,9 @@ impl Target {
 
     /// What is asked for there. `None` only for a path that no request could have had.
     pub(super) fn uri(&self, captured: &[&str], path: &str, query: Option<&str>) -> Option<Uri> {
+        if let (Some(fixed), None) = (&self.fixed, query) {
+            return Some(fixed.clone());
+        }
         let mut text = String::with_capacity(128);
         write(&mut text, &self.path, captured)?;
         if self.appends {
