@@ -109,11 +109,11 @@ impl Place {
         deadline: Instant,
     ) -> Result<Response<Answer>, SendError> {
         let kept = self.kept.here();
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
         let mut body = Some(body).filter(|body| !body.is_end_stream());
         while let Some(mut line) = if may_switch { None } else { kept.take(began) } {
             let repeats = body.is_none() && is_safe(&head);
-            match line.ask(&head, body.take(), deadline).await {
+            match line.ask(&mut head, body.take(), deadline).await {
                 Ok(answer) => return Ok(self.answered(answer, line)),
                 // The other side was about to close it.
                 Err(SendError::Http(NoAnswer::Closed(_))) if repeats => {}
@@ -122,7 +122,7 @@ impl Place {
         }
         let connected = tokio::time::timeout_at(deadline, self.connect()).await;
         let mut line = connected.unwrap_or(Err(SendError::TimedOut))?;
-        let answer = line.ask(&head, body, deadline).await?;
+        let answer = line.ask(&mut head, body, deadline).await?;
         Ok(self.answered(answer, line))
     }
 
@@ -204,7 +204,7 @@ struct Line {
 impl Line {
     async fn ask(
         &mut self,
-        head: &Parts,
+        head: &mut Parts,
         body: Option<RequestBody>,
         deadline: Instant,
     ) -> Result<http::response::Parts, SendError> {

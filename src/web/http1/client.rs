@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use http::{Method, StatusCode, header, request, response};
+use http::{HeaderMap, Method, StatusCode, header, request, response};
 use http_body::Body;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -85,17 +85,23 @@ where
         }
     }
 
-    /// Sends a request and waits for the head of its answer. `None` is no body.
-    pub async fn ask(&mut self, head: &request::Parts, body: Option<B>) -> Result<response::Parts, NoAnswer> {
+    /// Sends a request and waits for the head of its answer. `None` is no body. The answer's headers take the memory of the
+    /// request's: what is left of these is whole after [`NoAnswer::Closed`] only.
+    pub async fn ask(&mut self, head: &mut request::Parts, body: Option<B>) -> Result<response::Parts, NoAnswer> {
         self.begin(head, body);
+        let is_last = framing::says(&head.headers, &header::CONNECTION, "close");
         let (mut search, mut interim) = (Search::mending(), 0);
         let answer = poll_fn(|cx| {
             self.poll_send(cx).map_err(NoAnswer::Request)?;
             loop {
-                let answer = ready!(self.poll_head(cx, &mut search))?;
+                let answer = match ready!(self.poll_head(cx, &mut search, &mut head.headers)) {
+                    Err(NoAnswer::Closed(error)) if interim > 0 => Err(NoAnswer::BrokenOff(error)),
+                    answer => answer,
+                }?;
                 if !answer.status.is_informational() || answer.status == StatusCode::SWITCHING_PROTOCOLS {
                     return Poll::Ready(Ok(answer));
                 }
+                head.headers = head::emptied(answer.headers);
                 interim += 1;
                 if interim > INTERIM {
                     return Poll::Ready(Err(NoAnswer::Answer("it does not come to its last one")));
@@ -109,7 +115,7 @@ where
         self.goes_on = is_final
             && self.body != Decoder::until_close()
             && framing::goes_on(answer.version, &answer.headers)
-            && !framing::says(&head.headers, &header::CONNECTION, "close");
+            && !is_last;
         Ok(answer)
     }
 
@@ -154,12 +160,18 @@ where
         Ok(())
     }
 
-    fn poll_head(&mut self, cx: &mut Context<'_>, search: &mut Search) -> Poll<Result<response::Parts, NoAnswer>> {
+    fn poll_head(
+        &mut self,
+        cx: &mut Context<'_>,
+        search: &mut Search,
+        memory: &mut HeaderMap,
+    ) -> Poll<Result<response::Parts, NoAnswer>> {
         loop {
             match search.end(&self.input.bytes)? {
                 Some(end) if end <= HEAD => {
                     let head = self.input.bytes.split_to(end).freeze();
-                    return Poll::Ready(Ok(head::response(&head)?));
+                    let memory = head::emptied(std::mem::take(memory));
+                    return Poll::Ready(Ok(head::response(&head, memory)?));
                 }
                 None if self.input.bytes.len() <= HEAD => {}
                 _ => return Poll::Ready(Err(BadHead::TooLarge.into())),
@@ -236,5 +248,37 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static, B> Link<S, B> {
     /// The connection, after both sides have agreed to speak something else.
     pub fn upgraded(self) -> Upgraded {
         Upgraded::new(self.stream, self.input.bytes.freeze())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderValue, Request};
+    use http_body_util::Empty;
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    /// How a request fares that is answered with this and no more, and how many headers are left of it.
+    async fn asked(answer: &str) -> (Result<response::Parts, NoAnswer>, usize) {
+        let (mut server, stream) = tokio::io::duplex(1024);
+        server.write_all(answer.as_bytes()).await.unwrap();
+        server.shutdown().await.unwrap();
+        let mut link = Link::<_, Empty<Bytes>>::new(stream);
+        let mut head =
+            Request::get("/").header("host", "a").header("authorization", "b").body(()).unwrap().into_parts().0;
+        let outcome = link.ask(&mut head, None).await;
+        (outcome, head.headers.len())
+    }
+
+    #[tokio::test]
+    async fn a_request_is_whole_where_it_may_be_asked_again() {
+        assert!(matches!(asked("").await, (Err(NoAnswer::Closed(_)), 2)));
+        assert!(matches!(asked("HTTP/1.1 200 OK\r\n").await, (Err(NoAnswer::BrokenOff(_)), _)));
+        let hints = "HTTP/1.1 103 Early Hints\r\nlink: a\r\n\r\n";
+        assert!(matches!(asked(hints).await, (Err(NoAnswer::BrokenOff(_)), _)));
+        let (answer, _) = asked(&format!("{hints}HTTP/1.1 204 No Content\r\nx: y\r\n\r\n")).await;
+        let headers = answer.unwrap().headers;
+        assert_eq!((headers.len(), &headers["x"]), (1, &HeaderValue::from_static("y")));
     }
 }

@@ -206,9 +206,14 @@ impl HeadWriter<'_> {
 
 /// `with_length` and `with_connection` pass on what is said about the body's length and about the connection.
 fn headers(out: &mut BytesMut, headers: &HeaderMap, framing: Framing, with_length: bool, with_connection: bool) {
+    let mut is_length_said = false;
+    let mut says_length = |value| {
+        let is_so = matches!(framing, Framing::Length(length) if super::framing::parse_length(value) == Ok(length));
+        is_so && !std::mem::replace(&mut is_length_said, true)
+    };
     for (name, value) in headers {
         let is_kept = match *name {
-            header::CONTENT_LENGTH => with_length,
+            header::CONTENT_LENGTH => with_length || says_length(value),
             header::TRANSFER_ENCODING => false,
             header::CONNECTION => with_connection,
             _ => true,
@@ -218,11 +223,11 @@ fn headers(out: &mut BytesMut, headers: &HeaderMap, framing: Framing, with_lengt
         }
     }
     match framing {
-        Framing::Length(length) => {
+        Framing::Length(length) if !is_length_said => {
             let _ = write!(out, "content-length: {length}\r\n");
         }
         Framing::Chunks => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
-        Framing::NoBody | Framing::UntilClose => {}
+        Framing::Length(_) | Framing::NoBody | Framing::UntilClose => {}
     }
 }
 
@@ -372,6 +377,11 @@ mod tests {
         let mut out = Outgoing::<Pieces>::new(BytesMut::new(), Framing::NoBody, None);
         out.head().answer(&nothing.into_parts().0, None);
         assert_eq!(out.bytes, "HTTP/1.1 204 No Content\r\ndate: now\r\n\r\n");
+        let twice =
+            Response::builder().header("content-length", "9").header("content-length", "9").header("date", "now");
+        let mut out = Outgoing::<Pieces>::new(BytesMut::new(), Framing::Length(9), None);
+        out.head().answer(&twice.body(()).unwrap().into_parts().0, None);
+        assert_eq!(out.bytes, "HTTP/1.1 200 OK\r\ncontent-length: 9\r\ndate: now\r\n\r\n");
         let request = Request::post("http://a.example/p?q").header("content-length", "9").body(()).unwrap();
         let mut out = Outgoing::<Pieces>::new(BytesMut::new(), Framing::Chunks, None);
         out.head().request(&request.into_parts().0);

@@ -86,12 +86,12 @@ mod tests {
 
     fn asked(version: &str, lines: &str) -> Result<Decoder, &'static str> {
         let head = Bytes::from(format!("POST / HTTP/{version}\r\n{lines}\r\n"));
-        of_request(&head::request(&head).unwrap())
+        of_request(&head::request(&head, HeaderMap::new()).unwrap())
     }
 
     fn answered(status: &str, method: Method, lines: &str) -> Result<Decoder, &'static str> {
         let head = Bytes::from(format!("HTTP/1.1 {status}\r\n{lines}\r\n"));
-        of_response(&head::response(&head).unwrap(), &method)
+        of_response(&head::response(&head, HeaderMap::new()).unwrap(), &method)
     }
 
     #[test]

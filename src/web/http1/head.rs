@@ -11,6 +11,10 @@ use memchr::memchr;
 
 /// Headers of one message.
 const HEADERS: usize = 100;
+/// So many more a proxy adds.
+const MORE: usize = 8;
+/// Memory for more headers than these is given back.
+const KEPT: usize = 64;
 
 /// Why a head is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -74,8 +78,8 @@ impl Spelling {
     }
 }
 
-/// A whole head of a request.
-pub(super) fn request(head: &Bytes) -> Result<request::Parts, BadHead> {
+/// A whole head of a request. `memory` is an empty map, for its headers.
+pub(super) fn request(head: &Bytes, memory: HeaderMap) -> Result<request::Parts, BadHead> {
     let mut lines = [const { MaybeUninit::<Header<'_>>::uninit() }; HEADERS];
     let mut parsed = httparse::Request::new(&mut []);
     complete(parsed.parse_with_uninit_headers(head, &mut lines), head)?;
@@ -91,12 +95,12 @@ pub(super) fn request(head: &Bytes) -> Result<request::Parts, BadHead> {
     parts.uri =
         Uri::from_maybe_shared(head.slice_ref(target.as_bytes())).map_err(|_| BadHead::Syntax("the target is none"))?;
     parts.version = version_of(version);
-    parts.headers = headers(head, parsed.headers)?;
+    parts.headers = headers(head, parsed.headers, memory)?;
     Ok(parts)
 }
 
-/// A whole head of an answer.
-pub(super) fn response(head: &Bytes) -> Result<response::Parts, BadHead> {
+/// A whole head of an answer. `memory` is an empty map, for its headers.
+pub(super) fn response(head: &Bytes, memory: HeaderMap) -> Result<response::Parts, BadHead> {
     let mut lines = [const { MaybeUninit::<Header<'_>>::uninit() }; HEADERS];
     let mut parsed = httparse::Response::new(&mut []);
     let config = httparse::ParserConfig::default();
@@ -107,8 +111,17 @@ pub(super) fn response(head: &Bytes) -> Result<response::Parts, BadHead> {
     let (mut parts, ()) = Response::new(()).into_parts();
     parts.status = StatusCode::from_u16(code).map_err(|_| BadHead::Syntax("the status is none"))?;
     parts.version = version_of(version);
-    parts.headers = headers(head, parsed.headers)?;
+    parts.headers = headers(head, parsed.headers, memory)?;
     Ok(parts)
+}
+
+/// The memory of headers that nobody needs any more, for others.
+pub(super) fn emptied(mut headers: HeaderMap) -> HeaderMap {
+    if headers.capacity() > KEPT {
+        return HeaderMap::new();
+    }
+    headers.clear();
+    headers
 }
 
 fn complete(outcome: httparse::Result<usize>, head: &Bytes) -> Result<(), BadHead> {
@@ -128,8 +141,8 @@ fn version_of(minor: u8) -> Version {
 }
 
 /// Values stay where they are in the head's memory.
-fn headers(head: &Bytes, lines: &[Header<'_>]) -> Result<HeaderMap, BadHead> {
-    let mut headers = HeaderMap::with_capacity(lines.len() + 4);
+fn headers(head: &Bytes, lines: &[Header<'_>], mut headers: HeaderMap) -> Result<HeaderMap, BadHead> {
+    headers.reserve(lines.len() + MORE);
     for line in lines {
         let name = HeaderName::from_bytes(line.name.as_bytes()).map_err(|_| BadHead::Syntax("a header's name"))?;
         let value = HeaderValue::from_maybe_shared(head.slice_ref(line.value))
@@ -169,7 +182,8 @@ mod tests {
 
     #[test]
     fn a_fragment_is_no_part_of_a_target() {
-        let head = |target: &str| request(&Bytes::from(format!("GET {target} HTTP/1.1\r\nhost: a\r\n\r\n")));
+        let head =
+            |target: &str| request(&Bytes::from(format!("GET {target} HTTP/1.1\r\nhost: a\r\n\r\n")), HeaderMap::new());
         assert_eq!(head("/a?b").unwrap().uri, "/a?b");
         assert_eq!(head("/a#b").unwrap_err(), BadHead::Syntax("a fragment in the target"));
         assert_eq!(head("/a?b#").unwrap_err(), BadHead::Syntax("a fragment in the target"));
@@ -178,17 +192,32 @@ mod tests {
     #[test]
     fn what_a_head_says_is_kept() {
         let head = Bytes::from_static(b"POST /a HTTP/1.0\r\nX-One: 1 \r\nx-two:\t2\r\nx-one: 3\r\n\r\n");
-        let parts = request(&head).unwrap();
+        let parts = request(&head, HeaderMap::new()).unwrap();
         assert_eq!((parts.method, parts.version), (Method::POST, Version::HTTP_10));
         assert_eq!(parts.headers.get_all("x-one").iter().collect::<Vec<_>>(), ["1", "3"]);
         assert_eq!(parts.headers["x-two"], "2");
         let spelling = Spelling::new(head);
         let spelled = ["x-one", "x-two", "x-three"].map(|name| spelling.of(&HeaderName::from_static(name)));
         assert_eq!(spelled, [Some("X-One"), Some("x-two"), None]);
-        let parts = response(&Bytes::from_static(b"HTTP/1.1 299\r\nx: y\r\n\r\n")).unwrap();
+        let parts = response(&Bytes::from_static(b"HTTP/1.1 299\r\nx: y\r\n\r\n"), HeaderMap::new()).unwrap();
         assert_eq!((parts.status.as_u16(), parts.headers.len()), (299, 1));
         let many: String = (0..HEADERS + 1).map(|number| format!("x{number}: 1\r\n")).collect();
         let many = Bytes::from(format!("GET / HTTP/1.1\r\n{many}\r\n"));
-        assert_eq!(request(&many).unwrap_err(), BadHead::TooLarge);
+        assert_eq!(request(&many, HeaderMap::new()).unwrap_err(), BadHead::TooLarge);
+    }
+
+    #[test]
+    fn memory_of_headers_is_used_again_unless_it_is_large() {
+        let head = |lines: usize| {
+            let lines: String = (0..lines).map(|number| format!("x{number}: 1\r\n")).collect();
+            Bytes::from(format!("GET / HTTP/1.1\r\n{lines}\r\n"))
+        };
+        let first = request(&head(9), HeaderMap::new()).unwrap().headers;
+        let capacity = first.capacity();
+        let memory = emptied(first);
+        assert_eq!((memory.len(), memory.capacity()), (0, capacity));
+        let second = request(&head(3), memory).unwrap().headers;
+        assert_eq!((second.len(), second.capacity()), (3, capacity));
+        assert_eq!(emptied(request(&head(HEADERS), HeaderMap::new()).unwrap().headers).capacity(), 0);
     }
 }

@@ -12,7 +12,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header, request, response};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header, request, response};
 use http_body::Body;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -69,23 +69,29 @@ where
         let mut served = pin!(run(&wire, limits.head, &answer, shutdown));
         let mut look = pin!(sleep(every));
         let mut stop = pin!(shutdown.cancelled());
-        // Once is enough to be woken by it: the task stays the same. Whether it is time to stop is asked between requests.
-        let mut is_stop_known = false;
+        // Once is enough to be woken by them: the task stays the same. Whether it is time to stop is asked between requests.
+        let (mut is_stop_known, mut is_look_set) = (false, false);
         poll_fn(|cx| {
             if !is_stop_known {
                 is_stop_known = true;
                 let _ = stop.as_mut().poll(cx);
             }
+            // Before the requests, since who has used a turn's budget up sets no timer.
+            if !is_look_set {
+                is_look_set = look.as_mut().poll(cx).is_pending();
+            }
             if let Poll::Ready(outcome) = served.as_mut().poll(cx) {
                 return Poll::Ready(Some(outcome));
             }
-            while look.as_mut().poll(cx).is_ready() {
+            if look.is_elapsed() {
                 let now = Instant::now();
                 verdict = watch.look(&wire, now);
                 if verdict.is_some() {
                     return Poll::Ready(None);
                 }
                 look.as_mut().reset(now + every);
+                is_look_set = false;
+                cx.waker().wake_by_ref();
             }
             Poll::Pending
         })
@@ -120,13 +126,15 @@ where
     F: Future<Output = Response<B>>,
     B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
 {
-    let mut buffer = BytesMut::new();
+    let mut spare = Spare::default();
     loop {
         let mut search = Search::default();
         let next = poll_fn(|cx| wire.poll_head(cx, &mut search, head_limit, || shutdown.is_cancelled())).await;
         let parsed = match next {
             Ok(None) => return Ok(Ended::Closed),
-            Ok(Some(head)) => head::request(&head).map(|parts| (parts, Spelling::new(head))),
+            Ok(Some(head)) => {
+                head::request(&head, std::mem::take(&mut spare.headers)).map(|parts| (parts, Spelling::new(head)))
+            }
             Err(NoHead::Io(error)) => return Err(error.into()),
             Err(NoHead::Bad(bad)) => Err(bad),
         };
@@ -154,8 +162,7 @@ where
         };
         let Some(response) = response else { return Ok(Ended::Closed) };
         let is_switching = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-        let (sent, then) = asked.send(wire, response, buffer, shutdown.is_cancelled()).await?;
-        buffer = sent;
+        let then = asked.send(wire, response, &mut spare, shutdown.is_cancelled()).await?;
         match (then, asked.upgrade) {
             (_, Some(upgrade)) if is_switching => return Ok(Ended::Upgraded(upgrade)),
             (Then::Next, _) => wire.wait_for(Wait::Next),
@@ -181,6 +188,13 @@ enum Then {
         /// The client may still be sending.
         lingers: bool,
     },
+}
+
+/// Memory that each request of a connection uses again.
+#[derive(Default)]
+struct Spare {
+    buffer: BytesMut,
+    headers: HeaderMap,
 }
 
 /// What must be known of a request to answer it.
@@ -221,14 +235,13 @@ impl Asked {
         Ok((Request::from_parts(head, Upload::http1(body, spelling)), asked))
     }
 
-    /// Sends the answer, and gives the buffer back.
     async fn send<S, B>(
         &self,
         wire: &Wire<S>,
         response: Response<B>,
-        buffer: BytesMut,
+        spare: &mut Spare,
         is_last: bool,
-    ) -> Result<(BytesMut, Then), BoxError>
+    ) -> Result<Then, BoxError>
     where
         S: AsyncRead + AsyncWrite + Send + Unpin,
         B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
@@ -251,18 +264,18 @@ impl Asked {
             Version::HTTP_10 => Some("keep-alive"),
             _ => None,
         };
-        let mut out = Outgoing::new(buffer, framing, Some(body));
+        let mut out = Outgoing::new(std::mem::take(&mut spare.buffer), framing, Some(body));
         out.head().answer(&head, connection);
-        drop(head);
+        spare.headers = head::emptied(head.headers);
         deliver(wire, &mut out).await?;
+        spare.buffer = out.into_buffer();
         // Whoever read the rest of the body may have left it.
-        let then = match (ends, if leftover == Leftover::Read { wire.leftover() } else { leftover }) {
+        Ok(match (ends, if leftover == Leftover::Read { wire.leftover() } else { leftover }) {
             (true, Leftover::None | Leftover::Unsent) => Then::Close { lingers: false },
             (false, Leftover::None) => Then::Next,
             (false, Leftover::Known(..DRAINED)) => Then::Drain,
             _ => Then::Close { lingers: true },
-        };
-        Ok((out.into_buffer(), then))
+        })
     }
 }
 
