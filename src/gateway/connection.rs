@@ -3,13 +3,12 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use http::{HeaderValue, Request, Response};
+use http::HeaderValue;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Gateway,
-    body::Body,
     secure::{self, Secure},
     serve::HEAD_LIMIT,
 };
@@ -17,7 +16,6 @@ use crate::web::{
     connection::{self, Outcome, Sizes},
     pace::Patience,
     tls::HANDSHAKE_TIMEOUT,
-    upload::Upload,
 };
 
 /// In HTTP/2's count every field weighs 32 bytes more than its text. What passes is measured again, by HTTP/1.1's count.
@@ -66,7 +64,7 @@ impl Protocols {
             return Box::pin(self.secure(gateway, stream, peer, shutdown)).await;
         }
         let caller = Caller::plain(peer);
-        let answer = move |request| answer(Arc::clone(&gateway), request, caller.clone());
+        let answer = move |request| gateway.handle(request, caller.clone());
         self.0.serve_clear(stream, answer, shutdown).await
     }
 
@@ -84,11 +82,7 @@ impl Protocols {
             () = shutdown.cancelled() => return Ok(()),
         };
         let caller = Caller::new(peer, Some(Arc::new(secure)));
-        let answer = move |request| answer(Arc::clone(&gateway), request, caller.clone());
+        let answer = move |request| gateway.handle(request, caller.clone());
         self.0.serve_secure(stream, answer, shutdown).await
     }
-}
-
-async fn answer(gateway: Arc<Gateway>, request: Request<Upload>, caller: Caller) -> Response<Body> {
-    gateway.handle(request, &caller).await
 }

@@ -151,17 +151,17 @@ struct Route {
 
 impl Apis {
     /// Answers one request. A refusal is an answer too: this never fails.
-    async fn handle(&self, request: Request<Upload>, caller: &Caller) -> Response<Body> {
+    async fn handle(self: Arc<Self>, request: Request<Upload>, caller: Caller) -> Response<Body> {
         let (mut head, body) = request.into_parts();
         if head.version == Version::HTTP_2
             && let Err(refusal) = http2::translate(&mut head)
         {
-            return self.refuse(head, caller, refusal);
+            return self.refuse(head, &caller, refusal);
         }
         if let Some(decisions) = self.decisions.as_ref().filter(|decisions| decisions.are_asked(head.uri.path())) {
-            return self.decide(decisions, head, caller).await;
+            return self.decide(decisions, head, &caller).await;
         }
-        let mut exchange = Exchange::begin(head, caller, self.clock.now(), &self.random);
+        let mut exchange = Exchange::begin(head, &caller, self.clock.now(), &self.random);
         exchange.spelling = body.spelling().cloned();
         // Read now: the headers move on to the backend.
         let asked = exchange.head.headers.get_all(header::ORIGIN).iter().cloned().collect::<Vec<_>>();

@@ -102,9 +102,12 @@ impl Gateway {
     }
 
     /// Answers one request. A refusal is an answer too: this never fails.
-    pub async fn handle(&self, request: Request<Upload>, caller: &Caller) -> Response<Body> {
-        let apis = self.serving();
-        apis.handle(request, caller).await
+    pub fn handle(
+        &self,
+        request: Request<Upload>,
+        caller: Caller,
+    ) -> impl Future<Output = Response<Body>> + Send + use<> {
+        self.serving().handle(request, caller)
     }
 
     pub(super) fn serving(&self) -> Arc<Apis> {

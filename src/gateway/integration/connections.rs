@@ -17,7 +17,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{
-    Method, Request, Response, Uri,
+    Method, Response, Uri,
     request::Parts,
     uri::{Authority, Scheme},
 };
@@ -100,20 +100,21 @@ pub(in crate::gateway) struct Place {
 
 impl Place {
     /// Sends a request that began just now, over a connection that was kept or a new one, and waits until `deadline` for the
-    /// answer's head. Of its URL the path and the query are sent. One that may switch protocols gets a connection of its own.
+    /// answer's head, which takes the memory of the request's. Of its URL the path and the query are sent. One that may switch
+    /// protocols gets a connection of its own.
     pub(super) async fn send(
         self: &Arc<Self>,
-        request: Request<RequestBody>,
+        head: &mut Parts,
+        body: RequestBody,
         may_switch: bool,
         began: Instant,
         deadline: Instant,
     ) -> Result<Response<Answer>, SendError> {
         let kept = self.kept.here();
-        let (mut head, body) = request.into_parts();
         let mut body = Some(body).filter(|body| !body.is_end_stream());
         while let Some(mut line) = if may_switch { None } else { kept.take(began) } {
-            let repeats = body.is_none() && is_safe(&head);
-            match line.ask(&mut head, body.take(), deadline).await {
+            let repeats = body.is_none() && is_safe(head);
+            match line.ask(head, body.take(), deadline).await {
                 Ok(answer) => return Ok(self.answered(answer, line)),
                 // The other side was about to close it.
                 Err(SendError::Http(NoAnswer::Closed(_))) if repeats => {}
@@ -122,7 +123,7 @@ impl Place {
         }
         let connected = tokio::time::timeout_at(deadline, self.connect()).await;
         let mut line = connected.unwrap_or(Err(SendError::TimedOut))?;
-        let answer = line.ask(&mut head, body, deadline).await?;
+        let answer = line.ask(head, body, deadline).await?;
         Ok(self.answered(answer, line))
     }
 

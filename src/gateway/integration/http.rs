@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header, request::Parts};
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::HttpConnector;
 use tokio::time::Instant;
@@ -60,11 +60,11 @@ impl HttpIntegration {
         let body = RequestBody::new(body).map_err(|_| Refusal::TooLarge)?;
         let fault = body.fault();
         let wanted = upgrade::wanted(&mut exchange.head);
-        let mut request = self.request(exchange, body)?;
+        let mut head = self.head(exchange)?;
         if wanted.is_some() {
-            upgrade::ask(request.headers_mut());
+            upgrade::ask(&mut head.headers);
         }
-        let answer = self.place.send(request, wanted.is_some(), began, began + timeout).await;
+        let answer = self.place.send(&mut head, body, wanted.is_some(), began, began + timeout).await;
         let answer = match (answer, fault.and_then(|fault| fault.found())) {
             (Ok(answer), _) => answer,
             (_, Some(Found::TooLarge)) => return Err(Refusal::TooLarge),
@@ -85,7 +85,8 @@ impl HttpIntegration {
         Ok(Response::from_parts(head, Body::backend(body)))
     }
 
-    fn request(&self, exchange: &mut Exchange<'_>, body: RequestBody) -> Result<Request<RequestBody>, Refusal> {
+    /// The head of the request that the backend gets.
+    fn head(&self, exchange: &mut Exchange<'_>) -> Result<Parts, Refusal> {
         let captured: Vec<&str> = exchange.captured().collect();
         let uri = match exchange.changes.as_ref().and_then(|changes| changes.path.as_deref()) {
             Some(path) => self.target.uri_at(path, &captured, exchange.sent_query()),
@@ -93,9 +94,9 @@ impl HttpIntegration {
         };
         let uri = uri.ok_or_else(|| Refusal::BadRequest("the path does not fit into the backend's URL".to_owned()))?;
         let trace_id = trace_id(exchange);
-        let mut request = Request::new(body);
-        *request.method_mut() = self.method.clone().unwrap_or_else(|| exchange.head.method.clone());
-        *request.uri_mut() = uri;
+        let (mut head, ()) = Request::new(()).into_parts();
+        head.method = self.method.clone().unwrap_or_else(|| exchange.head.method.clone());
+        head.uri = uri;
         // Taken as they are, unless somebody wants to read them afterwards.
         let kept = exchange.stage.is_some_and(|stage| stage.log.is_some())
             || exchange.route.is_some_and(|route| !route.responses.is_empty());
@@ -107,8 +108,8 @@ impl HttpIntegration {
             // A request without a host is none.
             headers.entry(header::HOST).or_insert_with(|| self.host.clone());
         }
-        *request.headers_mut() = headers;
-        Ok(request)
+        head.headers = headers;
+        Ok(head)
     }
 }
 
