@@ -245,7 +245,9 @@ impl Source {
             Self::Header(name) => {
                 let mut values = headers.get_all(name).iter();
                 let first = values.next().ok_or(Denial::Missing)?;
-                let text = first.to_str().map_err(|_| refused(JwtError::Segments))?;
+                // Many bytes at a time, which `to_str` does not do.
+                let text = std::str::from_utf8(first.as_bytes()).ok().filter(|text| text.is_ascii());
+                let text = text.ok_or_else(|| refused(JwtError::Segments))?;
                 (Cow::Borrowed(text), values.next().is_some())
             }
             Self::Query(name) => {
@@ -344,5 +346,15 @@ mod tests {
         assert_eq!(Source::Query("T".into()).token(&headers, &uri), Err(Denial::Missing));
         let uri = Uri::from_static("/?t=Bearer+a%2Eb.c");
         assert_eq!(Source::Query("t".into()).token(&headers, &uri).unwrap(), "a.b.c");
+    }
+
+    #[test]
+    fn a_token_has_no_letters_beyond_ascii() {
+        let source = Source::Header(http::header::AUTHORIZATION);
+        for bytes in [&b"a.b.\xe9"[..], "\u{a0}a.b.c".as_bytes(), "a.b.\u{e9}".as_bytes()] {
+            let value = http::HeaderValue::from_bytes(bytes).unwrap();
+            let headers = HeaderMap::from_iter([(http::header::AUTHORIZATION, value)]);
+            assert!(matches!(source.token(&headers, &Uri::from_static("/")), Err(Denial::Invalid(_))), "{bytes:?}");
+        }
     }
 }
