@@ -6,7 +6,8 @@
 //! turn is measured three times: without a flood, with one that goes to somebody who throws it away, and with one that goes to the
 //! gateway. What counts is the third over the second, in the same round.
 //!
-//! After `--`, `--server FILE` measures another binary. Memory is the server's resident memory while it is flooded, over what it was before the first flood. Linux only.
+//! Memory is the server's resident memory while it is flooded, over what it was before the first flood. After `--`, `--server FILE`
+//! measures another binary. Linux only.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on should say where")]
 #![expect(clippy::print_stdout, reason = "it prints its figures")]
 

@@ -1,4 +1,4 @@
-//! Tokens that were found valid, so that the next request with the same token costs a checksum and not a signature.
+//! Tokens that were found valid, so that the next request with the same token costs a code and not a signature.
 //!
 //! A token is known by a code of 128 bits under a secret of this process (GMAC), so that memory holds no token, and nobody can
 //! make another token with the code of one that is known. Each authorizer has its own: a token that is good for one issuer and

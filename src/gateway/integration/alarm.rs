@@ -1,8 +1,8 @@
 //! The time that a request on a kept connection has.
 //!
-//! Setting a timer for each request and taking it back costs more than anything else that is done for its time. So there is one
-//! for each connection, and it is left as it is while it goes off early enough: nearly always it goes off when its request is
-//! long answered, once for thousands of requests, and is set to the time of the one that is waited for then.
+//! A timer for each request would be put among the thread's timers and taken out again, nearly always for nothing. So there is one
+//! for each connection, and it is left as it is while it goes off early enough: mostly when its request is long answered, once for
+//! thousands of requests. Then it is set to the time of the one that is waited for.
 
 use std::{
     pin::Pin,
