@@ -23,6 +23,7 @@ use crate::{
         refusal::Refusal,
     },
     kit::trust::Trust,
+    web::http1::client::NoAnswer,
 };
 
 /// Connections to backends, which whoever configures the gateway chose and which may be anywhere: TLS with these authorities, no
@@ -69,9 +70,11 @@ impl HttpIntegration {
             (Ok(answer), _) => answer,
             (_, Some(Found::TooLarge)) => return Err(Refusal::TooLarge),
             (_, Some(Found::Broken)) => return Err(Refusal::Framing("a body that cannot be read")),
-            (_, Some(Found::Missing)) => return Err(Refusal::SlowBody),
+            (Err(SendError::TimedOut | SendError::Http(NoAnswer::Request(_))), Some(Found::Missing)) => {
+                return Err(Refusal::SlowBody);
+            }
             (Err(SendError::TimedOut), None) => return Err(Refusal::TimedOut("no answer in time")),
-            (Err(error), None) => return Err(Refusal::Unavailable(chain(&error))),
+            (Err(error), _) => return Err(Refusal::Unavailable(chain(&error))),
         };
         let (mut head, body) = answer.into_parts();
         if head.status == StatusCode::SWITCHING_PROTOCOLS {

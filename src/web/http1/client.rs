@@ -3,15 +3,19 @@
 //! Nobody drives it but whoever uses it: the future of the answer's head first, and then the answer's body.
 
 use std::{
-    future::poll_fn,
+    future::{Future, poll_fn},
     io,
+    pin::pin,
     task::{Context, Poll, Waker, ready},
 };
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, StatusCode, header, request, response};
 use http_body::Body;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    task::coop::unconstrained,
+};
 
 use super::{
     BodyError, Upgraded,
@@ -230,7 +234,12 @@ where
 
     /// Whether another request may be sent. Sees what the other side has said or closed meanwhile.
     pub fn is_free(&mut self) -> bool {
-        self.may_go_on() && self.poll_fill(&mut Context::from_waker(Waker::noop()), NARROW_MARGIN, PIECE).is_pending()
+        if !self.may_go_on() {
+            return false;
+        }
+        // Who has used up a turn's budget would be told that nothing has come, without a look.
+        let look = pin!(unconstrained(poll_fn(|cx| self.poll_fill(cx, NARROW_MARGIN, PIECE))));
+        look.poll(&mut Context::from_waker(Waker::noop())).is_pending()
     }
 
     fn poll_fill(&mut self, cx: &mut Context<'_>, margin: usize, piece: usize) -> Poll<io::Result<usize>> {
@@ -255,7 +264,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static, B> Link<S, B> {
 mod tests {
     use http::{HeaderValue, Request};
     use http_body_util::Empty;
-    use tokio::io::AsyncWriteExt;
+    use tokio::{io::AsyncWriteExt, task::coop::consume_budget};
 
     use super::*;
 
@@ -280,5 +289,16 @@ mod tests {
         let (answer, _) = asked(&format!("{hints}HTTP/1.1 204 No Content\r\nx: y\r\n\r\n")).await;
         let headers = answer.unwrap().headers;
         assert_eq!((headers.len(), &headers["x"]), (1, &HeaderValue::from_static("y")));
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_has_ended_is_not_free_whoever_looks() {
+        let (server, stream) = tokio::io::duplex(64);
+        let mut link = Link::<_, Empty<Bytes>>::new(stream);
+        assert!(link.is_free());
+        drop(server);
+        // Until this turn may do no more.
+        while poll_fn(|cx| Poll::Ready(pin!(consume_budget()).poll(cx).is_ready())).await {}
+        assert!(!link.is_free());
     }
 }

@@ -44,6 +44,8 @@ pub(super) struct Outgoing<B> {
     framing: Framing,
     /// `None` once all of it is in the bytes above.
     body: Option<B>,
+    /// The stream has taken what it may still hold back, as one with TLS does.
+    is_unflushed: bool,
 }
 
 impl<B> Outgoing<B>
@@ -53,7 +55,7 @@ where
     /// Writes into `buffer`, which is empty.
     pub(super) fn new(buffer: BytesMut, framing: Framing, body: Option<B>) -> Self {
         let body = body.filter(|_| !matches!(framing, Framing::NoBody | Framing::Length(0)));
-        Self { bytes: buffer, piece: Bytes::new(), tail: b"", framing, body }
+        Self { bytes: buffer, piece: Bytes::new(), tail: b"", framing, body, is_unflushed: false }
     }
 
     pub(super) fn head(&mut self) -> HeadWriter<'_> {
@@ -115,13 +117,19 @@ where
         Ok(())
     }
 
-    pub(super) fn has_bytes(&self) -> bool {
-        !(self.bytes.is_empty() && self.piece.is_empty() && self.tail.is_empty())
+    /// How many bytes of what was gathered the stream has not taken.
+    pub(super) fn left(&self) -> usize {
+        self.bytes.len() + self.piece.len() + self.tail.len()
+    }
+
+    /// Whether something of what was gathered is still on its way to the other side.
+    pub(super) fn is_unsent(&self) -> bool {
+        self.left() > 0 || self.is_unflushed
     }
 
     /// Whether all of it was written.
     pub(super) fn is_over(&self) -> bool {
-        self.body.is_none() && !self.has_bytes()
+        self.body.is_none() && !self.is_unsent()
     }
 
     /// Writes what was gathered.
@@ -130,10 +138,10 @@ where
         cx: &mut Context<'_>,
         stream: &mut S,
     ) -> Poll<io::Result<()>> {
-        if !self.has_bytes() {
+        if !self.is_unsent() {
             return Poll::Ready(Ok(()));
         }
-        while self.has_bytes() {
+        while self.left() > 0 {
             let stream = Pin::new(&mut *stream);
             let written = if self.piece.is_empty() && self.tail.is_empty() {
                 ready!(stream.poll_write(cx, &self.bytes))?
@@ -145,8 +153,11 @@ where
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.wrote(written);
+            self.is_unflushed = true;
         }
-        Pin::new(stream).poll_flush(cx)
+        ready!(Pin::new(stream).poll_flush(cx))?;
+        self.is_unflushed = false;
+        Poll::Ready(Ok(()))
     }
 
     fn wrote(&mut self, written: usize) {
@@ -356,6 +367,37 @@ mod tests {
     fn a_body_of_another_length_than_was_said_is_no_body() {
         assert!(sent(Framing::Length(4), &[b"hello"]).unwrap_err().contains("longer"));
         assert!(sent(Framing::Length(6), &[b"hello"]).unwrap_err().contains("shorter"));
+    }
+
+    /// Takes everything, and holds it back until it is asked to hand it on for the second time.
+    #[derive(Default)]
+    struct Holding {
+        asked: usize,
+    }
+
+    impl AsyncWrite for Holding {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            self.asked += 1;
+            if self.asked < 2 { Poll::Pending } else { Poll::Ready(Ok(())) }
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[test]
+    fn a_message_that_the_stream_holds_back_is_not_over() {
+        let (mut stream, mut cx) = (Holding::default(), Context::from_waker(Waker::noop()));
+        let mut out = Outgoing::<Pieces>::new(BytesMut::from("text"), Framing::NoBody, None);
+        assert!(out.poll_write(&mut cx, &mut stream).is_pending());
+        assert!(out.is_unsent() && !out.is_over());
+        assert!(out.poll_write(&mut cx, &mut stream).is_ready());
+        assert_eq!((out.is_over(), stream.asked), (true, 2));
     }
 
     #[test]

@@ -66,7 +66,7 @@ where
     let mut watch = Watch { limits: limits.patience, waits: (Wait::Head, 0), since };
     let mut verdict = None;
     let outcome = {
-        let mut served = pin!(run(&wire, limits.head, &answer, shutdown));
+        let mut served = pin!(run(&wire, limits, &answer, shutdown));
         let mut look = pin!(sleep(every));
         let mut stop = pin!(shutdown.cancelled());
         // Once is enough to be woken by them: the task stays the same. Whether it is time to stop is asked between requests.
@@ -117,7 +117,7 @@ enum Ended {
 
 async fn run<S, F, B>(
     wire: &Arc<Wire<S>>,
-    head_limit: usize,
+    limits: Limits,
     answer: &impl Fn(Request<Upload>) -> F,
     shutdown: &CancellationToken,
 ) -> Result<Ended, BoxError>
@@ -129,7 +129,7 @@ where
     let mut spare = Spare::default();
     loop {
         let mut search = Search::default();
-        let next = poll_fn(|cx| wire.poll_head(cx, &mut search, head_limit, || shutdown.is_cancelled())).await;
+        let next = poll_fn(|cx| wire.poll_head(cx, &mut search, limits.head, || shutdown.is_cancelled())).await;
         let parsed = match next {
             Ok(None) => return Ok(Ended::Closed),
             Ok(Some(head)) => {
@@ -167,7 +167,11 @@ where
             (_, Some(upgrade)) if is_switching => return Ok(Ended::Upgraded(upgrade)),
             (Then::Next, _) => wire.wait_for(Wait::Next),
             (Then::Drain, _) => {
-                poll_fn(|cx| wire.poll_drain(cx)).await?;
+                let Ok(drained) = timeout(limits.patience.stall, poll_fn(|cx| wire.poll_drain(cx))).await else {
+                    close(wire, false).await?;
+                    return Ok(Ended::Closed);
+                };
+                drained?;
                 wire.wait_for(Wait::Next);
             }
             (Then::Close { lingers }, _) => {
@@ -271,7 +275,7 @@ impl Asked {
         spare.buffer = out.into_buffer();
         // Whoever read the rest of the body may have left it.
         Ok(match (ends, if leftover == Leftover::Read { wire.leftover() } else { leftover }) {
-            (true, Leftover::None | Leftover::Unsent) => Then::Close { lingers: false },
+            (true, Leftover::None) => Then::Close { lingers: false },
             (false, Leftover::None) => Then::Next,
             (false, Leftover::Known(..DRAINED)) => Then::Drain,
             _ => Then::Close { lingers: true },
@@ -294,7 +298,7 @@ where
     poll_fn(|cx| {
         loop {
             let gathered = out.gather(cx)?;
-            if out.has_bytes() {
+            if out.is_unsent() {
                 ready!(wire.poll_write(cx, out))?;
             }
             if out.is_over() {
@@ -459,5 +463,46 @@ mod tests {
         .await;
         assert!(text.ends_with("6\r\nenough\r\n0\r\n\r\n"), "{text:?}");
         assert!(took <= LINGER + Duration::from_secs(1), "{took:?}");
+    }
+
+    /// A client, and the end of what it was served with this body.
+    async fn serving(text: &'static str, body: Bytes) -> (tokio::io::DuplexStream, tokio::task::JoinHandle<Instant>) {
+        let (mut client, stream) = tokio::io::duplex(1024);
+        client.write_all(text.as_bytes()).await.unwrap();
+        let served = tokio::spawn(async move {
+            let limits = Limits { head: 1024, patience: Patience::default() };
+            let answer = |_: Request<Upload>| std::future::ready(Response::new(Full::from(body.clone())));
+            let _ = serve(stream, Instant::now(), limits, answer, &CancellationToken::new()).await;
+            Instant::now()
+        });
+        (client, served)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_a_long_answer_slowly_gets_all_of_it() {
+        let body = Bytes::from(vec![b'x'; 50_000]);
+        let (mut client, _served) = serving("GET / HTTP/1.1\r\nconnection: close\r\n\r\n", body).await;
+        let (mut taken, mut piece) = (0, [0; 1024]);
+        loop {
+            sleep(Patience::default().stall / 3).await;
+            match client.read(&mut piece).await.unwrap() {
+                0 => break,
+                more => taken += more,
+            }
+        }
+        assert!(taken > 50_000, "{taken}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_nobody_wants_is_not_waited_for_byte_by_byte() {
+        let began = Instant::now();
+        let (mut client, served) =
+            serving("POST / HTTP/1.1\r\ncontent-length: 60000\r\n\r\n", Bytes::from_static(b"no")).await;
+        // As long as it is taken, and never so slowly that a single byte would be waited for too long.
+        while client.write_all(b"x").await.is_ok() {
+            sleep(Patience::default().stall / 3).await;
+            assert!(began.elapsed() < 4 * Patience::default().stall, "it goes on and on");
+        }
+        assert!(served.await.unwrap() - began < 2 * Patience::default().stall);
     }
 }

@@ -64,6 +64,8 @@ struct Io<S> {
     is_too_slow: bool,
     /// What is left to say of [`CONTINUE`].
     go_on: &'static [u8],
+    /// The stream may hold some of it back.
+    is_go_on_unflushed: bool,
 }
 
 /// Why there is no head.
@@ -83,6 +85,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Wire<S> {
             reader: None,
             is_too_slow: false,
             go_on: b"",
+            is_go_on_unflushed: false,
         };
         Self { io: Mutex::new(io), waits: AtomicU8::new(Wait::Head as u8), moves: AtomicU32::new(0) }
     }
@@ -215,6 +218,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Wire<S> {
     where
         B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Unpin,
     {
+        let before = out.left();
         match out.poll_write(cx, &mut self.io().stream) {
             Poll::Ready(outcome) => {
                 self.moved();
@@ -222,6 +226,9 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Wire<S> {
                 Poll::Ready(outcome)
             }
             Poll::Pending => {
+                if out.left() < before {
+                    self.moved();
+                }
                 self.wait_for(Wait::ToTake);
                 Poll::Pending
             }
@@ -229,7 +236,11 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Wire<S> {
     }
 
     pub(super) fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io().stream).poll_shutdown(cx)
+        let ended = Pin::new(&mut self.io().stream).poll_shutdown(cx);
+        if ended.is_pending() {
+            self.wait_for(Wait::ToTake);
+        }
+        ended
     }
 
     /// Whether a request has begun to come.
@@ -273,14 +284,11 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Wire<S> {
                 }
                 Ok(None) => {}
             }
-            while !io.go_on.is_empty() {
-                let written = ready!(Pin::new(&mut io.stream).poll_write(cx, io.go_on))?;
-                if written == 0 {
-                    return Poll::Ready(Some(Err(BodyError::BrokenOff)));
-                }
-                io.go_on = &io.go_on[written..];
-                if io.go_on.is_empty() {
-                    let _ = Pin::new(&mut io.stream).poll_flush(cx)?;
+            match io.poll_go_on(cx) {
+                Poll::Ready(told) => told?,
+                Poll::Pending => {
+                    self.wait_for(Wait::ToTake);
+                    return Poll::Pending;
                 }
             }
             let room = io.body.wants().clamp(PIECE, LARGE_PIECE);
@@ -301,6 +309,25 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Wire<S> {
 impl<S: AsyncRead + Unpin> Io<S> {
     fn poll_fill(&mut self, cx: &mut Context<'_>, margin: usize, piece: usize) -> Poll<io::Result<usize>> {
         self.input.poll_fill(cx, &mut self.stream, margin, piece)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> Io<S> {
+    /// Has a client that waits for the word send its body.
+    fn poll_go_on(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BodyError>> {
+        while !self.go_on.is_empty() {
+            let written = ready!(Pin::new(&mut self.stream).poll_write(cx, self.go_on))?;
+            if written == 0 {
+                return Poll::Ready(Err(BodyError::BrokenOff));
+            }
+            self.go_on = &self.go_on[written..];
+            self.is_go_on_unflushed = true;
+        }
+        if self.is_go_on_unflushed {
+            ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+            self.is_go_on_unflushed = false;
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
