@@ -270,8 +270,8 @@ impl Loader {
         let mut routes = Vec::with_capacity(configured.len());
         for route in configured {
             let mut route = StageRoute { api, stage: name, settings, route }.load(self, authorizers)?;
-            let throttle = settings.route_settings.get(&route.key).map(|(_, throttle)| *throttle);
-            let throttle = throttle.unwrap_or(settings.default_route_settings);
+            let own = settings.route_settings.get(&route.key).map(|(_, throttle)| *throttle);
+            let throttle = own.unwrap_or_default().or(settings.default_route_settings);
             let filled = before.and_then(|stage| stage.routes.iter().find(|old| old.key == route.key));
             let filled = filled.and_then(|old| old.bucket.clone()).filter(|bucket| bucket.is_of(throttle));
             route.bucket = filled.or_else(|| Bucket::new(throttle, self.around.clock.now()).map(Arc::new));

@@ -247,10 +247,10 @@ impl Apis {
         let (own, id) = (self.domains.get(&*domain), api_id(&domain));
         if let Some(own) = own {
             exchange.trust = own.trust.as_ref();
-            let mapping = own.find(exchange.head.uri.path()).ok_or(Refusal::NotFound)?;
+            let (mapping, length) = own.find(exchange.head.uri.path()).ok_or(Refusal::NotFound)?;
             let api = self.apis.get(mapping.api).ok_or(Refusal::NotFound)?;
             let stage = api.stages.get(mapping.stage).ok_or(Refusal::NotFound)?;
-            exchange.prefix = mapping.key.len();
+            exchange.prefix = length;
             exchange.mapped = Some(mapping.key.strip_prefix('/').unwrap_or("(none)"));
             exchange.api = Some(api);
             exchange.stage = Some(stage);

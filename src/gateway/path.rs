@@ -9,6 +9,8 @@
 
 use std::borrow::Cow;
 
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
 /// Why a path is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
@@ -29,8 +31,10 @@ pub enum PathError {
 }
 
 /// Characters that compatibility normalisation turns into a dot or a slash.
-const LOOK_ALIKES: &[char] =
-    &['\u{2024}', '\u{2025}', '\u{2026}', '\u{FE52}', '\u{FE68}', '\u{FF0E}', '\u{FF0F}', '\u{FF3C}'];
+const LOOK_ALIKES: &[char] = &[
+    '\u{2024}', '\u{2025}', '\u{2026}', '\u{2100}', '\u{2101}', '\u{2105}', '\u{2106}', '\u{FE19}', '\u{FE30}',
+    '\u{FE52}', '\u{FE68}', '\u{FF0E}', '\u{FF0F}', '\u{FF3C}',
+];
 
 /// Refuses a path that could be read in two ways.
 pub fn check(path: &str) -> Result<(), PathError> {
@@ -73,6 +77,11 @@ pub fn check_all_but_slashes(path: &str) -> Result<(), PathError> {
         }
         if encoded {
             let decoded = decode(segment)?;
+            // `%252e`, or `%25%32%65`: decoded twice it would become a dot.
+            let mut marks = decoded.match_indices('%');
+            if marks.any(|(at, _)| hex_pair(&decoded.as_bytes()[at + 1..]).is_some()) {
+                return Err(PathError::EncodedSyntax);
+            }
             let is_part = |part: &str| !matches!(part.split(';').next(), Some("" | "." | ".."));
             if decoded.contains(LOOK_ALIKES) || (decoded.contains('/') && !decoded.split('/').all(is_part)) {
                 return Err(PathError::EncodedSyntax);
@@ -102,11 +111,36 @@ pub fn decode(segment: &str) -> Result<Cow<'_, str>, PathError> {
     String::from_utf8(decoded).map(Cow::Owned).map_err(|_| PathError::NotUtf8)
 }
 
+/// What stays encoded in the one spelling of a path: what would be syntax if it were not, and the wildcards of policies.
+const SYNTAX: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'*')
+    .add(b'/')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'[')
+    .add(b'\\')
+    .add(b']')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+
+/// The one spelling of a path that has several, for who compares paths as texts. Routes see no difference between `a` and `%61`, so
+/// that a policy must not see one either.
+pub fn canonical(path: &str) -> Result<String, PathError> {
+    let segments = path.split('/').map(|segment| Ok(utf8_percent_encode(&decode(segment)?, SYNTAX).to_string()));
+    Ok(segments.collect::<Result<Vec<_>, PathError>>()?.join("/"))
+}
+
 fn check_encoding(after_percent: &[u8]) -> Result<(), PathError> {
     match hex_pair(after_percent).ok_or(PathError::Encoding)? {
         b'\\' | b'.' | b'?' | b'#' | b';' | 0..b' ' | 0x7f => Err(PathError::EncodedSyntax),
-        // `%252e`: decoded twice it would become a dot.
-        b'%' if hex_pair(&after_percent[2..]).is_some() => Err(PathError::EncodedSyntax),
         _ => Ok(()),
     }
 }
@@ -146,6 +180,10 @@ mod tests {
             "/%2e%2e/x",
             "/%2E",
             "/%252e",
+            "/%25%32%65%25%32%65/x",
+            "/%252%65",
+            "/%EF%B8%B0/x",
+            "/%E2%84%80",
             "/a%2fb",
             "/a%5cb",
             "/a%00",
@@ -191,6 +229,21 @@ mod tests {
             assert!(check_all_but_slashes(path).is_err(), "{path}");
         }
         assert!(!has_encoded_slash("/a%20f/2f"));
+    }
+
+    #[test]
+    fn a_path_has_one_spelling() {
+        for (path, spelled) in [
+            ("/admin/x", "/admin/x"),
+            ("/%61dmin/%78", "/admin/x"),
+            ("/caf%c3%a9", "/caf%C3%A9"),
+            ("/*", "/%2A"),
+            ("/%2a", "/%2A"),
+            ("/a%2fb/100%25", "/a%2Fb/100%25"),
+            ("/a@b:c;d=$1/", "/a@b:c;d=$1/"),
+        ] {
+            assert_eq!(canonical(path).unwrap(), spelled);
+        }
     }
 
     #[test]

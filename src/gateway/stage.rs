@@ -41,11 +41,23 @@ impl Domain {
         Self { mappings, trust }
     }
 
-    /// The longest key that the path begins with, by whole segments.
-    pub(super) fn find(&self, path: &str) -> Option<&Mapping> {
-        let begins = |key: &str| path.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        self.mappings.iter().find(|mapping| begins(&mapping.key))
+    /// The longest key that the path begins with, by whole segments, and how many bytes of the path spell it.
+    pub(super) fn find(&self, path: &str) -> Option<(&Mapping, usize)> {
+        self.mappings.iter().find_map(|mapping| Some((mapping, spelled(path, &mapping.key)?)))
     }
+}
+
+/// How many bytes at the beginning of a path mean this key. `None` where it begins with something else.
+fn spelled(path: &str, key: &str) -> Option<usize> {
+    let mut rest = path;
+    for segment in key.split('/').skip(1) {
+        let (first, after) = rest.strip_prefix('/').map(|rest| rest.split_at(rest.find('/').unwrap_or(rest.len())))?;
+        if path::decode(first).ok()? != segment {
+            return None;
+        }
+        rest = after;
+    }
+    Some(path.len() - rest.len())
 }
 
 pub(super) type Domains = HashMap<String, Domain>;
@@ -79,7 +91,11 @@ mod tests {
         for (path, api) in
             [("/", 0), ("/v1", 1), ("/v1/", 1), ("/v1x", 0), ("/v1/orders/7", 2), ("/v1/ordersx", 1), ("/x", 0)]
         {
-            assert_eq!(domain.find(path).unwrap().api, api, "{path}");
+            assert_eq!(domain.find(path).unwrap().0.api, api, "{path}");
+        }
+        for (path, api, length) in [("/%76%31/a", 1, 7), ("/v1/%6frders", 2, 12), ("/v1", 1, 3), ("/", 0, 0)] {
+            let (mapping, spelled) = domain.find(path).unwrap();
+            assert_eq!((mapping.api, spelled), (api, length), "{path}");
         }
         assert!(Domain::new(vec![mapping("/a", 0)], None).find("/b").is_none());
     }

@@ -37,6 +37,13 @@ pub struct Throttle {
     pub burst_limit: Option<u32>,
 }
 
+impl Throttle {
+    /// What is limited here, and what is not as it is limited there.
+    pub fn or(self, other: Self) -> Self {
+        Self { rate_limit: self.rate_limit.or(other.rate_limit), burst_limit: self.burst_limit.or(other.burst_limit) }
+    }
+}
+
 /// One line for each request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AccessLog {

@@ -131,6 +131,9 @@ impl JwtAuthorizer {
     async fn verify_afresh(&self, token: &str, now: Time) -> Result<Verified, Denial> {
         let token = Token::parse(token).map_err(refused)?;
         token.algorithm().map_err(refused)?;
+        if token.is_for_logout() {
+            return Err(Denial::invalid(FOR_LOGOUT));
+        }
         let (other, issuer) = self.trusted(token.claims());
         let keys = issuer.keys_for(token.kid(), &*self.issuers, now).await;
         let keys = keys.map_err(|denial| self.unavailable(denial))?;
@@ -219,6 +222,8 @@ impl JwtAuthorizer {
         if holds { Ok(()) } else { Err(Denial::invalid("the token does not have a valid audience")) }
     }
 }
+
+pub(super) const FOR_LOGOUT: &str = "the token is for a logout";
 
 pub(super) fn verify_signature(token: &Token<'_>, keys: &KeySet) -> Result<(), Denial> {
     let mut outcome = Err(JwtError::UnknownKid);

@@ -29,10 +29,11 @@ use crate::{
     gateway::{
         exchange::Exchange,
         integration::{Place, authorizer_event},
+        path,
         refusal::Refusal,
         selection::{Variable, View},
     },
-    keys::jwt::Token,
+    keys::jwt::said_claims,
     kit::clock::Time,
 };
 
@@ -219,10 +220,7 @@ impl Lasting {
     /// From when on an answer that is given now counts no more. A token is believed to end when it says so, whoever made it.
     fn until(&self, now: Time, identity: &[String]) -> Time {
         let until = now.plus(self.ttl);
-        let ends = |value: &String| {
-            let token = Token::parse(without_scheme(value).ok()?).ok()?;
-            moment(token.claims(), "exp", f64::floor)
-        };
+        let ends = |value: &String| moment(&said_claims(without_scheme(value).ok()?)?, "exp", f64::floor);
         let ends = identity.iter().filter(|_| self.ends_with_token).filter_map(ends);
         ends.fold(until, Time::min)
     }
@@ -282,13 +280,13 @@ fn key(exchange: &Exchange<'_>, identity: &[String]) -> [u8; 32] {
     key
 }
 
-/// What is called, as policies name it: the path as it came, without the stage. `$default` has neither method nor path.
+/// What is called, as policies name it: the one spelling of the path, without the stage. `$default` has neither method nor path.
 pub(in crate::gateway) fn method_arn(exchange: &Exchange<'_>) -> Option<String> {
     let (place, stage, route) = (&exchange.api?.place, exchange.stage?, exchange.route?);
     let called = if route.parsed.is_default() {
         "$default".to_owned()
     } else {
-        format!("{}{}", exchange.head.method, exchange.path())
+        format!("{}{}", exchange.head.method, path::canonical(exchange.path()).ok()?)
     };
     Some(format!("{}/{}/{called}", api_arn(place), stage.name))
 }
@@ -324,5 +322,20 @@ mod tests {
         }
         assert!(context(Some(json!("x")), true).is_err());
         assert_eq!(context(None, false), Ok(None));
+    }
+
+    #[test]
+    fn an_answer_ends_with_a_token_whether_it_names_its_key_or_not() {
+        use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+
+        let lasting = Lasting { ttl: Duration::from_secs(3600), ends_with_token: true };
+        let now = Time::from_seconds(1_800_000_000);
+        let ends = now.plus(Duration::from_secs(60));
+        for header in [json!({"alg": "HS256"}), json!({"alg": "HS256", "kid": "a"})] {
+            let encode = |value: &Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
+            let token = format!("Bearer {}.{}.AA", encode(&header), encode(&json!({"exp": ends.seconds()})));
+            assert_eq!(lasting.until(now, &[token]), ends, "{header}");
+        }
+        assert_eq!(lasting.until(now, &["no token".to_owned()]), now.plus(lasting.ttl));
     }
 }

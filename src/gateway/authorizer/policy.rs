@@ -28,6 +28,8 @@ pub enum PolicyError {
     Malformed(&'static str),
     #[error("the policy has the unknown condition `{0}`")]
     Condition(String),
+    #[error("the policy has a statement with the unknown member `{0}`")]
+    Member(String),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,10 +147,17 @@ impl Policy {
     }
 }
 
+/// Of a statement. One that is misspelt may be the condition of what is allowed.
+const MEMBERS: [&str; 9] =
+    ["Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition"];
+
 impl Statement {
     /// `api` is the ARN of the API whose own policy this is.
     fn parse(statement: &Value, api: Option<&str>) -> Result<Self, PolicyError> {
         let members = statement.as_object().ok_or(PolicyError::Malformed("Statement"))?;
+        if let Some(unknown) = members.keys().find(|name| !MEMBERS.contains(&name.as_str())) {
+            return Err(PolicyError::Member(unknown.clone()));
+        }
         let denies = match members.get("Effect").ok_or(PolicyError::Missing("Effect"))?.as_str() {
             Some("Allow") => false,
             Some("Deny") => true,
@@ -475,5 +484,19 @@ mod tests {
         ] {
             assert!(Policy::parse(&document).is_err(), "{document}");
         }
+    }
+
+    /// `condition` is not `Condition`, and passing over it would allow what it forbids.
+    #[test]
+    fn a_statement_with_a_member_that_nobody_knows_is_refused() {
+        for member in ["condition", "Conditions", "effect", "X"] {
+            let mut statement = statement("Allow", json!("*"));
+            statement[member] = json!({"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}});
+            let refused = Policy::parse(&json!({"Statement": statement})).unwrap_err();
+            assert!(matches!(&refused, PolicyError::Member(name) if name == member), "{refused}");
+        }
+        let mut statement = statement("Allow", json!("*"));
+        statement["Sid"] = json!("one");
+        assert!(Policy::parse(&json!({"Statement": statement})).is_ok());
     }
 }

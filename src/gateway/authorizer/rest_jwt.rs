@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Bearer, Denial, KeySet, LocalIssuers, Source,
     issuer::TrustedIssuer,
-    jwt::{Verified, verify_signature},
+    jwt::{FOR_LOGOUT, Verified, verify_signature},
 };
 use crate::{
     config::api::AdditionalClaim,
@@ -75,6 +75,9 @@ impl RestJwtAuthorizer {
         let token = Token::parse(&text).map_err(|_| refused("the token is malformed"))?;
         if !self.algorithms.contains(&token.alg()) {
             return Err(refused("the algorithm is not accepted"));
+        }
+        if token.is_for_logout() {
+            return Err(refused(FOR_LOGOUT));
         }
         let trusted = self.trusted(token.claims()).ok_or(refused("the issuer is none of the authorizer's"))?;
         let keys = trusted.issuer.keys_for(token.kid(), &*self.local, now).await;

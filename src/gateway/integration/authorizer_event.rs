@@ -47,6 +47,8 @@ pub(in crate::gateway) fn authorizer_event(
         LambdaKind::RestRequest => {
             let mut event = bare_version_1(exchange)?;
             event.as_object_mut()?.remove("version");
+            // Without the stage, which HTTP APIs have in front of it.
+            event["path"] = exchange.path().into();
             event["methodArn"] = arn.into();
             Some(event)
         }

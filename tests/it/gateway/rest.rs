@@ -147,6 +147,7 @@ async fn a_request_authorizer_needs_every_source() {
         let whole = event["type"] == "REQUEST"
             && event["methodArn"].as_str().is_some_and(|arn| arn.ends_with("/prod/GET/pets/1"))
             && event["multiValueQueryStringParameters"]["q"] == json!(["1", "2"])
+            && event["path"] == "/pets/1"
             && event.get("version").is_none()
             && event.get("authorizationToken").is_none();
         Ok(policy(if whole { "Allow" } else { "Deny" }, "*"))
@@ -392,4 +393,18 @@ async fn bodies_of_a_rest_api_are_text_unless_their_type_is_binary() {
     assert!(told[0].contains("`api.binary_media_types` belongs to REST APIs"), "{told:?}");
     let told = read(&text("'png'"), &functions).unwrap_err();
     assert!(told[0].contains("must hold types such as image/png, found \"png\""), "{told:?}");
+}
+
+/// A function that allows what it was asked about must not allow everything because somebody asked about `*`.
+#[tokio::test]
+async fn a_star_in_a_path_is_no_wildcard_of_the_answer() {
+    let (town, times) = resting(TOKEN, "", |event| {
+        let arn = event["methodArn"].as_str().unwrap_or_default();
+        Ok(policy(if arn.ends_with("/pets/secret") { "Deny" } else { "Allow" }, arn))
+    })
+    .await;
+    for (path, status) in [("/prod/pets/*", 200), ("/prod/pets/%2a", 200), ("/prod/pets/secret", 403)] {
+        assert_eq!(town.ask("GET", path, &[("auth", "abc")]).await.status, status, "{path}");
+    }
+    assert_eq!(times.load(Ordering::SeqCst), 1);
 }

@@ -309,3 +309,21 @@ async fn parameters_that_a_method_requires_must_be_there() {
     let told = read(&wrong.replace("protocol_type = 'REST'\n", ""), &Functions::default()).unwrap_err();
     assert!(told[0].contains("`api.route.required_parameters` belongs to REST APIs"), "{told:?}");
 }
+
+/// Routes see no difference between a letter and its encoding, and what a policy forbids must not either.
+#[tokio::test]
+async fn a_policy_sees_through_the_encoding_of_a_letter() {
+    let town = resting(
+        r#"
+policy = '''{"Version": "2012-10-17", "Statement": [
+  {"Effect": "Allow", "Principal": "*", "Action": "execute-api:Invoke", "Resource": "execute-api:/*"},
+  {"Effect": "Deny", "Principal": "*", "Action": "execute-api:Invoke", "Resource": "execute-api:/prod/GET/open"}
+]}'''
+"#,
+    )
+    .await;
+    for path in ["/prod/open", "/prod/%6fpen", "/prod/op%65n", "/%70rod/%6Fpen"] {
+        assert_eq!(town.ask("GET", path, &[]).await.status, 403, "{path}");
+    }
+    assert_eq!(town.ask("GET", "/prod/pool", &[]).await.status, 401);
+}

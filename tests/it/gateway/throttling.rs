@@ -147,3 +147,14 @@ async fn an_integration_that_takes_too_long_is_unavailable() {
     }
     assert_eq!(calls.load(Ordering::SeqCst), 1);
 }
+
+#[tokio::test]
+async fn settings_of_a_route_that_limit_nothing_leave_the_stages_limit() {
+    let text = "[[api]]\nname = 'x'\n[api.stage.'$default']\n\
+                default_route_settings = { throttling_rate_limit = 1, throttling_burst_limit = 1 }\n\
+                route_settings.'GET /a' = {}\n\
+                [[api.route]]\nkey = 'GET /a'\nintegration = { respond = {} }\n";
+    let town = written(text, Functions::default()).await;
+    let statuses = (town.get("/a", "").await.status, town.get("/a", "").await.status);
+    assert_eq!(statuses, (200, 429));
+}

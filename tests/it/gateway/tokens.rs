@@ -150,3 +150,15 @@ async fn mistakes_in_the_configuration_are_named() {
     let insecure = vec![api(Issuer::Url("http://issuer.example".into()), Vec::new())];
     assert!(wrong(insecure).contains("only https is accepted"));
 }
+
+/// It tells a relying party that a session is over, and nothing of who asks.
+#[tokio::test]
+async fn a_logout_token_lets_nobody_in() {
+    let town = example().await;
+    assert_eq!(town.get("/any", &town.token(json!({}))).await.status, 200);
+    let token = town.key.sign_logout_token(&claims(json!({}))).unwrap();
+    let answer = town.get("/any", &token).await;
+    assert_eq!(answer.status, 401);
+    let said = answer.header("www-authenticate").unwrap_or_default();
+    assert!(said.contains("the token is for a logout"), "{said}");
+}
