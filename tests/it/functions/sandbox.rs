@@ -26,6 +26,13 @@ pub(super) fn tried(event: &Value) -> Value {
         "write" => std::fs::write(path, "written"),
         "connect" => TcpStream::connect(local).map(drop),
         "listen" => TcpListener::bind(local).map(drop),
+        "listen unbound" => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
+            runtime.and_then(|runtime| {
+                let _within = runtime.enter();
+                tokio::net::TcpSocket::new_v4()?.listen(1).map(drop)
+            })
+        }
         "datagram" => UdpSocket::bind(local).map(drop),
         "socket" => UnixStream::connect(path).map(drop),
         "signal" => {
@@ -97,6 +104,7 @@ async fn a_sandbox_denies_the_server_its_files_its_listeners_and_its_process() {
         json!({"what": "list", "path": format!("/proc/{pid}/fd")}),
         json!({"what": "connect", "port": port}),
         json!({"what": "listen"}),
+        json!({"what": "listen unbound"}),
         json!({"what": "datagram"}),
         json!({"what": "socket", "path": file("socket")}),
         json!({"what": "signal", "pid": pid}),
