@@ -71,7 +71,8 @@ impl Watch {
             let known = before.iter().find(|(known, _)| known.says_the_same(function));
             known.map_or_else(|| Code::of(function), |(_, code)| code.clone())
         };
-        let watched = functions.iter().filter(|function| function.watch);
+        // A script may have others beside it that it requires.
+        let watched = functions.iter().filter(|function| function.watch || matches!(function.runs, Runs::Script(_)));
         self.code = watched.map(|function| (function.clone(), known(function))).collect();
     }
 

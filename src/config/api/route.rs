@@ -185,9 +185,7 @@ impl Route {
         }
         let mut integration = Integration::read(table, said, protocol, exposed);
         if let Integration::Http { url, .. } = &mut integration {
-            for (inside, captured) in renamed {
-                url.value = url.value.replace(&format!("{{{inside}}}"), &format!("{{{captured}}}"));
-            }
+            url.value = with_names(&url.value, &renamed);
         }
         section.finish();
         Self {
@@ -205,6 +203,19 @@ impl Route {
             integration,
         }
     }
+}
+
+/// The same URL with other names in its braces: of each pair the second for the first.
+fn with_names(url: &str, renamed: &[(String, String)]) -> String {
+    let (mut text, mut rest) = (String::new(), url);
+    while let Some((before, name, after)) =
+        rest.split_once('{').and_then(|(before, from)| from.split_once('}').map(|(name, after)| (before, name, after)))
+    {
+        let other = renamed.iter().find(|(inside, _)| inside == name).map_or(name, |(_, captured)| captured);
+        text.push_str(&format!("{before}{{{other}}}"));
+        rest = after;
+    }
+    text + rest
 }
 
 /// A header for each claim, or a table with the header and a format.
@@ -339,4 +350,22 @@ fn read_response(mut section: Reader) -> Integration {
     }
     section.finish();
     Integration::Respond { status, headers, body, allow_origins }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_can_take_each_others_places() {
+        let pairs = [("a", "b"), ("b", "a")].map(|(inside, captured)| (inside.to_owned(), captured.to_owned()));
+        for (url, named) in [
+            ("http://x/{a}/{b}", "http://x/{b}/{a}"),
+            ("http://x/{a}-{c}?q={b}", "http://x/{b}-{c}?q={a}"),
+            ("http://x/", "http://x/"),
+            ("http://x/{a", "http://x/{a"),
+        ] {
+            assert_eq!(with_names(url, &pairs), named);
+        }
+    }
 }

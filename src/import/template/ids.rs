@@ -14,6 +14,9 @@ use crate::{
 const ALPHANUMERIC: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 const BASE32: &[u8] = b"0123456789abcdefghijklmnopqrstuv";
 
+/// Characters of a function's name.
+const LONGEST_FUNCTION: usize = 64;
+
 /// Up to 32 characters of `alphabet` that stand for `text`.
 pub(super) fn derived(text: &str, length: usize, alphabet: &[u8]) -> String {
     let hash = digest::digest(&digest::SHA256, text.as_bytes());
@@ -50,8 +53,14 @@ impl Scope<'_> {
         said.and_then(|node| node.as_text().map(str::to_owned)).unwrap_or_else(|| self.generated_name(name))
     }
 
+    /// A name that is made is cut where it is longer than a function's may be, as the service cuts it.
     pub fn function_name(&self, name: &str, resource: &Resource) -> String {
-        self.named(name, resource, "FunctionName")
+        let made = self.named(name, resource, "FunctionName");
+        if resource.properties.contains_key("FunctionName") || made.chars().count() <= LONGEST_FUNCTION {
+            return made;
+        }
+        let kept: String = made.chars().take(LONGEST_FUNCTION - 13).collect();
+        format!("{kept}-{}", derived(&made, 12, ALPHANUMERIC))
     }
 
     fn function_arn(&self, function: &str) -> String {

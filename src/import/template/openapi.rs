@@ -335,8 +335,16 @@ fn demand(scope: Scope, key: &str, security: &Placed<Vec<Node>>, schemes: &Map, 
         scope.notes().note(Mistake::new(&asked.at, message).nearest(name, known));
         return None;
     };
+    let listed = match &asked.value {
+        Value::List(listed) => listed.as_slice(),
+        Value::Null => &[],
+        _ => return refuse(&asked.at, format!("{key}: the scopes of {name} must be a list, found {}", asked.kind())),
+    };
+    if let Some(other) = listed.iter().find(|one| one.as_text().is_none()) {
+        return refuse(&other.at, format!("{key}: a scope of {name} must be a text, found {}", other.kind()));
+    }
     let text = |node: &Node| node.as_text().map(|text| Placed { value: text.to_owned(), at: node.at.clone() });
-    let scopes: Vec<_> = asked.as_list().unwrap_or_default().iter().filter_map(text).collect();
+    let scopes: Vec<_> = listed.iter().filter_map(text).collect();
     let at = asked.at.clone();
     let scopes = (authorizer.kind != Kind::Function && !scopes.is_empty()).then_some(Placed { value: scopes, at });
     Some((Some(Placed { value: name.clone(), at: asked.at.clone() }), scopes))

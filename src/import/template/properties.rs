@@ -158,7 +158,8 @@ impl<'a> Properties<'a> {
     /// Moves a number or a boolean into a table of the configuration, whose reader judges it.
     pub fn copy_word(&mut self, name: &str, made: &mut Made, key: &str) {
         if let Some(text) = self.text(name) {
-            made.put(key, &text.at, tree::Value::Word(text.value));
+            let word = boolean(&text.value).map_or(text.value, |value| value.to_string());
+            made.put(key, &text.at, tree::Value::Word(word));
         }
     }
 

@@ -242,7 +242,15 @@ fn each_change_of_a_file_is_told_once_and_none_is_missed() {
     let sources = Sources { file: Some(file.clone()), environment: Vec::new(), flags: Flags::default() };
     let mut watch = Watch::new(sources, config.clone(), &[]);
     assert!(!watch.has_changed());
-    for path in ["poolhouse.toml", "hello.js", "app/app.py", "app/new.py"] {
+    std::fs::create_dir(folder.path().join("lib")).unwrap();
+    std::fs::write(folder.path().join("lib/names.js"), "module.exports = []").unwrap();
+    std::fs::write(
+        folder.path().join("hello.js"),
+        "const names = require('./lib/names.js'); exports.handler = async () => names",
+    )
+    .unwrap();
+    assert!(watch.has_changed());
+    for path in ["lib/names.js", "poolhouse.toml", "hello.js", "app/app.py", "app/new.py"] {
         std::fs::write(folder.path().join(path), format!("# {path}")).unwrap();
         assert!(watch.has_changed(), "{path}");
         assert!(!watch.has_changed(), "{path}");

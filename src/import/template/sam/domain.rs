@@ -8,13 +8,15 @@ use super::{
     super::{
         document::{Map, Node, Value},
         notes::Notes,
+        properties::boolean,
         stack::{Resource, Stack},
     },
     as_map, leftovers,
 };
 use crate::config::{Mistake, Placed};
 
-const KNOWN: [&str; 5] = ["BasePath", "CertificateArn", "DomainName", "MutualTlsAuthentication", "NormalizeBasePath"];
+const TRUST: &str = "MutualTlsAuthentication";
+const KNOWN: [&str; 5] = ["BasePath", "CertificateArn", "DomainName", TRUST, "NormalizeBasePath"];
 
 /// Certificates are the server's own, and names are not resolved here.
 const MEANINGLESS: [&str; 7] = [
@@ -39,7 +41,7 @@ pub(super) fn add(name: &str, domain: Node, stage: &Node, api: &Resource, stack:
             notes.tell(&node.at, format!("`{meaningless}` of a `Domain` means nothing here"));
         }
     }
-    let normal = members.remove("NormalizeBasePath").is_none_or(|node| node.as_text() != Some("false"));
+    let normal = members.remove("NormalizeBasePath").is_none_or(|node| node.as_text().and_then(boolean) != Some(false));
     let paths = match members.remove("BasePath") {
         None => vec![Node::text(&at, "")],
         Some(Node { value: Value::List(paths), .. }) => paths,
@@ -52,13 +54,17 @@ pub(super) fn add(name: &str, domain: Node, stage: &Node, api: &Resource, stack:
     };
     let logical = format!("{prefix}{}", hash(&host));
     let mut properties = Map::from([("DomainName".to_owned(), host)]);
-    properties
-        .extend(members.remove("MutualTlsAuthentication").map(|node| ("MutualTlsAuthentication".to_owned(), node)));
+    properties.extend(members.remove(TRUST).map(|node| (TRUST.to_owned(), node)));
     leftovers(members, "Domain", &KNOWN, notes);
     let resource = |kind: &str, properties: Map| {
         let kind = Placed { value: kind.to_owned(), at: api.kind.at.clone() };
         Resource { at: at.clone(), kind, properties, condition: api.condition.clone(), metadata: None }
     };
+    if let Some(asked) = properties.get(TRUST)
+        && stack.resources.get(&logical).is_some_and(|shared| shared.properties.get(TRUST) != Some(asked))
+    {
+        notes.refuse(&asked.at, format!("`{TRUST}` of {name} is not what another API says of the same domain"));
+    }
     match stack.resources.get_mut(&logical) {
         // It is there as soon as one of its APIs is.
         Some(shared)

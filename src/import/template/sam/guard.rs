@@ -57,6 +57,8 @@ impl Guards {
     pub fn stand_before(&self, route: &Route, default: Option<&Placed<String>>, operation: &mut Map, notes: &Notes) {
         let mut own = route.auth.clone();
         let (named, scopes) = (own.remove("Authorizer"), own.remove("AuthorizationScopes"));
+        // Only in REST APIs does an empty list take the authorizer's own scopes away.
+        let scopes = scopes.filter(|node| route.is_rest || !node.as_list().is_some_and(<[Node]>::is_empty));
         if route.is_rest {
             own.remove("InvokeRole");
             // The API asks for keys when all its methods are there.

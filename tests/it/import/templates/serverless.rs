@@ -294,3 +294,78 @@ Resources:
         assert!(said.iter().any(|line| line.contains(told)), "{told}: {said:#?}");
     }
 }
+
+#[test]
+fn what_is_no_list_of_scopes_is_a_mistake_and_an_empty_one_leaves_the_authorizers_own() {
+    let template = |kind: &str, scopes: &str| {
+        format!(
+            "Transform: AWS::Serverless-2016-10-31
+Parameters: {{One: {{Type: String, Default: shop/read}}}}
+Resources:
+  Api:
+    Type: AWS::Serverless::HttpApi
+    Properties:
+      Auth:
+        Authorizers: {{Mine: {{AuthorizationScopes: {kind}, IdentitySource: $request.header.Authorization, JwtConfiguration: {{issuer: 'https://issuer.example', audience: [x]}}}}}}
+  Fn:
+    Type: AWS::Serverless::Function
+    Properties: {{Runtime: nodejs20.x, Handler: index.handler, InlineCode: 'exports.handler = async () => 1', Events: {{E: {{Type: HttpApi, Properties: {{ApiId: !Ref Api, Path: /p, Method: get, Auth: {{Authorizer: Mine{scopes}}}}}}}}}}}
+"
+        )
+    };
+    let own = |event: &str| {
+        let loaded = read(&template("[shop/read]", event), |_| {});
+        loaded.config.apis[0].routes[0].scopes.clone()
+    };
+    assert_eq!(own(""), ["shop/read"]);
+    assert_eq!(own(", AuthorizationScopes: []"), ["shop/read"]);
+    assert_eq!(own(", AuthorizationScopes: [shop/write]"), ["shop/write"]);
+    for (of_api, of_event) in
+        [("!Ref One", ""), ("[a]", ", AuthorizationScopes: !Ref One"), ("[a]", ", AuthorizationScopes: [{a: b}]")]
+    {
+        let said = mistakes(&template(of_api, of_event));
+        assert!(said.iter().any(|line| line.contains("scope")), "{of_api} {of_event} {said:#?}");
+    }
+}
+
+#[test]
+fn a_domain_that_apis_share_is_trusted_as_all_of_them_say() {
+    let template = |first: &str, second: &str| {
+        format!(
+            "Transform: AWS::Serverless-2016-10-31\nResources:\n  \
+             A: {{Type: AWS::Serverless::HttpApi, Properties: {{Domain: {{DomainName: a.example.com, BasePath: [one]{first}}}}}}}\n  \
+             B: {{Type: AWS::Serverless::HttpApi, Properties: {{Domain: {{DomainName: a.example.com, BasePath: [two]{second}}}}}}}\n"
+        )
+    };
+    let trust = ", MutualTlsAuthentication: {TruststoreUri: s3://b/ca.pem}";
+    let said = mistakes(&template("", trust));
+    assert!(
+        said.iter().any(|line| line.contains("`MutualTlsAuthentication` of B is not what another API says")),
+        "{said:#?}"
+    );
+}
+
+#[test]
+fn booleans_have_cloudformations_spellings() {
+    let text = "Transform: AWS::Serverless-2016-10-31\nResources:\n  \
+                Api: {Type: AWS::ApiGatewayV2::Api, Properties: {Name: x, ProtocolType: HTTP, DisableExecuteApiEndpoint: True}}\n";
+    // It has no stage, which is told of.
+    assert!(read(text, |flags| flags.ignore_warnings = true).config.apis[0].disable_execute_api_endpoint);
+}
+
+/// The service cuts what it makes out of a stack's name and a long logical id.
+#[test]
+fn a_function_with_a_long_logical_id_has_a_name_that_may_be_one() {
+    let id = "CustomS3AutoDeleteObjectsCustomResourceProviderHandler9D90184F";
+    let template = |id: &str| {
+        format!(
+            "Resources:\n  {id}: {{Type: AWS::Lambda::Function, Properties: {{Runtime: nodejs22.x, Handler: index.handler, Role: x, \
+             Code: {{ZipFile: 'exports.handler = async () => 1'}}}}}}\n"
+        )
+    };
+    let name = |id: &str| read(&template(id), |_| {}).config.functions[0].name.clone();
+    let (first, second) = (name(id), name(&format!("{id}2")));
+    assert_eq!((first.len(), second.len()), (64, 64));
+    assert_ne!(first, second);
+    assert_eq!(name(id), first);
+}
