@@ -185,6 +185,17 @@ fn leftovers(map: Map, of: &str, known: &[&str], notes: &Notes) {
     }
 }
 
+/// The same of what guards routes: whoever goes on without it may open one.
+fn leftover_guards(mut map: Map, of: &str, known: &[&str], notes: &Notes) {
+    // It counts who calls, and keeps nobody out.
+    let harmless = map.remove_entry("UsagePlan").into_iter().collect();
+    leftovers(harmless, of, known, notes);
+    for (name, node) in map {
+        let message = format!("`{name}` of {of} is not supported, and without it a route could be open");
+        notes.note(Mistake::new(&node.at, message).nearest(&name, known.iter().copied()));
+    }
+}
+
 /// A text that decides what is made. Parameters and mappings are filled in already; what another function of the template would make
 /// of it nobody knows yet, and to go on without it could leave a route without its guard.
 fn literal(node: &Node, what: &str, notes: &Notes) -> Option<Placed<String>> {

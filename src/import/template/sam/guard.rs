@@ -8,7 +8,7 @@ use super::{
         notes::Notes,
     },
     events::Route,
-    leftovers, literal,
+    leftover_guards, literal,
 };
 use crate::config::{Mistake, Place, Placed};
 
@@ -64,7 +64,7 @@ impl Guards {
             // The API asks for keys when all its methods are there.
             own.remove(KEYS);
         }
-        leftovers(own, "Auth", &["Authorizer", "AuthorizationScopes"], notes);
+        leftover_guards(own, "Auth", &["Authorizer", "AuthorizationScopes"], notes);
         let named = named.and_then(|node| literal(&node, "Authorizer", notes));
         let Some(Placed { value: name, at }) = named.or_else(|| default.cloned()) else {
             if let Some(scopes) = scopes {

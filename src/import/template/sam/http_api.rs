@@ -10,7 +10,7 @@ use super::{
     as_map, definition, domain,
     events::Route,
     guard::{Guards, sources},
-    leftovers, switch, take_any_case,
+    leftover_guards, leftovers, switch, take_any_case,
 };
 use crate::config::{Place, Placed};
 
@@ -85,7 +85,7 @@ fn read_auth(at: &Place, mut map: Map, notes: &Notes) -> Guards {
         auth.know_iam(at);
     }
     let authorizers = map.remove("Authorizers").and_then(|node| as_map(node, "`Authorizers`", notes));
-    leftovers(map, "Auth", &["Authorizers", "DefaultAuthorizer", "EnableIamAuthorizer"], notes);
+    leftover_guards(map, "Auth", &["Authorizers", "DefaultAuthorizer", "EnableIamAuthorizer"], notes);
     for (name, node) in authorizers.map(|(_, map)| map).unwrap_or_default() {
         let Some((at, mut members)) = as_map(node, &format!("the authorizer {name}"), notes) else { continue };
         if let Some(scopes) = members.remove("AuthorizationScopes") {
@@ -125,7 +125,7 @@ fn jwt(at: &Place, members: &mut Map, notes: &Notes) -> Node {
                 configuration.insert(name.to_owned(), node);
             }
         }
-        leftovers(jwt, "JwtConfiguration", &["issuer", "audience"], notes);
+        leftover_guards(jwt, "JwtConfiguration", &["issuer", "audience"], notes);
         extension.insert("jwtConfiguration".to_owned(), Node { at, value: Value::Map(configuration) });
     }
     Node { at: at.clone(), value: Value::Map(extension) }

@@ -13,7 +13,7 @@ use super::{
     events::Route,
     guard::{Guards, KEYS, sources},
     http_api::{ANY, inner_map},
-    leftovers, literal, switch,
+    leftover_guards, leftovers, literal, switch,
 };
 use crate::config::{Place, Placed};
 
@@ -155,7 +155,7 @@ fn read_auth(at: &Place, mut map: Map, notes: &Notes) -> Auth {
     }
     let authorizers = map.remove("Authorizers").and_then(|node| as_map(node, "`Authorizers`", notes));
     let known = ["AddDefaultAuthorizerToCorsPreflight", "Authorizers", "DefaultAuthorizer", "ResourcePolicy"];
-    leftovers(map, "Auth", &known, notes);
+    leftover_guards(map, "Auth", &known, notes);
     for (name, node) in authorizers.map(|(_, map)| map).unwrap_or_default() {
         let Some((at, mut members)) = as_map(node, &format!("the authorizer {name}"), notes) else { continue };
         auth.guards.scopes.extend(members.remove("AuthorizationScopes").map(|scopes| (name.clone(), scopes)));
@@ -202,7 +202,7 @@ fn policy(at: &Place, mut members: Map, notes: &Notes) -> Node {
             statements.push(statement("Deny", Some((test, networks))));
         }
     }
-    leftovers(members, "ResourcePolicy", &["CustomStatements", "IpRangeBlacklist", "IpRangeWhitelist"], notes);
+    leftover_guards(members, "ResourcePolicy", &["CustomStatements", "IpRangeBlacklist", "IpRangeWhitelist"], notes);
     Node::map(at, [("Version", text("2012-10-17")), ("Statement", Node::list(at, statements))])
 }
 

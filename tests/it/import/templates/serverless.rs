@@ -5,7 +5,7 @@ use poolhouse::config::{
     api::{Authorizer, Integration},
 };
 
-use super::{bare, load, mistakes, read};
+use super::{bare, fs, load, load_with, mistakes, read};
 
 #[test]
 fn domains_of_serverless_apis_are_those_of_the_services_own_transform() {
@@ -368,4 +368,34 @@ fn a_function_with_a_long_logical_id_has_a_name_that_may_be_one() {
     assert_eq!((first.len(), second.len()), (64, 64));
     assert_ne!(first, second);
     assert_eq!(name(id), first);
+}
+
+#[test]
+fn what_guards_a_serverless_route_is_never_left_out() {
+    let template = |of_api: &str, of_event: &str| {
+        format!(
+            "Transform: AWS::Serverless-2016-10-31
+Resources:
+  Api: {{Type: AWS::Serverless::HttpApi, Properties: {{Auth: {{{of_api}}}}}}}
+  Fn:
+    Type: AWS::Serverless::Function
+    Properties: {{Runtime: nodejs20.x, Handler: index.handler, InlineCode: 'exports.handler = async () => 1', Events: {{E: {{Type: HttpApi, Properties: {{ApiId: !Ref Api, Path: /p, Method: get{of_event}}}}}}}}}
+"
+        )
+    };
+    for (of_api, of_event, said) in [
+        (
+            "DefaultAuthorizr: Mine",
+            "",
+            "`DefaultAuthorizr` of Auth is not supported, and without it a route could be open",
+        ),
+        ("", ", Auth: {Authorizr: Mine}", "`Authorizr` of Auth is not supported, and without it"),
+        ("", ", Auth: {ResourcePolicy: {IpRangeWhitelist: [10.0.0.0/8]}}", "`ResourcePolicy` of Auth is not supported"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("t.yaml");
+        fs::write(&file, template(of_api, of_event)).unwrap();
+        let lines = load_with(&[&file.display().to_string()], |flags| flags.ignore_warnings = true).err().unwrap();
+        assert!(lines.iter().any(|line| line.contains(said)), "{said} {lines:#?}");
+    }
 }
