@@ -91,8 +91,8 @@ async fn a_target_makes_an_api_that_serves_at_once() {
             json!({"name": "quick", "protocolType": "HTTP", "target": format!("{ARN}:hello"), "routeKey": "GET /hi"});
         let made = house.done("POST", "/v2/apis", given).await;
         let api = format!("/v2/apis/{}", made["apiId"].as_str().unwrap());
-        let at = format!("/_apis/{}/hi", made["apiId"].as_str().unwrap());
-        assert_eq!(house.get("localhost", &at, "").await.body, "hello");
+        let at = |path: &str| format!("/_apis/{}/{path}", made["apiId"].as_str().unwrap());
+        assert_eq!(house.get("localhost", &at("hi"), "").await.body, "hello");
         let routes = house.done("GET", &format!("{api}/routes"), Value::Null).await;
         assert_eq!(
             (&routes["items"][0]["routeKey"], &routes["items"][0]["apiGatewayManaged"]),
@@ -104,8 +104,8 @@ async fn a_target_makes_an_api_that_serves_at_once() {
             (&json!("$default"), &json!(true))
         );
         house.done("PATCH", &api, json!({"routeKey": "GET /bye"})).await;
-        assert_eq!(house.get("localhost", &at, "").await.status, 404);
-        assert_eq!(house.get("localhost", &at.replace("hi", "bye"), "").await.status, 200);
+        assert_eq!(house.get("localhost", &at("hi"), "").await.status, 404);
+        assert_eq!(house.get("localhost", &at("bye"), "").await.status, 200);
     }
 }
 
