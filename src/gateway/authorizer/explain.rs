@@ -46,6 +46,9 @@ impl Checks {
             }
         };
         self.note("form", Ok("three segments, a header and claims".to_owned()));
+        if token.is_for_logout() {
+            self.note("kind", Err(jwt::FOR_LOGOUT.to_owned()));
+        }
         Some(token)
     }
 

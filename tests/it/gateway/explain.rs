@@ -35,7 +35,7 @@ async fn every_check_of_a_token_is_told_and_the_verdict_is_the_gateways_own() {
     let town = town(local(routes), Functions::default()).await;
     let other = SigningKey::generate().unwrap();
     let everything = json!({"iss": "https://elsewhere.example", "aud": "other", "exp": NOW - 1, "scope": "x"});
-    let wrong: [(String, &[&str]); 8] = [
+    let wrong: [(String, &[&str]); 9] = [
         (town.token(json!({"scope": "x admin"})), &[]),
         (town.token(json!({"scope": "x"})), &["scopes"]),
         (town.token(json!({"aud": "other", "scope": "admin"})), &["audience"]),
@@ -43,6 +43,7 @@ async fn every_check_of_a_token_is_told_and_the_verdict_is_the_gateways_own() {
         (town.token(json!({"exp": NOW, "scope": "admin"})), &["times"]),
         (town.token(everything.clone()), &["issuer", "audience", "times", "scopes"]),
         (other.sign(&claims(everything)).unwrap(), &["key", "signature", "issuer", "audience", "times", "scopes"]),
+        (town.key.sign_logout_token(&claims(json!({"scope": "admin"}))).unwrap(), &["kind"]),
         ("garbage".to_owned(), &["form"]),
     ];
     for (token, names) in wrong {
