@@ -65,6 +65,8 @@ pub(super) struct Counter {
 struct Held {
     was_asked: bool,
     is_asked: bool,
+    /// It has answered, and does not ask yet.
+    is_returning: bool,
     out: HashMap<String, Out>,
     answered: VecDeque<String>,
     /// What is printed belongs to this call.
@@ -133,6 +135,9 @@ impl Counter {
             return Err(Misstep::WrongState("Ready", "Ready"));
         }
         held.is_asked = true;
+        if std::mem::take(&mut held.is_returning) {
+            self.desk.is_back();
+        }
         if !held.was_asked {
             held.was_asked = true;
             self.tell(News::Ready);
@@ -198,6 +203,10 @@ impl Counter {
             if held.answered.len() > REMEMBERED {
                 held.answered.pop_front();
             }
+            // Before the caller knows of the answer, who may call again at once.
+            if self.supervisor.is_some() && !std::mem::replace(&mut held.is_returning, true) {
+                self.desk.will_be_back();
+            }
         }
         self.plan.misfortunes.store(0, std::sync::atomic::Ordering::Relaxed);
         self.close(id, out, outcome);
@@ -222,6 +231,9 @@ impl Counter {
 
     /// The process is gone, and whatever it worked on with it.
     pub(super) fn abandon(&self, why: impl Fn(&str) -> FunctionError) {
+        if std::mem::take(&mut self.held().is_returning) {
+            self.desk.is_back();
+        }
         let ids: Vec<String> = self.held().out.keys().cloned().collect();
         for id in ids {
             if let Some(out) = self.take(&id) {

@@ -25,6 +25,8 @@ use crate::functions::{EXITED, FunctionError, keeper, log::Level};
 
 /// Lambda's own limit for what a runtime does before it asks for its first call.
 const INIT: Duration = Duration::from_secs(10);
+/// How long a call waits for a process that has just answered, before another one is started for it.
+const RETURNS: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 pub(super) struct Crew {
@@ -71,8 +73,23 @@ impl Crew {
         self.state().starting > 0
     }
 
-    /// Starts a process where calls wait and there may be one more.
+    /// Starts a process where calls wait and there may be one more. Whoever calls again as soon as it is answered is heard by the
+    /// same process: that one has a moment to ask.
     pub(super) fn help(self: &Arc<Self>) {
+        let returning = self.desk.returning();
+        if returning == 0 || self.desk.waiting() > self.state().starting + returning {
+            return self.start();
+        }
+        let own = Arc::clone(self);
+        self.run(async move {
+            tokio::select! {
+                () = own.closed.cancelled() => {}
+                () = tokio::time::sleep(RETURNS) => own.start(),
+            }
+        });
+    }
+
+    fn start(self: &Arc<Self>) {
         let waiting = self.desk.waiting();
         let mut state = self.state();
         if waiting <= state.starting
@@ -91,7 +108,10 @@ impl Crew {
         }
         state.starting += 1;
         drop(state);
-        let work = Arc::clone(self).work();
+        self.run(Arc::clone(self).work());
+    }
+
+    fn run(&self, work: impl Future<Output = ()> + Send + 'static) {
         match &self.home {
             Some(home) => drop(self.tasks.spawn_on(work, home)),
             None => drop(self.tasks.spawn(work)),

@@ -1,4 +1,5 @@
-//! Where the calls of one function meet the processes that ask for them. Whoever comes first waits.
+//! Where the calls of one function meet the processes that ask for them. Whoever comes first waits. Of processes that wait, the
+//! one that worked last goes first: what it keeps from call to call is used as often as can be.
 
 use std::{
     collections::VecDeque,
@@ -45,7 +46,9 @@ pub(super) struct Desk(Mutex<State>);
 #[derive(Default)]
 struct State {
     waiting: VecDeque<Job>,
-    pollers: VecDeque<oneshot::Sender<Job>>,
+    pollers: Vec<oneshot::Sender<Job>>,
+    /// Processes that have answered and will ask in a moment.
+    returning: usize,
     ids: VecDeque<String>,
     was_attended: bool,
 }
@@ -71,7 +74,7 @@ impl Desk {
     /// Hands the call to a process that waits for one, or lets it wait.
     pub(super) fn admit(&self, mut job: Job) -> Result<(), FunctionError> {
         let mut state = self.state();
-        while let Some(poller) = state.pollers.pop_front() {
+        while let Some(poller) = state.pollers.pop() {
             match poller.send(job) {
                 Ok(()) => return Ok(()),
                 Err(back) => job = back,
@@ -97,7 +100,7 @@ impl Desk {
             }
             let (send, receive) = oneshot::channel();
             state.pollers.retain(|poller| !poller.is_closed());
-            state.pollers.push_back(send);
+            state.pollers.push(send);
             Place { desk: self, receive }
         };
         match (&mut place.receive).await {
@@ -110,6 +113,21 @@ impl Desk {
     /// Calls that wait for a process.
     pub(super) fn waiting(&self) -> usize {
         self.state().waiting.iter().filter(|job| job.is_wanted()).count()
+    }
+
+    /// Processes that have answered and not asked again yet.
+    pub(super) fn returning(&self) -> usize {
+        self.state().returning
+    }
+
+    /// A process is about to answer, and will ask again. Each is followed by [`is_back`](Self::is_back).
+    pub(super) fn will_be_back(&self) {
+        self.state().returning += 1;
+    }
+
+    /// It asks, or it is gone.
+    pub(super) fn is_back(&self) {
+        self.state().returning -= 1;
     }
 
     /// Whether some process waits for a call.
@@ -143,7 +161,7 @@ impl Drop for Place<'_> {
         self.receive.close();
         let Ok(mut job) = self.receive.try_recv() else { return };
         let mut state = self.desk.state();
-        while let Some(poller) = state.pollers.pop_front() {
+        while let Some(poller) = state.pollers.pop() {
             match poller.send(job) {
                 Ok(()) => return,
                 Err(back) => job = back,

@@ -90,6 +90,9 @@ fn runtime() {
             _ => json!({"served": served, "pid": std::process::id()}),
         };
         respond(address, next.id(), &answer.to_string());
+        if let Some(pause) = event["then_pause"].as_u64() {
+            std::thread::sleep(Duration::from_millis(pause));
+        }
     }
 }
 
@@ -131,6 +134,24 @@ async fn a_process_starts_with_the_first_call_and_stays_warm() {
     assert_eq!(told["directory"], json!(directory));
     // What the server itself was started with stays with it.
     assert_eq!(told["values"], json!(["app.handler", directory, "example", "us-east-1", "128", "test", ""]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_call_after_the_other_is_for_one_process_and_the_last_of_several_is_asked_first() {
+    let (_functions, function) = started(Section { concurrency: 2, ..own_process() }, None).await;
+    let first = ask(&function, json!({"then_pause": 30})).await.unwrap();
+    let second = ask(&function, json!({"then_pause": 30})).await.unwrap();
+    assert_eq!((&second["pid"], &second["served"]), (&first["pid"], &json!(2)));
+    // Who does not ask again for long is not waited for.
+    ask(&function, json!({"then_pause": 1_000})).await.unwrap();
+    let other = ask(&function, json!({})).await.unwrap();
+    assert_ne!(other["pid"], first["pid"]);
+    tokio::time::sleep(2 * SECOND).await;
+    for served in 4..7 {
+        let again = ask(&function, json!({})).await.unwrap();
+        assert_eq!((&again["pid"], &again["served"]), (&first["pid"], &json!(served)));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
