@@ -6,6 +6,8 @@ use std::{
     path::PathBuf,
 };
 
+use http::HeaderName;
+
 use super::{Placed, api::Throttle, form, reader::Reader, standards::Standards, tls::Tls};
 
 #[derive(Clone, Debug)]
@@ -36,6 +38,8 @@ pub struct Gateway {
 #[derive(Clone, Debug)]
 pub struct Decisions {
     pub target: Target,
+    /// The header that the proxy sets to the client's address, or puts it at the end of. Without one nobody knows the address.
+    pub client_address: Option<HeaderName>,
     /// Addresses and blocks that may ask.
     pub trusted: Vec<String>,
 }
@@ -58,6 +62,15 @@ impl Decisions {
             section.missing("target");
         }
         let target = section.choice("target", &targets).map_or(Target::Forwarded, |target| target.value);
+        let client_address = section.string("client_address").and_then(|said| {
+            let name = HeaderName::try_from(&said.value).ok();
+            if name.is_none() {
+                let path = section.path("client_address");
+                let message = format!("`{path}` must be the name of a header, found {:?}", said.value);
+                section.reading.refuse(&said.at, message);
+            }
+            name
+        });
         let said = section.has("trusted");
         let trusted = section.strings("trusted");
         for network in trusted.iter().filter(|network| !form::is_network(&network.value)) {
@@ -68,7 +81,8 @@ impl Decisions {
         }
         section.finish();
         let loopback = || vec!["127.0.0.0/8".to_owned(), "::1".to_owned()];
-        Self { target, trusted: if said { trusted.into_iter().map(|one| one.value).collect() } else { loopback() } }
+        let trusted = if said { trusted.into_iter().map(|one| one.value).collect() } else { loopback() };
+        Self { target, client_address, trusted }
     }
 }
 

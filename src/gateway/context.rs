@@ -107,7 +107,7 @@ pub(super) fn value(exchange: &Exchange<'_>, name: &str) -> Option<String> {
             key.split_once(' ').map_or(key.as_str(), |(_, path)| path).to_owned()
         }
         "stage" => exchange.stage?.name.clone(),
-        "identity.sourceIp" => exchange.peer.ip().to_canonical().to_string(),
+        "identity.sourceIp" => exchange.client?.to_string(),
         "identity.userAgent" => exchange.header(&http::header::USER_AGENT)?.to_owned(),
         "error.message" => refusal?.message.as_deref()?.to_owned(),
         "error.messageString" => Value::from(refusal?.message.as_deref()).to_string(),

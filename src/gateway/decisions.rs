@@ -2,9 +2,11 @@
 //!
 //! nginx (`auth_request`), Traefik and Caddy (forward auth) and Envoy (`ext_authz` over HTTP) each tell in their own way which
 //! request they ask about. The configuration names the one way that is read: a proxy passes a client's headers on, and a header
-//! that the proxy does not set itself is the client's own word. Only addresses that are trusted may ask. The answer is 200 with
-//! headers about the caller, or 401 and 403; a request that no route knows is refused, since these proxies know no 404.
+//! that the proxy does not set itself is the client's own word. So it is with the client's address, which is unknown where no header
+//! is named for it. Only addresses that are trusted may ask. The answer is 200 with headers about the caller, or 401 and 403; a request that no route knows is refused, since these proxies know no 404.
 //! <https://nginx.org/en/docs/http/ngx_http_auth_request_module.html>
+
+use std::net::IpAddr;
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, Version, request::Parts};
@@ -29,12 +31,14 @@ const CLAIMS: HeaderName = HeaderName::from_static("x-auth-claims");
 
 pub(super) struct Decisions {
     target: Target,
+    client_address: Option<HeaderName>,
     trusted: Vec<Block>,
 }
 
 impl Decisions {
     pub(super) fn new(config: &Config) -> Self {
-        Self { target: config.target, trusted: config.trusted.iter().filter_map(|text| Block::parse(text)).collect() }
+        let trusted = config.trusted.iter().filter_map(|text| Block::parse(text)).collect();
+        Self { target: config.target, client_address: config.client_address.clone(), trusted }
     }
 
     /// Whether a request asks for a decision, instead of going to an API.
@@ -69,6 +73,17 @@ impl Decisions {
         parts.headers = head.headers.clone();
         Ok((parts, name.trim_start_matches('/').to_owned()))
     }
+
+    /// Whose request it is. Proxies put the address that they see behind those that a client names.
+    fn client(&self, headers: &HeaderMap) -> Result<Option<IpAddr>, &'static str> {
+        let Some(name) = &self.client_address else { return Ok(None) };
+        let last = headers.get_all(name).iter().next_back().and_then(|line| line.to_str().ok());
+        let last = last.and_then(|line| line.rsplit(',').next()).and_then(|text| text.trim().parse::<IpAddr>().ok());
+        match last {
+            Some(address) => Ok(Some(address.to_canonical())),
+            None => Err("the proxy does not say the client's address"),
+        }
+    }
 }
 
 /// A header that must be there once: of two, one could be the client's.
@@ -85,17 +100,21 @@ impl Apis {
     pub(super) async fn decide(&self, decisions: &Decisions, head: Parts, caller: &Caller) -> Response<Body> {
         let address = caller.peer.ip().to_canonical();
         let trusted = decisions.trusted.iter().any(|block| block.holds(address));
-        let subject = match decisions.subject(&head) {
+        let client = decisions.client(&head.headers);
+        let subject = match decisions.subject(&head).and_then(|subject| Ok((subject, client?))) {
             _ if !trusted => Err(Refusal::Forbidden { explicit: false }),
             subject => subject.map_err(|reason| Refusal::BadRequest(reason.to_owned())),
         };
-        let (asked, name) = match subject {
-            Ok((asked, name)) => (asked, Ok(name)),
+        let (asked, told) = match subject {
+            Ok(((asked, name), client)) => (asked, Ok((name, client))),
             Err(refusal) => (head, Err(refusal)),
         };
         let mut exchange = Exchange::begin(asked, caller, self.clock.now(), &self.random);
-        let outcome = match name {
-            Ok(name) => self.judge(&mut exchange, &name).await,
+        let outcome = match told {
+            Ok((name, client)) => {
+                exchange.client = client;
+                self.judge(&mut exchange, &name).await
+            }
             Err(refusal) => Err(refusal),
         };
         let (mut response, refusal) = self.rendered(&mut exchange, outcome);

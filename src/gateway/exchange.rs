@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    net::SocketAddr,
+    net::IpAddr,
     ops::Range,
     sync::Arc,
     time::{Duration, Instant},
@@ -26,8 +26,9 @@ pub(super) struct Exchange<'g> {
     pub(super) head: Parts,
     /// How the client wrote the headers' names. `None` in HTTP/2, and where another proxy asks.
     pub(super) spelling: Option<Spelling>,
-    pub(super) peer: SocketAddr,
-    /// The same in words, for backends.
+    /// The client's address. `None` where another proxy asks and does not say.
+    pub(super) client: Option<IpAddr>,
+    /// Who is connected, in words, for backends.
     pub(super) address: HeaderValue,
     /// `None` on a connection in clear text.
     pub(super) secure: Option<Arc<Secure>>,
@@ -96,7 +97,7 @@ impl<'g> Exchange<'g> {
         Self {
             head,
             spelling: None,
-            peer: caller.peer,
+            client: Some(caller.peer.ip().to_canonical()),
             address: caller.address.clone(),
             secure: caller.secure.clone(),
             trust: None,
@@ -134,6 +135,11 @@ impl<'g> Exchange<'g> {
             "x-forwarded-proto" => "X-Forwarded-Proto",
             other => self.spelling.as_ref().and_then(|spelling| spelling.of(name)).unwrap_or(other),
         }
+    }
+
+    /// The client's address in events, which is empty where nobody knows it.
+    pub(super) fn source_ip(&self) -> String {
+        self.client.map_or_else(String::new, |address| address.to_string())
     }
 
     pub(super) fn extended_id(&self) -> &str {

@@ -112,7 +112,7 @@ pub(super) fn record(
         path = exchange.head.uri.path(),
         status = status.as_u16(),
         length,
-        source_ip = %exchange.peer.ip(),
+        source_ip = exchange.client.map(tracing::field::display),
         latency_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
         error = refusal.map(tracing::field::display),
         "request"

@@ -86,7 +86,8 @@ enum Text {
 /// What conditions ask about.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::gateway) struct Circumstances<'r> {
-    pub(in crate::gateway) source_ip: IpAddr,
+    /// `None` where nobody knows it. What a condition says of it then counts against the request.
+    pub(in crate::gateway) source_ip: Option<IpAddr>,
     pub(in crate::gateway) now: Time,
     pub(in crate::gateway) user_agent: Option<&'r str>,
     pub(in crate::gateway) referer: Option<&'r str>,
@@ -97,7 +98,7 @@ pub(in crate::gateway) struct Circumstances<'r> {
 impl<'r> Circumstances<'r> {
     pub(in crate::gateway) fn of(exchange: &'r Exchange<'_>) -> Self {
         Self {
-            source_ip: exchange.peer.ip(),
+            source_ip: exchange.client,
             now: exchange.at,
             user_agent: exchange.header(&header::USER_AGENT),
             referer: exchange.header(&header::REFERER),
@@ -184,7 +185,7 @@ impl Statement {
         self.anyone
             && self.actions.hold(|pattern| matches(&pattern.to_ascii_lowercase(), ACTION))
             && self.resources.hold(|pattern| matches(pattern, arn))
-            && self.conditions.iter().all(|condition| condition.holds(around))
+            && self.conditions.iter().all(|condition| condition.holds(around).unwrap_or(self.denies))
     }
 }
 
@@ -274,11 +275,12 @@ fn conditions(value: Option<&Value>) -> Result<Vec<Condition>, PolicyError> {
 }
 
 impl Condition {
-    fn holds(&self, around: &Circumstances<'_>) -> bool {
+    /// `None` where nobody can say.
+    fn holds(&self, around: &Circumstances<'_>) -> Option<bool> {
         let any = |test: &dyn Fn(&str) -> bool| self.values.iter().any(|value| test(value));
-        match self.test {
+        Some(match self.test {
             Test::IpAddress { not } => {
-                let source = around.source_ip.to_canonical();
+                let source = around.source_ip?.to_canonical();
                 any(&|value| Block::parse(value).is_some_and(|block| block.holds(source))) != not
             }
             Test::Text { of, like, not } => {
@@ -294,7 +296,7 @@ impl Condition {
             Test::CurrentTime { before } => any(&|value| {
                 moment(value).is_some_and(|moment| if before { around.now < moment } else { around.now > moment })
             }),
-        }
+        })
     }
 }
 
@@ -340,7 +342,7 @@ mod tests {
 
     fn around() -> Circumstances<'static> {
         Circumstances {
-            source_ip: "192.0.2.7".parse().unwrap(),
+            source_ip: "192.0.2.7".parse().ok(),
             now: Time::from_seconds(1_800_000_000),
             user_agent: Some("curl/8.0"),
             referer: None,
@@ -403,6 +405,23 @@ mod tests {
         assert_eq!(with("NotAction", json!("execute-api:Invoke")), Decision::ImplicitDeny);
         let turned = json!({"Effect": "Deny", "Action": "*", "NotResource": "*/GET/pets/1"});
         assert_eq!(decide(json!([statement("Allow", json!("*")), turned])), Decision::Allow);
+    }
+
+    /// Neither does somebody pass for having no address, nor does a prohibition pass over him.
+    #[test]
+    fn an_address_that_nobody_knows_counts_against_its_request() {
+        let nobody = Circumstances { source_ip: None, ..around() };
+        for operator in ["IpAddress", "NotIpAddress"] {
+            let statement = |effect: &str| {
+                let condition = json!({operator: {"aws:SourceIp": "192.0.2.0/24"}});
+                json!({"Effect": effect, "Action": "*", "Resource": "*", "Condition": condition})
+            };
+            let allows = Policy::parse(&json!({"Statement": statement("Allow")})).unwrap();
+            assert_eq!(allows.decide("x", &nobody), Decision::ImplicitDeny, "{operator}");
+            let anybody = json!({"Effect": "Allow", "Action": "*", "Resource": "*"});
+            let denies = Policy::parse(&json!({"Statement": [anybody, statement("Deny")]})).unwrap();
+            assert_eq!(denies.decide("x", &nobody), Decision::ExplicitDeny, "{operator}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `/authz`: decisions for nginx, Traefik, Caddy and Envoy.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use poolhouse::functions::native::native;
+use poolhouse::functions::{Call, native::native};
 
 use super::*;
 
@@ -137,4 +137,56 @@ async fn a_function_is_told_the_address_that_the_proxy_tells() {
     }
     // Whoever comes by itself is who it is.
     assert_eq!(town.ask("GET", "/in", &[("x-forwarded-for", "6.6.6.6")]).await.status, 403);
+}
+
+/// The asking proxy's own address says nothing about who is behind it.
+#[tokio::test]
+async fn the_clients_address_is_what_the_named_header_says_last_or_unknown() {
+    let mut functions = Functions::default();
+    let judge = |call: Call| async move {
+        let context = &call.event["requestContext"];
+        let told = context["identity"]["sourceIp"].as_str().unwrap_or_default();
+        Ok(json!({"principalId": format!("<{told}>"), "policyDocument": {"Statement": [
+            {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": "*",
+             "Condition": {"IpAddress": {"aws:SourceIp": ["203.0.113.0/24", "2001:db8::/32", "127.0.0.0/8"]}}},
+            {"Effect": "Deny", "Action": "execute-api:Invoke", "Resource": "*",
+             "Condition": {"IpAddress": {"aws:SourceIp": "203.0.113.7"}}},
+        ]}}))
+    };
+    functions.insert("judge", native(judge));
+    let text = "[gateway.decisions]\ntarget = 'x-original'\nclient_address = 'X-Forwarded-For'\n\
+                [[api]]\nname = 'x'\nprotocol_type = 'REST'\n\
+                [api.authorizer.A]\ntype = 'REQUEST'\nfunction = 'judge'\n\
+                identity_source = 'context.identity.sourceIp'\n\
+                [[api.route]]\nkey = 'GET /in'\nauthorizer = 'A'\nintegration = { respond = {} }\n";
+    let town = written(text, functions.clone()).await;
+    let asked = |lines: &[&'static str]| {
+        let mut all = vec![("x-original-method", "GET"), ("x-original-uri", "/in")];
+        all.extend(lines.iter().map(|line| ("x-forwarded-for", *line)));
+        all
+    };
+    for (lines, status, subject) in [
+        (&["203.0.113.9"][..], 200, Some("<203.0.113.9>")),
+        (&["198.51.100.1, 203.0.113.9"], 200, Some("<203.0.113.9>")),
+        (&["198.51.100.1", " 2001:db8::7 "], 200, Some("<2001:db8::7>")),
+        (&["::ffff:203.0.113.9"], 200, Some("<203.0.113.9>")),
+        (&["203.0.113.9, 203.0.113.7"], 403, None),
+        (&["203.0.113.9", "198.51.100.1"], 403, None),
+        (&["203.0.113.9, unknown"], 400, None),
+        (&["203.0.113.9,"], 400, None),
+        (&[], 400, None),
+    ] {
+        let answer = town.ask("GET", "/authz", &asked(lines)).await;
+        assert_eq!((answer.status, answer.header("x-auth-subject")), (status, subject), "{lines:?}");
+    }
+    // Unknown: nobody passes, where the function is asked and where the address is its identity source.
+    let text = text.replace("client_address = 'X-Forwarded-For'\n", "");
+    let town = written(&text, functions.clone()).await;
+    assert_eq!(town.ask("GET", "/authz", &asked(&["203.0.113.9"])).await.status, 401);
+    let text = text.replace("identity_source = 'context.identity.sourceIp'\n", "");
+    let text = text.replace("function = 'judge'\n", "function = 'judge'\nresult_ttl_in_seconds = 0\n");
+    let town = written(&text, functions).await;
+    assert_eq!(town.ask("GET", "/authz", &asked(&["203.0.113.9"])).await.status, 403);
+    // The gateway's own clients have an address.
+    assert_eq!(town.get("/in", "").await.status, 200);
 }
