@@ -1,7 +1,7 @@
 //! `AWS::ApiGatewayV2::*`: HTTP APIs with their authorizers, integrations, routes and stages.
 //! <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_ApiGatewayV2.html>
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 use super::{
     base_path::Base,
@@ -12,6 +12,7 @@ use super::{
     made::{Made, text_map},
     openapi,
     properties::Properties,
+    scope::Scope,
     validation::Validation,
 };
 use crate::{
@@ -116,6 +117,17 @@ impl Api {
         }
     }
 
+    /// Adds what a resource of a template makes. A security scheme of the API's document may have its id.
+    pub fn add_authorizer(&mut self, scope: Scope, name: &str, authorizer: Authorizer) {
+        match self.authorizers.entry(scope.part_id(name)) {
+            Entry::Vacant(place) => drop(place.insert(authorizer)),
+            Entry::Occupied(place) => {
+                let message = format!("{} is the name of a security scheme of the same API, too", place.key());
+                scope.notes().refuse(&authorizer.at, message);
+            }
+        }
+    }
+
     /// Closes a route that cannot be guarded as it asks: a wider one must not answer for it.
     pub fn close(&mut self, at: &Place, key: Placed<String>) {
         let integration = Some(integration::instead(at, integration::FORBIDDEN));
@@ -189,6 +201,7 @@ pub(super) fn api(name: &str, mut properties: Properties, desired: &mut Desired)
     properties.take("FailOnWarnings");
     properties.pass_over(&["Description", "DisableSchemaValidation", "IpAddressType", "Tags", "Version"]);
     let mut title = None;
+    openapi::guards_must_be_whole(&properties);
     if let Some(body) = properties.take("Body") {
         title = openapi::body(scope, &body, &mut api);
     }
@@ -251,14 +264,14 @@ pub(super) fn part(kind: &str, name: &str, mut properties: Properties, desired: 
             let called = properties.required("Name").map(|text| text.value);
             if let Some(mut authorizer) = authorizer(&mut properties, "AuthorizerType") {
                 authorizer.name = called;
-                api.authorizers.insert(name.to_owned(), authorizer);
+                api.add_authorizer(scope, name, authorizer);
             }
         }
         "AWS::ApiGatewayV2::Integration" => {
             let at = properties.at.clone();
             let made = integration::integration(&mut properties);
             let made = made.unwrap_or_else(|| integration::instead(&at, integration::BROKEN));
-            api.integrations.insert(name.to_owned(), made);
+            api.integrations.insert(scope.part_id(name), made);
         }
         "AWS::ApiGatewayV2::Route" => route(&mut properties, api),
         "AWS::ApiGatewayV2::Stage" => stage(&mut properties, api),
@@ -363,6 +376,7 @@ pub(super) type Demand = (Option<Placed<String>>, Option<Placed<Vec<Placed<Strin
 
 /// Who may pass a route. `None` when that cannot be said: then there is no such route.
 fn demand(properties: &mut Properties, api: &Api) -> Option<Demand> {
+    properties.must_be_whole(&["AuthorizationType", "AuthorizerId", "AuthorizationScopes"]);
     let kind = properties.text("AuthorizationType");
     let id = properties.text("AuthorizerId");
     let scopes = properties.texts("AuthorizationScopes").filter(|scopes| !scopes.value.is_empty());

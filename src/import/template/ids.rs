@@ -4,7 +4,7 @@ use aws_lc_rs::digest;
 
 use super::{
     scope::{DIGITS, Scope},
-    stack::Resource,
+    stack::{Resource, Stack},
 };
 use crate::{
     config::{Mistake, Place},
@@ -41,6 +41,25 @@ impl Scope<'_> {
 
     pub fn api_id(&self, name: &str) -> String {
         self.pinned(name).unwrap_or_else(|| self.derived(name, 10, DIGITS))
+    }
+
+    /// The id of a part of an API. Templates may add to one API, and call what they add by one name.
+    pub fn part_id(&self, name: &str) -> String {
+        let is_called_so = |stack: &&Stack| stack.resources.contains_key(name);
+        match self.world.stacks.iter().filter(is_called_so).count() {
+            0 | 1 => name.to_owned(),
+            _ => format!("{name}.{}", self.stack.name),
+        }
+    }
+
+    /// The resource whose id that is.
+    pub fn part(&self, id: &str) -> Option<(Self, &Resource)> {
+        self.world.stacks.iter().find_map(|stack| {
+            let scope = Scope { stack, world: self.world };
+            let name = id.strip_suffix(&stack.name).and_then(|rest| rest.strip_suffix('.')).unwrap_or(id);
+            let resource = stack.resources.get(name)?;
+            (scope.part_id(name) == id).then_some((scope, resource))
+        })
     }
 
     /// What the service would call a resource that has no name of its own.
@@ -123,7 +142,7 @@ impl Scope<'_> {
             | ("AWS::ApiGatewayV2::Route", None | Some("RouteId"))
             | ("AWS::ApiGatewayV2::Deployment" | "AWS::ApiGateway::Deployment", None | Some("DeploymentId"))
             | ("AWS::ApiGateway::RequestValidator", None | Some("RequestValidatorId"))
-            | ("AWS::ApiGateway::Resource", None | Some("ResourceId")) => name.to_owned(),
+            | ("AWS::ApiGateway::Resource", None | Some("ResourceId")) => self.part_id(name),
             ("AWS::IAM::Role", Some("Arn")) => {
                 format!("arn:aws:iam::{account}:role/{}", self.named(name, resource, "RoleName"))
             }

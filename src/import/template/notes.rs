@@ -31,6 +31,11 @@ impl Notes {
         self.warnings.borrow_mut().push(mistake);
     }
 
+    /// How many warnings there are.
+    pub fn warned(&self) -> usize {
+        self.warnings.borrow().len()
+    }
+
     /// Something that means nothing here.
     pub fn tell(&self, at: &Place, message: impl Into<String>) {
         self.notices.borrow_mut().push(Mistake::new(at, message));

@@ -20,6 +20,7 @@ const METHODS: [&str; 7] = ["get", "put", "post", "delete", "options", "head", "
 const ANY_METHOD: &str = "x-amazon-apigateway-any-method";
 const INTEGRATION: &str = "x-amazon-apigateway-integration";
 const AUTHORIZER: &str = "x-amazon-apigateway-authorizer";
+const POLICY: &str = "x-amazon-apigateway-policy";
 const RESPONSES: &str = "x-amazon-apigateway-gateway-responses";
 const ENDPOINT: &str = "x-amazon-apigateway-endpoint-configuration";
 const DISCOVERY: &str = "/.well-known/openid-configuration";
@@ -42,6 +43,21 @@ const OF_AN_OPERATION: [&str; 11] = [
 
 /// What describes a whole document of Swagger 2.0, or says where it once was served.
 const OF_A_SWAGGER: [&str; 6] = ["consumes", "definitions", "host", "produces", "responses", "schemes"];
+
+/// Refuses gaps in what guards an API whose document is still as it was written.
+pub(super) fn guards_must_be_whole(properties: &Properties) {
+    let (scope, Some(body)) = (properties.scope, properties.raw("Body")) else { return };
+    if let Some(policy) = body.get(POLICY) {
+        scope.must_be_whole(policy, &format!("`{POLICY}`"));
+    }
+    for (path, operations) in body.get("paths").and_then(Node::as_map).into_iter().flatten() {
+        for (method, operation) in operations.as_map().into_iter().flatten() {
+            if let Some(security) = operation.get("security") {
+                scope.must_be_whole(security, &format!("`security` of {method} {path}"));
+            }
+        }
+    }
+}
 
 /// Reads a document without functions into an API; the service's variables in it are filled in. Returns its title.
 pub(super) fn body(scope: Scope, body: &Node, api: &mut Api) -> Option<Placed<String>> {
@@ -93,7 +109,7 @@ pub(super) fn body(scope: Scope, body: &Node, api: &mut Api) -> Option<Placed<St
         scheme(scope, name, node, api);
     }
     if api.is_rest {
-        if let Some(policy) = document.take("x-amazon-apigateway-policy") {
+        if let Some(policy) = document.take(POLICY) {
             rest_api::policy(scope, policy, api);
         }
         for (kind, node) in document.map(RESPONSES).map(|map| map.value).unwrap_or_default() {
@@ -162,7 +178,13 @@ pub(super) fn body(scope: Scope, body: &Node, api: &mut Api) -> Option<Placed<St
             } else if !OF_A_PATH.contains(&method.as_str()) {
                 let known = METHODS.into_iter().chain([ANY_METHOD]);
                 let message = format!("`{method}` of {path} is not supported");
-                notes.warn_of(Mistake::new(&operation.at, message).nearest(method, known));
+                let mistake = Mistake::new(&operation.at, message).nearest(method, known);
+                // Left out, it would leave its requests to a wider path.
+                let is_meant = |known: &str| known.eq_ignore_ascii_case(method);
+                match method == "$ref" || METHODS.into_iter().chain([ANY_METHOD, "trace"]).any(is_meant) {
+                    true => notes.note(mistake),
+                    false => notes.warn_of(mistake),
+                }
             }
         }
     }

@@ -44,6 +44,11 @@ impl<'a> Properties<'a> {
         self.left.contains_key(name)
     }
 
+    /// A property as it was written, which stays to be asked for.
+    pub fn raw(&self, name: &str) -> Option<&Node> {
+        self.left.get(name)
+    }
+
     pub fn place_of(&self, name: &str) -> Place {
         self.left.get(name).map_or_else(|| self.at.clone(), |node| node.at.clone())
     }
@@ -52,6 +57,15 @@ impl<'a> Properties<'a> {
     pub fn take_raw(&mut self, name: &str) -> Option<Node> {
         self.known.push(name.to_owned());
         self.left.remove(name)
+    }
+
+    /// Refuses gaps in properties that guard an API, which are to be taken after this.
+    pub fn must_be_whole(&self, names: &[&str]) {
+        for name in names {
+            if let Some(node) = self.left.get(*name) {
+                self.scope.must_be_whole(node, &format!("`{name}` of {}", self.of));
+            }
+        }
     }
 
     pub fn take(&mut self, name: &str) -> Option<Node> {

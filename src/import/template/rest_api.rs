@@ -53,6 +53,8 @@ pub(super) fn api(name: &str, mut properties: Properties, desired: &mut Desired)
     ]);
     let types = properties.texts("BinaryMediaTypes");
     binary(types, &mut api);
+    properties.must_be_whole(&["Policy"]);
+    openapi::guards_must_be_whole(&properties);
     let title = properties.take("Body").and_then(|body| openapi::body(scope, &body, &mut api));
     // Tools write an empty text where there is none.
     if let Some(node) = properties.take("Policy").filter(|node| node.as_text() != Some("")) {
@@ -105,7 +107,7 @@ pub(super) fn part(kind: &str, name: &str, mut properties: Properties, desired: 
             let called = properties.required("Name").map(|text| text.value);
             if let Some(mut authorizer) = authorizer(&mut properties, None) {
                 authorizer.name = called;
-                api.authorizers.insert(name.to_owned(), authorizer);
+                api.add_authorizer(scope, name, authorizer);
             }
         }
         // Methods look for the path of their resource.
@@ -121,7 +123,7 @@ pub(super) fn part(kind: &str, name: &str, mut properties: Properties, desired: 
         "AWS::ApiGateway::Method" => method(&mut properties, api),
         "AWS::ApiGateway::RequestValidator" => {
             properties.take("Name");
-            api.validation.validators.insert(name.to_owned(), Validator::read(&mut properties));
+            api.validation.validators.insert(scope.part_id(name), Validator::read(&mut properties));
         }
         "AWS::ApiGateway::Stage" => stage(&mut properties, api),
         "AWS::ApiGateway::Deployment" => deployment(&mut properties, api),
@@ -268,13 +270,8 @@ fn path(scope: Scope, id: &Placed<String>) -> Option<String> {
         if id.value.ends_with('/') {
             return Some(if path.is_empty() { "/".to_owned() } else { path });
         }
-        let is_resource = |resource: &&super::Resource| resource.kind.value == "AWS::ApiGateway::Resource";
-        let own = scope.stack.resources.get(&id.value).filter(is_resource).map(|resource| (scope, resource));
-        let mut others = scope.world.stacks.iter().filter_map(|stack| {
-            let resource = stack.resources.get(&id.value).filter(is_resource)?;
-            Some((Scope { stack, world: scope.world }, resource))
-        });
-        let Some((of, resource)) = own.or_else(|| others.next()) else {
+        let is_resource = |found: &(Scope, &super::Resource)| found.1.kind.value == "AWS::ApiGateway::Resource";
+        let Some((of, resource)) = scope.part(&id.value).filter(is_resource) else {
             scope.notes().refuse(&id.at, format!("no template has the resource {}", id.value));
             return None;
         };
@@ -289,6 +286,7 @@ fn path(scope: Scope, id: &Placed<String>) -> Option<String> {
 
 /// Who may call a method. `None` when that cannot be said: then there is no such method.
 fn demand(properties: &mut Properties, api: &Api) -> Option<Demand> {
+    properties.must_be_whole(&["AuthorizationType", "AuthorizerId", "AuthorizationScopes"]);
     let kind = properties.required("AuthorizationType")?;
     let id = properties.text("AuthorizerId");
     let scopes = properties.texts("AuthorizationScopes").filter(|scopes| !scopes.value.is_empty());

@@ -54,6 +54,17 @@ impl<'a> Scope<'a> {
         Some(Node { at: node.at.clone(), value })
     }
 
+    /// Refuses gaps in what guards an API. A value that nobody knows here is a warning elsewhere, and is left out where warnings
+    /// are ignored: here that could let in whom it keeps out.
+    pub fn must_be_whole(&self, node: &Node, what: &str) {
+        let before = self.notes().warned();
+        self.resolve(node);
+        if self.notes().warned() > before {
+            let message = format!("{what} guards an API, and holds a value that is not known here");
+            self.notes().refuse(&node.at, message);
+        }
+    }
+
     fn call(&self, at: &Place, function: &str, argument: &Node) -> Option<Node> {
         let text = |text: String| Some(Node::text(at, text));
         match function {

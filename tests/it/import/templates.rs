@@ -2,6 +2,7 @@
 
 mod serverless;
 mod statements;
+mod together;
 
 use std::{fs, path::Path};
 
