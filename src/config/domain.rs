@@ -13,6 +13,8 @@ pub struct Domain {
     /// Only clients with a certificate get in.
     pub mutual_tls: Option<MutualTls>,
     pub mappings: Vec<Mapping>,
+    /// Keys of mappings that lead nowhere, which files cannot have: their APIs are not served, and no shorter key takes what is theirs.
+    pub dead: Vec<String>,
 }
 
 /// `mutual_tls_authentication`: which authorities clients are certified by.
@@ -60,6 +62,7 @@ impl Domain {
             tls,
             mutual_tls,
             mappings,
+            dead: Vec::new(),
         }
     }
 }

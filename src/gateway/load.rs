@@ -181,6 +181,11 @@ impl Loader {
     }
 }
 
+/// With a slash in front, unless it is empty.
+fn from_root(key: &str) -> String {
+    if key.is_empty() { String::new() } else { format!("/{key}") }
+}
+
 fn load_domains(domains: &[domain::Domain], apis: &[Api], tls: Option<&Tls>) -> Result<Domains, GatewayError> {
     let mut loaded = Domains::new();
     for domain in domains {
@@ -196,9 +201,9 @@ fn load_domains(domains: &[domain::Domain], apis: &[Api], tls: Option<&Tls>) -> 
             let api = api.ok_or_else(|| unknown("API", &mapping.api))?;
             let stage = apis[api].stages.iter().position(|stage| stage.name == mapping.stage.value);
             let stage = stage.ok_or_else(|| unknown("stage", &mapping.stage))?;
-            let key = if mapping.key.is_empty() { String::new() } else { format!("/{}", mapping.key) };
-            mappings.push(ApiMapping { key, api, stage });
+            mappings.push(ApiMapping { key: from_root(&mapping.key), leads: Some((api, stage)) });
         }
+        mappings.extend(domain.dead.iter().map(|key| ApiMapping { key: from_root(key), leads: None }));
         let trust = tls.and_then(|tls| tls.trust(&domain.name));
         loaded.insert(domain.name.clone(), Domain::new(mappings, trust));
     }

@@ -248,8 +248,9 @@ impl Apis {
         if let Some(own) = own {
             exchange.trust = own.trust.as_ref();
             let (mapping, length) = own.find(exchange.head.uri.path()).ok_or(Refusal::NotFound)?;
-            let api = self.apis.get(mapping.api).ok_or(Refusal::NotFound)?;
-            let stage = api.stages.get(mapping.stage).ok_or(Refusal::NotFound)?;
+            let (api, stage) = mapping.leads.ok_or(Refusal::NotFound)?;
+            let api = self.apis.get(api).ok_or(Refusal::NotFound)?;
+            let stage = api.stages.get(stage).ok_or(Refusal::NotFound)?;
             exchange.prefix = length;
             exchange.mapped = Some(mapping.key.strip_prefix('/').unwrap_or("(none)"));
             exchange.api = Some(api);

@@ -90,7 +90,7 @@ impl Gateway {
     pub fn try_domain(&self, domain: &Domain) -> Result<(), GatewayError> {
         let mut loader = self.loader.lock().unwrap_or_else(PoisonError::into_inner);
         let now = loader.functions();
-        let alone = Domain { mappings: Vec::new(), ..domain.clone() };
+        let alone = Domain { mappings: Vec::new(), dead: Vec::new(), ..domain.clone() };
         loader.load(&[], &[alone], now, Some(&self.serving())).map(drop)
     }
 

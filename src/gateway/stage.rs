@@ -31,8 +31,8 @@ pub(super) struct Domain {
 pub(super) struct Mapping {
     /// With a slash in front, or empty.
     pub(super) key: String,
-    pub(super) api: usize,
-    pub(super) stage: usize,
+    /// The API and its stage. `None`: not found.
+    pub(super) leads: Option<(usize, usize)>,
 }
 
 impl Domain {
@@ -86,17 +86,20 @@ mod tests {
 
     #[test]
     fn the_longest_mapping_key_wins_by_whole_segments() {
-        let mapping = |key: &str, api| Mapping { key: key.to_owned(), api, stage: 0 };
+        let mapping = |key: &str, api| Mapping { key: key.to_owned(), leads: Some((api, 0)) };
         let domain = Domain::new(vec![mapping("", 0), mapping("/v1", 1), mapping("/v1/orders", 2)], None);
         for (path, api) in
             [("/", 0), ("/v1", 1), ("/v1/", 1), ("/v1x", 0), ("/v1/orders/7", 2), ("/v1/ordersx", 1), ("/x", 0)]
         {
-            assert_eq!(domain.find(path).unwrap().0.api, api, "{path}");
+            assert_eq!(domain.find(path).unwrap().0.leads, Some((api, 0)), "{path}");
         }
         for (path, api, length) in [("/%76%31/a", 1, 7), ("/v1/%6frders", 2, 12), ("/v1", 1, 3), ("/", 0, 0)] {
             let (mapping, spelled) = domain.find(path).unwrap();
-            assert_eq!((mapping.api, spelled), (api, length), "{path}");
+            assert_eq!((mapping.leads, spelled), (Some((api, 0)), length), "{path}");
         }
         assert!(Domain::new(vec![mapping("/a", 0)], None).find("/b").is_none());
+        let dead = Mapping { key: "/v1".to_owned(), leads: None };
+        let domain = Domain::new(vec![mapping("", 0), dead], None);
+        assert_eq!(domain.find("/v1/x").map(|(found, _)| found.leads), Some(None));
     }
 }

@@ -46,7 +46,9 @@ impl Bucket {
         let mut level = self.level.lock().unwrap_or_else(PoisonError::into_inner);
         let passed = now.since(level.at).as_secs_f64();
         level.tokens = (level.tokens + passed * self.rate).min(self.burst);
-        level.at = level.at.max(now);
+        if now > level.at || now.is_set_back_from(level.at) {
+            level.at = now;
+        }
         // Fractions of many small steps may miss a whole by the last digit.
         if level.tokens + 1e-9 < 1.0 {
             return false;
@@ -75,8 +77,15 @@ mod tests {
         assert!(bucket.take(now.plus(Duration::from_secs(2))));
         let later = now.plus(Duration::from_secs(1000));
         assert!(bucket.take(later) && bucket.take(later) && !bucket.take(later));
-        // A clock that was set back gives nothing away.
-        assert!(!bucket.take(now));
+        // A clock that was set back gives nothing away, and takes nothing for long.
+        assert!(!bucket.take(now) && !bucket.take(now.plus(Duration::from_millis(1900))));
+        assert!(bucket.take(now.plus(Duration::from_secs(2))));
+        // Threads may come with times that are a little apart.
+        let bucket = self::bucket(1.0, 1, now);
+        assert!(bucket.take(now.plus(Duration::from_millis(900))));
+        for _ in 0..9 {
+            assert!(!bucket.take(now) && !bucket.take(now.plus(Duration::from_millis(900))));
+        }
     }
 
     #[test]

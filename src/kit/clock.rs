@@ -48,6 +48,16 @@ impl Time {
     }
 }
 
+/// More than threads that read the clock at once can be apart.
+const JITTER: Duration = Duration::from_secs(1);
+
+impl Time {
+    /// Whether the clock was set back since `then`, which was now once.
+    pub fn is_set_back_from(self, then: Time) -> bool {
+        then.since(self) > JITTER
+    }
+}
+
 /// Where the code asks what time it is. Clones share one setting.
 #[derive(Clone, Debug, Default)]
 pub struct Clock(Arc<Setting>);

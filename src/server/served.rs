@@ -174,7 +174,7 @@ impl Served {
                 Err(error) => {
                     tracing::error!(domain = compiled.name, %error, "a domain of the control plane cannot be served");
                     // Closed, and not open to whoever has no certificate.
-                    domains.push(Domain { mutual_tls: None, mappings: Vec::new(), ..compiled });
+                    domains.push(Domain { mutual_tls: None, mappings: Vec::new(), dead: Vec::new(), ..compiled });
                 }
             }
         }

@@ -254,16 +254,22 @@ pub fn compile_settings(settings: &DomainSettings) -> Domain {
         truststore_uri: placed(&mutual.truststore_uri),
         truststore_version: mutual.truststore_version.clone(),
     });
-    Domain { at: place(), name: settings.domain_name.clone(), tls: None, mutual_tls, mappings: Vec::new() }
+    let name = settings.domain_name.clone();
+    Domain { at: place(), name, tls: None, mutual_tls, mappings: Vec::new(), dead: Vec::new() }
 }
 
-/// A domain as the gateway serves it, without mappings to what `knows` does not know.
+/// A domain as the gateway serves it. Mappings to what `knows` does not know are dead.
 pub fn compile_domain(domain: &GatewayDomain, knows: impl Fn(&str, &str) -> Option<String>) -> Domain {
-    let mapping = |mapping: &crate::domain::http_api::ApiMapping| {
-        let name = knows(&mapping.api_id, &mapping.stage)?;
+    let mut compiled = compile_settings(&domain.settings);
+    for mapping in domain.mappings.values() {
         let key = mapping.api_mapping_key.clone();
-        Some(Mapping { at: place(), api: placed(&name), stage: placed(&mapping.stage), key })
-    };
-    let mappings = domain.mappings.values().filter_map(mapping).collect();
-    Domain { mappings, ..compile_settings(&domain.settings) }
+        match knows(&mapping.api_id, &mapping.stage) {
+            Some(name) => {
+                let (api, stage) = (placed(&name), placed(&mapping.stage));
+                compiled.mappings.push(Mapping { at: place(), api, stage, key });
+            }
+            None => compiled.dead.push(key),
+        }
+    }
+    compiled
 }

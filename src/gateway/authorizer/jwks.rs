@@ -73,7 +73,8 @@ impl ForeignIssuer {
     /// The keys as they are known, fetched when there are none or they are too old.
     pub(super) async fn keys(self: &Arc<Self>, now: Time) -> Result<Arc<KeySet>, Unavailable> {
         let Some(held) = self.held() else { return self.first_keys(now).await };
-        let age = now.since(held.fetched);
+        // After a clock was set back nobody knows how old they are.
+        let age = if now.is_set_back_from(held.fetched) { held.life } else { now.since(held.fetched) };
         if age < held.life * 4 / 5 {
             return Ok(held.keys);
         }
@@ -156,7 +157,7 @@ impl ForeignIssuer {
     fn may_fetch(&self, now: Time, interval: Duration) -> bool {
         match self.state().attempt {
             None => true,
-            Some((at, _)) => now.since(at) >= interval,
+            Some((at, _)) => now.since(at) >= interval || now.is_set_back_from(at),
         }
     }
 

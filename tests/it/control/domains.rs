@@ -75,6 +75,24 @@ async fn a_domain_leads_to_stages_by_its_mappings() {
     }
 }
 
+/// Whoever asks for an API that is not served is not answered by the one with the shorter key.
+#[tokio::test]
+async fn a_mapping_that_leads_nowhere_keeps_its_paths() {
+    for house in houses().await {
+        let given = json!({"name": "n", "protocolType": "HTTP", "target": format!("{ARN}:hello")});
+        let api = house.done("POST", "/v2/apis", given).await["apiId"].as_str().unwrap().to_owned();
+        house.done("POST", &format!("/v2/apis/{api}/stages"), json!({"stageName": "undeployed"})).await;
+        house.done("POST", "/v2/domainnames", named("api.example.com")).await;
+        let mappings = "/v2/domainnames/api.example.com/apimappings";
+        house.done("POST", mappings, json!({"apiId": api, "stage": "$default"})).await;
+        assert_eq!(house.get("api.example.com", "/v2/x", "").await.status, 200);
+        let dead = json!({"apiId": api, "stage": "undeployed", "apiMappingKey": "v2"});
+        house.done("POST", mappings, dead).await;
+        assert_eq!(house.get("api.example.com", "/v2/x", "").await.status, 404);
+        assert_eq!(house.get("api.example.com", "/v3/x", "").await.status, 200);
+    }
+}
+
 #[tokio::test]
 async fn what_a_domain_cannot_be_is_refused() {
     for house in houses().await {

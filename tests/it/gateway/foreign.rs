@@ -75,6 +75,13 @@ async fn unknown_key_ids_make_at_most_one_fetch_in_thirty_seconds() {
     }
     assert_eq!(elsewhere.fetches.load(Ordering::SeqCst), 3);
     assert_eq!(town.get("/", &good).await.status, 200);
+    // A clock that is set back does not keep old keys, and lets nobody wait until the hour of the last fetch comes again.
+    town.clock.freeze(town.clock.now().minus(Duration::from_secs(60)));
+    for _ in 0..10 {
+        assert_eq!(town.get("/", &unknown).await.status, 401);
+    }
+    assert_eq!(elsewhere.fetches.load(Ordering::SeqCst), 4);
+    assert_eq!(town.get("/", &good).await.status, 200);
 }
 
 /// The service waits for a second and a half, and takes 150,000 bytes.
