@@ -3,7 +3,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use http::HeaderValue;
+use http::{HeaderValue, Request};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
@@ -11,9 +11,11 @@ use super::{
     Gateway,
     secure::{self, Secure},
     serve::HEAD_LIMIT,
+    workers::Room,
 };
 use crate::web::{
     connection::{self, Outcome, Sizes},
+    http1::OnUpgrade,
     pace::Patience,
     tls::HANDSHAKE_TIMEOUT,
 };
@@ -56,15 +58,15 @@ impl Protocols {
         &self,
         gateway: Arc<Gateway>,
         stream: TcpStream,
-        peer: SocketAddr,
+        (peer, place): (SocketAddr, Room),
         shutdown: &CancellationToken,
     ) -> Outcome {
         if gateway.serving().tls.is_some() {
             // Far larger than what a connection in clear text needs.
-            return Box::pin(self.secure(gateway, stream, peer, shutdown)).await;
+            return Box::pin(self.secure(gateway, stream, (peer, place), shutdown)).await;
         }
         let caller = Caller::plain(peer);
-        let answer = move |request| gateway.handle(request, caller.clone());
+        let answer = move |request| gateway.handle(with_room(request, &place), caller.clone());
         self.0.serve_clear(stream, answer, shutdown).await
     }
 
@@ -72,7 +74,7 @@ impl Protocols {
         &self,
         gateway: Arc<Gateway>,
         stream: TcpStream,
-        peer: SocketAddr,
+        (peer, place): (SocketAddr, Room),
         shutdown: &CancellationToken,
     ) -> Outcome {
         let current = |name: Option<&str>| gateway.serving().tls.as_ref().map(|tls| tls.for_name(name));
@@ -82,7 +84,15 @@ impl Protocols {
             () = shutdown.cancelled() => return Ok(()),
         };
         let caller = Caller::new(peer, Some(Arc::new(secure)));
-        let answer = move |request| gateway.handle(request, caller.clone());
+        let answer = move |request| gateway.handle(with_room(request, &place), caller.clone());
         self.0.serve_secure(stream, answer, shutdown).await
     }
+}
+
+/// Lends the connection's place to a request that may make another protocol of it.
+fn with_room<B>(mut request: Request<B>, place: &Room) -> Request<B> {
+    if request.extensions().get::<OnUpgrade>().is_some() {
+        request.extensions_mut().insert(Arc::clone(place));
+    }
+    request
 }

@@ -37,10 +37,10 @@ impl Gateway {
         let hang_up = CancellationToken::new();
         let mut workers = {
             let (protocols, shutdown) = (Arc::new(Protocols::new(patience)), shutdown.clone());
-            Workers::start(self.threads, &hang_up, move |stream, peer| {
+            Workers::start(self.threads, &hang_up, move |stream, peer, place| {
                 let (gateway, protocols, shutdown) = (Arc::clone(&self), Arc::clone(&protocols), shutdown.clone());
                 async move {
-                    if let Err(error) = protocols.serve(gateway, stream, peer, &shutdown).await {
+                    if let Err(error) = protocols.serve(gateway, stream, (peer, place), &shutdown).await {
                         tracing::debug!(%peer, error, "connection ended");
                     }
                 }
@@ -69,7 +69,7 @@ impl Gateway {
 async fn next(listener: &TcpListener, shutdown: &CancellationToken, room: &Arc<Semaphore>) -> Option<Accepted> {
     let accept = async {
         // Nobody closes the semaphore.
-        let place = Arc::clone(room).acquire_owned().await.ok()?;
+        let place = Arc::new(Arc::clone(room).acquire_owned().await.ok()?);
         loop {
             match listener.accept().await {
                 Ok((stream, peer)) => {

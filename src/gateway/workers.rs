@@ -43,12 +43,15 @@ pub(super) fn count(asked: Option<u16>) -> usize {
 pub(super) struct Accepted {
     pub(super) stream: TcpStream,
     pub(super) peer: SocketAddr,
-    /// Given back with its end.
-    pub(super) place: OwnedSemaphorePermit,
+    pub(super) place: Room,
 }
 
+/// A place for a connection, given back when nobody has it any more. It is found in requests that ask for another protocol, whose
+/// connections outlive their HTTP.
+pub(super) type Room = Arc<OwnedSemaphorePermit>;
+
 /// On its way to its thread, where it will belong to another runtime.
-type Handed = (std::net::TcpStream, SocketAddr, OwnedSemaphorePermit);
+type Handed = (std::net::TcpStream, SocketAddr, Room);
 
 pub(super) struct Workers {
     threads: Vec<mpsc::UnboundedSender<Handed>>,
@@ -61,7 +64,7 @@ impl Workers {
     pub(super) fn start<F>(
         threads: usize,
         hang_up: &CancellationToken,
-        serve: impl Fn(TcpStream, SocketAddr) -> F + Send + Sync + 'static,
+        serve: impl Fn(TcpStream, SocketAddr, Room) -> F + Send + Sync + 'static,
     ) -> io::Result<Self>
     where
         F: Future<Output = ()> + Send + 'static,
@@ -80,10 +83,7 @@ impl Workers {
                         Ok(stream) => {
                             let serve = Arc::clone(&serve);
                             // Called where it is awaited, so that there is room for it once.
-                            connections.spawn(async move {
-                                let _place = place;
-                                serve(stream, peer).await;
-                            });
+                            connections.spawn(async move { serve(stream, peer, place).await });
                         }
                         Err(error) => tracing::warn!(%peer, %error, "a connection could not be served"),
                     }
@@ -134,7 +134,7 @@ mod tests {
     async fn serving(threads: usize) -> BTreeSet<String> {
         let names = Arc::new(Mutex::new(BTreeSet::new()));
         let seen = Arc::clone(&names);
-        let mut workers = Workers::start(threads, &CancellationToken::new(), move |_, _| {
+        let mut workers = Workers::start(threads, &CancellationToken::new(), move |_, _, _| {
             let seen = Arc::clone(&seen);
             async move {
                 seen.lock().unwrap().insert(thread::current().name().unwrap_or_default().to_owned());
@@ -146,7 +146,7 @@ mod tests {
         for _ in 0..10 {
             let _client = TcpStream::connect(address).await.unwrap();
             let (stream, peer) = listener.accept().await.unwrap();
-            let place = Arc::clone(&room).acquire_owned().await.unwrap();
+            let place = Arc::new(Arc::clone(&room).acquire_owned().await.unwrap());
             workers.give(Accepted { stream, peer, place }).unwrap();
         }
         workers.finish().await;

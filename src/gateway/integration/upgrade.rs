@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue, Method, Response, Version, header, request::P
 
 use super::Answer;
 use crate::{
-    gateway::{body::Body, refusal::Refusal},
+    gateway::{body::Body, refusal::Refusal, workers::Room},
     web::http1::OnUpgrade,
 };
 
@@ -18,8 +18,8 @@ const LONGEST: Duration = Duration::from_secs(2 * 60 * 60);
 const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
 const UPGRADE: HeaderValue = HeaderValue::from_static("upgrade");
 
-/// The client's side of a connection that it wants to be a WebSocket.
-pub(super) struct Wanted(OnUpgrade);
+/// The client's side of a connection that it wants to be a WebSocket, with its place among the connections.
+pub(super) struct Wanted(OnUpgrade, Option<Room>);
 
 /// What the client wants, if it asks for a WebSocket and for nothing else beside it.
 pub(super) fn wanted(head: &mut Parts) -> Option<Wanted> {
@@ -32,7 +32,8 @@ pub(super) fn wanted(head: &mut Parts) -> Option<Wanted> {
         && protocol.as_bytes().eq_ignore_ascii_case(b"websocket")
         && options.any(|option| option.eq_ignore_ascii_case(b"upgrade"))
         && head.headers.contains_key(header::SEC_WEBSOCKET_KEY);
-    if asks { head.extensions.remove::<OnUpgrade>().map(Wanted) } else { None }
+    let side = head.extensions.remove::<OnUpgrade>().filter(|_| asks)?;
+    Some(Wanted(side, head.extensions.remove::<Room>()))
 }
 
 /// Says to the other side what the headers of one connection said.
@@ -49,7 +50,8 @@ pub(super) fn join(wanted: Wanted, answer: Response<Answer>) -> Result<Response<
     }
     let (mut head, body) = answer.into_parts();
     tokio::spawn(async move {
-        let (Some(mut client), Some(mut backend)) = (wanted.0.upgraded().await, body.upgraded()) else {
+        let Wanted(client, _place) = wanted;
+        let (Some(mut client), Some(mut backend)) = (client.upgraded().await, body.upgraded()) else {
             tracing::debug!("a WebSocket did not come to be");
             return;
         };
@@ -61,4 +63,31 @@ pub(super) fn join(wanted: Wanted, answer: Response<Answer>) -> Result<Response<
     super::forwarding::prepare_response(&mut head.headers);
     ask(&mut head.headers);
     Ok(Response::from_parts(head, Body::default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use http::Request;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    /// Otherwise there could be any number of them: their connections' HTTP ends with the answer.
+    #[test]
+    fn a_websocket_keeps_its_place_among_the_connections() {
+        let room = Arc::new(Semaphore::new(1));
+        let place: Room = Arc::new(Arc::clone(&room).try_acquire_owned().unwrap());
+        let request = Request::get("/").header("connection", "upgrade").header("upgrade", "websocket");
+        let (mut head, ()) = request.header("sec-websocket-key", "x").body(()).unwrap().into_parts();
+        let (_connection, side) = OnUpgrade::new();
+        head.extensions.insert(side);
+        head.extensions.insert(place);
+        let wanted = wanted(&mut head).unwrap();
+        drop(head);
+        assert_eq!(room.available_permits(), 0);
+        drop(wanted);
+        assert_eq!(room.available_permits(), 1);
+    }
 }
