@@ -14,7 +14,7 @@ use super::{Plan, watch::Watch};
 use crate::kit::random::Random;
 
 const BOOT: &str = include_str!("shims/boot.js");
-const SHIMS: [(&str, &str); 10] = [
+const SHIMS: [(&str, &str); 11] = [
     ("calls", include_str!("shims/calls.js")),
     ("clone", include_str!("shims/clone.js")),
     ("console", include_str!("shims/console.js")),
@@ -22,6 +22,7 @@ const SHIMS: [(&str, &str); 10] = [
     ("encoding", include_str!("shims/encoding.js")),
     ("events", include_str!("shims/events.js")),
     ("modules", include_str!("shims/modules.js")),
+    ("pages", include_str!("shims/pages.js")),
     ("path", include_str!("shims/path.js")),
     ("timers", include_str!("shims/timers.js")),
     ("url", include_str!("shims/url.js")),

@@ -95,6 +95,8 @@ struct Instance<'js> {
     wait: Function<'js>,
     /// Lets that timer fire.
     fire: Function<'js>,
+    /// What spares calls the allocator.
+    _pages: Script<'js>,
 }
 
 impl<'js> Instance<'js> {
@@ -122,6 +124,7 @@ impl<'js> Instance<'js> {
             drained: part("drained")?,
             wait: part("wait")?,
             fire: part("fire")?,
+            _pages: Script::new_undefined(cx.clone()),
         };
         let exports: Object<'js> = match plan.source.kind {
             Kind::Common => {
@@ -140,6 +143,8 @@ impl<'js> Instance<'js> {
         };
         let handler: Script<'js> = exports.get(plan.handler.as_str()).map_err(failed)?;
         instance.handler = handler.into_function().ok_or_else(|| missing(plan))?;
+        // After all that stays, which would fill them.
+        instance._pages = part("pages")?.call(()).map_err(failed)?;
         Ok(instance)
     }
 

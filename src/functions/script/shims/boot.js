@@ -75,5 +75,6 @@
         fire: timers.fire,
         common: run,
         require: modules.require,
+        pages: shims.pages,
     };
 }

@@ -8,6 +8,8 @@
         const once = (settle) => (value) => {
             if (mine.settled) return;
             mine.settled = true;
+            // Nothing refers to itself any more, so that no collector has to look for it.
+            mine.held = mine.end = null;
             settle(value);
         };
         const succeed = once(resolve);
