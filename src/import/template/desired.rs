@@ -11,6 +11,8 @@ use crate::config::{
 pub(super) struct Desired {
     pools: Vec<(String, Made)>,
     apis: Vec<Api>,
+    /// Ids of APIs of kinds that are not served.
+    left_out: Vec<String>,
     pub functions: Made,
     pub domains: Made,
 }
@@ -26,6 +28,15 @@ impl Desired {
 
     pub fn add_api(&mut self, api: Api) {
         self.apis.push(api);
+    }
+
+    /// Parts of such an API mean nothing.
+    pub fn leave_out(&mut self, id: String) {
+        self.left_out.push(id);
+    }
+
+    pub fn is_left_out(&self, id: &str) -> bool {
+        self.left_out.iter().any(|known| known == id)
     }
 
     /// `wanted`, or `generated` where another API has that name: here they are told apart by it, and the service does not mind.

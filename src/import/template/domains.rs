@@ -45,6 +45,9 @@ pub(super) fn mapping(mut properties: Properties, desired: &mut Desired) {
     properties.copy_text("Stage", &mut made, "stage");
     properties.copy_text("ApiMappingKey", &mut made, "api_mapping_key");
     let Some((domain, id)) = domain.zip(id) else { return properties.finish() };
+    if desired.is_left_out(&id.value) {
+        return drop(properties.rest());
+    }
     let name = desired.api(&id.value).and_then(|api| api.made.0.get("name").cloned());
     match name {
         Some(node) => drop(made.0.insert("api".to_owned(), tree::Node { at: id.at, value: node.value })),

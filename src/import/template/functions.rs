@@ -141,8 +141,11 @@ fn code(
         }
     };
     if !path.is_dir() {
-        let what = if path.exists() { "is no folder: unpack it" } else { "is not there" };
-        properties.refuse(&at, format!("the code of {}, {}, {what}", properties.of, path.display()));
+        let told = |what: &str| format!("the code of {}, {}, {what}", properties.of, path.display());
+        match path.exists() {
+            true => properties.warn(&at, told("is no folder: unpack it, or attach a process")),
+            false => properties.refuse(&at, told("is not there")),
+        }
         return None;
     }
     let whole = fs::canonicalize(&path).unwrap_or(path);

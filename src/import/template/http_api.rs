@@ -182,6 +182,9 @@ pub(super) fn api(name: &str, mut properties: Properties, desired: &mut Desired)
         && protocol.value != "HTTP"
     {
         properties.warn(&protocol.at, format!("APIs of the type {} are not supported", protocol.value));
+        // With its parts: as an HTTP API it would be open to requests that it was never meant for.
+        desired.leave_out(api.id);
+        return drop(properties.rest());
     }
     let said = properties.text("Name");
     if let Some(mut cors) = properties.inner("CorsConfiguration") {
@@ -255,6 +258,9 @@ pub(super) fn cors(properties: &mut Properties) -> Made {
 pub(super) fn part(kind: &str, name: &str, mut properties: Properties, desired: &mut Desired) {
     let Some(id) = properties.required("ApiId") else { return drop(properties.rest()) };
     let scope = properties.scope;
+    if desired.is_left_out(&id.value) {
+        return drop(properties.rest());
+    }
     let Some(api) = desired.api(&id.value).filter(|api| !api.is_rest) else {
         scope.notes().refuse(&id.at, format!("no template has the HTTP API {}", id.value));
         return drop(properties.rest());

@@ -11,6 +11,7 @@ use super::{
     made::Made,
     properties::Properties,
     rest_api, rest_integration,
+    sam::CONDITION,
     scope::Scope,
     validation,
 };
@@ -270,6 +271,11 @@ fn operation(scope: Scope, path: &str, method: &str, node: &Node, schemes: &Map,
         return scope.notes().refuse(&at, format!("{verb} {path} must be a map, found {}", node.kind()));
     };
     let mut operation = Properties::new(scope, &at, format!("{verb} {path}"), map.clone());
+    if let Some(condition) = operation.text(CONDITION)
+        && !scope.condition(&condition.at, &condition.value).unwrap_or(true)
+    {
+        return drop(operation.rest());
+    }
     let called = operation.text("operationId");
     let required = validation::of_operation(&mut operation, api);
     for described in OF_AN_OPERATION {

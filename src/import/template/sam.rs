@@ -21,6 +21,9 @@ use crate::config::{Mistake, Place, Placed};
 /// Where code lies on this machine, among the members of a function's `Code`. Not a name of the service's.
 pub(super) const LOCAL_CODE: &str = "LocalPath";
 
+/// The condition of an operation, in a document that is made here.
+pub(super) const CONDITION: &str = "x-poolhouse-condition";
+
 const FUNCTION: &str = "AWS::Serverless::Function";
 const HTTP_API: &str = "AWS::Serverless::HttpApi";
 const REST_API: &str = "AWS::Serverless::Api";

@@ -6,9 +6,9 @@ use super::{
         notes::Notes,
         stack::{Resource, Stack},
     },
-    IMPLICIT, IMPLICIT_REST, as_map, leftovers, literal,
+    CONDITION, IMPLICIT, IMPLICIT_REST, as_map, leftovers, literal,
 };
-use crate::config::{Mistake, Place};
+use crate::config::{Mistake, Place, Placed};
 
 /// A route of an API that a function answers.
 pub(super) struct Route {
@@ -17,12 +17,27 @@ pub(super) struct Route {
     /// The logical id of the API.
     pub api: String,
     pub function: String,
+    /// The function's. Where it is not met there is no route either.
+    pub condition: Option<Placed<String>>,
     pub path: Option<String>,
     pub method: Option<String>,
     pub auth: Map,
     pub payload_format: Option<Node>,
     pub timeout: Option<Node>,
     pub settings: Option<Node>,
+}
+
+impl Route {
+    /// The function of an operation, with what switches the operation off: the function has no ARN then.
+    pub fn calls(&self, members: &mut Map) -> Node {
+        let text = |text: &str| Node::text(&self.at, text);
+        let list = |items| Node::list(&self.at, items);
+        let arn = Node::map(&self.at, [("Fn::GetAtt", list(vec![text(&self.function), text("Arn")]))]);
+        let Some(condition) = &self.condition else { return arn };
+        let name = Node::text(&condition.at, &condition.value);
+        members.insert(CONDITION.to_owned(), name.clone());
+        Node::map(&self.at, [("Fn::If", list(vec![name, arn, text("")]))])
+    }
 }
 
 /// Takes a function's events apart: routes are added to `routes`, triggers to their pools.
@@ -40,8 +55,11 @@ pub(super) fn take(name: &str, resource: &mut Resource, stack: &mut Stack, route
         leftovers(members, &format!("the event {event}"), &["Type", "Properties"], notes);
         let Some(properties) = properties else { continue };
         match kind.as_str() {
-            "HttpApi" => routes.extend(route(name, &at, &event, properties, notes)),
-            "Api" => routes.extend(method(name, &at, &event, properties, notes)),
+            "HttpApi" | "Api" => {
+                let made = if kind == "Api" { method } else { route };
+                let made = made(name, &at, &event, properties, notes);
+                routes.extend(made.map(|route| Route { condition: resource.condition.clone(), ..route }));
+            }
             "Cognito" => trigger(name, &at, properties, stack, notes),
             other => {
                 let message = format!("events of the type {other} are not supported");
@@ -92,7 +110,8 @@ fn method(function: &str, at: &Place, event: &str, mut properties: Map, notes: &
     leftovers(properties, &format!("the event {event}"), &known, notes);
     let function = function.to_owned();
     let (payload_format, settings) = (None, None);
-    Some(Route { at: at.clone(), is_rest: true, api, function, path, method, auth, payload_format, timeout, settings })
+    let (at, condition) = (at.clone(), None);
+    Some(Route { at, is_rest: true, api, function, condition, path, method, auth, payload_format, timeout, settings })
 }
 
 fn route(function: &str, at: &Place, event: &str, mut properties: Map, notes: &Notes) -> Option<Route> {
@@ -115,6 +134,7 @@ fn route(function: &str, at: &Place, event: &str, mut properties: Map, notes: &N
         is_rest: false,
         api,
         function: function.to_owned(),
+        condition: None,
         path: text(&mut properties, "Path", notes),
         method: text(&mut properties, "Method", notes),
         auth,

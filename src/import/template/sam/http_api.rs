@@ -250,7 +250,8 @@ fn add_paths(body: &mut Map, at: &Place, routes: &[Route], auth: &Guards, settin
 fn operation(route: &Route, is_default: bool, auth: &Guards, notes: &Notes) -> Node {
     let at = &route.at;
     let text = |text: &str| Node::text(at, text);
-    let uri = Node::map(at, [("Fn::GetAtt", Node::list(at, vec![text(&route.function), text("Arn")]))]);
+    let mut members = Map::new();
+    let uri = route.calls(&mut members);
     let format = route.payload_format.clone().unwrap_or_else(|| text("2.0"));
     let mut integration = Map::from([
         ("type".to_owned(), text("aws_proxy")),
@@ -262,7 +263,7 @@ fn operation(route: &Route, is_default: bool, auth: &Guards, notes: &Notes) -> N
         integration.insert("timeoutInMillis".to_owned(), timeout.clone());
     }
     let integration = Node { at: at.clone(), value: Value::Map(integration) };
-    let mut members = Map::from([("x-amazon-apigateway-integration".to_owned(), integration)]);
+    members.insert("x-amazon-apigateway-integration".to_owned(), integration);
     if is_default {
         members.insert("isDefaultRoute".to_owned(), text("true"));
     }

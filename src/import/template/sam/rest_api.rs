@@ -307,7 +307,8 @@ fn verb(method: &str) -> String {
 fn operation(route: &Route, guards: &Guards, notes: &Notes) -> Node {
     let at = &route.at;
     let text = |text: &str| Node::text(at, text);
-    let uri = Node::map(at, [("Fn::GetAtt", Node::list(at, vec![text(&route.function), text("Arn")]))]);
+    let mut members = Map::new();
+    let uri = route.calls(&mut members);
     let mut integration = Map::from([
         ("type".to_owned(), text("aws_proxy")),
         ("httpMethod".to_owned(), text("POST")),
@@ -315,7 +316,7 @@ fn operation(route: &Route, guards: &Guards, notes: &Notes) -> Node {
     ]);
     integration.extend(route.timeout.clone().map(|timeout| ("timeoutInMillis".to_owned(), timeout)));
     let integration = Node { at: at.clone(), value: Value::Map(integration) };
-    let mut members = Map::from([(INTEGRATION.to_owned(), integration)]);
+    members.insert(INTEGRATION.to_owned(), integration);
     // The default comes with the methods that the document itself has.
     guards.stand_before(route, None, &mut members, notes);
     Node { at: at.clone(), value: Value::Map(members) }

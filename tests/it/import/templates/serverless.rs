@@ -3,6 +3,7 @@
 use poolhouse::config::{
     Flags,
     api::{Authorizer, Integration},
+    function::Runs,
 };
 
 use super::{bare, fs, load, load_with, mistakes, read};
@@ -398,4 +399,45 @@ Resources:
         let lines = load_with(&[&file.display().to_string()], |flags| flags.ignore_warnings = true).err().unwrap();
         assert!(lines.iter().any(|line| line.contains(said)), "{said} {lines:#?}");
     }
+}
+
+/// The service's transform switches the method off with its function.
+#[test]
+fn a_function_that_is_switched_off_has_no_routes() {
+    let function = |kind: &str, more: &str| {
+        format!(
+            "{{Type: AWS::Serverless::Function, {more}Properties: {{Runtime: nodejs22.x, Handler: index.handler, InlineCode: \
+             'exports.handler = async () => 1', Events: {{E: {{Type: {kind}, Properties: {{Path: /PATH, Method: get}}}}}}}}}}"
+        )
+    };
+    for kind in ["HttpApi", "Api"] {
+        let text = format!(
+            "Transform: AWS::Serverless-2016-10-31\nParameters: {{Env: {{Type: String, Default: dev}}}}\nConditions: {{Prod: \
+             !Equals [!Ref Env, prod]}}\nResources:\n  Always: {}\n  Sometimes: {}\n",
+            function(kind, "").replace("PATH", "a"),
+            function(kind, "Condition: Prod, ").replace("PATH", "b"),
+        );
+        let keys = |env: &str| -> Vec<String> {
+            let loaded = read(&text, |flags| flags.parameters.push(("Env".into(), env.into())));
+            loaded.config.apis[0].routes.iter().map(|route| route.key.clone()).collect()
+        };
+        assert_eq!(keys("dev"), ["GET /a"], "{kind}");
+        assert_eq!(keys("prod"), ["GET /a", "GET /b"], "{kind}");
+    }
+}
+
+/// Built code that lies there packed is understood, and not run.
+#[test]
+fn code_in_an_archive_is_left_to_a_process_that_attaches() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("app.jar"), "PK").unwrap();
+    let file = folder.path().join("t.yaml");
+    let text = "Transform: AWS::Serverless-2016-10-31\nResources:\n  F: {Type: AWS::Serverless::Function, Properties: {Runtime: java21, \
+                Handler: a.B, CodeUri: app.jar}}\n";
+    fs::write(&file, text).unwrap();
+    let file = file.display().to_string();
+    let said = load_with(&[&file], |_| {}).err().unwrap();
+    assert!(said.iter().any(|line| line.contains("is no folder: unpack it, or attach a process")), "{said:#?}");
+    let loaded = load_with(&[&file], |flags| flags.ignore_warnings = true).unwrap_or_else(|said| panic!("{said:#?}"));
+    assert!(matches!(loaded.config.functions[0].runs, Runs::Attach));
 }

@@ -158,3 +158,20 @@ fn a_serverless_template_is_told_of_what_it_cannot_mean() {
         is_told(&format!("{text}{api}"), "the document has no map for /a");
     }
 }
+
+/// As an HTTP API it would answer requests that it was never meant for.
+#[test]
+fn a_websocket_api_is_left_out_with_all_its_parts() {
+    let chat = "  Chat: {Type: AWS::ApiGatewayV2::Api, Properties: {Name: chat, ProtocolType: WEBSOCKET, \
+                RouteSelectionExpression: $request.body.action}}\n  Hook: {Type: AWS::ApiGatewayV2::Integration, Properties: {ApiId: \
+                !Ref Chat, IntegrationType: HTTP_PROXY, IntegrationUri: 'http://127.0.0.1:1/', IntegrationMethod: POST}}\n  Connect: \
+                {Type: AWS::ApiGatewayV2::Route, Properties: {ApiId: !Ref Chat, RouteKey: $connect, Target: !Sub \
+                'integrations/${Hook}'}}\n  Live: {Type: AWS::ApiGatewayV2::Stage, Properties: {ApiId: !Ref Chat, StageName: v1, \
+                AutoDeploy: true}}\n";
+    let text = format!("{API}{chat}");
+    let found = mistakes(&text);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].contains("APIs of the type WEBSOCKET are not supported"));
+    let apis = &read(&text, |flags| flags.ignore_warnings = true).config.apis;
+    assert_eq!(apis.iter().map(|api| api.name.as_str()).collect::<Vec<_>>(), ["a"]);
+}
