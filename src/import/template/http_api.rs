@@ -296,6 +296,7 @@ pub(super) fn authorizer(properties: &mut Properties, kind: &str) -> Option<Auth
     let at = properties.at.clone();
     let said = properties.required(kind)?;
     properties.pass_over(&["AuthorizerCredentialsArn", "AuthorizerCredentials", "IdentityValidationExpression"]);
+    properties.must_all_be_whole();
     let mut made = Made::default();
     let kind = match said.value.to_ascii_uppercase().as_str() {
         "JWT" => Kind::Jwt,

@@ -47,16 +47,41 @@ const OF_A_SWAGGER: [&str; 6] = ["consumes", "definitions", "host", "produces", 
 
 /// Refuses gaps in what guards an API whose document is still as it was written.
 pub(super) fn guards_must_be_whole(properties: &Properties) {
-    let (scope, Some(body)) = (properties.scope, properties.raw("Body")) else { return };
-    if let Some(policy) = body.get(POLICY) {
-        scope.must_be_whole(policy, &format!("`{POLICY}`"));
+    if let Some(body) = properties.raw("Body") {
+        walk(properties.scope, body, "the OpenAPI document");
     }
-    for (path, operations) in body.get("paths").and_then(Node::as_map).into_iter().flatten() {
-        for (method, operation) in operations.as_map().into_iter().flatten() {
-            if let Some(security) = operation.get("security") {
-                scope.must_be_whole(security, &format!("`security` of {method} {path}"));
+}
+
+/// Roles are the service's own affair.
+fn made_of(scope: Scope, authorizer: &Node, of: &str) {
+    match authorizer.as_map().map(|map| (map, scope.chosen(map))) {
+        Some((_, Some(chosen))) => made_of(scope, chosen, of),
+        Some((map, None)) => {
+            for (name, inner) in map.iter().filter(|(name, _)| *name != "authorizerCredentials") {
+                scope.must_be_whole(inner, &format!("`{name}` of the authorizer {of}"));
             }
         }
+        None => scope.must_be_whole(authorizer, &format!("the authorizer {of}")),
+    }
+}
+
+/// Looks for guards wherever they stand, also where a condition decides that they do.
+fn walk(scope: Scope, node: &Node, of: &str) {
+    match &node.value {
+        Value::List(items) => items.iter().for_each(|item| walk(scope, item, of)),
+        Value::Map(map) => match scope.chosen(map) {
+            Some(chosen) => walk(scope, chosen, of),
+            None => {
+                for (name, inner) in map {
+                    match name.as_str() {
+                        "security" | POLICY => scope.must_be_whole(inner, &format!("`{name}` of {of}")),
+                        AUTHORIZER => made_of(scope, inner, of),
+                        _ => walk(scope, inner, name),
+                    }
+                }
+            }
+        },
+        Value::Null | Value::Text(_) => {}
     }
 }
 

@@ -68,6 +68,13 @@ impl<'a> Properties<'a> {
         }
     }
 
+    /// Refuses gaps in whatever is left.
+    pub fn must_all_be_whole(&self) {
+        for (name, node) in &self.left {
+            self.scope.must_be_whole(node, &format!("`{name}` of {}", self.of));
+        }
+    }
+
     pub fn take(&mut self, name: &str) -> Option<Node> {
         let node = self.take_raw(name)?;
         self.scope.resolve(&node).filter(|node| node.value != Value::Null)

@@ -138,6 +138,7 @@ pub(super) fn authorizer(properties: &mut Properties, header: Option<&str>) -> O
     let at = properties.at.clone();
     let said = properties.required("Type")?;
     properties.pass_over(&["AuthType", "AuthorizerCredentials"]);
+    properties.must_all_be_whole();
     let mut made = Made::default();
     let word = said.value.to_ascii_uppercase();
     let kind = match word.as_str() {

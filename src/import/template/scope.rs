@@ -65,6 +65,16 @@ impl<'a> Scope<'a> {
         }
     }
 
+    /// Which of two values an `Fn::If` means, unless something is wrong with it: that is told where it is resolved.
+    pub fn chosen<'n>(&self, map: &'n Map) -> Option<&'n Node> {
+        if self.stack.literal {
+            return None;
+        }
+        let (_, argument) = function_of(map).filter(|(name, _)| *name == "Fn::If")?;
+        let Some([condition, yes, no]) = argument.as_list() else { return None };
+        Some(if self.condition(&condition.at, condition.as_text()?)? { yes } else { no })
+    }
+
     fn call(&self, at: &Place, function: &str, argument: &Node) -> Option<Node> {
         let text = |text: String| Some(Node::text(at, text));
         match function {

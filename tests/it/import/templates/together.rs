@@ -82,7 +82,8 @@ fn what_guards_an_api_has_no_gaps_even_where_warnings_are_ignored() {
              {{securitySchemes: {{jwt: {{type: oauth2, x-amazon-apigateway-authorizer: {{type: jwt, identitySource: \
              $request.header.Authorization, jwtConfiguration: {{issuer: 'https://issuer.example', audience: [c]}}}}}}}}}}}}"
         );
-        format!("Resources:\n  Api: {{Type: AWS::ApiGatewayV2::Api, Properties: {{{body}}}}}\n{pool}")
+        let conditions = "Conditions: {Always: !Equals [a, a]}";
+        format!("{conditions}\nResources:\n  Api: {{Type: AWS::ApiGatewayV2::Api, Properties: {{{body}}}}}\n{pool}")
     };
     let policy = format!(
         "{{Statement: [{{Effect: Allow, Principal: '*', Action: '*', Resource: '*', Condition: {{IpAddress: {{'aws:SourceIp': \
@@ -96,8 +97,19 @@ fn what_guards_an_api_has_no_gaps_even_where_warnings_are_ignored() {
         (rest(&format!("Policy: {policy}")), "`Policy` of"),
         (
             document(&format!("get: {{{integration}, security: [{{jwt: [{unknown}]}}]}}")),
-            "`security` of get /a guards an API, and holds a value that is not known here",
+            "`security` of get guards an API, and holds a value that is not known here",
         ),
+        (
+            document(&format!(
+                "get: {{'Fn::If': [Always, {{{integration}, security: [{{jwt: [{unknown}]}}]}}, !Ref 'AWS::NoValue']}}"
+            )),
+            "`security` of get guards an API",
+        ),
+        (
+            document("").replace("audience: [c]", &format!("audience: [c, {unknown}]")),
+            "`jwtConfiguration` of the authorizer jwt",
+        ),
+        (route("IdentitySource: [", &format!("IdentitySource: [{unknown}, ")), "`IdentitySource` of Jwt guards an API"),
         (document(&format!("GET: {{{integration}}}")), "`GET` of /a is not supported (did you mean `get`?)"),
         (document("$ref: 'other.yaml'"), "`$ref` of /a is not supported"),
     ] {
