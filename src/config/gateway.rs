@@ -40,6 +40,8 @@ pub struct Decisions {
     pub target: Target,
     /// The header that the proxy sets to the client's address, or puts it at the end of. Without one nobody knows the address.
     pub client_address: Option<HeaderName>,
+    /// So it is with the scheme that the client uses, `https` or `http`.
+    pub client_scheme: Option<HeaderName>,
     /// Addresses and blocks that may ask.
     pub trusted: Vec<String>,
 }
@@ -62,10 +64,11 @@ impl Decisions {
             section.missing("target");
         }
         let target = section.choice("target", &targets).map_or(Target::Forwarded, |target| target.value);
-        let client_address = section.string("client_address").and_then(|said| {
+        let [client_address, client_scheme] = ["client_address", "client_scheme"].map(|key| {
+            let said = section.string(key)?;
             let name = HeaderName::try_from(&said.value).ok();
             if name.is_none() {
-                let path = section.path("client_address");
+                let path = section.path(key);
                 let message = format!("`{path}` must be the name of a header, found {:?}", said.value);
                 section.reading.refuse(&said.at, message);
             }
@@ -82,7 +85,7 @@ impl Decisions {
         section.finish();
         let loopback = || vec!["127.0.0.0/8".to_owned(), "::1".to_owned()];
         let trusted = if said { trusted.into_iter().map(|one| one.value).collect() } else { loopback() };
-        Self { target, client_address, trusted }
+        Self { target, client_address, client_scheme, trusted }
     }
 }
 

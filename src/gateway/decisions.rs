@@ -13,8 +13,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, Version, reques
 use serde_json::Value;
 
 use super::{
-    Apis, Route, authorize, authorizer::Principal, body::Body, check_request, connection::Caller, exchange::Exchange,
-    match_route, refusal::Refusal, stage,
+    Apis, Route, answer_preflight, authorize, authorizer::Principal, body::Body, check_request, connection::Caller,
+    exchange::Exchange, match_route, refusal::Refusal, stage,
 };
 use crate::{
     config::gateway::{Decisions as Config, Target},
@@ -32,13 +32,15 @@ const CLAIMS: HeaderName = HeaderName::from_static("x-auth-claims");
 pub(super) struct Decisions {
     target: Target,
     client_address: Option<HeaderName>,
+    client_scheme: Option<HeaderName>,
     trusted: Vec<Block>,
 }
 
 impl Decisions {
     pub(super) fn new(config: &Config) -> Self {
         let trusted = config.trusted.iter().filter_map(|text| Block::parse(text)).collect();
-        Self { target: config.target, client_address: config.client_address.clone(), trusted }
+        let (client_address, client_scheme) = (config.client_address.clone(), config.client_scheme.clone());
+        Self { target: config.target, client_address, client_scheme, trusted }
     }
 
     /// Whether a request asks for a decision, instead of going to an API.
@@ -74,16 +76,31 @@ impl Decisions {
         Ok((parts, name.trim_start_matches('/').to_owned()))
     }
 
-    /// Whose request it is. Proxies put the address that they see behind those that a client names.
-    fn client(&self, headers: &HeaderMap) -> Result<Option<IpAddr>, &'static str> {
-        let Some(name) = &self.client_address else { return Ok(None) };
-        let last = headers.get_all(name).iter().next_back().and_then(|line| line.to_str().ok());
-        let last = last.and_then(|line| line.rsplit(',').next()).and_then(|text| text.trim().parse::<IpAddr>().ok());
-        match last {
-            Some(address) => Ok(Some(address.to_canonical())),
-            None => Err("the proxy does not say the client's address"),
-        }
+    /// Whose request it is, and whether it came encrypted.
+    fn client(&self, headers: &HeaderMap) -> Result<(Option<IpAddr>, Option<bool>), &'static str> {
+        let address = match &self.client_address {
+            None => None,
+            Some(name) => match last(headers, name).map(str::parse::<IpAddr>) {
+                Some(Ok(address)) => Some(address.to_canonical()),
+                _ => return Err("the proxy does not say the client's address"),
+            },
+        };
+        let is_encrypted = match &self.client_scheme {
+            None => None,
+            Some(name) => match last(headers, name) {
+                Some("https" | "wss") => Some(true),
+                Some("http" | "ws") => Some(false),
+                _ => return Err("the proxy does not say the client's scheme"),
+            },
+        };
+        Ok((address, is_encrypted))
     }
+}
+
+/// Proxies put what they see behind what a client says.
+fn last<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
+    let line = headers.get_all(name).iter().next_back()?.to_str().ok()?;
+    line.rsplit(',').next().map(str::trim)
 }
 
 /// A header that must be there once: of two, one could be the client's.
@@ -112,7 +129,7 @@ impl Apis {
         let mut exchange = Exchange::begin(asked, caller, self.clock.now(), &self.random);
         let outcome = match told {
             Ok((name, client)) => {
-                exchange.client = client;
+                (exchange.client, exchange.is_encrypted) = client;
                 self.judge(&mut exchange, &name).await
             }
             Err(refusal) => Err(refusal),
@@ -134,9 +151,17 @@ impl Apis {
 
     async fn judge<'g>(&'g self, exchange: &mut Exchange<'g>, name: &str) -> Result<Response<Body>, Refusal> {
         check_request(exchange)?;
-        let route = self.route_of(exchange, name).ok_or(Refusal::Forbidden { explicit: false })?;
-        self.admit(route, exchange.at)?;
-        authorize(exchange, route).await?;
+        let route = self.route_of(exchange, name);
+        // What the gateway would answer a browser itself, without anybody's token, is for the backend to answer.
+        let own = match (exchange.api, exchange.stage) {
+            (Some(api), Some(stage)) => answer_preflight(exchange, api, stage)?,
+            _ => None,
+        };
+        if own.is_none() {
+            let route = route.ok_or(Refusal::Forbidden { explicit: false })?;
+            self.admit(route, exchange.at)?;
+            authorize(exchange, route).await?;
+        }
         let mut response = Response::new(Body::default());
         describe(response.headers_mut(), exchange.principal.as_ref());
         Ok(response)

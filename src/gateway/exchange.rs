@@ -30,6 +30,8 @@ pub(super) struct Exchange<'g> {
     pub(super) client: Option<IpAddr>,
     /// Who is connected, in words, for backends.
     pub(super) address: HeaderValue,
+    /// Whether the client's connection is encrypted. `None` where another proxy asks and does not say.
+    pub(super) is_encrypted: Option<bool>,
     /// `None` on a connection in clear text.
     pub(super) secure: Option<Arc<Secure>>,
     /// The same in the header `apigw-requestid`, the event and the log.
@@ -98,6 +100,7 @@ impl<'g> Exchange<'g> {
             head,
             spelling: None,
             client: Some(caller.peer.ip().to_canonical()),
+            is_encrypted: Some(caller.secure.is_some()),
             address: caller.address.clone(),
             secure: caller.secure.clone(),
             trust: None,

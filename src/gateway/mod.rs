@@ -169,7 +169,8 @@ impl Apis {
         let outcome = self.answer(&mut exchange, body).await;
         let (mut response, refusal) = self.rendered(&mut exchange, outcome);
         if let Some(cors) = exchange.api.and_then(|api| api.cors.as_ref())
-            && (!is_preflight || refusal.is_some())
+            // Its own answer to a browser is dressed already.
+            && (!is_preflight || refusal.is_some() || exchange.route.is_some())
         {
             let allowed = cors.allowed(&asked);
             cors.dress(response.headers_mut(), allowed);

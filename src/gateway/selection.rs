@@ -111,10 +111,7 @@ impl Variable {
                 Some(if more.is_empty() { first } else { Cow::Owned(format!("{first},{}", more.join(","))) })
             }
             Self::Path => Some(Cow::Borrowed(exchange.path())),
-            Self::Captured(name) => {
-                let at = exchange.route?.parsed.parameters().position(|known| known == name)?;
-                path::decode(exchange.captured().nth(at)?).ok()
-            }
+            Self::Captured(name) => path::decode(captured(exchange, name)?).ok(),
             Self::Body(steps) => inside(view.body?, steps).map(Cow::Owned),
             Self::Context(name) => context::value(exchange, name).map(Cow::Owned),
             Self::Claim(name, format) => context::claim(exchange, name, *format).map(Cow::Owned),
@@ -123,6 +120,12 @@ impl Variable {
             Self::ResponseBody(steps) => inside(view.response?.1?, steps).map(Cow::Owned),
         }
     }
+}
+
+/// What a route's parameter took of the path, as the client wrote it.
+fn captured<'v>(exchange: &'v Exchange<'_>, name: &str) -> Option<&'v str> {
+    let at = exchange.route?.parsed.parameters().position(|known| known == name)?;
+    exchange.captured().nth(at)
 }
 
 fn joined<'v>(headers: &'v HeaderMap, name: &HeaderName) -> Option<Cow<'v, str>> {
@@ -284,6 +287,23 @@ impl Template {
             }
         }
         text
+    }
+
+    /// The same as [`value`](Self::value) for a path. What a parameter took of the client's path stays encoded: it was judged, and
+    /// routed, as it is.
+    pub(super) fn path(&self, view: &View<'_>) -> Option<String> {
+        self.value(view)?;
+        let mut text = String::new();
+        for piece in &self.0 {
+            match piece {
+                Piece::Text(fixed) => text.push_str(fixed),
+                Piece::Variable(Variable::Captured(name)) => {
+                    text.push_str(captured(view.exchange, name).unwrap_or_default());
+                }
+                Piece::Variable(variable) => text.push_str(variable.value(view).as_deref().unwrap_or_default()),
+            }
+        }
+        Some(text)
     }
 
     /// As a log has it: a hyphen where nothing is, and of each value no more than is of use to a reader.

@@ -91,8 +91,8 @@ pub(in crate::gateway) struct Circumstances<'r> {
     pub(in crate::gateway) now: Time,
     pub(in crate::gateway) user_agent: Option<&'r str>,
     pub(in crate::gateway) referer: Option<&'r str>,
-    /// Whether the connection is encrypted.
-    pub(in crate::gateway) secure: bool,
+    /// Whether the client's connection is encrypted. `None` where nobody knows.
+    pub(in crate::gateway) secure: Option<bool>,
 }
 
 impl<'r> Circumstances<'r> {
@@ -102,7 +102,7 @@ impl<'r> Circumstances<'r> {
             now: exchange.at,
             user_agent: exchange.header(&header::USER_AGENT),
             referer: exchange.header(&header::REFERER),
-            secure: exchange.secure.is_some(),
+            secure: exchange.is_encrypted,
         }
     }
 }
@@ -292,7 +292,10 @@ impl Condition {
                 // What is not there is unlike anything.
                 text.is_some_and(|text| any(&|value| if like { matches(value, text) } else { value == text })) != not
             }
-            Test::SecureTransport => any(&|value| (value == "true") == around.secure),
+            Test::SecureTransport => {
+                let secure = around.secure?;
+                any(&|value| (value == "true") == secure)
+            }
             Test::CurrentTime { before } => any(&|value| {
                 moment(value).is_some_and(|moment| if before { around.now < moment } else { around.now > moment })
             }),
@@ -410,10 +413,15 @@ mod tests {
     /// Neither does somebody pass for having no address, nor does a prohibition pass over him.
     #[test]
     fn an_address_that_nobody_knows_counts_against_its_request() {
-        let nobody = Circumstances { source_ip: None, ..around() };
-        for operator in ["IpAddress", "NotIpAddress"] {
+        let nobody = Circumstances { source_ip: None, secure: None, ..around() };
+        for (operator, key, value) in [
+            ("IpAddress", "aws:SourceIp", "192.0.2.0/24"),
+            ("NotIpAddress", "aws:SourceIp", "192.0.2.0/24"),
+            ("Bool", "aws:SecureTransport", "true"),
+            ("Bool", "aws:SecureTransport", "false"),
+        ] {
             let statement = |effect: &str| {
-                let condition = json!({operator: {"aws:SourceIp": "192.0.2.0/24"}});
+                let condition = json!({operator: {key: value}});
                 json!({"Effect": effect, "Action": "*", "Resource": "*", "Condition": condition})
             };
             let allows = Policy::parse(&json!({"Statement": statement("Allow")})).unwrap();
@@ -454,7 +462,7 @@ mod tests {
             let condition = json!({"Bool": {"aws:SecureTransport": wanted}});
             json!({"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": condition}})
         };
-        let encrypted = Circumstances { secure: true, ..around() };
+        let encrypted = Circumstances { secure: Some(true), ..around() };
         for (wanted, decision) in [("true", Decision::Allow), ("false", Decision::ImplicitDeny)] {
             assert_eq!(Policy::parse(&statement(wanted)).unwrap().decide(ARN, &encrypted), decision, "{wanted}");
         }

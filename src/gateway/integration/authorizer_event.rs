@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::event;
+use super::{event, rest_event};
 use crate::{
     config::api::PayloadFormat,
     gateway::{
@@ -47,8 +47,7 @@ pub(in crate::gateway) fn authorizer_event(
         LambdaKind::RestRequest => {
             let mut event = bare_version_1(exchange)?;
             event.as_object_mut()?.remove("version");
-            // Without the stage, which HTTP APIs have in front of it.
-            event["path"] = exchange.path().into();
+            event["path"] = rest_event::path(exchange).into();
             event["methodArn"] = arn.into();
             Some(event)
         }
@@ -62,5 +61,12 @@ fn bare_version_1(exchange: &Exchange<'_>) -> Option<Value> {
     members.remove("body");
     members.remove("isBase64Encoded");
     members.insert("type".to_owned(), "REQUEST".into());
+    // Where an integration is told nothing, an authorizer is told that there is nothing in it.
+    let maps = ["queryStringParameters", "multiValueQueryStringParameters", "pathParameters", "stageVariables"];
+    for name in maps {
+        if let Some(map) = members.get_mut(name).filter(|value| value.is_null()) {
+            *map = json!({});
+        }
+    }
     Some(event)
 }

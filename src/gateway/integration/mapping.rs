@@ -107,7 +107,7 @@ impl Mapping {
     pub(in crate::gateway) fn changes(&self, view: &View<'_>) -> Result<Changes, Refusal> {
         let mut changes = Changes::default();
         for rule in &self.0 {
-            let value = rule.value.value(view);
+            let value = if rule.part == Part::Path { rule.value.path(view) } else { rule.value.value(view) };
             match (&rule.part, value) {
                 (Part::Header(name), value) => changes.headers.extend(header_change(rule.verb, name, value)),
                 (Part::Query(name), value) => {

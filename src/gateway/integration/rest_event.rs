@@ -11,12 +11,12 @@ use crate::{
     kit::clock::Time,
 };
 
-/// Unlike format 1.0 it has no version, its path is without the stage, its body is text whatever its type, and there is nobody's name
+/// Unlike format 1.0 it has no version, its path is without the stage but with a domain's key, its body is text whatever its type, and there is nobody's name
 /// where nobody was asked.
 pub(super) fn rest(exchange: &Exchange<'_>, body: &Bytes) -> Option<Value> {
     let mut event = event::version_1(exchange, body)?;
     event.as_object_mut()?.remove("version");
-    event["path"] = exchange.path().into();
+    event["path"] = path(exchange).into();
     if !body.is_empty() {
         let (text, encoded) = exchange.api?.binary.encoded(exchange.header(&header::CONTENT_TYPE), body);
         (event["body"], event["isBase64Encoded"]) = (text.into(), encoded.into());
@@ -28,6 +28,11 @@ pub(super) fn rest(exchange: &Exchange<'_>, body: &Bytes) -> Option<Value> {
         event["requestContext"]["authorizer"] = json!({"claims": rendered(&bearer.claims())});
     }
     Some(event)
+}
+
+/// What is cut from a path is the stage alone: the key of a custom domain's mapping is the client's own word.
+pub(super) fn path<'e>(exchange: &'e Exchange<'_>) -> &'e str {
+    if exchange.mapped.is_some() { exchange.raw_path() } else { exchange.path() }
 }
 
 /// Claims of a user pool as REST APIs write them: lists with commas, and moments in words.

@@ -139,6 +139,7 @@ async fn format_1_is_told_one_token() {
     assert_eq!(told["methodArn"], "arn:aws:execute-api:us-east-1:123456789012:abcdefghij/$default/GET/b");
     assert_eq!((&told["resource"], &told["httpMethod"]), (&json!("/b"), &json!("GET")));
     assert!(told.get("multiValueHeaders").is_none() && told.get("body").is_none());
+    assert_eq!((&told["pathParameters"], &told["stageVariables"]), (&json!({}), &json!({})));
 }
 
 #[tokio::test]

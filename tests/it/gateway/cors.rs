@@ -19,7 +19,7 @@ integration = {{ respond = {{ body = "in", headers = {{ "access-control-allow-or
 [[api.route]]
 key = "$default"
 authorizer = "A"
-integration = {{ respond = {{}} }}
+integration = {{ respond = {{ headers = {{ "access-control-allow-origin" = "http://evil.example" }} }} }}
 "#
     );
     written(&text, Functions::default()).await
@@ -114,6 +114,10 @@ async fn the_default_route_takes_preflights_where_the_quirk_is_wanted() {
         let town = open_to(&format!("allow_origins = ['*'], default_route_quirk = {quirk}")).await;
         let answer = town.ask("OPTIONS", "/elsewhere", &[ORIGIN, ASKS]).await;
         assert_eq!((answer.status, answer.header("access-control-allow-origin")), (status, Some("*")), "{quirk}");
+        // What the route answers has our headers, as answers have.
+        let token = town.token(json!({}));
+        let answer = town.ask("OPTIONS", "/elsewhere", &[ORIGIN, ASKS, ("authorization", &token)]).await;
+        assert_eq!(answer.header("access-control-allow-origin"), Some("*"), "{quirk}");
     }
 }
 

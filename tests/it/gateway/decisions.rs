@@ -190,3 +190,46 @@ async fn the_clients_address_is_what_the_named_header_says_last_or_unknown() {
     // The gateway's own clients have an address.
     assert_eq!(town.get("/in", "").await.status, 200);
 }
+
+/// How the asking proxy is connected says nothing about its client either.
+#[tokio::test]
+async fn the_clients_scheme_is_what_the_named_header_says_or_unknown() {
+    let text = "[gateway.decisions]\ntarget = 'x-original'\nclient_scheme = 'x-forwarded-proto'\n\
+                [[api]]\nname = 'x'\nprotocol_type = 'REST'\n\
+                policy = { Statement = [{ Effect = 'Allow', Principal = '*', Action = '*', Resource = '*' }, { Effect = 'Deny', \
+                Principal = '*', Action = '*', Resource = '*', Condition = { Bool = { 'aws:SecureTransport' = 'false' } } }] }\n\
+                [[api.route]]\nkey = 'GET /in'\nintegration = { respond = {} }\n";
+    let town = written(text, Functions::default()).await;
+    let asked =
+        |scheme: &'static str| [("x-original-method", "GET"), ("x-original-uri", "/in"), ("x-forwarded-proto", scheme)];
+    for (scheme, status) in [("https", 200), ("http, https", 200), ("http", 403), ("https, http", 403), ("ftp", 400)] {
+        assert_eq!(town.ask("GET", "/authz", &asked(scheme)).await.status, status, "{scheme}");
+    }
+    assert_eq!(town.ask("GET", "/authz", &asked("https")[..2]).await.status, 400);
+    let unknown = written(&text.replace("client_scheme = 'x-forwarded-proto'\n", ""), Functions::default()).await;
+    assert_eq!(unknown.ask("GET", "/authz", &asked("https")).await.status, 403);
+}
+
+/// A browser sends no token with its question, and a proxy hands what it is told here to the browser.
+#[tokio::test]
+async fn a_preflight_passes_where_the_gateway_would_answer_it_itself() {
+    let text = format!(
+        "[gateway.decisions]\ntarget = 'x-forwarded'\n[[api]]\nname = 'x'\ncors_configuration = {{ allow_origins = ['*'] }}\n\
+         [api.authorizer.A]\ntype = 'JWT'\nissuer = 'pool:{POOL}'\naudience = ['{CLIENT}']\n\
+         [[api.route]]\nkey = 'ANY /{{proxy+}}'\nauthorizer = 'A'\nintegration = {{ respond = {{}} }}\n"
+    );
+    let lines = [
+        ("x-forwarded-method", "OPTIONS"),
+        ("x-forwarded-uri", "/in"),
+        ("origin", "https://app.example"),
+        ("access-control-request-method", "GET"),
+    ];
+    let town = written(&text, Functions::default()).await;
+    let answer = town.ask("GET", "/authz", &lines).await;
+    assert_eq!((answer.status, answer.header("x-auth-subject")), (200, Some("")));
+    // Without the question it is a request like any other, and so it is for an API that answers none.
+    assert_eq!(town.ask("GET", "/authz", &lines[..3]).await.status, 401);
+    let town =
+        written(&text.replace("cors_configuration = { allow_origins = ['*'] }\n", ""), Functions::default()).await;
+    assert_eq!(town.ask("GET", "/authz", &lines).await.status, 401);
+}

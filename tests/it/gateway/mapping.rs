@@ -118,6 +118,17 @@ async fn a_mapped_path_goes_to_the_same_host_and_is_judged() {
     }
 }
 
+/// It was judged and routed as it is, and decoded it would be another path.
+#[tokio::test]
+async fn a_parameter_in_a_mapped_path_stays_as_the_client_wrote_it() {
+    let rules = "[api.route.integration.request_parameters]\n\"overwrite:path\" = \"/moved/${request.path.id}\"\n";
+    let town = mapped(rules).await;
+    for (segment, uri) in [("100%25", "/moved/100%25?fixed=1"), ("J%20D", "/moved/J%20D?fixed=1")] {
+        let (answer, told) = post(&town, &format!("/in/{segment}"), "", "").await;
+        assert_eq!((answer.status, &told["uri"]), (200, &json!(uri)));
+    }
+}
+
 #[tokio::test]
 async fn answers_are_mapped_by_their_status() {
     let town = mapped(

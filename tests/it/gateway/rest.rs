@@ -103,6 +103,23 @@ async fn a_token_authorizer_is_told_the_token_and_the_method() {
     assert!(open["requestContext"].get("authorizer").is_none());
 }
 
+/// Only the stage is the gateway's own word.
+#[tokio::test]
+async fn the_path_of_an_event_keeps_the_key_of_a_custom_domain() {
+    let text = "[[api]]\nname = 'x'\nprotocol_type = 'REST'\n[api.stage.prod]\n\
+                [[api.route]]\nkey = 'GET /pets/{id}'\nintegration = { function = 'echo' }\n\
+                [[domain]]\nname = 'api.example.com'\n\
+                [[domain.mapping]]\napi = 'x'\nstage = 'prod'\napi_mapping_key = 'shop'\n";
+    let mut functions = Functions::default();
+    functions
+        .insert("echo", native(|call| async move { Ok(json!({"statusCode": 200, "body": call.event.to_string()})) }));
+    let town = written(text, functions).await;
+    let answer = town.ask("GET", "/shop/pets/1", &[("host", "api.example.com")]).await;
+    let event: Value = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!((&event["path"], &event["requestContext"]["path"]), (&json!("/shop/pets/1"), &json!("/shop/pets/1")));
+    assert_eq!((&event["resource"], &event["pathParameters"]), (&json!("/pets/{id}"), &json!({"id": "1"})));
+}
+
 #[tokio::test]
 async fn events_of_a_rest_api_have_the_clients_own_letters() {
     let (town, _) = resting(TOKEN, "", |_| Ok(policy("Allow", "*"))).await;
@@ -148,6 +165,7 @@ async fn a_request_authorizer_needs_every_source() {
             && event["methodArn"].as_str().is_some_and(|arn| arn.ends_with("/prod/GET/pets/1"))
             && event["multiValueQueryStringParameters"]["q"] == json!(["1", "2"])
             && event["path"] == "/pets/1"
+            && event["stageVariables"] == json!({})
             && event.get("version").is_none()
             && event.get("authorizationToken").is_none();
         Ok(policy(if whole { "Allow" } else { "Deny" }, "*"))
