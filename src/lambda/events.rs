@@ -6,7 +6,11 @@
 //! over a restart.
 //! <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -17,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Current, error::Fault};
 use crate::functions::{Call, FunctionError};
 
-/// Calls that run at once.
+/// Calls of one function that run at once. One whose calls wait holds up no other.
 const AT_WORK: usize = 64;
 /// Calls that are accepted and not over.
 const QUEUE: usize = 1_000;
@@ -32,7 +36,7 @@ const OLDEST: Duration = Duration::from_secs(6 * 3_600);
 
 pub(super) struct Events {
     functions: Current,
-    at_work: Arc<Semaphore>,
+    at_work: Mutex<HashMap<String, Arc<Semaphore>>>,
     queue: Arc<Semaphore>,
     memory: Arc<Semaphore>,
     shutdown: CancellationToken,
@@ -47,7 +51,8 @@ struct Place {
 impl Events {
     pub(super) fn new(functions: Current, shutdown: CancellationToken) -> Self {
         let semaphore = |places| Arc::new(Semaphore::new(places));
-        Self { functions, at_work: semaphore(AT_WORK), queue: semaphore(QUEUE), memory: semaphore(MEMORY), shutdown }
+        let at_work = Mutex::default();
+        Self { functions, at_work, queue: semaphore(QUEUE), memory: semaphore(MEMORY), shutdown }
     }
 
     /// Takes a call of `size` bytes, which from here on runs by itself.
@@ -98,8 +103,12 @@ impl Events {
     }
 
     async fn once(&self, name: &str, call: Call) -> Result<(), FunctionError> {
+        let at_work = {
+            let mut all = self.at_work.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(all.entry(name.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(AT_WORK))))
+        };
         // The semaphore is never closed.
-        let _at_work = self.at_work.acquire().await;
+        let _at_work = at_work.acquire().await;
         let function = (self.functions)().get(name);
         let function = function.ok_or_else(|| FunctionError::Broken("there is no such function any more".into()))?;
         function.invoke(call).await.map(drop)

@@ -185,6 +185,7 @@ impl Behind {
     fn new(note: Arc<dyn poolhouse::functions::Function>) -> Self {
         let mut functions = Functions::default();
         functions.insert("note", note);
+        functions.insert("endless", native(|_| std::future::pending()));
         let (functions, shutdown) = (Arc::new(functions), CancellationToken::new());
         let router = lambda::router(Lambda {
             functions: Arc::new(move || Arc::clone(&functions)),
@@ -199,7 +200,12 @@ impl Behind {
     }
 
     async fn call(&self, kind: &'static str, body: &str) -> Answer {
-        let request = Request::post("/2015-03-31/functions/note/invocations").header("authorization", SIGNED);
+        self.call_of("note", kind, body).await
+    }
+
+    async fn call_of(&self, name: &str, kind: &'static str, body: &str) -> Answer {
+        let path = format!("/2015-03-31/functions/{name}/invocations");
+        let request = Request::post(path).header("authorization", SIGNED);
         let request = request.header("x-amz-invocation-type", kind).body(Body::from(body.to_owned())).unwrap();
         send(&self.router, request).await
     }
@@ -230,6 +236,21 @@ async fn events_run_behind_the_answer_and_dry_runs_not_at_all() {
     }
     assert!(told.try_recv().is_err(), "a dry run calls nothing");
     assert_eq!(highest.load(Ordering::SeqCst), 64);
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_of_one_function_do_not_wait_for_those_of_another() {
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let door = Behind::new(native(move |call| {
+        tell.send(call.event).unwrap();
+        async { Ok(Value::Null) }
+    }));
+    for _ in 0..100 {
+        assert_eq!(door.call_of("endless", "Event", "1").await.status, 202);
+    }
+    assert_eq!(door.call("Event", "2").await.status, 202);
+    let told = tokio::time::timeout(Duration::from_secs(1), told.recv()).await;
+    assert_eq!(told, Ok(Some(json!(2))));
 }
 
 #[tokio::test(start_paused = true)]
