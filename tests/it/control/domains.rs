@@ -184,6 +184,15 @@ async fn a_domain_with_mutual_tls_needs_a_trust_store_that_is_there() {
     ]);
     assert_eq!(changed["mutualTlsAuthentication"]["truststoreWarnings"], warnings);
     assert_eq!(house.done("GET", domain, Value::Null).await, changed);
+    house.is_bad("PATCH", domain, json!({"mutualTlsAuthentication": ""}), "invalid type").await;
+    house
+        .is_bad(
+            "POST",
+            "/v2/domainnames",
+            json!({"domainName": "open.example.com", "mutualTlsAuthentication": ""}),
+            "invalid type",
+        )
+        .await;
     let change = json!({"mutualTlsAuthentication": {"truststoreUri": ""}});
     assert!(house.done("PATCH", domain, change).await.get("mutualTlsAuthentication").is_none());
     let api = house.done("POST", "/v2/apis", json!({"name": "n", "protocolType": "HTTP"})).await;

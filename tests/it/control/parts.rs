@@ -91,6 +91,54 @@ async fn what_a_route_cannot_be_is_refused() {
     }
 }
 
+/// What guards a route is no text, and an empty one must not open it.
+#[tokio::test]
+async fn an_empty_text_takes_away_texts_and_nothing_else() {
+    for house in houses().await {
+        let api = house.api().await;
+        let target = house.hello(&api).await;
+        let jwt = house.done("POST", &format!("{api}/authorizers"), jwt()).await["authorizerId"].clone();
+        let routes = format!("{api}/routes");
+        let given = json!({
+            "routeKey": "GET /a", "target": target, "operationName": "op",
+            "authorizationType": "JWT", "authorizerId": jwt, "authorizationScopes": ["one"]
+        });
+        let made = house.done("POST", &routes, given).await;
+        let route = format!("{routes}/{}", made["routeId"].as_str().unwrap());
+        for (member, text) in [
+            ("authorizationType", "unknown variant"),
+            ("authorizationScopes", "invalid type"),
+            ("apiKeyRequired", "invalid type"),
+            ("requestModels", "requestModels"),
+        ] {
+            house.is_bad("PATCH", &route, json!({member: ""}), text).await;
+            let mut given = json!({"routeKey": "GET /b", "target": target});
+            given[member] = json!("");
+            house.is_bad("POST", &routes, given, text).await;
+        }
+        assert_eq!(house.done("GET", &route, Value::Null).await, made);
+        let less = house.done("PATCH", &route, json!({"operationName": "", "target": ""})).await;
+        assert_eq!((less.get("operationName"), less.get("target")), (None, None));
+        for member in ["disableExecuteApiEndpoint", "corsConfiguration", "disableSchemaValidation"] {
+            house.is_bad("PATCH", &api, json!({member: ""}), "").await;
+        }
+
+        let integration = format!("{api}/{target}");
+        let rules = json!({"responseParameters": {"200": {"append:header.a": "1", "append:header.b": "2"}, "404": {"append:header.a": "1"}}});
+        house.done("PATCH", &integration, rules).await;
+        for more in [
+            json!({"timeoutInMillis": ""}),
+            json!({"responseParameters": ""}),
+            json!({"responseParameters": {"200": ""}}),
+        ] {
+            house.is_bad("PATCH", &integration, more, "invalid type").await;
+        }
+        let less = json!({"requestParameters": {}, "responseParameters": {"200": {"append:header.a": ""}, "404": {}}});
+        let less = house.done("PATCH", &integration, less).await;
+        assert_eq!(less["responseParameters"], json!({"200": {"append:header.b": "2"}}));
+    }
+}
+
 #[tokio::test]
 async fn integrations_have_their_defaults_and_their_rules() {
     for house in houses().await {

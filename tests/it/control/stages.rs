@@ -111,6 +111,33 @@ async fn settings_of_a_stage_act_and_are_taken_away() {
 }
 
 #[tokio::test]
+async fn settings_of_a_route_stay_where_a_change_says_nothing_of_them() {
+    for house in houses().await {
+        let api = house.api().await;
+        let target = house.hello(&api).await;
+        house.done("POST", &format!("{api}/routes"), json!({"routeKey": "GET /a", "target": target})).await;
+        let few = json!({"throttlingBurstLimit": 1, "throttlingRateLimit": 2.5});
+        let given = json!({"stageName": "s", "routeSettings": {"GET /a": few}, "defaultRouteSettings": few});
+        let made = house.done("POST", &format!("{api}/stages"), given).await;
+        let stage = format!("{api}/stages/s");
+        for nothing in [json!({}), json!({"dataTraceEnabled": false}), json!({"loggingLevel": "OFF"})] {
+            let change = json!({"routeSettings": {"GET /a": nothing}, "defaultRouteSettings": nothing});
+            let changed = house.done("PATCH", &stage, change).await;
+            assert_eq!(
+                (&changed["routeSettings"], &changed["defaultRouteSettings"]),
+                (&made["routeSettings"], &made["defaultRouteSettings"]),
+                "{nothing}"
+            );
+        }
+        for wrong in [json!(""), json!({"throttlingRateLimit": ""}), json!({"loggingLevel": ""})] {
+            house.is_bad("PATCH", &stage, json!({"routeSettings": {"GET /a": wrong}}), "").await;
+        }
+        house.is_bad("PATCH", &stage, json!({"routeSettings": ""}), "invalid type").await;
+        assert_eq!(house.done("GET", &stage, Value::Null).await["routeSettings"], made["routeSettings"]);
+    }
+}
+
+#[tokio::test]
 async fn what_a_stage_cannot_be_is_refused() {
     for house in houses().await {
         let api = house.api().await;
