@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 use super::{Desk, FromFile, Result};
 use crate::{
     domain::http_api::{
-        Authorizer, Fault, HttpApi, Integration, MOST_AUTHORIZERS, MOST_INTEGRATIONS, MOST_ROUTES, Object, Route,
-        patched, read,
+        AuthorizationType, Authorizer, Fault, HttpApi, Integration, MOST_AUTHORIZERS, MOST_INTEGRATIONS, MOST_ROUTES,
+        Object, Route, patched, read,
     },
     flows::{Setup, directory},
 };
@@ -24,6 +24,11 @@ pub trait Part: Object + Clone + Send + 'static {
 
     /// Against the API that it is, or comes, into as `id`.
     fn check(&mut self, id: &str, api: &HttpApi, file: &FromFile) -> Result2<()>;
+
+    /// Against what a call has given, which may be what it has no use for.
+    fn check_given(&self, _given: &Map<String, Value>) -> Result2<()> {
+        Ok(())
+    }
 
     /// The issuer that a call sets.
     fn issuer(_given: &Map<String, Value>) -> Option<&str> {
@@ -50,6 +55,20 @@ impl Part for Route {
 
     fn check(&mut self, id: &str, api: &HttpApi, _: &FromFile) -> Result2<()> {
         self.check(id, api)
+    }
+
+    fn check_given(&self, given: &Map<String, Value>) -> Result2<()> {
+        if self.authorization_type != AuthorizationType::None {
+            return Ok(());
+        }
+        if given.get("authorizerId").and_then(Value::as_str).is_some_and(|id| !id.is_empty()) {
+            return Err(Fault::bad("Unable to update route. Authorizer type is invalid or null."));
+        }
+        if given.get("authorizationScopes").and_then(Value::as_array).is_some_and(|scopes| !scopes.is_empty()) {
+            let text = "Authorization Scopes are only valid for COGNITO_USER_POOLS and JWT authorization types";
+            return Err(Fault::bad(text));
+        }
+        Ok(())
     }
 
     fn needed(_: &str, _: &HttpApi) -> Option<Fault> {
@@ -153,7 +172,8 @@ pub async fn create<T: Part>(desk: &Desk, api: &str, given: Map<String, Value>) 
     check_issuer(desk, T::issuer(&given)).await?;
     let id = id(desk);
     desk.change(api, move |api, file| {
-        let mut part: T = read(given)?;
+        let mut part: T = read(given.clone())?;
+        part.check_given(&given)?;
         part.check(&id, api, file)?;
         let all = T::all_mut(api);
         if all.len() >= T::MOST {
@@ -176,7 +196,8 @@ pub async fn update<T: Part>(desk: &Desk, api: &str, id: &str, given: Map<String
     let id = id.to_owned();
     desk.change(api, move |api, file| {
         let before = T::all(api).get(&id).ok_or_else(missing::<T>)?;
-        let mut part = patched(before, given)?;
+        let mut part = patched(before, given.clone())?;
+        part.check_given(&given)?;
         part.check(&id, api, file)?;
         T::all_mut(api).insert(id, part.clone());
         Ok(part)

@@ -23,7 +23,7 @@ async fn routes_are_made_changed_and_deleted() {
         let authorizer = house.done("POST", &format!("{api}/authorizers"), jwt()).await;
         let id = &authorizer["authorizerId"];
         let scoped = json!({"authorizationType": "JWT", "authorizerId": id, "authorizationScopes": ["one"]});
-        let changed = house.done("PATCH", &route, scoped).await;
+        let changed = house.done("PATCH", &route, scoped.clone()).await;
         assert_eq!((&changed["routeKey"], &changed["authorizationScopes"]), (&json!("GET /a/{x}"), &json!(["one"])));
         let path = format!("{api}/authorizers/{}", id.as_str().unwrap());
         house.is_conflict("DELETE", &path, Value::Null, "GET /a/{x}").await;
@@ -31,6 +31,19 @@ async fn routes_are_made_changed_and_deleted() {
         let mut other = lambda();
         other.as_object_mut().unwrap().remove("name");
         house.is_conflict("PATCH", &path, other.clone(), "cannot change").await;
+
+        let no_type = "Unable to update route. Authorizer type is invalid or null.";
+        let no_scopes = "Authorization Scopes are only valid for COGNITO_USER_POOLS and JWT authorization types";
+        house.is_bad("PATCH", &route, json!({"authorizationType": "NONE", "authorizerId": id}), no_type).await;
+        let with_scopes = json!({"authorizationType": "NONE", "authorizationScopes": ["one"]});
+        house.is_bad("PATCH", &route, with_scopes, no_scopes).await;
+        assert_eq!(house.done("GET", &route, Value::Null).await, changed);
+        let empty = json!({"authorizationType": "NONE", "authorizerId": "", "authorizationScopes": []});
+        let open = house.done("PATCH", &route, empty).await;
+        assert_eq!((open.get("authorizerId"), open.get("authorizationScopes")), (None, None));
+        house.is_bad("PATCH", &route, json!({"authorizerId": id}), no_type).await;
+        house.is_bad("PATCH", &route, json!({"authorizationScopes": ["one"]}), no_scopes).await;
+        assert_eq!(house.done("PATCH", &route, scoped).await, changed);
 
         let open = house.done("PATCH", &route, json!({"authorizationType": "NONE"})).await;
         assert_eq!((open.get("authorizerId"), open.get("authorizationScopes")), (None, None));
@@ -70,6 +83,8 @@ async fn what_a_route_cannot_be_is_refused() {
             (json!({"authorizationType": "JWT", "authorizerId": "nothing"}), no_jwt),
             (json!({"authorizationType": "CUSTOM", "authorizerId": jwt}), "CUSTOM requires"),
             (json!({"authorizationType": "CUSTOM", "authorizerId": lambda, "authorizationScopes": ["a"]}), "scopes"),
+            (json!({"authorizerId": jwt}), "Authorizer type is invalid or null."),
+            (json!({"authorizationType": "NONE", "authorizationScopes": ["a"]}), "only valid for"),
             (json!({"authorizationType": "AWS_IAM"}), "AWS_IAM"),
             (json!({"authorizationType": "OTHER"}), "OTHER"),
             (
