@@ -94,13 +94,7 @@ struct Quick {
 
 /// The members of a first route, taken out of the others.
 fn quick(given: &mut Map<String, Value>) -> Result<Option<Quick>> {
-    let mut text = |name: &str| match given.remove(name) {
-        None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text).filter(|text| !text.is_empty())),
-        Some(_) => Err(Fault::bad(format!("Invalid request body: {name} must be a string"))),
-    };
-    let [target, key, credentials] = QUICK;
-    let (target, key, credentials) = (text(target)?, text(key)?, text(credentials)?);
+    let [target, key, credentials] = quick_texts(given)?.map(|text| text.filter(|text| !text.is_empty()));
     match target {
         Some(target) => Ok(Some(Quick { target, key: key.unwrap_or_else(|| DEFAULT_ROUTE.to_owned()), credentials })),
         None if key.is_some() || credentials.is_some() => {
@@ -108,6 +102,17 @@ fn quick(given: &mut Map<String, Value>) -> Result<Option<Quick>> {
         }
         None => Ok(None),
     }
+}
+
+/// As they are given, each a text.
+fn quick_texts(given: &mut Map<String, Value>) -> Result<[Option<String>; 3]> {
+    let mut text = |name: &str| match given.remove(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(Fault::bad(format!("Invalid request body: {name} must be a string"))),
+    };
+    let [target, key, credentials] = QUICK;
+    Ok([text(target)?, text(key)?, text(credentials)?])
 }
 
 fn quick_integration(target: &str, credentials: Option<String>) -> Integration {
@@ -133,9 +138,7 @@ fn quick_integration(target: &str, credentials: Option<String>) -> Integration {
 /// `UpdateApi`. A `target` is that of the integration which the API came with.
 pub async fn update(desk: &Desk, id: &str, mut given: Map<String, Value>) -> Result<HttpApi> {
     given.retain(|_, value| !value.is_null());
-    let mut text = |name: &str| given.remove(name).and_then(|value| value.as_str().map(str::to_owned));
-    let [target, key, credentials] = QUICK;
-    let (target, key, credentials) = (text(target), text(key), text(credentials));
+    let [target, key, credentials] = quick_texts(&mut given)?;
     desk.change(id, move |api, file| {
         if given.contains_key("tags") {
             return Err(Fault::bad("Tags are changed by TagResource and UntagResource.").into());
@@ -144,8 +147,13 @@ pub async fn update(desk: &Desk, id: &str, mut given: Map<String, Value>) -> Res
         api.settings.check()?;
         if let Some(target) = target {
             let made = managed(api.routing.integrations.iter_mut(), |one| one.api_gateway_managed)?;
-            let before = made.credentials_arn.clone();
-            *made = quick_integration(&target, before);
+            let fresh = quick_integration(&target, None);
+            if made.integration_type != fresh.integration_type {
+                made.integration_type = fresh.integration_type;
+                made.integration_method = fresh.integration_method;
+                made.payload_format_version = fresh.payload_format_version;
+            }
+            made.integration_uri = fresh.integration_uri;
             made.check(&file.functions)?;
         }
         if let Some(credentials) = credentials {

@@ -106,6 +106,43 @@ async fn a_target_makes_an_api_that_serves_at_once() {
         house.done("PATCH", &api, json!({"routeKey": "GET /bye"})).await;
         assert_eq!(house.get("localhost", &at("hi"), "").await.status, 404);
         assert_eq!(house.get("localhost", &at("bye"), "").await.status, 200);
+
+        // Another target leaves what else the integration has.
+        let integrations = format!("{api}/integrations");
+        let listed = house.done("GET", &integrations, Value::Null).await;
+        let one = format!("{integrations}/{}", listed["items"][0]["integrationId"].as_str().unwrap());
+        let own = json!({"description": "d", "timeoutInMillis": 700, "payloadFormatVersion": "1.0",
+            "responseParameters": {"200": {"append:header.x-own": "1"}}});
+        house.done("PATCH", &one, own).await;
+        house
+            .done("PATCH", &api, json!({"target": format!("{ARN}:who"), "credentialsArn": "arn:aws:iam::1:role/x"}))
+            .await;
+        let now = house.done("GET", &one, Value::Null).await;
+        for (member, value) in [
+            ("integrationUri", json!(format!("{ARN}:who"))),
+            ("payloadFormatVersion", json!("1.0")),
+            ("credentialsArn", json!("arn:aws:iam::1:role/x")),
+            ("description", json!("d")),
+            ("timeoutInMillis", json!(700)),
+            ("responseParameters", json!({"200": {"append:header.x-own": "1"}})),
+        ] {
+            assert_eq!(now[member], value, "{member}");
+        }
+        house.done("PATCH", &api, json!({"target": "http://127.0.0.1:1/x"})).await;
+        let now = house.done("GET", &one, Value::Null).await;
+        for (member, value) in [
+            ("integrationType", json!("HTTP_PROXY")),
+            ("integrationUri", json!("http://127.0.0.1:1/x")),
+            ("integrationMethod", json!("ANY")),
+            ("payloadFormatVersion", json!("1.0")),
+            ("description", json!("d")),
+            ("timeoutInMillis", json!(700)),
+        ] {
+            assert_eq!(now[member], value, "{member}");
+        }
+        for member in ["target", "routeKey", "credentialsArn"] {
+            house.is_bad("PATCH", &api, json!({member: 5}), &format!("{member} must be a string")).await;
+        }
     }
 }
 
