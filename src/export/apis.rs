@@ -102,10 +102,14 @@ fn api(api: &Api, config: &Config, template: &mut Template) -> String {
         authorizers.insert(name.as_str(), (own, matches!(authorizer, Authorizer::Jwt(_))));
     }
     for route in &api.routes {
-        let Some(members) = integration(route, config, template) else {
-            template
-                .left_out
-                .push(format!("the route {:?} of the API {}, which answers by itself", route.key, api.name));
+        let authorizer = route.authorizer.as_ref().and_then(|name| authorizers.get(name.value.as_str()));
+        let is_guarded = authorizer.is_some() == route.authorizer.is_some();
+        let Some(members) = integration(route, config, template).filter(|_| is_guarded) else {
+            let why = if is_guarded { ", which answers by itself" } else { "" };
+            template.left_out.push(format!("the route {:?} of the API {}{why}", route.key, api.name));
+            // Closed, lest a wider route answer in its place.
+            let members = object([("RouteKey", Some(json!(route.key))), ("AuthorizationType", Some(json!("AWS_IAM")))]);
+            template.add(&format!("{logical}Route"), &route.key, "AWS::ApiGatewayV2::Route", within(members));
             continue;
         };
         let own = template.add(
@@ -114,11 +118,6 @@ fn api(api: &Api, config: &Config, template: &mut Template) -> String {
             "AWS::ApiGatewayV2::Integration",
             within(members),
         );
-        let authorizer = route.authorizer.as_ref().and_then(|name| authorizers.get(name.value.as_str()));
-        if route.authorizer.is_some() && authorizer.is_none() {
-            template.left_out.push(format!("the route {:?} of the API {}", route.key, api.name));
-            continue;
-        }
         let members = object([
             ("RouteKey", Some(json!(route.key))),
             ("Target", Some(json!({"Fn::Join": ["/", ["integrations", {"Ref": own}]]}))),

@@ -162,6 +162,31 @@ async fn what_no_template_can_say_of_an_api_is_told() {
     }
 }
 
+/// Without the route a wider one would answer in its place.
+#[tokio::test]
+async fn a_route_that_answers_by_itself_is_closed_in_the_template() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("poolhouse.toml");
+    let text = "[[api]]\nname = 'shop'\n\
+                [[api.route]]\nkey = 'ANY /{proxy+}'\nintegration = { http = 'http://127.0.0.1:1' }\n\
+                [[api.route]]\nkey = 'GET /closed'\nintegration = { respond = { status = 403, body = 'no' } }\n";
+    fs::write(&file, text).unwrap();
+    let config = poolhouse::config::load(&Sources { file: Some(file), ..Sources::default() }).unwrap();
+    let town = towns().await.into_iter().next().unwrap();
+    let export = export::cloudformation(&town.cx(), &config, None).await.unwrap();
+    let template = serde_json::to_value(&export.template).unwrap();
+    let resources = template["Resources"].as_object().unwrap();
+    let route = |key: &str| {
+        let mut routes = resources.values().filter(|one| one["Type"] == "AWS::ApiGatewayV2::Route");
+        routes.find(|one| one["Properties"]["RouteKey"] == key).unwrap_or_else(|| panic!("{key}: {template:#}"))
+    };
+    let (closed, wide) = (&route("GET /closed")["Properties"], &route("ANY /{proxy+}")["Properties"]);
+    assert_eq!((closed["AuthorizationType"].as_str(), closed.get("Target")), (Some("AWS_IAM"), None));
+    assert_eq!((wide.get("AuthorizationType"), wide["Target"].is_object()), (None, true));
+    let told = "the route \"GET /closed\" of the API shop, which answers by itself";
+    assert!(export.left_out.iter().any(|line| line == told), "{:#?}", export.left_out);
+}
+
 #[tokio::test]
 async fn what_is_exported_and_imported_is_the_same_state_under_the_same_ids() {
     for (full, empty) in towns().await.into_iter().zip(towns().await) {
