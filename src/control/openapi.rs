@@ -66,6 +66,10 @@ pub(super) async fn export(desk: &Desk, id: &str, specification: &str, call: &Ca
         Some(_) => return Err(Fault::bad("Invalid outputType specified. Must be one of [JSON, YAML]").into()),
         None => return Err(Fault::bad("OutputType is a required parameter").into()),
     };
+    if !api.beyond.is_empty() {
+        let text = format!("An OpenAPI document cannot say {}", api.beyond.join(", "));
+        return Err(Fault::bad(text).into());
+    }
     let with_extensions = call.flag("includeExtensions")?.unwrap_or(true);
     let stage = call.one("stageName").filter(|name| !name.is_empty());
     let routing = match stage {

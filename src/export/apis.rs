@@ -4,14 +4,17 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Template, extras, object, rest};
-use crate::config::{
-    Config, Placed,
-    api::{
-        Api, Authorizer, Cors, IdentitySource, Integration, Issuer, LambdaKind, PayloadFormat, Protocol, Route, Stage,
-        Throttle,
+use super::{Template, object, rest};
+use crate::{
+    config::{
+        Config, Placed,
+        api::{
+            Api, Authorizer, Cors, IdentitySource, Integration, Issuer, LambdaKind, PayloadFormat, Protocol, Route,
+            Stage, Throttle,
+        },
+        function::{Function, Runs},
     },
-    function::{Function, Runs},
+    flows::http_apis::extras,
 };
 
 /// CloudFormation's limit for inline code, in bytes.

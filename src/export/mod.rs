@@ -5,7 +5,6 @@
 //! <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-anatomy.html>
 
 mod apis;
-mod extras;
 mod pools;
 mod rest;
 

@@ -63,6 +63,9 @@ pub struct HttpApi {
     /// Where it is defined, if that is not the control plane: only there it can be changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
+    /// What only its file can say, one setting each.
+    #[serde(skip)]
+    pub beyond: Vec<String>,
 }
 
 /// What a deployment freezes.
@@ -401,6 +404,7 @@ impl HttpApi {
             routing: Routing::default(),
             stages: BTreeMap::new(),
             file: None,
+            beyond: Vec::new(),
         }
     }
 

@@ -80,7 +80,8 @@ pub fn shown_api(api: &config::api::Api, account: &str, region: &str) -> Option<
         tags: Tags::new(),
     };
     let stages = api.stages.iter().map(|(name, config)| (name.clone(), stage(name, config))).collect();
-    Some(HttpApi { id: api.id.clone(), created_at: 0, settings, routing, stages, file: source(&api.at) })
+    let (file, beyond) = (source(&api.at), super::extras::of(api));
+    Some(HttpApi { id: api.id.clone(), created_at: 0, settings, routing, stages, file, beyond })
 }
 
 fn authorizer(name: &str, config: &config::api::Authorizer, arn: &impl Fn(&str) -> String) -> Option<Authorizer> {

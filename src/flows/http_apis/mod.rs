@@ -8,6 +8,7 @@ mod compile;
 pub mod deployments;
 pub mod documents;
 pub mod domains;
+pub mod extras;
 mod from_file;
 pub mod parts;
 pub mod stages;

@@ -2,6 +2,37 @@
 
 use super::*;
 
+/// Whoever makes an API of the document must not get one that lets more pass.
+#[tokio::test]
+async fn an_api_of_the_file_that_no_document_can_say_is_not_exported() {
+    let strict = format!(
+        "[api.authorizer.staff]\ntype = 'JWT'\nissuer = 'pool:{POOL}'\naudience = ['{CLIENT}']\n\
+         require_token_use = 'access'\nrequired_claims = {{ tenant = 'blue' }}\n\
+         [api.authorizer.judged]\ntype = 'REQUEST'\nfunction = 'who'\npayload_format = '2.0'\n\
+         identity_source = '$request.header.a'\nresult_ttl_ends_with_token = true\n\
+         [[api.route]]\nkey = 'GET /strict'\nauthorizer = 'staff'\n\
+         integration = {{ http = 'http://127.0.0.1:1', forward_claims = {{ sub = 'x-sub' }} }}\n\
+         [[api.route]]\nkey = 'GET /judged'\nauthorizer = 'judged'\nintegration = {{ function = 'hello' }}\n[[domain]]"
+    );
+    let mut databases = vec![None];
+    databases.extend(crate::store::fresh_schema().await.map(Some));
+    for database in databases {
+        let house = House::open(&TOWN.replace("[[domain]]", &strict), database).await;
+        for query in ["outputType=JSON", "outputType=YAML&includeExtensions=false&stageName=$default"] {
+            let path = format!("/v2/apis/written123/exports/OAS30?{query}");
+            for setting in [
+                "`require_token_use` of the authorizer staff of the API written",
+                "`required_claims` of the authorizer staff",
+                "`result_ttl_ends_with_token` of the authorizer judged",
+                "`forward_claims` of the route \"GET /strict\"",
+            ] {
+                house.is_bad("GET", &path, Value::Null, setting).await;
+            }
+        }
+        house.done("GET", "/v2/apis/written123/routes", Value::Null).await;
+    }
+}
+
 #[tokio::test]
 async fn apis_of_the_file_are_shown_and_not_changed() {
     for house in houses().await {

@@ -1,10 +1,10 @@
-//! What APIs of the file have beyond the service, and no template can say. It is told beside the template: an authorizer that lets
-//! more pass than the one it was made of must not surprise anybody.
+//! What APIs of the file have beyond the service, and no template and no OpenAPI document can say. It is told beside the template,
+//! and no document is written: an authorizer that lets more pass than the one it was made of must not surprise anybody.
 
 use crate::config::api::{Api, Authorizer, Beyond};
 
 /// One line for each setting that is left out of an API.
-pub(super) fn of(api: &Api) -> Vec<String> {
+pub fn of(api: &Api) -> Vec<String> {
     let mut found = Vec::new();
     if api.cors.as_ref().is_some_and(|cors| cors.default_route_quirk) {
         found.push(format!("`default_route_quirk` of the API {}", api.name));
