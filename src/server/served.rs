@@ -22,11 +22,14 @@ use crate::{
     },
     functions::Functions,
     gateway::{Gateway, GatewayError, Surroundings},
-    store::{self, StoreError},
+    store::{self, StoreError, Tx},
 };
 
 /// How often a shared database is asked for changes of other instances. They are seen within a second.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// How often the database is read in one look while others go on changing it.
+const MOST_READS: usize = 5;
 
 /// The part that the configuration's files name.
 #[derive(Clone)]
@@ -60,6 +63,23 @@ struct Stored {
         std::collections::BTreeMap<String, crate::domain::http_api::Deployment>,
     )>,
     domains: Vec<crate::domain::http_api::GatewayDomain>,
+}
+
+impl Stored {
+    async fn read(tx: &mut Tx, revision: i64) -> Result<Self, StoreError> {
+        let mut stored = Self { revision, ..Self::default() };
+        for api in store::http_apis::all(tx).await? {
+            let deployments = deployments_of(tx, &api).await?;
+            stored.apis.push((api, deployments));
+        }
+        stored.domains = store::http_apis::domains(tx).await?;
+        Ok(stored)
+    }
+
+    /// Whether every deployment is there that a stage names.
+    fn is_whole(&self) -> bool {
+        self.apis.iter().all(|(api, deployments)| api.deployed().all(|id| deployments.contains_key(id)))
+    }
 }
 
 impl Served {
@@ -97,22 +117,41 @@ impl Served {
     /// Serves what the database says now, if that is something else.
     pub(super) async fn look(&self) -> Result<(), StoreError> {
         let mut state = self.state.lock().await;
-        let mut tx = self.app.store.read().await?;
-        let revision = store::http_apis::revision(&mut tx).await?;
-        if revision == state.stored.revision {
-            return Ok(());
-        }
-        // Whatever is changed meanwhile has a later number, and is looked at next.
-        let mut stored = Stored { revision, ..Stored::default() };
-        for api in store::http_apis::all(&mut tx).await? {
-            let deployments = deployments_of(&mut tx, &api).await?;
-            stored.apis.push((api, deployments));
-        }
-        stored.domains = store::http_apis::domains(&mut tx).await?;
-        if let Err(error) = self.serve(&state.file, &stored) {
-            tracing::error!(%error, "what the control plane has changed is not served");
-        }
-        state.stored = stored;
+        let before = state.stored.revision;
+        let mut reads = 0;
+        let stored = loop {
+            let mut tx = self.app.store.read().await?;
+            let revision = store::http_apis::revision(&mut tx).await?;
+            if revision == before {
+                return Ok(());
+            }
+            let stored = Stored::read(&mut tx, revision).await?;
+            drop(tx);
+            // Statements of one transaction may see different states, so only an equal number says that this was one.
+            let last = store::http_apis::revision(&mut self.app.store.read().await?).await?;
+            reads += 1;
+            if last == revision {
+                break stored;
+            }
+            if reads >= MOST_READS {
+                // Each API is whole all the same unless a deployment was taken away under it. Whatever has changed meanwhile
+                // has a later number, and is looked at next.
+                if stored.is_whole() {
+                    break stored;
+                }
+                tracing::warn!("APIs change faster than they are read; the next look tries again");
+                return Ok(());
+            }
+        };
+        // The number is kept only of what is served, so that the next look tries again.
+        let revision = match self.serve(&state.file, &stored) {
+            Ok(()) => stored.revision,
+            Err(error) => {
+                tracing::error!(%error, "what the control plane has changed is not served");
+                before
+            }
+        };
+        state.stored = Stored { revision, ..stored };
         Ok(())
     }
 

@@ -136,6 +136,38 @@ async fn changes_at_once_lose_nothing() {
     }
 }
 
+/// A change takes the deployment away that another look has just heard of.
+#[tokio::test]
+async fn an_api_is_served_all_the_time_that_it_changes() {
+    for house in houses().await {
+        let api = house.api().await;
+        let id = api.rsplit('/').next().unwrap().to_owned();
+        let target = house.hello(&api).await;
+        house.done("POST", &format!("{api}/stages"), json!({"stageName": "$default", "autoDeploy": true})).await;
+        house.done("POST", &format!("{api}/routes"), json!({"routeKey": "GET /same", "target": target})).await;
+        let other = if house.is_shared() { Some(house.beside().await) } else { None };
+        let mains = [house.main, other.as_ref().map_or(house.main, |other| other.main)];
+        let mut tasks = tokio::task::JoinSet::new();
+        for (caller, main) in mains.into_iter().cycle().take(6).enumerate() {
+            let routes = format!("{api}/routes");
+            tasks.spawn(async move {
+                for number in 0..6 {
+                    let given = json!({"routeKey": format!("GET /r{caller}/{number}")});
+                    assert_eq!(call(main, "POST", &routes, given).await.status, 201);
+                }
+            });
+        }
+        let path = format!("/_apis/{id}/same");
+        while !tasks.is_empty() {
+            assert_eq!(house.get("localhost", &path, "").await.status, 200);
+            while let Some(ended) = tasks.try_join_next() {
+                ended.unwrap();
+            }
+        }
+        assert_eq!(house.get("localhost", &path, "").await.status, 200);
+    }
+}
+
 /// Whoever looks after the server asks its main listener, at these paths and no others; at the gateway they are paths like any.
 #[tokio::test]
 async fn a_health_check_is_one_path_of_the_main_listener() {
