@@ -20,7 +20,7 @@ use http::Method;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    domain::http_api::{Authorizer, Fault, Integration, Route},
+    domain::http_api::{Authorizer, Deployment, Fault, Integration, Route},
     flows::{
         App, Cx,
         http_apis::{Desk, Error, Serving, apis, deployments, documents::Reader, domains, parts, stages, tags},
@@ -66,7 +66,7 @@ async fn dispatch(desk: &Desk, method: &Method, mut call: Call) -> Result<Reply,
         ("POST", ["apis"]) => Reply::made(shapes::api(desk, &apis::create(desk, body(call)).await?)),
         ("GET", ["apis"]) => {
             let all = apis::list(desk).await?;
-            call.page(desk, "apis", all, |api| api.id.clone(), |api| shapes::api(desk, &api))?
+            call.page(desk, "apis", all, |api| in_turn(api.created_at, &api.id), |api| shapes::api(desk, &api))?
         }
         ("PUT", ["apis"]) => openapi::import(desk, None, &mut call).await?,
         ("PUT", ["apis", id]) => openapi::import(desk, Some(id), &mut call).await?,
@@ -111,7 +111,9 @@ async fn dispatch(desk: &Desk, method: &Method, mut call: Call) -> Result<Reply,
         ("GET", ["apis", id, "deployments"]) => {
             let all = deployments::list(desk, id).await?;
             let list = format!("deployments:{id}");
-            call.page(desk, &list, all, |one| one.id.clone(), |one| shapes::deployment(&one))?
+            // Newest first.
+            let key = |one: &Deployment| in_turn(i64::MAX - one.created_at, &one.id);
+            call.page(desk, &list, all, key, |one| shapes::deployment(&one))?
         }
         ("GET", ["apis", id, "deployments", one]) => {
             Reply::ok(shapes::deployment(&deployments::get(desk, id, one).await?))
@@ -193,6 +195,11 @@ async fn part<T: parts::Part>(
         }
         _ => return Err(Failure::Unknown),
     })
+}
+
+/// The key of what is listed by a time. What the files define is of no time, and goes first.
+fn in_turn(time: i64, id: &str) -> String {
+    format!("{time:020} {id}")
 }
 
 /// Named, so that nobody believes that it was done.

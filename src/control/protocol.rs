@@ -115,7 +115,7 @@ impl Call {
         serde_json::from_value(tags).map_err(|error| Fault::bad(format!("Invalid request body: {error}")).into())
     }
 
-    /// The page of `all` that the call asks for. `list` names the list with all that selects its items.
+    /// The page of `all` that the call asks for, in the order of their keys. `list` names the list with all that selects its items.
     pub(super) fn page<T>(
         &self,
         desk: &Desk,
@@ -135,11 +135,10 @@ impl Call {
         let cx = &desk.cx;
         let token = self.one("nextToken").filter(|token| !token.is_empty());
         let after = cursor::open(cx, list, token).map_err(|_| Fault::bad("Invalid nextToken specified"))?;
+        all.sort_by_cached_key(&key);
         if token.is_some() {
-            // What was the last of a page may be gone since: then the list goes on with what stands behind its place.
-            let last = all.iter().position(|one| key(one) == after).map(|place| place + 1);
-            let behind = || all.iter().position(|one| key(one) > after);
-            all.drain(..last.or_else(behind).unwrap_or(all.len()));
+            // What was the last of a page may be gone since.
+            all.retain(|one| key(one) > after);
         }
         let page = cursor::page(cx, list, all, limit, key).map_err(Error::Inner)?;
         let mut reply = json!({"items": page.items.into_iter().map(shown).collect::<Vec<_>>()});

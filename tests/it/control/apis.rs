@@ -173,6 +173,38 @@ async fn tags_are_added_and_taken_away_by_arn() {
 }
 
 #[tokio::test]
+async fn a_list_goes_on_where_the_last_of_a_page_is_gone() {
+    for house in houses().await {
+        let api = house.api().await;
+        house.done("POST", &format!("{api}/routes"), json!({"routeKey": "GET /a"})).await;
+        let deployments = format!("{api}/deployments");
+        for (path, given, member) in [
+            ("/v2/apis", json!({"name": "n", "protocolType": "HTTP"}), "apiId"),
+            (&*deployments, json!({}), "deploymentId"),
+        ] {
+            let mut made = Vec::new();
+            for _ in 0..8 {
+                made.push(house.done("POST", path, given.clone()).await[member].as_str().unwrap().to_owned());
+            }
+            let (mut seen, mut token) = (Vec::new(), String::new());
+            loop {
+                let page = house.done("GET", &format!("{path}?maxResults=1{token}"), Value::Null).await;
+                let id = page["items"][0][member].as_str().unwrap().to_owned();
+                if made.contains(&id) {
+                    house.done("DELETE", &format!("{path}/{id}"), Value::Null).await;
+                    seen.push(id);
+                }
+                let Some(next) = page["nextToken"].as_str() else { break };
+                token = format!("&nextToken={next}");
+            }
+            made.sort();
+            seen.sort();
+            assert_eq!(seen, made, "{path}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn lists_come_in_pages() {
     for house in houses().await {
         let mut made = vec!["written123".to_owned()];
