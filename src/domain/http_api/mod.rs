@@ -481,9 +481,13 @@ pub fn function_of(uri: &str) -> Option<&str> {
     if !fixed[0].eq("arn") || !fixed[1].starts_with("aws") || fixed[2] != "lambda" || kind != "function" {
         return None;
     }
-    // What follows is a version or an alias, of which there is one here.
-    let name = if name.starts_with("${") { name } else { name.split(':').next()? };
+    let name = unqualified(name);
     (!name.is_empty()).then_some(name)
+}
+
+/// Without a version or an alias, of which a function has one here.
+pub fn unqualified(name: &str) -> &str {
+    name.split(':').next().unwrap_or(name)
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ fn functions_are_named_by_either_form_of_their_address() {
     assert_eq!(function_of(&path), Some("who"));
     let variable = "arn:aws:lambda:us-east-1:1:function:${stageVariables.fn}";
     assert_eq!(function_of(variable), Some("${stageVariables.fn}"));
+    assert_eq!(function_of(&format!("{variable}:live")), Some("${stageVariables.fn}"));
     for wrong in
         ["who", "arn:aws:s3:::bucket", "arn:aws:lambda:us-east-1:1:layer:x", "arn:aws:lambda:us-east-1:1:function:"]
     {

@@ -12,7 +12,7 @@ use crate::{
     },
     domain::http_api::{
         AuthorizationType, Authorizer, AuthorizerType, Deployment, DomainSettings, GatewayDomain, HttpApi, Integration,
-        IntegrationType, RouteSettings, Routing, Stage, function_of,
+        IntegrationType, RouteSettings, Routing, Stage, function_of, unqualified,
     },
 };
 
@@ -175,13 +175,15 @@ fn compile_integration(
     let uri = integration.integration_uri.as_deref()?;
     match integration.integration_type {
         IntegrationType::AwsProxy => {
-            let name = filled(function_of(uri)?, stage)?;
-            let known = functions.contains(&name);
+            let filled = filled(function_of(uri)?, stage)?;
+            // A variable may bring an alias of its own.
+            let name = unqualified(&filled);
+            let known = functions.iter().any(|one| one == name);
             let format = match integration.payload_format_version.as_deref() {
                 Some("2.0") => config::PayloadFormat::V2,
                 _ => config::PayloadFormat::V1,
             };
-            known.then(|| config::Integration::Function { name: placed(&name), format })
+            known.then(|| config::Integration::Function { name: placed(name), format })
         }
         IntegrationType::HttpProxy => {
             let method = integration.integration_method.clone().filter(|method| method != "ANY");

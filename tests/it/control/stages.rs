@@ -111,6 +111,30 @@ async fn settings_of_a_stage_act_and_are_taken_away() {
 }
 
 #[tokio::test]
+async fn an_alias_of_a_function_is_passed_over_also_beside_a_variable() {
+    for house in houses().await {
+        let api = house.api().await;
+        let id = api.rsplit('/').next().unwrap();
+        for (route, function) in
+            [("a", "${stageVariables.plain}:live"), ("b", "${stageVariables.aliased}"), ("c", "hello:7")]
+        {
+            let given = json!({"integrationType": "AWS_PROXY", "integrationUri": format!("{ARN}:{function}"), "payloadFormatVersion": "2.0"});
+            let made = house.done("POST", &format!("{api}/integrations"), given).await;
+            let target = format!("integrations/{}", made["integrationId"].as_str().unwrap());
+            let given = json!({"routeKey": format!("GET /{route}"), "target": target});
+            house.done("POST", &format!("{api}/routes"), given).await;
+        }
+        let variables = json!({"plain": "hello", "aliased": "hello:live"});
+        let given = json!({"stageName": "$default", "autoDeploy": true, "stageVariables": variables});
+        house.done("POST", &format!("{api}/stages"), given).await;
+        for route in ["a", "b", "c"] {
+            let answer = house.get("localhost", &format!("/_apis/{id}/{route}"), "").await;
+            assert_eq!((answer.status, &*answer.body), (200, "hello"), "{route}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn settings_of_a_route_stay_where_a_change_says_nothing_of_them() {
     for house in houses().await {
         let api = house.api().await;
