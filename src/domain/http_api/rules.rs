@@ -175,6 +175,11 @@ impl Integration {
         ensure(self.connection_type == "INTERNET", || {
             format!("ConnectionType {} is not supported by this gateway: it has no VPC links.", self.connection_type)
         })?;
+        if let Some(wrong) = self.response_parameters.keys().find(|key| !is_status(key)) {
+            return Err(Fault::bad(format!(
+                "Invalid response parameters key specified: {wrong}. It must be a status code from 200 to 599"
+            )));
+        }
         let version = self.payload_format_version.as_deref();
         let uri = self.integration_uri.as_deref().unwrap_or_default();
         match self.integration_type {
@@ -211,6 +216,10 @@ impl Integration {
             )),
         }
     }
+}
+
+fn is_status(key: &str) -> bool {
+    key.len() == 3 && key.parse::<u16>().is_ok_and(|status| (200..=599).contains(&status))
 }
 
 /// A name with a stage variable is known when it is deployed.
