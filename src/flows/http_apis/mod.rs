@@ -90,6 +90,13 @@ pub struct Desk {
     pub reader: documents::Reader,
 }
 
+/// A change that has its turn.
+struct Turn {
+    tx: Tx,
+    before: HttpApi,
+    file: FromFile,
+}
+
 /// The API `id` does not exist, as the service says it.
 fn no_api(cx: &Cx, id: &str) -> Fault {
     Fault::NotFound(format!("Invalid API identifier specified {}:{id}", cx.app.setup.account_id))
@@ -115,6 +122,12 @@ impl Desk {
         id: &str,
         change: impl FnOnce(&mut HttpApi, &FromFile) -> Result<T> + Send,
     ) -> Result<T> {
+        let turn = self.turn(id).await?;
+        self.change_in(turn, change).await
+    }
+
+    /// The turn of one change, so that more can be asked before it which must hold until its end.
+    async fn turn(&self, id: &str) -> Result<Turn> {
         let file = self.serving.file().await;
         if let Some(api) = file.apis.iter().find(|api| api.id == id) {
             let source = api.file.as_deref().unwrap_or_default();
@@ -123,6 +136,15 @@ impl Desk {
         let mut tx = self.cx.begin().await?;
         store::http_apis::lock(&mut tx).await?;
         let before = store::http_apis::find(&mut tx, id).await?.ok_or_else(|| no_api(&self.cx, id))?;
+        Ok(Turn { tx, before, file })
+    }
+
+    async fn change_in<T: Send>(
+        &self,
+        turn: Turn,
+        change: impl FnOnce(&mut HttpApi, &FromFile) -> Result<T> + Send,
+    ) -> Result<T> {
+        let Turn { mut tx, before, file } = turn;
         let mut api = before.clone();
         let answer = change(&mut api, &file)?;
         self.settle(&mut tx, Some(&before), &mut api, &file).await?;

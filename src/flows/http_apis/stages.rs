@@ -109,9 +109,10 @@ async fn change(
 
 /// Not while a domain leads to it.
 pub async fn delete(desk: &Desk, id: &str, name: &str) -> Result<()> {
-    super::domains::refuse_mapped(&mut desk.cx.read().await?, id, Some(name)).await?;
+    let mut turn = desk.turn(id).await?;
+    super::domains::refuse_mapped(&mut turn.tx, id, Some(name)).await?;
     let name = name.to_owned();
-    desk.change(id, move |api, _| {
+    desk.change_in(turn, move |api, _| {
         api.stage(&name)?;
         api.stages.remove(&name);
         Ok(())

@@ -75,6 +75,30 @@ async fn a_domain_leads_to_stages_by_its_mappings() {
     }
 }
 
+#[tokio::test]
+async fn a_stage_is_not_deleted_under_a_mapping_that_is_being_made() {
+    for house in houses().await {
+        let api = house.api().await;
+        let id = api.rsplit('/').next().unwrap();
+        house.done("POST", "/v2/domainnames", named("api.example.com")).await;
+        let mappings = "/v2/domainnames/api.example.com/apimappings";
+        for number in 0..10 {
+            let name = format!("s{number}");
+            house.done("POST", &format!("{api}/stages"), json!({"stageName": name})).await;
+            let mapping = json!({"apiId": id, "stage": name, "apiMappingKey": name});
+            let stage = format!("{api}/stages/{name}");
+            let (made, deleted) =
+                tokio::join!(house.call("POST", mappings, mapping), house.call("DELETE", &stage, Value::Null));
+            assert!(matches!((made.status, deleted.status), (201, 409) | (400, 204)), "{made:?} {deleted:?}");
+            if made.status == 201 {
+                let one = format!("{mappings}/{}", made.json()["apiMappingId"].as_str().unwrap());
+                house.done("DELETE", &one, Value::Null).await;
+                house.done("DELETE", &stage, Value::Null).await;
+            }
+        }
+    }
+}
+
 /// Whoever asks for an API that is not served is not answered by the one with the shorter key.
 #[tokio::test]
 async fn a_mapping_that_leads_nowhere_keeps_its_paths() {
