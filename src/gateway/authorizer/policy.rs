@@ -349,7 +349,7 @@ mod tests {
             now: Time::from_seconds(1_800_000_000),
             user_agent: Some("curl/8.0"),
             referer: None,
-            secure: false,
+            secure: Some(false),
         }
     }
 
