@@ -189,6 +189,36 @@ async fn a_callback_waits_for_the_event_loop_unless_told_otherwise() {
 }
 
 #[tokio::test]
+async fn of_several_answers_the_first_counts() {
+    for text in [
+        "exports.handler = async (event, context, callback) => { callback(null, 1) }",
+        "exports.handler = async (event, context, callback) => { callback(null, 1); return 2 }",
+        "exports.handler = async (event, context, callback) => { callback(null, 1); throw 'late' }",
+        "exports.handler = async (event, context, callback) => { context.callbackWaitsForEmptyEventLoop = false; callback(null, 1) }",
+        "exports.handler = async (event, context, callback) => { callback(null, 1); context.fail('late'); callback('late') }",
+        "exports.handler = async (event, context, callback) => { context.succeed(1); callback('late') }",
+        "exports.handler = (event, context, callback) => { callback(null, 1); return new Promise(() => {}) }",
+    ] {
+        assert_eq!(answer(text).await, Ok(json!(1)), "{text}");
+    }
+    for text in [
+        "exports.handler = async (event, context, callback) => { callback('no') }",
+        "exports.handler = async (event, context, callback) => { callback('no'); callback(null, 1); return 2 }",
+        "exports.handler = async (event, context, callback) => { context.done('no'); context.succeed(1) }",
+        "exports.handler = (event, context, callback) => { callback(null, 1); throw 'no' }",
+    ] {
+        assert_eq!(thrown(answer(text).await), threw("string", "no"), "{text}");
+    }
+    // An error waits for nothing, and an answer for timers that the handler's own promise did not wait for.
+    let text =
+        "exports.handler = async (event, context, callback) => { setTimeout(() => { for (;;); }, 50); callback('no') }";
+    assert_eq!(thrown(answer(text).await), threw("string", "no"));
+    let text = "exports.handler = async (event, context, callback) => { let fired = 0; \
+                setTimeout(() => { fired = 1 }, 20); callback(null, { toJSON: () => fired }) }";
+    assert_eq!(answer(text).await, Ok(json!(1)));
+}
+
+#[tokio::test]
 async fn the_context_is_lambdas() {
     let context = value("context").await.unwrap();
     assert_eq!(context["functionName"], "example");

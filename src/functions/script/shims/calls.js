@@ -6,10 +6,11 @@
         const mine = { settled: false, promised: false, held: null, end: null };
         call = mine;
         const once = (settle) => (value) => {
-            if (mine.settled) return;
+            // An answer that waits for the event loop is the answer: what comes after it means nothing.
+            if (mine.settled || mine.held) return;
             mine.settled = true;
             // Nothing refers to itself any more, so that no collector has to look for it.
-            mine.held = mine.end = null;
+            mine.end = null;
             settle(value);
         };
         const succeed = once(resolve);
@@ -32,13 +33,16 @@
         };
         const callback = (error, value) => {
             if (mine.settled || mine.held) return;
-            if (context.callbackWaitsForEmptyEventLoop) mine.held = () => end(error, value);
+            const failed = error !== undefined && error !== null;
+            if (!failed && context.callbackWaitsForEmptyEventLoop) mine.held = { value };
             else end(error, value);
         };
         let returned;
         try {
             returned = handler(event, context, callback);
         } catch (error) {
+            // The handler broke, whatever it had said before.
+            mine.held = null;
             fail(error);
             return;
         }
@@ -55,9 +59,10 @@
 
     // Nothing is left to run: a callback's answer may go out, and silence means null. False when only a dead promise remains.
     const drained = () => {
-        if (call.held) call.held();
-        else if (call.promised) return false;
-        else call.end(null, null);
+        if (!call.held && call.promised) return false;
+        const value = call.held ? call.held.value : null;
+        call.held = null;
+        call.end(null, value);
         return true;
     };
 
