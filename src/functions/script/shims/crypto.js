@@ -29,8 +29,18 @@
         },
     };
     const ALGORITHMS = { sha1: 'sha1', sha256: 'sha256', sha384: 'sha384', sha512: 'sha512' };
-    const view = (data) => (ArrayBuffer.isView(data)
-        ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : new Uint8Array(data));
+    // Whatever else `new Uint8Array` takes would be an empty array, and a check that holds for everything.
+    const view = (data, name) => {
+        if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+        if (data instanceof ArrayBuffer) return new Uint8Array(data);
+        throw wrongType(`The "${name}" argument must be an instance of ArrayBuffer, Buffer, TypedArray, or DataView.`);
+    };
+    const wrongType = (message) => Object.assign(new TypeError(message), { code: 'ERR_INVALID_ARG_TYPE' });
+    const textOrBytes = (data, name, encoding) => {
+        if (typeof data === 'string') return global.Buffer.from(data, encoding);
+        if (ArrayBuffer.isView(data) || data instanceof ArrayBuffer) return view(data, name).slice();
+        throw wrongType(`The "${name}" argument must be of type string or an instance of ArrayBuffer, Buffer, TypedArray, or DataView.`);
+    };
     const sum = (name, data, key = null) =>
         Uint8Array.fromBase64(host.digest(name, data.toBase64(), key === null ? undefined : key.toBase64()));
     class Digest {
@@ -38,6 +48,7 @@
         #key;
         #parts = [];
         constructor(name, key) {
+            if (typeof name !== 'string') throw wrongType('The algorithm must be of type string.');
             const plain = String(name).toLowerCase().replace(/^(rsa-)?sha-?/, 'sha');
             if (!Object.hasOwn(ALGORITHMS, plain)) throw new Error('Digest method not supported');
             this.#name = plain;
@@ -45,10 +56,7 @@
         }
         update(data, encoding) {
             if (this.#parts === null) throw new Error('Digest already called');
-            if (typeof data !== 'string' && !ArrayBuffer.isView(data)) {
-                throw new TypeError('The "data" argument must be of type string or an instance of Buffer, TypedArray, or DataView.');
-            }
-            this.#parts.push(typeof data === 'string' ? global.Buffer.from(data, encoding) : view(data).slice());
+            this.#parts.push(textOrBytes(data, 'data', encoding));
             return this;
         }
         digest(encoding) {
@@ -59,24 +67,26 @@
             return encoding && encoding !== 'buffer' ? made.toString(encoding) : made;
         }
     }
-    const bytesOf = (key) => (typeof key === 'string' ? global.Buffer.from(key) : view(key).slice());
     const timingSafeEqual = (one, other) => {
-        const [a, b] = [view(one), view(other)];
-        if (a.length !== b.length) throw new RangeError('Input buffers must have the same byte length');
+        const [a, b] = [view(one, 'buf1'), view(other, 'buf2')];
+        if (a.length !== b.length) {
+            const error = new RangeError('Input buffers must have the same byte length');
+            throw Object.assign(error, { code: 'ERR_CRYPTO_TIMING_SAFE_EQUAL_LENGTH' });
+        }
         return a.reduce((difference, byte, at) => difference | (byte ^ b[at]), 0) === 0;
     };
     web.subtle = {
         digest: async (algorithm, data) => {
             const name = String(algorithm?.name ?? algorithm).toLowerCase().replace('-', '');
             if (!Object.hasOwn(ALGORITHMS, name)) throw new DOMException('Unrecognized algorithm name', 'NotSupportedError');
-            return sum(name, view(data)).buffer;
+            return sum(name, view(data, 'data')).buffer;
         },
     };
     global.crypto = web;
     return {
         ...web, randomInt, randomBytes: (count) => global.Buffer.from(bytes(count)), webcrypto: web,
         createHash: (name) => new Digest(name, null),
-        createHmac: (name, key) => new Digest(name, bytesOf(key)),
+        createHmac: (name, key) => new Digest(name, textOrBytes(key, 'key')),
         getHashes: () => Object.keys(ALGORITHMS),
         timingSafeEqual,
     };

@@ -132,6 +132,34 @@ async fn digests_are_the_standards() {
     assert_eq!(answer(text).await, Ok(json!("ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0")));
 }
 
+/// A check that lets wrong types pass would let everybody in.
+#[tokio::test]
+async fn digests_and_comparisons_take_bytes_only() {
+    holds(
+        r#"
+        throws(() => require('crypto').timingSafeEqual('right', 'wrong'), 'must be an instance of')
+        throws(() => require('crypto').timingSafeEqual(Buffer.from('a'), 'a'), 'must be an instance of')
+        throws(() => require('crypto').timingSafeEqual(undefined, undefined), 'must be an instance of')
+        throws(() => require('crypto').timingSafeEqual([1], [2]), 'must be an instance of')
+        throws(() => require('crypto').timingSafeEqual(Buffer.from('a'), Buffer.from('ab')), 'RangeError: Input buffers must have the same byte length')
+        require('crypto').timingSafeEqual(new Uint8Array([1]).buffer, new DataView(new Uint8Array([1]).buffer))
+        throws(() => require('crypto').createHmac('sha256', undefined), 'TypeError: The "key" argument')
+        throws(() => require('crypto').createHmac('sha256', null), 'TypeError: The "key" argument')
+        throws(() => require('crypto').createHmac('sha256', 5), 'TypeError: The "key" argument')
+        throws(() => require('crypto').createHmac('sha256'), 'TypeError: The "key" argument')
+        throws(() => require('crypto').createHmac('sha256', 'k').update(undefined), 'TypeError: The "data" argument')
+        throws(() => require('crypto').createHash('sha256').update([1]), 'TypeError: The "data" argument')
+        require('crypto').createHmac('sha256', new Uint8Array([107])).update('x').digest('hex') === require('crypto').createHmac('sha256', 'k').update(Buffer.from('x')).digest('hex')
+        (() => { try { require('crypto').createHmac('sha256') } catch (e) { return e.code === 'ERR_INVALID_ARG_TYPE' } })()
+        "#,
+    )
+    .await;
+    for wrong in ["'abc'", "undefined", "null", "5", "[1]", "{}"] {
+        let text = format!("exports.handler = async () => {{ await crypto.subtle.digest('SHA-256', {wrong}) }}");
+        assert_eq!(thrown(answer(&text).await).0, "TypeError", "{wrong}");
+    }
+}
+
 #[tokio::test]
 async fn paths_queries_and_events_are_nodes() {
     holds(
