@@ -1,6 +1,7 @@
 //! A warm instance: one engine with its globals, and the event loop that drives a call to its end.
 
 use std::{
+    cell::RefCell,
     sync::{Arc, Weak},
     thread,
     time::Duration,
@@ -17,6 +18,9 @@ use super::{
     worker::{Inbox, Job, Seat},
 };
 use crate::functions::{FunctionError, PAYLOAD_LIMIT};
+
+/// Lambda's word for a rejection that nobody handles.
+const UNHANDLED: &str = "Runtime.UnhandledPromiseRejection";
 
 /// A call that spoiled its instance, to be answered when the engine is gone.
 type Last = (Job, Seat, Result<Value, FunctionError>);
@@ -62,7 +66,30 @@ fn engine(plan: &Plan, watch: &Arc<Watch>) -> rquickjs::Result<Context> {
     runtime.set_max_stack_size(STACK);
     let watch = Arc::clone(watch);
     runtime.set_interrupt_handler(Some(Box::new(move || watch.interrupt())));
+    runtime.set_host_promise_rejection_tracker(Some(Box::new(|cx, promise, _, is_handled| {
+        note_rejection(&cx, promise, is_handled);
+    })));
     Context::full(&runtime)
+}
+
+/// Promises that were rejected and that nobody looks at yet. The engine keeps them, since they must not outlive it.
+type Rejected<'js> = RefCell<Vec<Script<'js>>>;
+
+fn note_rejection<'js>(cx: &Ctx<'js>, promise: Script<'js>, is_handled: bool) {
+    let Some(rejected) = cx.userdata::<Rejected<'js>>() else { return };
+    let Ok(mut rejected) = rejected.try_borrow_mut() else { return };
+    if !is_handled {
+        rejected.push(promise);
+    } else if let Some(at) = rejected.iter().position(|known| *known == promise) {
+        rejected.remove(at);
+    }
+}
+
+fn take_rejected<'js>(cx: &Ctx<'js>) -> Vec<Script<'js>> {
+    let rejected = cx.userdata::<Rejected<'js>>();
+    rejected
+        .and_then(|rejected| rejected.try_borrow_mut().ok().map(|mut list| std::mem::take(&mut *list)))
+        .unwrap_or_default()
 }
 
 /// How a call ends without a value.
@@ -114,6 +141,9 @@ impl<'js> Instance<'js> {
 
     fn boot(cx: &Ctx<'js>, plan: &Plan, watch: &Arc<Watch>) -> Result<Self, End> {
         let failed = |error| End::from(thrown::caught(cx, &error));
+        if cx.store_userdata(Rejected::default()).is_err() {
+            return Err(End::Spoiled(FunctionError::Broken("the engine cannot note rejections".into())));
+        }
         let engine = host::boot(cx, plan, watch).map_err(failed)?;
         let part = |name: &str| engine.get::<_, Function<'js>>(name).map_err(failed);
         let mut instance = Self {
@@ -150,6 +180,8 @@ impl<'js> Instance<'js> {
 
     fn serve(&self, job: &mut Job) -> Result<Value, End> {
         let outcome = self.call(job);
+        // Those that an answer has overtaken are not the next call's.
+        drop(take_rejected(&self.cx));
         // An interrupted engine reports all kinds of failures. The watch knows better.
         if outcome.is_err() && self.watch.is_over() { Err(End::TimedOut) } else { outcome }
     }
@@ -182,6 +214,9 @@ impl<'js> Instance<'js> {
             if self.cx.execute_pending_job() {
                 continue;
             }
+            if let Some(error) = self.unhandled() {
+                return Err(End::Spoiled(error));
+            }
             let wait: f64 = self.wait.call(()).map_err(|error| self.end(&error))?;
             if wait >= 0.0 {
                 let wait = Duration::try_from_secs_f64(wait / 1000.0).unwrap_or_default();
@@ -199,6 +234,22 @@ impl<'js> Instance<'js> {
             }
             told = true;
         }
+    }
+
+    /// What nobody has handled when no job is left that could: in Lambda it ends the process.
+    fn unhandled(&self) -> Option<FunctionError> {
+        let rejected = take_rejected(&self.cx);
+        let error = rejected.first()?.as_promise()?.result::<Script<'js>>()?.err()?;
+        Some(match thrown::caught(&self.cx, &error) {
+            FunctionError::Threw { message, mut trace, .. } => {
+                let message = trace.first().cloned().unwrap_or(message);
+                if let Some(head) = trace.first_mut() {
+                    *head = format!("{UNHANDLED}: {message}");
+                }
+                FunctionError::Threw { kind: UNHANDLED.into(), message, trace }
+            }
+            limit => limit,
+        })
     }
 
     /// The answer as JSON. What `JSON.stringify` leaves out inside of objects is left out; at the top it is an error.

@@ -219,6 +219,54 @@ async fn of_several_answers_the_first_counts() {
 }
 
 #[tokio::test]
+async fn a_rejection_that_nobody_handles_ends_the_call_and_the_instance() {
+    let unhandled = |message: &str| threw("Runtime.UnhandledPromiseRejection", message);
+    let text = "const verify = async () => { throw new TypeError('bad') }; let calls = 0; \
+                exports.handler = (event, context, callback) => { calls++; if (event.ok) callback(null, calls); \
+                else verify().then(() => callback(null, 1)) }";
+    let script = script(text);
+    assert_eq!(run(&script, json!({"ok": true})).await, Ok(json!(1)));
+    assert_eq!(thrown(run(&script, json!({})).await), unhandled("TypeError: bad"));
+    assert_eq!(run(&script, json!({"ok": true})).await, Ok(json!(1)), "a new instance");
+    for text in [
+        "exports.handler = () => { Promise.reject('no') }",
+        "exports.handler = (event, context, callback) => { callback(null, 1); Promise.reject('no') }",
+        "exports.handler = () => new Promise((resolve) => { setTimeout(() => Promise.reject('no'), 1); setTimeout(resolve, 50) })",
+        "exports.handler = async () => { const late = Promise.reject('no'); await new Promise((go) => setTimeout(go, 1)); await late }",
+    ] {
+        assert_eq!(thrown(answer(text).await), unhandled("no"), "{text}");
+    }
+    // In time, and by somebody who only passes it on.
+    for text in [
+        "exports.handler = async () => { const p = Promise.reject('x'); await null; return p.catch(() => 1) }",
+        "exports.handler = async () => { try { await (async () => { throw 'x' })() } catch { return 1 } }",
+        "exports.handler = () => Promise.all([Promise.reject('x'), Promise.reject('y')]).catch(() => 1)",
+        "exports.handler = async () => { const all = await Promise.allSettled([Promise.reject('x')]); return all.length }",
+        "exports.handler = async () => { Promise.reject('x'); return 1 }",
+        "exports.handler = async () => import('nowhere').then(() => 0, () => 1)",
+    ] {
+        assert_eq!(answer(text).await, Ok(json!(1)), "{text}");
+    }
+    // What an answer has overtaken is not the next call's, and a rejected handler spoils nothing.
+    let text = "let calls = 0; exports.handler = async (event) => { calls++; if (event.fail) { throw 'x' } \
+                if (event.leave) { Promise.reject('y'); return 0 } await new Promise((go) => setTimeout(go, 1)); return calls }";
+    let script = self::script(text);
+    assert_eq!(thrown(run(&script, json!({"fail": true})).await), threw("string", "x"));
+    assert_eq!(run(&script, json!({"leave": true})).await, Ok(json!(0)));
+    assert_eq!(run(&script, json!({})).await, Ok(json!(3)));
+}
+
+#[tokio::test]
+async fn what_a_microtask_throws_is_not_lost() {
+    for text in [
+        "exports.handler = (event, context, callback) => { queueMicrotask(() => { throw new Error('micro') }) }",
+        "exports.handler = (event, context, callback) => { process.nextTick(() => { throw new Error('micro') }); callback(null, 1) }",
+    ] {
+        assert_eq!(thrown(answer(text).await), threw("Error", "micro"), "{text}");
+    }
+}
+
+#[tokio::test]
 async fn the_context_is_lambdas() {
     let context = value("context").await.unwrap();
     assert_eq!(context["functionName"], "example");

@@ -35,6 +35,19 @@
     global.clearInterval = stop;
     global.clearImmediate = stop;
 
+    // The engine drops what a microtask throws. A timer's throw is heard.
+    const queue = global.queueMicrotask;
+    global.queueMicrotask = (callback) => {
+        if (typeof callback !== 'function') throw new TypeError('The "callback" argument must be of type function.');
+        queue(() => {
+            try {
+                callback();
+            } catch (error) {
+                start(() => { throw error; }, 1, false, []);
+            }
+        });
+    };
+
     // The id of the earliest timer: among equals the older one, for a Map keeps the order of insertion.
     const earliest = () => {
         let found = 0;
