@@ -67,11 +67,23 @@ struct Held {
     is_asked: bool,
     /// It has answered, and does not ask yet.
     is_returning: bool,
+    /// It is gone, and comes back no more.
+    is_abandoned: bool,
     out: HashMap<String, Out>,
     answered: VecDeque<String>,
     /// What is printed belongs to this call.
     last: (String, Option<Arc<Tail>>),
     printed: usize,
+}
+
+impl Held {
+    fn take(&mut self, id: &str) -> Option<Out> {
+        let out = self.out.remove(id)?;
+        if let Some(timer) = &out.timer {
+            timer.abort();
+        }
+        Some(out)
+    }
 }
 
 /// A call that a process works on.
@@ -196,18 +208,20 @@ impl Counter {
         if self.held().out.get(id).is_some_and(|out| out.tail.is_some()) {
             tokio::time::sleep(LINES_ARRIVE).await;
         }
-        let out = self.take(id).ok_or(Misstep::UnknownId)?;
-        {
+        let out = {
+            // As one step: it may ask again, or end, at any moment.
             let mut held = self.held();
+            let out = held.take(id).ok_or(Misstep::UnknownId)?;
             held.answered.push_back(id.to_owned());
             if held.answered.len() > REMEMBERED {
                 held.answered.pop_front();
             }
             // Before the caller knows of the answer, who may call again at once.
-            if self.supervisor.is_some() && !std::mem::replace(&mut held.is_returning, true) {
+            if self.supervisor.is_some() && !held.is_abandoned && !std::mem::replace(&mut held.is_returning, true) {
                 self.desk.will_be_back();
             }
-        }
+            out
+        };
         self.plan.misfortunes.store(0, std::sync::atomic::Ordering::Relaxed);
         self.close(id, out, outcome);
         Ok(())
@@ -231,10 +245,14 @@ impl Counter {
 
     /// The process is gone, and whatever it worked on with it.
     pub(super) fn abandon(&self, why: impl Fn(&str) -> FunctionError) {
-        if std::mem::take(&mut self.held().is_returning) {
-            self.desk.is_back();
-        }
-        let ids: Vec<String> = self.held().out.keys().cloned().collect();
+        let ids: Vec<String> = {
+            let mut held = self.held();
+            held.is_abandoned = true;
+            if std::mem::take(&mut held.is_returning) {
+                self.desk.is_back();
+            }
+            held.out.keys().cloned().collect()
+        };
         for id in ids {
             if let Some(out) = self.take(&id) {
                 self.close(&id, out, Err(why(&id)));
@@ -269,11 +287,7 @@ impl Counter {
     }
 
     fn take(&self, id: &str) -> Option<Out> {
-        let out = self.held().out.remove(id)?;
-        if let Some(timer) = &out.timer {
-            timer.abort();
-        }
-        Some(out)
+        self.held().take(id)
     }
 
     fn close(&self, id: &str, out: Out, outcome: Result<Value, FunctionError>) {
