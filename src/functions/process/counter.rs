@@ -31,12 +31,14 @@ use crate::{
 const REMEMBERED: usize = 64;
 /// How long an answer waits for the last lines that were printed before it, where somebody wants to read them.
 const LINES_ARRIVE: Duration = Duration::from_millis(20);
+/// The least time that a process has to ask again, however late it answered.
+const RETURN: Duration = Duration::from_millis(250);
 
 /// What a supervisor is told about its process.
 pub(super) enum News {
     /// It asked for its first call.
     Ready,
-    /// It did not answer in time.
+    /// It did not answer in time, or has not asked again.
     Late,
     /// It cannot start, it says.
     InitFailed(FunctionError),
@@ -65,8 +67,8 @@ pub(super) struct Counter {
 struct Held {
     was_asked: bool,
     is_asked: bool,
-    /// It has answered, and does not ask yet.
-    is_returning: bool,
+    /// It has answered, and does not ask yet: what ends it when it never does.
+    returning: Option<AbortHandle>,
     /// It is gone, and comes back no more.
     is_abandoned: bool,
     out: HashMap<String, Out>,
@@ -147,9 +149,7 @@ impl Counter {
             return Err(Misstep::WrongState("Ready", "Ready"));
         }
         held.is_asked = true;
-        if std::mem::take(&mut held.is_returning) {
-            self.desk.is_back();
-        }
+        self.end_return(&mut held);
         if !held.was_asked {
             held.was_asked = true;
             self.tell(News::Ready);
@@ -203,7 +203,11 @@ impl Counter {
     }
 
     /// The process answers.
-    pub(super) async fn answer(&self, id: &str, outcome: Result<Value, FunctionError>) -> Result<(), Misstep> {
+    pub(super) async fn answer(
+        self: &Arc<Self>,
+        id: &str,
+        outcome: Result<Value, FunctionError>,
+    ) -> Result<(), Misstep> {
         self.expects(id)?;
         if self.held().out.get(id).is_some_and(|out| out.tail.is_some()) {
             tokio::time::sleep(LINES_ARRIVE).await;
@@ -217,14 +221,43 @@ impl Counter {
                 held.answered.pop_front();
             }
             // Before the caller knows of the answer, who may call again at once.
-            if self.supervisor.is_some() && !held.is_abandoned && !std::mem::replace(&mut held.is_returning, true) {
+            if self.supervisor.is_some() && !held.is_abandoned && held.returning.is_none() {
                 self.desk.will_be_back();
+                held.returning = Some(self.expect_back(id, out.began));
             }
             out
         };
         self.plan.misfortunes.store(0, std::sync::atomic::Ordering::Relaxed);
         self.close(id, out, outcome);
         Ok(())
+    }
+
+    /// In Lambda the time of a call runs on until the process asks for the next one.
+    fn expect_back(self: &Arc<Self>, id: &str, began: Instant) -> AbortHandle {
+        let until = (began + self.plan.timeout).max(Instant::now() + RETURN);
+        let (own, id) = (Arc::downgrade(self), id.to_owned());
+        let timer = tokio::spawn(async move {
+            tokio::time::sleep_until(until.into()).await;
+            let Some(counter) = own.upgrade() else { return };
+            // It may have asked in this very moment, and work on another call.
+            let held = counter.held();
+            if held.returning.is_some() && held.last.0 == id {
+                let after = counter.plan.timeout.as_secs_f64();
+                let line =
+                    format!("{id} Task timed out after {after:.2} seconds: it has answered, and does not ask again");
+                counter.plan.journal.note(&id, None, &line);
+                counter.tell(News::Late);
+            }
+        });
+        timer.abort_handle()
+    }
+
+    /// It asks again, or never will.
+    fn end_return(&self, held: &mut Held) {
+        if let Some(timer) = held.returning.take() {
+            timer.abort();
+            self.desk.is_back();
+        }
     }
 
     /// The process says that it cannot start.
@@ -248,9 +281,7 @@ impl Counter {
         let ids: Vec<String> = {
             let mut held = self.held();
             held.is_abandoned = true;
-            if std::mem::take(&mut held.is_returning) {
-                self.desk.is_back();
-            }
+            self.end_return(&mut held);
             held.out.keys().cloned().collect()
         };
         for id in ids {

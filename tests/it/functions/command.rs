@@ -185,6 +185,23 @@ async fn a_process_over_its_deadline_is_killed_with_what_it_started_and_replaced
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_answers_and_does_not_ask_again_is_replaced() {
+    let section = Section { timeout: 2 * SECOND, concurrency: 1, ..own_process() };
+    let (_functions, function) = started(section, None).await;
+    let first = ask(&function, json!({"then_pause": 60_000})).await.unwrap();
+    let own = first["pid"].as_u64().unwrap();
+    assert!(is_alive(own), "it has time left");
+    // Its place is free again before the call's own patience ends.
+    let again = ask(&function, json!({})).await.unwrap();
+    assert_eq!(again["served"], 1);
+    assert_ne!(again["pid"], first["pid"]);
+    wait_for(|| !is_alive(own)).await;
+    // Who asks in time is left alone, also when that time has passed.
+    tokio::time::sleep(3 * SECOND).await;
+    assert_eq!(ask(&function, json!({})).await.unwrap()["pid"], again["pid"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn processes_end_with_their_function() {
     for (gently, around) in
         [(true, kept()), (false, kept()), (true, Surroundings::default()), (false, Surroundings::default())]
