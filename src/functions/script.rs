@@ -133,13 +133,13 @@ impl Function for Script {
         let deadline = Instant::now() + after;
         let seat = self.seat(deadline).await?;
         let (reply, answer) = oneshot::channel();
-        let Call { event, request_id, tail, .. } = call;
+        let Call { event, request_id, client_context, tail, .. } = call;
         // Scripts are called far more often than anybody reads about it.
         let read = tail.clone().map(|tail| (tail, request_id.clone(), Instant::now()));
         if let Some((tail, id, _)) = &read {
             tail.push(&log::start(id));
         }
-        seat.send(Job { event, request_id, tail, after, deadline, reply })?;
+        seat.send(Job { event, request_id, client_context, tail, after, deadline, reply })?;
         let answer = match tokio::time::timeout_at((deadline + GRACE).into(), answer).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(FunctionError::Broken("the engine's thread ended".into())),

@@ -99,7 +99,7 @@ fn call(counter: &Counter, Handed { job, left }: Handed) -> Response {
         (DEADLINE, deadline.to_string()),
         (ARN, counter.plan.arn.clone()),
         (TRACE_ID, job.lineage.trace(Clock::system().now(), &counter.plan.random)),
-        (CLIENT_CONTEXT, job.client_context.unwrap_or_default()),
+        (CLIENT_CONTEXT, in_ascii(&job.client_context.unwrap_or_default())),
     ] {
         if let Ok(value) = HeaderValue::from_str(&value)
             && !value.is_empty()
@@ -108,6 +108,19 @@ fn call(counter: &Counter, Handed { job, left }: Handed) -> Response {
         }
     }
     response
+}
+
+/// JSON as a header can carry it, and as every runtime reads it.
+fn in_ascii(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for letter in json.chars() {
+        if letter.is_ascii() && letter != '\u{7f}' {
+            text.push(letter);
+        } else {
+            text.extend(letter.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
+        }
+    }
+    text
 }
 
 async fn response(
@@ -271,6 +284,14 @@ pub(super) async fn bind(address: std::net::SocketAddr) -> io::Result<TcpListene
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_client_context_fits_into_a_header() {
+        let context = json!({"custom": {"ü": "a😀\u{7f}\n"}});
+        let text = in_ascii(&context.to_string());
+        assert_eq!(text, r#"{"custom":{"\u00fc":"a\ud83d\ude00\u007f\n"}}"#);
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), context);
+    }
 
     #[test]
     fn a_streamed_http_answer_has_a_head_and_a_body() {

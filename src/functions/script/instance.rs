@@ -194,7 +194,7 @@ impl<'js> Instance<'js> {
         let event = self.cx.json_parse(event).map_err(|error| self.end(&error))?;
         let answer: Promise<'js> = self
             .begin
-            .call((self.handler.clone(), event, job.request_id.as_str()))
+            .call((self.handler.clone(), event, job.request_id.as_str(), job.client_context.as_deref()))
             .map_err(|error| self.end(&error))?;
         let value = self.settle(&answer)?;
         self.json(value)

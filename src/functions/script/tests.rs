@@ -282,6 +282,16 @@ async fn the_context_is_lambdas() {
 }
 
 #[tokio::test]
+async fn a_client_context_is_told_where_there_is_one() {
+    let script =
+        script("exports.handler = async (event, context) => ['clientContext' in context, context.clientContext]");
+    let mut call = call(json!({}));
+    call.client_context = Some(r#"{"custom":{"a":"ü"}}"#.into());
+    assert_eq!(script.invoke(call).await, Ok(json!([true, {"custom": {"a": "ü"}}])));
+    assert_eq!(run(&script, json!({})).await, Ok(json!([false, null])));
+}
+
+#[tokio::test]
 async fn globals_stay_warm_between_calls() {
     let counter = script("let calls = 0; exports.handler = async () => ++calls");
     for expected in 1..=20 {

@@ -17,6 +17,8 @@ use crate::functions::{FunctionError, log::Tail};
 pub(super) struct Job {
     pub(super) event: Value,
     pub(super) request_id: String,
+    /// JSON, for `context.clientContext`.
+    pub(super) client_context: Option<String>,
     pub(super) tail: Option<Arc<Tail>>,
     /// The limit in words: what a timeout reports.
     pub(super) after: Duration,

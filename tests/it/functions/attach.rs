@@ -24,7 +24,7 @@ async fn a_call_comes_with_everything_that_a_runtime_needs() {
     let asked = tokio::spawn(async move {
         let mut call = call(json!({"a": "ü"}), 20 * SECOND);
         call.lineage = call.lineage.next().unwrap();
-        (call.client_context, call.tail) = (Some(r#"{"custom":{}}"#.into()), Some(Arc::new(Tail::default())));
+        (call.client_context, call.tail) = (Some(r#"{"custom":{"a":"ü"}}"#.into()), Some(Arc::new(Tail::default())));
         let tail = call.tail.clone().unwrap();
         (function.invoke(call).await, String::from_utf8(tail.bytes()).unwrap())
     });
@@ -37,7 +37,7 @@ async fn a_call_comes_with_everything_that_a_runtime_needs() {
         next.header("lambda-runtime-invoked-function-arn"),
         "arn:aws:lambda:us-east-1:123456789012:function:example"
     );
-    assert_eq!(next.header("lambda-runtime-client-context"), r#"{"custom":{}}"#);
+    assert_eq!(next.header("lambda-runtime-client-context"), r#"{"custom":{"a":"\u00fc"}}"#);
     let trace = next.header("lambda-runtime-trace-id");
     assert!(trace.starts_with("Root=1-") && trace.ends_with(";Sampled=0;Lineage=706f6f6c:1"), "{trace}");
     let deadline: i64 = next.header("lambda-runtime-deadline-ms").parse().unwrap();

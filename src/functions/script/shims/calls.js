@@ -2,7 +2,7 @@
 (host, facts) => {
     let call = null;
 
-    const begin = (handler, event, requestId) => new Promise((resolve, reject) => {
+    const begin = (handler, event, requestId, clientContext) => new Promise((resolve, reject) => {
         const mine = { settled: false, promised: false, held: null, end: null };
         call = mine;
         const once = (settle) => (value) => {
@@ -26,6 +26,7 @@
             awsRequestId: requestId,
             logGroupName: facts.logGroupName,
             logStreamName: facts.logStreamName,
+            ...(typeof clientContext === 'string' ? { clientContext: JSON.parse(clientContext) } : {}),
             getRemainingTimeInMillis: () => host.remaining(),
             succeed,
             fail,
