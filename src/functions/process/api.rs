@@ -157,7 +157,14 @@ fn answered(headers: &HeaderMap, body: &[u8]) -> Result<Value, FunctionError> {
     if content_type.starts_with(HTTP_ANSWER) {
         return http_answer(body).ok_or_else(|| FunctionError::InvalidJson("the head of a streamed answer".into()));
     }
-    serde_json::from_slice(body).map_err(|error| FunctionError::InvalidJson(error.to_string()))
+    if body.is_empty() {
+        return Ok(Value::Null);
+    }
+    // Lambda passes on whatever a process says. Here answers are JSON: text that is none is a string of it.
+    serde_json::from_slice(body).or_else(|error| match std::str::from_utf8(body) {
+        Ok(text) => Ok(text.into()),
+        Err(_) => Err(FunctionError::InvalidJson(error.to_string())),
+    })
 }
 
 /// What an integration understands: status, headers and cookies from the head, and the body.
@@ -284,6 +291,16 @@ pub(super) async fn bind(address: std::net::SocketAddr) -> io::Result<TcpListene
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_that_is_no_json_is_a_text() {
+        let answered = |body: &[u8]| answered(&HeaderMap::new(), body);
+        assert_eq!(answered(b""), Ok(Value::Null));
+        assert_eq!(answered(b"{\"a\": 1}"), Ok(json!({"a": 1})));
+        assert_eq!(answered(b"hello"), Ok(json!("hello")));
+        assert_eq!(answered("{\"a\": ü".as_bytes()), Ok(json!("{\"a\": ü")));
+        assert!(matches!(answered(b"\xff"), Err(FunctionError::InvalidJson(_))));
+    }
 
     #[test]
     fn a_client_context_fits_into_a_header() {

@@ -111,10 +111,7 @@ async fn an_answer_over_six_megabytes_is_refused_on_both_sides() {
 #[tokio::test(flavor = "multi_thread")]
 async fn errors_come_as_the_runtime_reports_them() {
     let (_functions, function, address) = attached().await;
-    let asked = tokio::spawn({
-        let function = Arc::clone(&function);
-        async move { ask(&function, json!(1)).await }
-    });
+    let asked = tokio::spawn(async move { ask(&function, json!(1)).await });
     let said = r#"{"errorMessage":"Unauthorized","errorType":"Exception","requestId":"x","stackTrace":["a"]}"#;
     runtime(move || {
         let id = speak(address, NEXT, "", "").id().to_owned();
@@ -125,14 +122,21 @@ async fn errors_come_as_the_runtime_reports_them() {
     let error = asked.await.unwrap().unwrap_err();
     assert_eq!(error.thrown(), Some("Unauthorized"));
     assert_eq!(error.payload(), serde_json::from_str::<Value>(said).unwrap());
+}
 
-    let asked = tokio::spawn(async move { ask(&function, json!(1)).await });
-    runtime(move || {
-        let id = speak(address, NEXT, "", "").id().to_owned();
-        respond(address, &id, "no json");
-    })
-    .await;
-    assert!(matches!(asked.await.unwrap(), Err(FunctionError::InvalidJson(_))));
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_need_be_no_json() {
+    let (_functions, function, address) = attached().await;
+    for (said, answer) in [("", json!(null)), ("no json", json!("no json"))] {
+        let own = Arc::clone(&function);
+        let asked = tokio::spawn(async move { ask(&own, json!(1)).await });
+        runtime(move || {
+            let id = speak(address, NEXT, "", "").id().to_owned();
+            assert_eq!(respond(address, &id, said).status, 202);
+        })
+        .await;
+        assert_eq!(asked.await.unwrap(), Ok(answer));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
