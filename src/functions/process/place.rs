@@ -40,7 +40,12 @@ impl Counters {
             let counter = Arc::clone(&current.borrow_and_update());
             tokio::select! {
                 biased;
-                handed = counter.next() => return Some((counter, handed)),
+                handed = counter.next() => {
+                    if handed.is_ok() {
+                        self.keep(&counter);
+                    }
+                    return Some((counter, handed));
+                }
                 changed = current.changed() => changed.ok()?,
                 () = counter.closed.cancelled() => return None,
             }
@@ -60,6 +65,14 @@ impl Counters {
             let told = before.iter().filter_map(|counter| counter.expects(id).err());
             told.chain([misstep]).find(|misstep| *misstep != Misstep::UnknownId).unwrap_or(Misstep::UnknownId)
         })
+    }
+
+    /// A call may be on its way while the function changes: its counter was idle then, and left out.
+    fn keep(&self, counter: &Arc<Counter>) {
+        let mut before = self.before();
+        if !Arc::ptr_eq(counter, &self.current()) && !before.iter().any(|known| Arc::ptr_eq(known, counter)) {
+            before.push(Arc::clone(counter));
+        }
     }
 
     fn pass_to(&self, counter: Arc<Counter>) {
@@ -101,5 +114,57 @@ impl Place {
         if self.is_of(counter) {
             self.closed.cancel();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use bytes::Bytes;
+    use tokio::sync::oneshot;
+
+    use super::*;
+    use crate::{
+        config::function as config,
+        functions::{
+            Surroundings,
+            log::Journal,
+            process::{
+                Plan,
+                desk::{Desk, Job},
+            },
+        },
+        kit::lineage::Lineage,
+    };
+
+    #[tokio::test]
+    async fn a_call_on_its_way_while_the_function_changes_is_found_again() {
+        let at = crate::config::Place::whole("test");
+        let section = config::Function::new(at, "example", config::Runs::Attach);
+        let plan = Arc::new(Plan::new(&section, &Surroundings::default(), Journal::new("example", None)));
+        let desk = Arc::new(Desk::default());
+        let counter = || Counter::new(&plan, &desk, CancellationToken::new(), None);
+        let counters = Counters::of(counter());
+        let mut asking = Box::pin(counters.next());
+        assert!(tokio::time::timeout(Duration::from_millis(10), &mut asking).await.is_err());
+
+        let (reply, _answer) = oneshot::channel();
+        let patience = Duration::from_secs(5);
+        let job = Job {
+            id: "1".into(),
+            event: Bytes::from_static(b"1"),
+            client_context: None,
+            lineage: Lineage::default(),
+            patience,
+            deadline: Instant::now() + patience,
+            tail: None,
+            reply,
+        };
+        assert!(desk.admit(job).is_ok());
+        counters.pass_to(counter());
+        let (before, handed) = asking.await.unwrap();
+        assert_eq!(handed.ok().unwrap().job.id, "1");
+        assert!(Arc::ptr_eq(&counters.of_call("1").ok().unwrap(), &before));
     }
 }
