@@ -75,6 +75,66 @@ async fn buffers_speak_utf8_base64_and_hex() {
 }
 
 #[tokio::test]
+async fn buffers_know_nodes_encodings_and_refuse_others() {
+    holds(
+        r#"
+        Buffer.from('é€😀', 'latin1').toString('hex') === 'e9ac3d00' && Buffer.from('é€😀', 'binary').length === 4
+        Buffer.from('aé', 'ascii').toString('hex') === '61e9' && Buffer.from([0xe1]).toString('ascii') === 'a'
+        Buffer.from('a😀', 'utf16le').toString('hex') === '61003dd800de' && Buffer.from('a😀', 'ucs2').toString('UCS-2') === 'a😀'
+        new Buffer('YQ==', 'base64').toString() === 'a' && new Buffer('ab').length === 2 && new Buffer([1, 2])[1] === 2
+        new Buffer(2).length === 2 && new Buffer({ type: 'Buffer', data: [7] })[0] === 7
+        throws(() => new Buffer(undefined), 'must be of type') && throws(() => new Buffer('a', 'nope'), 'Unknown encoding')
+        Buffer.from('abc').subarray(1) instanceof Buffer && Buffer.from('abc').map((byte) => byte + 1).toString() === 'bcd'
+        (() => { const b = Buffer.from('abc'); b.slice(1)[0] = 120; return b.toString() === 'axc' })()
+        Buffer.isEncoding('HEX') && !Buffer.isEncoding('utf-9')
+        throws(() => Buffer.byteLength(undefined), 'must be of type') && Buffer.byteLength('é', 'latin1') === 1
+        "#,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn buffers_are_searched_filled_and_compared() {
+    holds(
+        r#"
+        Buffer.from('abcabc').indexOf('ca') === 2 && Buffer.from('abcabc').indexOf('abc', 1) === 3 && Buffer.from('abc').indexOf('62', 'hex') === 1
+        Buffer.from('abcabc').lastIndexOf('abc') === 3 && Buffer.from('abcabc').lastIndexOf('abc', 2) === 0 && Buffer.from('abc').indexOf('x') === -1
+        Buffer.from('abc').includes('bc') && !Buffer.from('abc').includes('bd') && Buffer.from('abc').includes(98) && Buffer.from('abc').includes(Buffer.from('c'))
+        throws(() => Buffer.from('abc').includes({}), 'must be of type')
+        Buffer.alloc(5, 'ab').toString() === 'ababa' && Buffer.alloc(2, 'YQ==', 'base64').toString() === 'aa' && Buffer.allocUnsafe(3).length === 3
+        Buffer.alloc(5).fill('ab', 1, 3).toString('hex') === '0061620000' && Buffer.alloc(2).fill(300)[1] === 44
+        throws(() => Buffer.alloc('3'), 'must be of type number') && throws(() => Buffer.alloc(-1), 'out of range')
+        Buffer.compare(Buffer.from('a'), Buffer.from('b')) === -1 && Buffer.from('b').compare(Buffer.from('a')) === 1
+        Buffer.from('a').equals(new Uint8Array([97])) && throws(() => Buffer.from('a').equals('a'), 'must be of type')
+        (() => { const b = Buffer.alloc(4); return Buffer.from('abcdef').copy(b, 1, 2) === 3 && b.toString('hex') === '00636465' })()
+        (() => { const b = Buffer.alloc(5); return b.write('aé€') === 3 && b.toString('hex') === '61c3a90000' })()
+        (() => { const b = Buffer.alloc(3); return b.write('6162', 1, 'hex') === 2 && b.toString('hex') === '006162' })()
+        Buffer.concat([Buffer.from('ab'), Buffer.from('cd')], 3).toString() === 'abc' && throws(() => Buffer.concat(['ab']), 'must be of type')
+        "#,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn buffers_hold_numbers() {
+    holds(
+        r#"
+        Buffer.from('f10203', 'hex').readUInt8() === 0xf1 && Buffer.from('f10203', 'hex').readInt8(0) === -15
+        Buffer.from('f10203', 'hex').readUInt16BE(1) === 0x0203 && Buffer.from('f10203', 'hex').readUint16LE(1) === 0x0302
+        Buffer.from('f1020304', 'hex').readUInt32BE() === 0xf1020304 && Buffer.from('f1020304', 'hex').readInt32BE() === 0xf1020304 - 2 ** 32
+        Buffer.from('04030201', 'hex').readUInt32LE(0) === 0x01020304 && Buffer.from('010203040506', 'hex').readUIntBE(0, 6) === 0x010203040506
+        Buffer.from('00000000000000ff', 'hex').readBigUInt64BE() === 255n && Buffer.from('fdff', 'hex').readIntLE(0, 2) === -3
+        throws(() => Buffer.alloc(2).readUInt32BE(0), 'out of range') && throws(() => Buffer.alloc(2).readUInt8(2), 'out of range')
+        (() => { const b = Buffer.alloc(6); return b.writeUInt32BE(0xdeadbeef, 1) === 5 && b.toString('hex') === '00deadbeef00' })()
+        (() => { const b = Buffer.alloc(4); b.writeInt16LE(-2); b.writeUIntBE(0x0102, 2, 2); return b.toString('hex') === 'feff0102' })()
+        (() => { const b = Buffer.alloc(8); b.writeDoubleLE(1.5); return b.readDoubleLE() === 1.5 })()
+        throws(() => Buffer.alloc(1).writeUInt8(256), 'out of range') && throws(() => Buffer.alloc(1).writeUInt8(-1), 'out of range')
+        "#,
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn urls_follow_the_standard() {
     holds(
         r#"
