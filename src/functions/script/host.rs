@@ -67,7 +67,7 @@ const MODULES: [(&str, &[&str]); 10] = [
     ("process", &["env", "nextTick"]),
     ("querystring", &["decode", "encode", "escape", "parse", "stringify", "unescape"]),
     ("timers", &["clearImmediate", "clearInterval", "clearTimeout", "setImmediate", "setInterval", "setTimeout"]),
-    ("timers/promises", &["setTimeout"]),
+    ("timers/promises", &["setImmediate", "setTimeout"]),
     ("url", &["URL", "URLSearchParams"]),
     ("util", &["TextDecoder", "TextEncoder", "format", "inspect", "promisify"]),
 ];

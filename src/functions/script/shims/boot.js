@@ -7,9 +7,13 @@
         version: 'v22.0.0', versions: { node: '22.0.0' }, platform: 'linux', arch: 'x64', pid: 1, argv: [],
         cwd: () => '/var/task',
         uptime: () => host.now() / 1000,
-        hrtime: Object.assign(() => {
+        hrtime: Object.assign((start) => {
             const now = host.now();
-            return [Math.trunc(now / 1000), Math.trunc((now % 1000) * 1e6)];
+            const time = [Math.trunc(now / 1000), Math.trunc((now % 1000) * 1e6)];
+            if (start === undefined) return time;
+            if (!Array.isArray(start) || start.length !== 2) throw new TypeError('The "time" argument must be an array of two numbers.');
+            const [seconds, nanoseconds] = [time[0] - start[0], time[1] - start[1]];
+            return nanoseconds < 0 ? [seconds - 1, nanoseconds + 1e9] : [seconds, nanoseconds];
         }, { bigint: () => BigInt(Math.trunc(host.now() * 1e6)) }),
         nextTick: (callback, ...values) => global.queueMicrotask(() => callback(...values)),
         on() { return this; },

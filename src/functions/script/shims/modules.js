@@ -1,8 +1,23 @@
 // require(): a fixed list. There is no network to load anything else from, and of files only those beside the handler.
 (host, global, parts) => {
-    const promisify = (callee) => (...values) => new Promise((resolve, reject) => {
-        callee(...values, (error, value) => (error ? reject(error) : resolve(value)));
-    });
+    const custom = Symbol.for('nodejs.util.promisify.custom');
+    const wrongType = (message) => Object.assign(new TypeError(message), { code: 'ERR_INVALID_ARG_TYPE' });
+    const promisify = (callee) => {
+        if (typeof callee !== 'function') throw wrongType('The "original" argument must be of type function.');
+        const own = callee[custom];
+        if (own !== undefined && typeof own !== 'function') throw wrongType('The "util.promisify.custom" property must be of type function.');
+        return own ?? function promised(...values) {
+            return new Promise((resolve, reject) => {
+                callee.call(this, ...values, (error, value) => (error ? reject(error) : resolve(value)));
+            });
+        };
+    };
+    promisify.custom = custom;
+    // Their callbacks come first and take no error.
+    const later = (delay, value) => new Promise((resolve) => { global.setTimeout(resolve, delay, value); });
+    const soon = (value) => new Promise((resolve) => { global.setImmediate(resolve, value); });
+    Object.defineProperty(global.setTimeout, custom, { value: later });
+    Object.defineProperty(global.setImmediate, custom, { value: soon });
     // One value of a name is a text, several are a list.
     const query = {
         parse: (text = '', between = '&', equals = '=') => {
@@ -40,7 +55,7 @@
             setImmediate: global.setImmediate, clearImmediate: global.clearImmediate,
         },
         'timers/promises': {
-            setTimeout: (delay, value) => new Promise((resolve) => { global.setTimeout(resolve, delay, value); }),
+            setTimeout: later, setImmediate: soon,
         },
         url: { URL: global.URL, URLSearchParams: global.URLSearchParams },
         util: {

@@ -242,6 +242,26 @@ async fn paths_queries_and_events_are_nodes() {
 }
 
 #[tokio::test]
+async fn callbacks_become_promises_and_times_differences() {
+    let text = "const { promisify } = require('util'); \
+        exports.handler = async () => { \
+        const waited = await promisify(setTimeout)(5, 'later'); \
+        const store = { base: 2, add(x, done) { done(null, this.base + x) }, fail(done) { done('no') } }; \
+        store.addLater = promisify(store.add); store.failLater = promisify(store.fail); \
+        const own = () => {}; own[promisify.custom] = async () => 'own'; \
+        const start = process.hrtime(); await promisify(setImmediate)(); const [seconds, nanoseconds] = process.hrtime(start); \
+        let refused; try { promisify(5) } catch (error) { refused = error.code } \
+        return [waited, await store.addLater(3), await store.failLater().catch((e) => e), await promisify(own)(), \
+        seconds < 5 && nanoseconds >= 0 && nanoseconds < 1e9 && seconds >= 0, process.hrtime([0, 0])[0] >= 0, refused] }";
+    let expected = json!(["later", 5, "no", "own", true, true, "ERR_INVALID_ARG_TYPE"]);
+    assert_eq!(answer(text).await, Ok(expected));
+    let text = "exports.handler = (event, context, callback) => { const start = process.hrtime(); \
+        setTimeout(() => { const [s, n] = process.hrtime(start); callback(null, s * 1e9 + n) }, 20) }";
+    let span = answer(text).await.unwrap().as_f64().unwrap();
+    assert!((15e6..4e9).contains(&span), "{span}");
+}
+
+#[tokio::test]
 async fn structures_are_cloned_deeply() {
     holds(
         r#"
