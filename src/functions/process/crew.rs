@@ -28,6 +28,8 @@ const INIT: Duration = Duration::from_secs(10);
 /// How long a call waits for a process that has just answered, before another one is started for it.
 const RETURNS: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// One that has worked is away for less than a second, however often it ends.
+const LONGEST_AWAY: Duration = Duration::from_millis(800);
 
 pub(super) struct Crew {
     plan: Arc<Plan>,
@@ -128,7 +130,7 @@ impl Crew {
                     return;
                 }
                 End::Later => {
-                    let pause = pause(self.plan.misfortunes.fetch_add(1, Ordering::Relaxed));
+                    let pause = pause(self.plan.misfortunes.fetch_add(1, Ordering::Relaxed)).min(LONGEST_AWAY);
                     {
                         let mut state = self.state();
                         state.ready -= 1;

@@ -241,6 +241,19 @@ const DEATHS: [(&str, &str); 4] = [
     ("TERM", "signal 15 (SIGTERM)"),
 ];
 
+/// One caller's event can end it each time, and the next caller has another.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_dies_again_and_again_is_back_within_a_second() {
+    let (_functions, function) = started(Section { concurrency: 1, ..own_process() }, None).await;
+    for _ in 0..6 {
+        assert!(ask(&function, json!({"do": "exit"})).await.is_err());
+    }
+    let began = Instant::now();
+    assert_eq!(ask(&function, json!({"do": "count"})).await.unwrap()["served"], 1);
+    // With the time that the process itself takes to start.
+    assert!(began.elapsed() < Duration::from_millis(1_400), "{:?}", began.elapsed());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_is_killed_in_a_call_is_replaced_within_a_second_and_takes_no_other_with_it() {
     let (_functions, function) = started(Section { concurrency: 1, ..own_process() }, None).await;
