@@ -44,15 +44,22 @@ pub(super) fn api(api: &Api, config: &Config, template: &mut Template) -> String
     for route in &api.routes {
         let Some((verb, path)) = route.key.split_once(' ') else { continue };
         let authorizer = route.authorizer.as_ref().and_then(|name| authorizers.get(name.value.as_str()));
-        if route.authorizer.is_some() && authorizer.is_none() {
-            template.left_out.push(format!("the route {:?} of the API {}", route.key, api.name));
-            continue;
-        }
         // The service would take it for a mapping template.
-        if matches!(&route.integration, Integration::Respond { body, allow_origins, .. }
-            if body.contains(['$', '#']) || !body.is_empty() && !allow_origins.is_empty())
-        {
-            template.left_out.push(format!("the answer of the route {:?} of the API {}", route.key, api.name));
+        let is_template = matches!(&route.integration, Integration::Respond { body, allow_origins, .. }
+            if body.contains(['$', '#']) || !body.is_empty() && !allow_origins.is_empty());
+        let is_unguarded = route.authorizer.is_some() && authorizer.is_none();
+        let kind = format!("{logical}Method");
+        if is_unguarded || is_template {
+            let what = if is_unguarded { "the route" } else { "the answer of the route" };
+            template.left_out.push(format!("{what} {:?} of the API {}", route.key, api.name));
+            // Closed, lest a wider route answer in its place.
+            let members = object([
+                ("HttpMethod", Some(json!(verb))),
+                ("ResourceId", Some(resource(path, &logical, &mut resources, template))),
+                ("AuthorizationType", Some(json!("AWS_IAM"))),
+                ("Integration", Some(json!({"Type": "MOCK"}))),
+            ]);
+            methods.push(template.add(&kind, &route.key, "AWS::ApiGateway::Method", within(members)));
             continue;
         }
         let mut members = object([
@@ -77,7 +84,6 @@ pub(super) fn api(api: &Api, config: &Config, template: &mut Template) -> String
                 json!([{"StatusCode": status.to_string(), "ResponseParameters": told}]),
             );
         }
-        let kind = format!("{logical}Method");
         methods.push(template.add(&kind, &route.key, "AWS::ApiGateway::Method", within(members)));
     }
     for (kind, response) in &api.gateway_responses {

@@ -169,7 +169,9 @@ async fn a_route_that_answers_by_itself_is_closed_in_the_template() {
     let file = folder.path().join("poolhouse.toml");
     let text = "[[api]]\nname = 'shop'\n\
                 [[api.route]]\nkey = 'ANY /{proxy+}'\nintegration = { http = 'http://127.0.0.1:1' }\n\
-                [[api.route]]\nkey = 'GET /closed'\nintegration = { respond = { status = 403, body = 'no' } }\n";
+                [[api.route]]\nkey = 'GET /closed'\nintegration = { respond = { status = 403, body = 'no' } }\n\
+                [[api]]\nname = 'till'\nprotocol_type = 'REST'\n[api.stage.v1]\n\
+                [[api.route]]\nkey = 'GET /closed'\nintegration = { respond = { status = 403, body = '$no' } }\n";
     fs::write(&file, text).unwrap();
     let config = poolhouse::config::load(&Sources { file: Some(file), ..Sources::default() }).unwrap();
     let town = towns().await.into_iter().next().unwrap();
@@ -184,6 +186,10 @@ async fn a_route_that_answers_by_itself_is_closed_in_the_template() {
     assert_eq!((closed["AuthorizationType"].as_str(), closed.get("Target")), (Some("AWS_IAM"), None));
     assert_eq!((wide.get("AuthorizationType"), wide["Target"].is_object()), (None, true));
     let told = "the route \"GET /closed\" of the API shop, which answers by itself";
+    assert!(export.left_out.iter().any(|line| line == told), "{:#?}", export.left_out);
+    let method = resources.values().find(|one| one["Type"] == "AWS::ApiGateway::Method").unwrap();
+    assert_eq!(method["Properties"]["AuthorizationType"], "AWS_IAM");
+    let told = "the answer of the route \"GET /closed\" of the API till";
     assert!(export.left_out.iter().any(|line| line == told), "{:#?}", export.left_out);
 }
 
