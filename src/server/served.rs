@@ -52,6 +52,8 @@ pub struct Served {
 struct State {
     file: FromFile,
     stored: Stored,
+    /// The change that cannot be served, which is told of once.
+    failed: Option<i64>,
 }
 
 /// What the database holds.
@@ -92,7 +94,7 @@ impl Served {
         around: Surroundings,
     ) -> Result<Self, GatewayError> {
         let gateway = Arc::new(Gateway::new(&file.apis, &file.domains, section, around)?);
-        Ok(Self { app, gateway, address, state: Mutex::new(State { file, stored: Stored::default() }) })
+        Ok(Self { app, gateway, address, state: Mutex::new(State { file, stored: Stored::default(), failed: None }) })
     }
 
     pub(super) fn gateway(&self) -> Arc<Gateway> {
@@ -147,7 +149,9 @@ impl Served {
         let revision = match self.serve(&state.file, &stored) {
             Ok(()) => stored.revision,
             Err(error) => {
-                tracing::error!(%error, "what the control plane has changed is not served");
+                if state.failed.replace(stored.revision) != Some(stored.revision) {
+                    tracing::error!(%error, "what the control plane has changed is not served");
+                }
                 before
             }
         };
