@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Template, object, rest};
+use super::{Template, covered::is_covered, object, rest};
 use crate::{
     config::{
         Config, Placed,
@@ -110,9 +110,11 @@ fn api(api: &Api, config: &Config, template: &mut Template) -> String {
         let Some(members) = integration(route, config, template).filter(|_| is_guarded) else {
             let why = if is_guarded { ", which answers by itself" } else { "" };
             template.left_out.push(format!("the route {:?} of the API {}{why}", route.key, api.name));
-            // Closed, lest a wider route answer in its place.
-            let members = object([("RouteKey", Some(json!(route.key))), ("AuthorizationType", Some(json!("AWS_IAM")))]);
-            template.add(&format!("{logical}Route"), &route.key, "AWS::ApiGatewayV2::Route", within(members));
+            if is_covered(&route.key, api) {
+                let closed = ("AuthorizationType", Some(json!("AWS_IAM")));
+                let members = object([("RouteKey", Some(json!(route.key))), closed]);
+                template.add(&format!("{logical}Route"), &route.key, "AWS::ApiGatewayV2::Route", within(members));
+            }
             continue;
         };
         let own = template.add(

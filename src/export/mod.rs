@@ -5,6 +5,7 @@
 //! <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-anatomy.html>
 
 mod apis;
+mod covered;
 mod pools;
 mod rest;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Template, object};
+use super::{Template, covered::is_covered, object};
 use crate::config::{
     Config,
     api::{
@@ -52,7 +52,9 @@ pub(super) fn api(api: &Api, config: &Config, template: &mut Template) -> String
         if is_unguarded || is_template {
             let what = if is_unguarded { "the route" } else { "the answer of the route" };
             template.left_out.push(format!("{what} {:?} of the API {}", route.key, api.name));
-            // Closed, lest a wider route answer in its place.
+            if !is_covered(&route.key, api) {
+                continue;
+            }
             let members = object([
                 ("HttpMethod", Some(json!(verb))),
                 ("ResourceId", Some(resource(path, &logical, &mut resources, template))),

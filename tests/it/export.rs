@@ -7,6 +7,8 @@ use poolhouse::{
     export, import, store,
 };
 
+use serde_json::json;
+
 use crate::api::town::{Town, towns};
 
 /// Something of everything that a template can say.
@@ -171,6 +173,8 @@ async fn a_route_that_answers_by_itself_is_closed_in_the_template() {
                 [[api.route]]\nkey = 'ANY /{proxy+}'\nintegration = { http = 'http://127.0.0.1:1' }\n\
                 [[api.route]]\nkey = 'GET /closed'\nintegration = { respond = { status = 403, body = 'no' } }\n\
                 [[api]]\nname = 'till'\nprotocol_type = 'REST'\n[api.stage.v1]\n\
+                [[api.route]]\nkey = 'GET /alone'\nintegration = { respond = { body = '$alone' } }\n\
+                [[api.route]]\nkey = 'ANY /closed'\nintegration = { http = 'http://127.0.0.1:1' }\n\
                 [[api.route]]\nkey = 'GET /closed'\nintegration = { respond = { status = 403, body = '$no' } }\n";
     fs::write(&file, text).unwrap();
     let config = poolhouse::config::load(&Sources { file: Some(file), ..Sources::default() }).unwrap();
@@ -187,8 +191,12 @@ async fn a_route_that_answers_by_itself_is_closed_in_the_template() {
     assert_eq!((wide.get("AuthorizationType"), wide["Target"].is_object()), (None, true));
     let told = "the route \"GET /closed\" of the API shop, which answers by itself";
     assert!(export.left_out.iter().any(|line| line == told), "{:#?}", export.left_out);
-    let method = resources.values().find(|one| one["Type"] == "AWS::ApiGateway::Method").unwrap();
-    assert_eq!(method["Properties"]["AuthorizationType"], "AWS_IAM");
+    let methods = resources.values().filter(|one| one["Type"] == "AWS::ApiGateway::Method");
+    let mut methods: Vec<_> =
+        methods.map(|one| [&one["Properties"]["HttpMethod"], &one["Properties"]["AuthorizationType"]]).collect();
+    methods.sort_by_key(|method| method[0].to_string());
+    // Nothing else would answer for what stands alone.
+    assert_eq!(methods, [[&json!("ANY"), &json!("NONE")], [&json!("GET"), &json!("AWS_IAM")]]);
     let told = "the answer of the route \"GET /closed\" of the API till";
     assert!(export.left_out.iter().any(|line| line == told), "{:#?}", export.left_out);
 }
