@@ -279,11 +279,15 @@ impl Template {
 
     /// With nothing in the place of what is not there.
     pub(super) fn written(&self, view: &View<'_>) -> String {
+        self.put_together(|variable| variable.value(view))
+    }
+
+    fn put_together<'v>(&self, value: impl Fn(&Variable) -> Option<Cow<'v, str>>) -> String {
         let mut text = String::new();
         for piece in &self.0 {
             match piece {
                 Piece::Text(fixed) => text.push_str(fixed),
-                Piece::Variable(variable) => text.push_str(variable.value(view).as_deref().unwrap_or_default()),
+                Piece::Variable(variable) => text.push_str(value(variable).as_deref().unwrap_or_default()),
             }
         }
         text
@@ -293,17 +297,10 @@ impl Template {
     /// routed, as it is.
     pub(super) fn path(&self, view: &View<'_>) -> Option<String> {
         self.value(view)?;
-        let mut text = String::new();
-        for piece in &self.0 {
-            match piece {
-                Piece::Text(fixed) => text.push_str(fixed),
-                Piece::Variable(Variable::Captured(name)) => {
-                    text.push_str(captured(view.exchange, name).unwrap_or_default());
-                }
-                Piece::Variable(variable) => text.push_str(variable.value(view).as_deref().unwrap_or_default()),
-            }
-        }
-        Some(text)
+        Some(self.put_together(|variable| match variable {
+            Variable::Captured(name) => captured(view.exchange, name).map(Cow::Borrowed),
+            other => other.value(view),
+        }))
     }
 
     /// As a log has it: a hyphen where nothing is, and of each value no more than is of use to a reader.

@@ -63,6 +63,7 @@ impl AsyncWrite for Upgraded {
 pub struct OnUpgrade(Arc<Mutex<Option<oneshot::Receiver<Upgraded>>>>);
 
 impl OnUpgrade {
+    /// The connection's end, and the request's.
     pub fn new() -> (oneshot::Sender<Upgraded>, Self) {
         let (sender, receiver) = oneshot::channel();
         (sender, Self(Arc::new(Mutex::new(Some(receiver)))))
