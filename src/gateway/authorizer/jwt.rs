@@ -10,6 +10,7 @@ use http::{
     HeaderMap, Uri,
     header::{HeaderName, InvalidHeaderName},
 };
+use memchr::memchr2;
 use serde_json::{Map, Value};
 
 use super::{Bearer, Denial, ForeignIssuer, KeySet, LocalIssuers, issuer::TrustedIssuer, verdicts::Verdicts};
@@ -102,7 +103,7 @@ impl JwtAuthorizer {
         scopes: &[String],
         now: Time,
     ) -> Result<Bearer, Denial> {
-        let token = self.source.token(headers, uri)?;
+        let token = self.source.bytes(headers, uri)?;
         let verified = self.verify(&token, now).await?;
         if !scopes.is_empty() && !verified.scopes.iter().any(|scope| scopes.contains(scope)) {
             return Err(Denial::InsufficientScope { required: scopes.join(" ") });
@@ -110,9 +111,9 @@ impl JwtAuthorizer {
         Ok(Bearer { token: verified })
     }
 
-    async fn verify(&self, token: &str, now: Time) -> Result<Arc<Verified>, Denial> {
+    async fn verify(&self, token: &[u8], now: Time) -> Result<Arc<Verified>, Denial> {
         let Some(code) = self.verdicts.code(token) else {
-            return self.verify_afresh(token, now).await.map(Arc::new);
+            return self.verify_afresh(readable(token)?, now).await.map(Arc::new);
         };
         if let Some(verified) = self.verdicts.get(&code) {
             let issuer = verified.other.and_then(|at| self.others.get(at)).unwrap_or(&self.issuer);
@@ -123,7 +124,7 @@ impl JwtAuthorizer {
             }
             self.verdicts.forget(&code);
         }
-        let verified = Arc::new(self.verify_afresh(token, now).await?);
+        let verified = Arc::new(self.verify_afresh(readable(token)?, now).await?);
         self.verdicts.put(code, Arc::clone(&verified));
         Ok(verified)
     }
@@ -246,19 +247,28 @@ impl Source {
 
     /// The token, with or without the word `Bearer` before it. Two of them are none: nobody can say which one would count.
     pub(in crate::gateway) fn token<'r>(&self, headers: &'r HeaderMap, uri: &'r Uri) -> Result<Cow<'r, str>, Denial> {
+        match self.bytes(headers, uri)? {
+            Cow::Borrowed(bytes) => readable(bytes).map(Cow::Borrowed),
+            Cow::Owned(bytes) => Ok(Cow::Owned(readable(&bytes)?.to_owned())),
+        }
+    }
+
+    /// The same before anybody has read it: who knows the token already need not.
+    fn bytes<'r>(&self, headers: &'r HeaderMap, uri: &'r Uri) -> Result<Cow<'r, [u8]>, Denial> {
         let (text, more) = match self {
             Self::Header(name) => {
                 let mut values = headers.get_all(name).iter();
                 let first = values.next().ok_or(Denial::Missing)?;
-                // Many bytes at a time, which `to_str` does not do.
-                let text = std::str::from_utf8(first.as_bytes()).ok().filter(|text| text.is_ascii());
-                let text = text.ok_or_else(|| refused(JwtError::Segments))?;
-                (Cow::Borrowed(text), values.next().is_some())
+                (Cow::Borrowed(first.as_bytes()), values.next().is_some())
             }
             Self::Query(name) => {
                 let mut values = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
                     .filter_map(|(key, value)| (key == *name).then_some(value));
-                (values.next().ok_or(Denial::Missing)?, values.next().is_some())
+                let first = match values.next().ok_or(Denial::Missing)? {
+                    Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+                    Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+                };
+                (first, values.next().is_some())
             }
         };
         if more {
@@ -271,14 +281,17 @@ impl Source {
     }
 }
 
-pub(super) fn without_scheme(text: &str) -> Result<&str, Denial> {
-    let text = text.trim();
-    let token = match text.split_once([' ', '\t']) {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim_start(),
-        None if text.eq_ignore_ascii_case("bearer") => "",
-        _ => text,
-    };
+pub(super) fn without_scheme(text: &[u8]) -> Result<&[u8], Denial> {
+    let text = text.trim_ascii();
+    let (scheme, rest) = text.split_at(memchr2(b' ', b'\t', text).unwrap_or(text.len()));
+    let token = if scheme.eq_ignore_ascii_case(b"bearer") { rest.trim_ascii_start() } else { text };
     if token.is_empty() { Err(Denial::Missing) } else { Ok(token) }
+}
+
+/// No token has letters beyond ASCII.
+fn readable(token: &[u8]) -> Result<&str, Denial> {
+    let text = std::str::from_utf8(token).ok().filter(|text| text.is_ascii());
+    text.ok_or_else(|| refused(JwtError::Segments))
 }
 
 /// `scp` when it says anything, else `scope`, as was measured on the service; each as words in a string or as a list.
@@ -331,12 +344,12 @@ mod tests {
     #[test]
     fn the_word_bearer_may_be_missing_or_written_in_any_case() {
         for text in ["a.b.c", "Bearer a.b.c", "bearer   a.b.c", "BEARER\ta.b.c", " a.b.c "] {
-            assert_eq!(without_scheme(text).unwrap(), "a.b.c", "{text:?}");
+            assert_eq!(without_scheme(text.as_bytes()).unwrap(), b"a.b.c", "{text:?}");
         }
         for text in ["", "  ", "Bearer", "bearer "] {
-            assert_eq!(without_scheme(text), Err(Denial::Missing), "{text:?}");
+            assert_eq!(without_scheme(text.as_bytes()), Err(Denial::Missing), "{text:?}");
         }
-        assert_eq!(without_scheme("Basic YTpi").unwrap(), "Basic YTpi");
+        assert_eq!(without_scheme(b"Basic YTpi").unwrap(), b"Basic YTpi");
     }
 
     #[test]

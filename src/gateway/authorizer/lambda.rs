@@ -220,7 +220,10 @@ impl Lasting {
     /// From when on an answer that is given now counts no more. A token is believed to end when it says so, whoever made it.
     fn until(&self, now: Time, identity: &[String]) -> Time {
         let until = now.plus(self.ttl);
-        let ends = |value: &String| moment(&said_claims(without_scheme(value).ok()?)?, "exp", f64::floor);
+        let ends = |value: &String| {
+            let token = std::str::from_utf8(without_scheme(value.as_bytes()).ok()?).ok()?;
+            moment(&said_claims(token)?, "exp", f64::floor)
+        };
         let ends = identity.iter().filter(|_| self.ends_with_token).filter_map(ends);
         ends.fold(until, Time::min)
     }
