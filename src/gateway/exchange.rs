@@ -51,6 +51,8 @@ pub(super) struct Exchange<'g> {
     pub(super) prefix: usize,
     /// The key of the custom domain's mapping.
     pub(super) mapped: Option<&'g str>,
+    /// Of an API that answers browsers: what they say they come from.
+    pub(super) origins: Vec<HeaderValue>,
     pub(super) stage: Option<&'g Stage>,
     pub(super) route: Option<&'g Route>,
     /// Where in the API's path the route's parameters stand.
@@ -95,7 +97,8 @@ pub(super) struct Answered {
 impl<'g> Exchange<'g> {
     pub(super) fn begin(head: Parts, caller: &Caller, at: Time, random: &Random) -> Self {
         // Eleven bytes make fifteen characters and one `=`, which is what ids of HTTP APIs look like.
-        let id = BASE64_URL_SAFE.encode(random.bytes::<11>());
+        let mut id = String::with_capacity(16);
+        BASE64_URL_SAFE.encode_string(random.bytes::<11>(), &mut id);
         Self {
             head,
             spelling: None,
@@ -113,6 +116,7 @@ impl<'g> Exchange<'g> {
             base: 0,
             prefix: 0,
             mapped: None,
+            origins: Vec::new(),
             stage: None,
             route: None,
             captures: Vec::new(),
@@ -216,10 +220,8 @@ impl<'g> Exchange<'g> {
 
 /// `host:port`, `[::1]:port` or either without a port.
 pub(super) fn without_port(host: &str) -> &str {
-    match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) && !name.ends_with(':') => name,
-        _ => host,
-    }
+    let name = host.trim_end_matches(|c: char| c.is_ascii_digit());
+    name.strip_suffix(':').filter(|name| !name.ends_with(':')).unwrap_or(host)
 }
 
 fn without_dot(domain: &str) -> &str {

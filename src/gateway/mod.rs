@@ -163,8 +163,6 @@ impl Apis {
         }
         let mut exchange = Exchange::begin(head, &caller, self.clock.now(), &self.random);
         exchange.spelling = body.spelling().cloned();
-        // Read now: the headers move on to the backend.
-        let asked = exchange.head.headers.get_all(header::ORIGIN).iter().cloned().collect::<Vec<_>>();
         let is_preflight = cors::is_preflight(&exchange.head);
         let outcome = self.answer(&mut exchange, body).await;
         let (mut response, refusal) = self.rendered(&mut exchange, outcome);
@@ -172,7 +170,7 @@ impl Apis {
             // Its own answer to a browser is dressed already.
             && (!is_preflight || refusal.is_some() || exchange.route.is_some())
         {
-            let allowed = cors.allowed(&asked);
+            let allowed = cors.allowed(&exchange.origins);
             cors.dress(response.headers_mut(), allowed);
         }
         self.sign(&mut exchange, &mut response, refusal.as_ref());
@@ -222,6 +220,10 @@ impl Apis {
         check_request(exchange)?;
         check_name(exchange)?;
         let found = self.match_api(exchange);
+        if exchange.api.is_some_and(|api| api.cors.is_some()) {
+            // Read now: the headers move on to the backend.
+            exchange.origins = exchange.head.headers.get_all(header::ORIGIN).iter().cloned().collect();
+        }
         if exchange.api.is_some_and(|api| api.rest) {
             exchange.apigw_id = Some(std::mem::replace(&mut exchange.id, self.random.uuid()));
         }
@@ -353,8 +355,7 @@ fn answer_preflight<'g>(
     let wanted = exchange.head.headers.get(header::ACCESS_CONTROL_REQUEST_METHOD);
     let wanted = wanted.and_then(|method| Method::from_bytes(method.as_bytes()).ok());
     check_slashes(exchange, wanted.as_ref().and_then(route))?;
-    let asked: Vec<_> = exchange.head.headers.get_all(header::ORIGIN).iter().cloned().collect();
-    Ok(Some(cors.preflight(cors.allowed(&asked))))
+    Ok(Some(cors.preflight(cors.allowed(&exchange.origins))))
 }
 
 /// An encoded slash is a part of a segment where the route says so, and nowhere else.

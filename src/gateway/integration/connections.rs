@@ -100,11 +100,11 @@ pub(in crate::gateway) struct Place {
 
 impl Place {
     /// Sends a request that began just now, over a connection that was kept or a new one, and waits until `deadline` for the
-    /// answer's head, which takes the memory of the request's. Of its URL the path and the query are sent. One that may switch
-    /// protocols gets a connection of its own.
+    /// answer's head, which takes the memory of the request's. Of its URL the path and the query are sent, and behind its headers
+    /// more lines. One that may switch protocols gets a connection of its own.
     pub(super) async fn send(
         self: &Arc<Self>,
-        head: &mut Parts,
+        (head, lines): (&mut Parts, &[u8]),
         body: RequestBody,
         may_switch: bool,
         began: Instant,
@@ -114,7 +114,7 @@ impl Place {
         let mut body = Some(body).filter(|body| !body.is_end_stream());
         while let Some(mut line) = if may_switch { None } else { kept.take(began) } {
             let repeats = body.is_none() && is_safe(head);
-            match line.ask(head, body.take(), deadline).await {
+            match line.ask(head, lines, body.take(), deadline).await {
                 Ok(answer) => return Ok(self.answered(answer, line)),
                 // The other side was about to close it.
                 Err(SendError::Http(NoAnswer::Closed(_))) if repeats => {}
@@ -123,7 +123,7 @@ impl Place {
         }
         let connected = tokio::time::timeout_at(deadline, self.connect()).await;
         let mut line = connected.unwrap_or(Err(SendError::TimedOut))?;
-        let answer = line.ask(head, body, deadline).await?;
+        let answer = line.ask(head, lines, body, deadline).await?;
         Ok(self.answered(answer, line))
     }
 
@@ -206,11 +206,12 @@ impl Line {
     async fn ask(
         &mut self,
         head: &mut Parts,
+        lines: &[u8],
         body: Option<RequestBody>,
         deadline: Instant,
     ) -> Result<http::response::Parts, SendError> {
         let Self { link, alarm, .. } = self;
-        let mut answer = pin!(link.ask(head, body));
+        let mut answer = pin!(link.ask(head, lines, body));
         poll_fn(|cx| match answer.as_mut().poll(cx) {
             Poll::Ready(answer) => Poll::Ready(answer.map_err(SendError::from)),
             Poll::Pending => alarm.poll(cx, deadline).map(|()| Err(SendError::TimedOut)),

@@ -1,5 +1,5 @@
 //! Headers on their way to a backend and back: what belongs to one connection stays there, what only the gateway may say is
-//! taken from the client, and the gateway's own words are added last so that nothing can remove them.
+//! taken from the client, and the gateway's own words come last so that nothing can remove them.
 //! <https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1>
 
 use http::{
@@ -44,47 +44,80 @@ pub(in crate::gateway) fn is_hop_by_hop(name: &HeaderName) -> bool {
         || *name == HTTP2_SETTINGS
 }
 
-/// What the client told us and the backend shall know.
-pub(super) struct Origin {
+/// What only the gateway knows of a request, for who reads its headers: who asks, and how it came.
+pub(super) struct Origin<'e> {
     /// The client's.
-    pub(super) address: HeaderValue,
+    address: &'e HeaderValue,
     /// Whether the client's connection has TLS.
-    pub(super) secure: bool,
-    pub(super) trace_id: HeaderValue,
+    secure: bool,
+    trace_id: TraceId,
 }
 
-/// Makes the client's headers the backend's.
-pub(super) fn prepare_request(headers: &mut HeaderMap, backend: &HeaderValue, origin: Origin) {
+impl<'e> Origin<'e> {
+    pub(super) fn of(exchange: &'e Exchange<'_>) -> Self {
+        Self { address: &exchange.address, secure: exchange.secure.is_some(), trace_id: trace_id(exchange) }
+    }
+
+    /// Says each header to `say`. `host` is the client's.
+    fn tell(&self, host: Option<&HeaderValue>, mut say: impl FnMut(HeaderName, &[u8])) {
+        say(FORWARDED_FOR, self.address.as_bytes());
+        let (scheme, usual) = if self.secure { ("https", "443") } else { ("http", "80") };
+        say(FORWARDED_PROTO, scheme.as_bytes());
+        if let Some(host) = host {
+            say(FORWARDED_PORT, port(host, usual).as_bytes());
+        }
+        say(TRACE_ID, &self.trace_id);
+    }
+
+    /// Puts the gateway's word in the place of the client's.
+    fn put(&self, headers: &mut HeaderMap, host: Option<&HeaderValue>) {
+        self.tell(host, |name, value| {
+            // Parts of what were headers' values before.
+            if let Ok(value) = HeaderValue::from_bytes(value) {
+                headers.insert(name, value);
+            }
+        });
+    }
+
+    /// The same for a backend, which is also told what host was asked.
+    pub(super) fn put_all(&self, headers: &mut HeaderMap, host: Option<HeaderValue>) {
+        self.put(headers, host.as_ref());
+        if let Some(host) = host {
+            headers.insert(FORWARDED_HOST, host);
+        }
+    }
+
+    /// The lines that [`put_all`](Self::put_all) would make, for a head that nobody reads before it is sent.
+    pub(super) fn lines(&self, host: Option<&HeaderValue>) -> Vec<u8> {
+        let mut lines = Vec::with_capacity(256);
+        let mut say = |name: HeaderName, value: &[u8]| {
+            for part in [name.as_str().as_bytes(), b": ", value, b"\r\n"] {
+                lines.extend_from_slice(part);
+            }
+        };
+        self.tell(host, &mut say);
+        if let Some(host) = host {
+            say(FORWARDED_HOST, host.as_bytes());
+        }
+        lines
+    }
+}
+
+/// Makes the client's headers the backend's, but for what the gateway has to say. Gives the client's host.
+pub(super) fn prepare_request(headers: &mut HeaderMap, backend: &HeaderValue) -> Option<HeaderValue> {
     strip_connection(headers);
     // The server answered the expectation itself.
-    headers.remove(header::EXPECT);
-    remove_all(headers, |name| is_reserved(name.as_str()));
-    let host = headers.insert(HOST, backend.clone());
-    vouch(headers, host.as_ref(), origin);
-    if let Some(host) = host {
-        headers.insert(FORWARDED_HOST, host);
-    }
+    remove_all(headers, |name| *name == header::EXPECT || is_reserved(name.as_str()));
+    headers.insert(HOST, backend.clone())
 }
 
-/// Puts the gateway's word in the place of the client's: who asks, and how it came. Authorizers, mappings and events read it.
+/// Puts the gateway's word in the place of the client's. Authorizers, mappings and events read it.
 pub(in crate::gateway) fn vouch_for(exchange: &mut Exchange<'_>) {
-    let trace_id = trace_id(exchange);
-    let headers = &mut exchange.head.headers;
-    remove_all(headers, |name| is_own(name.as_str()));
+    let mut headers = std::mem::take(&mut exchange.head.headers);
+    remove_all(&mut headers, |name| is_own(name.as_str()));
     let host = headers.get(HOST).cloned();
-    let address = exchange.address.clone();
-    vouch(headers, host.as_ref(), Origin { address, secure: exchange.secure.is_some(), trace_id });
-}
-
-/// `host` is the client's.
-fn vouch(headers: &mut HeaderMap, host: Option<&HeaderValue>, origin: Origin) {
-    headers.insert(FORWARDED_FOR, origin.address);
-    let (scheme, usual) = if origin.secure { ("https", "443") } else { ("http", "80") };
-    headers.insert(FORWARDED_PROTO, HeaderValue::from_static(scheme));
-    if let Some(host) = host {
-        headers.insert(FORWARDED_PORT, port(host, usual));
-    }
-    headers.insert(TRACE_ID, origin.trace_id);
+    Origin::of(exchange).put(&mut headers, host.as_ref());
+    exchange.head.headers = headers;
 }
 
 /// Makes the backend's headers the gateway's answer.
@@ -153,28 +186,30 @@ fn is_reserved(name: &str) -> bool {
     }
 }
 
+type TraceId = [u8; 40];
+
 /// The form of AWS X-Ray: the time and 96 bits, here those of the request id.
-pub(super) fn trace_id(exchange: &Exchange<'_>) -> HeaderValue {
+fn trace_id(exchange: &Exchange<'_>) -> TraceId {
     let (time, id) = (exchange.at.seconds().to_be_bytes(), exchange.id.as_bytes());
     let mut text = *b"Root=1-00000000-000000000000000000000000";
     // An id is longer than that; of a shorter one nothing is told.
     let _ = hex::encode_to_slice(&time[4..], &mut text[7..15]);
     let _ = hex::encode_to_slice(&id[..id.len().min(12)], &mut text[16..]);
-    HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("-"))
+    text
 }
 
-fn port(host: &HeaderValue, usual: &'static str) -> HeaderValue {
+fn port<'h>(host: &'h HeaderValue, usual: &'static str) -> &'h str {
     let text = host.to_str().unwrap_or_default();
     let name = crate::gateway::exchange::without_port(text);
-    HeaderValue::from_str(text[name.len()..].trim_start_matches(':'))
-        .ok()
-        .filter(|port| !port.is_empty())
-        .unwrap_or(HeaderValue::from_static(usual))
+    let port = text[name.len()..].trim_start_matches(':');
+    if port.is_empty() { usual } else { port }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const TRACE: &TraceId = b"Root=1-01234567-0123456789abcdef01234567";
 
     fn headers(lines: &[(&str, &str)]) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -187,12 +222,18 @@ mod tests {
     fn prepared(lines: &[(&str, &str)]) -> HeaderMap {
         let mut headers = headers(lines);
         headers.insert(HOST, HeaderValue::from_static("api.localhost:9230"));
-        let origin = Origin {
-            address: HeaderValue::from_static("192.0.2.7"),
-            secure: false,
-            trace_id: HeaderValue::from_static("Root=1-0-0"),
-        };
-        prepare_request(&mut headers, &HeaderValue::from_static("backend:8080"), origin);
+        let address = HeaderValue::from_static("192.0.2.7");
+        let origin = Origin { address: &address, secure: false, trace_id: *TRACE };
+        let host = prepare_request(&mut headers, &HeaderValue::from_static("backend:8080"));
+        let lines = origin.lines(host.as_ref());
+        origin.put_all(&mut headers, host);
+        // Both ways say the same.
+        for line in std::str::from_utf8(&lines).unwrap().lines() {
+            let (name, value) = line.split_once(": ").unwrap();
+            assert_eq!(headers.get_all(name).iter().collect::<Vec<_>>(), [value], "{name}");
+        }
+        let own = headers.keys().filter(|name| is_own(name.as_str())).count();
+        assert_eq!(lines.iter().filter(|byte| **byte == b'\n').count(), own);
         headers
     }
 
@@ -237,7 +278,7 @@ mod tests {
         assert_eq!(headers["authorization"], "a.b.c");
         assert_eq!(headers["host"], "backend:8080");
         assert_eq!(headers["x-forwarded-for"], "192.0.2.7");
-        assert_eq!(headers["x-amzn-trace-id"], "Root=1-0-0");
+        assert_eq!(headers["x-amzn-trace-id"].as_bytes(), TRACE);
     }
 
     #[test]

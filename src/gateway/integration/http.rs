@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::{
     Target,
     connections::{Connections, Place, SendError},
-    forwarding::{Origin, prepare_request, prepare_response, trace_id},
+    forwarding::{Origin, prepare_request, prepare_response},
     upgrade,
 };
 use crate::{
@@ -61,11 +61,11 @@ impl HttpIntegration {
         let body = RequestBody::new(body).map_err(|_| Refusal::TooLarge)?;
         let fault = body.fault();
         let wanted = upgrade::wanted(&mut exchange.head);
-        let mut head = self.head(exchange)?;
+        let (mut head, lines) = self.head(exchange)?;
         if wanted.is_some() {
             upgrade::ask(&mut head.headers);
         }
-        let answer = self.place.send(&mut head, body, wanted.is_some(), began, began + timeout).await;
+        let answer = self.place.send((&mut head, &lines), body, wanted.is_some(), began, began + timeout).await;
         let answer = match (answer, fault.and_then(|fault| fault.found())) {
             (Ok(answer), _) => answer,
             (_, Some(Found::TooLarge)) => return Err(Refusal::TooLarge),
@@ -88,15 +88,14 @@ impl HttpIntegration {
         Ok(Response::from_parts(head, Body::backend(body)))
     }
 
-    /// The head of the request that the backend gets.
-    fn head(&self, exchange: &mut Exchange<'_>) -> Result<Parts, Refusal> {
+    /// The head of the request that the backend gets, and lines that belong to it.
+    fn head(&self, exchange: &mut Exchange<'_>) -> Result<(Parts, Vec<u8>), Refusal> {
         let captured: Vec<&str> = exchange.captured().collect();
         let uri = match exchange.changes.as_ref().and_then(|changes| changes.path.as_deref()) {
             Some(path) => self.target.uri_at(path, &captured, exchange.sent_query()),
             None => self.target.uri(&captured, exchange.path(), exchange.sent_query()),
         };
         let uri = uri.ok_or_else(|| Refusal::BadRequest("the path does not fit into the backend's URL".to_owned()))?;
-        let trace_id = trace_id(exchange);
         let (mut head, ()) = Request::new(()).into_parts();
         head.method = self.method.clone().unwrap_or_else(|| exchange.head.method.clone());
         head.uri = uri;
@@ -104,15 +103,20 @@ impl HttpIntegration {
         let kept = exchange.stage.is_some_and(|stage| stage.log.is_some())
             || exchange.route.is_some_and(|route| !route.responses.is_empty());
         let mut headers = if kept { exchange.head.headers.clone() } else { std::mem::take(&mut exchange.head.headers) };
-        let origin = Origin { address: exchange.address.clone(), secure: exchange.secure.is_some(), trace_id };
-        prepare_request(&mut headers, &self.host, origin);
-        if let Some(changes) = &exchange.changes {
-            changes.headers.apply(&mut headers);
-            // A request without a host is none.
-            headers.entry(header::HOST).or_insert_with(|| self.host.clone());
-        }
+        let host = prepare_request(&mut headers, &self.host);
+        let origin = Origin::of(exchange);
+        let lines = match &exchange.changes {
+            None => origin.lines(host.as_ref()),
+            Some(changes) => {
+                origin.put_all(&mut headers, host);
+                changes.headers.apply(&mut headers);
+                // A request without a host is none.
+                headers.entry(header::HOST).or_insert_with(|| self.host.clone());
+                Vec::new()
+            }
+        };
         head.headers = headers;
-        Ok(head)
+        Ok((head, lines))
     }
 }
 

@@ -23,6 +23,7 @@ pub(super) struct Wanted(OnUpgrade, Option<Room>);
 
 /// What the client wants, if it asks for a WebSocket and for nothing else beside it.
 pub(super) fn wanted(head: &mut Parts) -> Option<Wanted> {
+    let side = head.extensions.remove::<OnUpgrade>()?;
     let connection = head.headers.get_all(header::CONNECTION).iter();
     let mut options = connection.flat_map(|value| value.as_bytes().split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
     let mut upgrades = head.headers.get_all(header::UPGRADE).iter();
@@ -32,8 +33,7 @@ pub(super) fn wanted(head: &mut Parts) -> Option<Wanted> {
         && protocol.as_bytes().eq_ignore_ascii_case(b"websocket")
         && options.any(|option| option.eq_ignore_ascii_case(b"upgrade"))
         && head.headers.contains_key(header::SEC_WEBSOCKET_KEY);
-    let side = head.extensions.remove::<OnUpgrade>().filter(|_| asks)?;
-    Some(Wanted(side, head.extensions.remove::<Room>()))
+    asks.then(|| Wanted(side, head.extensions.remove::<Room>()))
 }
 
 /// Says to the other side what the headers of one connection said.

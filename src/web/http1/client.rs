@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Method, StatusCode, header, request, response};
+use http::{HeaderMap, Method, StatusCode, request, response};
 use http_body::Body;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -21,7 +21,7 @@ use super::{
     BodyError, Upgraded,
     decoder::Decoder,
     encoder::{Framing, Outgoing},
-    framing,
+    framing::Signs,
     head::{self, BadHead, Search},
     input::{Input, LARGE_PIECE, MARGIN, NARROW_MARGIN, PIECE},
 };
@@ -89,11 +89,18 @@ where
         }
     }
 
-    /// Sends a request and waits for the head of its answer. `None` is no body. The answer's headers take the memory of the
-    /// request's: what is left of these is whole after [`NoAnswer::Closed`] only.
-    pub async fn ask(&mut self, head: &mut request::Parts, body: Option<B>) -> Result<response::Parts, NoAnswer> {
-        self.begin(head, body);
-        let is_last = framing::says(&head.headers, &header::CONNECTION, "close");
+    /// Sends a request and waits for the head of its answer. `None` is no body. `lines` stand behind the headers as they are, each
+    /// with its end, and frame nothing. The answer's headers take the memory of the request's: what is left of these is whole after
+    /// [`NoAnswer::Closed`] only.
+    pub async fn ask(
+        &mut self,
+        head: &mut request::Parts,
+        lines: &[u8],
+        body: Option<B>,
+    ) -> Result<response::Parts, NoAnswer> {
+        let asked = Signs::of(&head.headers);
+        let is_last = asked.close;
+        self.begin((head, lines), body, asked);
         let (mut search, mut interim) = (Search::mending(), 0);
         let answer = poll_fn(|cx| {
             self.poll_send(cx).map_err(NoAnswer::Request)?;
@@ -114,24 +121,22 @@ where
             }
         })
         .await?;
-        self.body = framing::of_response(&answer, &head.method).map_err(NoAnswer::Answer)?;
+        let signs = Signs::of(&answer.headers);
+        self.body = signs.body_of_answer(answer.status, &head.method).map_err(NoAnswer::Answer)?;
         let is_final = !answer.status.is_informational();
-        self.goes_on = is_final
-            && self.body != Decoder::until_close()
-            && framing::goes_on(answer.version, &answer.headers)
-            && !is_last;
+        self.goes_on = is_final && self.body != Decoder::until_close() && signs.goes_on(answer.version) && !is_last;
         Ok(answer)
     }
 
-    fn begin(&mut self, head: &request::Parts, body: Option<B>) {
+    fn begin(&mut self, (head, lines): (&request::Parts, &[u8]), body: Option<B>, signs: Signs<'_>) {
         let framing = match body.as_ref().map(|body| body.size_hint().exact()) {
             Some(Some(length)) => Framing::Length(length),
             Some(None) => Framing::Chunks,
-            None if says_none(head) => Framing::Length(0),
+            None if has_use_for_one(&head.method) || signs.has_length() => Framing::Length(0),
             None => Framing::NoBody,
         };
         let mut out = Outgoing::new(std::mem::take(&mut self.buffer), framing, body);
-        out.head().request(head);
+        out.head().request(head, lines);
         self.sending = Some(out);
     }
 
@@ -247,10 +252,9 @@ where
     }
 }
 
-/// Whether a request without a body says so.
-fn says_none(head: &request::Parts) -> bool {
-    let has_use_for_one = [Method::POST, Method::PUT, Method::PATCH].contains(&head.method);
-    has_use_for_one || head.headers.contains_key(header::CONTENT_LENGTH)
+/// Whether a request that has no body says so.
+fn has_use_for_one(method: &Method) -> bool {
+    [Method::POST, Method::PUT, Method::PATCH].contains(method)
 }
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static, B> Link<S, B> {
@@ -276,7 +280,7 @@ mod tests {
         let mut link = Link::<_, Empty<Bytes>>::new(stream);
         let mut head =
             Request::get("/").header("host", "a").header("authorization", "b").body(()).unwrap().into_parts().0;
-        let outcome = link.ask(&mut head, None).await;
+        let outcome = link.ask(&mut head, b"", None).await;
         (outcome, head.headers.len())
     }
 

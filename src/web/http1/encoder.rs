@@ -189,21 +189,20 @@ impl HeadWriter<'_> {
             let reason = head.status.canonical_reason().unwrap_or("Unknown");
             let _ = write!(out, "HTTP/1.1 {} {reason}\r\n", head.status.as_str());
         }
-        if !head.headers.contains_key(header::DATE) {
-            date(out);
-        }
         // Of an answer to HEAD and of 304 a length says what there would be. Others without a body have none.
         let has_length =
             framing == Framing::NoBody && !head.status.is_informational() && head.status != StatusCode::NO_CONTENT;
-        headers(out, &head.headers, framing, has_length, head.status == StatusCode::SWITCHING_PROTOCOLS);
+        if !headers(out, &head.headers, framing, has_length, head.status == StatusCode::SWITCHING_PROTOCOLS) {
+            date(out);
+        }
         if let Some(connection) = connection {
             line(out, "connection", connection.as_bytes());
         }
         out.extend_from_slice(b"\r\n");
     }
 
-    /// Of a request, to the path of its URL.
-    pub(super) fn request(self, head: &request::Parts) {
+    /// Of a request, to the path of its URL, with more lines behind its headers.
+    pub(super) fn request(self, head: &request::Parts, lines: &[u8]) {
         let Self(out, framing) = self;
         out.reserve(1024);
         out.extend_from_slice(head.method.as_str().as_bytes());
@@ -211,13 +210,21 @@ impl HeadWriter<'_> {
         out.extend_from_slice(head.uri.path_and_query().map_or("/", |target| target.as_str()).as_bytes());
         out.extend_from_slice(b" HTTP/1.1\r\n");
         headers(out, &head.headers, framing, false, true);
+        out.extend_from_slice(lines);
         out.extend_from_slice(b"\r\n");
     }
 }
 
-/// `with_length` and `with_connection` pass on what is said about the body's length and about the connection.
-fn headers(out: &mut BytesMut, headers: &HeaderMap, framing: Framing, with_length: bool, with_connection: bool) {
-    let mut is_length_said = false;
+/// `with_length` and `with_connection` pass on what is said about the body's length and about the connection. Gives whether a
+/// date is among them.
+fn headers(
+    out: &mut BytesMut,
+    headers: &HeaderMap,
+    framing: Framing,
+    with_length: bool,
+    with_connection: bool,
+) -> bool {
+    let (mut is_length_said, mut is_dated) = (false, false);
     let mut says_length = |value| {
         let is_so = matches!(framing, Framing::Length(length) if super::framing::parse_length(value) == Ok(length));
         is_so && !std::mem::replace(&mut is_length_said, true)
@@ -227,6 +234,10 @@ fn headers(out: &mut BytesMut, headers: &HeaderMap, framing: Framing, with_lengt
             header::CONTENT_LENGTH => with_length || says_length(value),
             header::TRANSFER_ENCODING => false,
             header::CONNECTION => with_connection,
+            header::DATE => {
+                is_dated = true;
+                true
+            }
             _ => true,
         };
         if is_kept {
@@ -240,6 +251,7 @@ fn headers(out: &mut BytesMut, headers: &HeaderMap, framing: Framing, with_lengt
         Framing::Chunks => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
         Framing::Length(_) | Framing::NoBody | Framing::UntilClose => {}
     }
+    is_dated
 }
 
 fn line(out: &mut BytesMut, name: &str, value: &[u8]) {
@@ -426,7 +438,7 @@ mod tests {
         assert_eq!(out.bytes, "HTTP/1.1 200 OK\r\ncontent-length: 9\r\ndate: now\r\n\r\n");
         let request = Request::post("http://a.example/p?q").header("content-length", "9").body(()).unwrap();
         let mut out = Outgoing::<Pieces>::new(BytesMut::new(), Framing::Chunks, None);
-        out.head().request(&request.into_parts().0);
+        out.head().request(&request.into_parts().0, b"");
         assert_eq!(out.bytes, "POST /p?q HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n");
     }
 }

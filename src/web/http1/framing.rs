@@ -1,57 +1,112 @@
 //! Where a message ends.
 //! <https://www.rfc-editor.org/rfc/rfc9112#section-6.3>
 
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header, request, response};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 
 use super::decoder::Decoder;
 
-/// The body of a request. What two readers could end at two places is refused, also where the standard chooses one.
-pub(super) fn of_request(head: &request::Parts) -> Result<Decoder, &'static str> {
-    let length = length(&head.headers, false)?;
-    match (is_chunked(&head.headers)?, length) {
-        (true, Some(_)) => Err("both a length and a transfer coding"),
-        (true, None) if head.version == Version::HTTP_10 => Err("a transfer coding in HTTP/1.0"),
-        (true, None) => Ok(Decoder::chunks()),
-        (false, length) => Ok(Decoder::length(length.unwrap_or(0))),
-    }
+/// What the headers of a message say about where it ends and what comes after it. One look at those that are there costs less
+/// than asking for each.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Signs<'h> {
+    length: Option<&'h HeaderValue>,
+    /// More than one length, and not the same.
+    lengths_repeat: bool,
+    lengths_differ: bool,
+    coding: Option<&'h HeaderValue>,
+    codings_repeat: bool,
+    /// `Connection` says so.
+    pub(super) close: bool,
+    keep_alive: bool,
+    pub(super) expects_continue: bool,
+    /// Another protocol is spoken of.
+    pub(super) upgrade: bool,
 }
 
-/// The body of an answer to a request with this method.
-pub(super) fn of_response(head: &response::Parts, method: &Method) -> Result<Decoder, &'static str> {
-    let length = length(&head.headers, true)?;
-    let is_chunked = is_chunked(&head.headers)?;
-    if *method == Method::HEAD || has_no_body(head.status) {
-        return Ok(Decoder::length(0));
+impl<'h> Signs<'h> {
+    pub(super) fn of(headers: &'h HeaderMap) -> Self {
+        let mut signs = Self::default();
+        for (name, value) in headers {
+            match *name {
+                header::CONTENT_LENGTH => match signs.length {
+                    None => signs.length = Some(value),
+                    Some(first) => {
+                        signs.lengths_repeat = true;
+                        signs.lengths_differ |= first != value;
+                    }
+                },
+                header::TRANSFER_ENCODING => signs.codings_repeat |= signs.coding.replace(value).is_some(),
+                header::CONNECTION => {
+                    for word in value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+                        signs.close |= word.eq_ignore_ascii_case(b"close");
+                        signs.keep_alive |= word.eq_ignore_ascii_case(b"keep-alive");
+                    }
+                }
+                header::EXPECT => signs.expects_continue |= value.as_bytes().eq_ignore_ascii_case(b"100-continue"),
+                header::UPGRADE => signs.upgrade = true,
+                _ => {}
+            }
+        }
+        signs
     }
-    match (is_chunked, length) {
-        (true, Some(_)) => Err("both a length and a transfer coding"),
-        (true, None) => Ok(Decoder::chunks()),
-        (false, Some(length)) => Ok(Decoder::length(length)),
-        (false, None) => Ok(Decoder::until_close()),
+
+    /// The body of a request. What two readers could end at two places is refused, also where the standard chooses one.
+    pub(super) fn body_of_request(&self, version: Version) -> Result<Decoder, &'static str> {
+        let length = self.length(false)?;
+        match (self.is_chunked()?, length) {
+            (true, Some(_)) => Err("both a length and a transfer coding"),
+            (true, None) if version == Version::HTTP_10 => Err("a transfer coding in HTTP/1.0"),
+            (true, None) => Ok(Decoder::chunks()),
+            (false, length) => Ok(Decoder::length(length.unwrap_or(0))),
+        }
+    }
+
+    /// The body of an answer to a request with this method.
+    pub(super) fn body_of_answer(&self, status: StatusCode, method: &Method) -> Result<Decoder, &'static str> {
+        let length = self.length(true)?;
+        let is_chunked = self.is_chunked()?;
+        if *method == Method::HEAD || has_no_body(status) {
+            return Ok(Decoder::length(0));
+        }
+        match (is_chunked, length) {
+            (true, Some(_)) => Err("both a length and a transfer coding"),
+            (true, None) => Ok(Decoder::chunks()),
+            (false, Some(length)) => Ok(Decoder::length(length)),
+            (false, None) => Ok(Decoder::until_close()),
+        }
+    }
+
+    pub(super) fn has_length(&self) -> bool {
+        self.length.is_some()
+    }
+
+    /// Whether the connection may be used again after this message.
+    pub(super) fn goes_on(&self, version: Version) -> bool {
+        match version {
+            Version::HTTP_10 => self.keep_alive,
+            _ => !self.close,
+        }
+    }
+
+    fn is_chunked(&self) -> Result<bool, &'static str> {
+        match self.coding {
+            None => Ok(false),
+            Some(coding) if !self.codings_repeat && coding.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(true),
+            Some(_) => Err("a transfer coding other than chunked"),
+        }
+    }
+
+    /// `may_repeat` takes a length that is said more than once.
+    fn length(&self, may_repeat: bool) -> Result<Option<u64>, &'static str> {
+        if self.lengths_differ || (self.lengths_repeat && !may_repeat) {
+            return Err("more than one length");
+        }
+        self.length.map(parse_length).transpose()
     }
 }
 
 pub(super) fn has_no_body(status: StatusCode) -> bool {
     status.is_informational() || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED
-}
-
-fn is_chunked(headers: &HeaderMap) -> Result<bool, &'static str> {
-    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
-    let Some(coding) = codings.next() else { return Ok(false) };
-    if codings.next().is_some() || !coding.as_bytes().eq_ignore_ascii_case(b"chunked") {
-        return Err("a transfer coding other than chunked");
-    }
-    Ok(true)
-}
-
-/// `may_repeat` takes a length that is said more than once.
-fn length(headers: &HeaderMap, may_repeat: bool) -> Result<Option<u64>, &'static str> {
-    let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
-    let Some(first) = lengths.next() else { return Ok(None) };
-    if lengths.any(|other| !may_repeat || other != first) {
-        return Err("more than one length");
-    }
-    parse_length(first).map(Some)
 }
 
 /// Digits and nothing else. To some readers what begins with a nought is octal.
@@ -64,20 +119,6 @@ pub(super) fn parse_length(value: &HeaderValue) -> Result<u64, &'static str> {
     text.parse().map_err(|_| "a length that is no number")
 }
 
-/// Whether a header with a list has this word.
-pub(super) fn says(headers: &HeaderMap, name: &header::HeaderName, word: &str) -> bool {
-    let words = headers.get_all(name).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
-    words.map(<[u8]>::trim_ascii).any(|said| said.eq_ignore_ascii_case(word.as_bytes()))
-}
-
-/// Whether the connection may be used again after this message.
-pub(super) fn goes_on(version: Version, headers: &HeaderMap) -> bool {
-    match version {
-        Version::HTTP_10 => says(headers, &header::CONNECTION, "keep-alive"),
-        _ => !says(headers, &header::CONNECTION, "close"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
@@ -86,12 +127,14 @@ mod tests {
 
     fn asked(version: &str, lines: &str) -> Result<Decoder, &'static str> {
         let head = Bytes::from(format!("POST / HTTP/{version}\r\n{lines}\r\n"));
-        of_request(&head::request(&head, HeaderMap::new()).unwrap())
+        let head = head::request(&head, HeaderMap::new()).unwrap();
+        Signs::of(&head.headers).body_of_request(head.version)
     }
 
     fn answered(status: &str, method: Method, lines: &str) -> Result<Decoder, &'static str> {
         let head = Bytes::from(format!("HTTP/1.1 {status}\r\n{lines}\r\n"));
-        of_response(&head::response(&head, HeaderMap::new()).unwrap(), &method)
+        let head = head::response(&head, HeaderMap::new()).unwrap();
+        Signs::of(&head.headers).body_of_answer(head.status, &method)
     }
 
     #[test]

@@ -7,7 +7,7 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, request, response,
 };
 use httparse::{Header, Status};
-use memchr::memchr;
+use memchr::memchr_iter;
 
 /// Headers of one message.
 const HEADERS: usize = 100;
@@ -44,8 +44,9 @@ impl Search {
 
     /// The bytes up to the end of the empty line; `None` while it has not come.
     pub(super) fn end(&mut self, bytes: &[u8]) -> Result<Option<usize>, BadHead> {
-        while let Some(at) = bytes.get(self.seen..).and_then(|rest| memchr(b'\n', rest)) {
-            let feed = self.seen + at;
+        let seen = self.seen;
+        for at in memchr_iter(b'\n', bytes.get(seen..).unwrap_or_default()) {
+            let feed = seen + at;
             let is_whole = feed > self.line && bytes[feed - 1] == b'\r';
             if !is_whole && !self.mends {
                 return Err(BadHead::BareLineFeed);
@@ -53,7 +54,7 @@ impl Search {
             if feed - usize::from(is_whole) == self.line {
                 return Ok(Some(feed + 1));
             }
-            (self.line, self.seen) = (feed + 1, feed + 1);
+            self.line = feed + 1;
         }
         self.seen = bytes.len();
         Ok(None)

@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Incoming, OnUpgrade, Spelling, Upgraded,
     encoder::{self, Framing, Outgoing},
-    framing,
+    framing::Signs,
     head::{self, BadHead, Search},
     wire::{Leftover, NoHead, Wait, Wire},
 };
@@ -218,19 +218,18 @@ impl Asked {
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let body = framing::of_request(&head).map_err(BadHead::Syntax)?;
+        let signs = Signs::of(&head.headers);
+        let body = signs.body_of_request(head.version).map_err(BadHead::Syntax)?;
         let is_1_1 = head.version == Version::HTTP_11;
         let mut asked = Self {
             is_head: head.method == Method::HEAD,
             version: head.version,
-            goes_on: framing::goes_on(head.version, &head.headers),
+            goes_on: signs.goes_on(head.version),
             upgrade: None,
         };
         let has_body = !body.is_done();
-        let expects = head.headers.get(header::EXPECT);
-        let expects = expects.is_some_and(|word| word.as_bytes().eq_ignore_ascii_case(b"100-continue"));
-        wire.begin_body(body, expects && is_1_1);
-        if !has_body && is_1_1 && head.headers.contains_key(header::UPGRADE) {
+        wire.begin_body(body, signs.expects_continue && is_1_1);
+        if !has_body && is_1_1 && signs.upgrade {
             let (sender, upgrade) = OnUpgrade::new();
             asked.upgrade = Some(sender);
             head.extensions.insert(upgrade);
@@ -261,7 +260,7 @@ impl Asked {
             || is_last
             || framing == Framing::UntilClose
             || matches!(leftover, Leftover::Unsent | Leftover::Unknown | Leftover::Known(DRAINED..))
-            || framing::says(&head.headers, &header::CONNECTION, "close");
+            || Signs::of(&head.headers).close;
         let connection = match self.version {
             _ if is_switching => None,
             _ if ends => Some("close"),
