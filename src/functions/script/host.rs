@@ -14,11 +14,12 @@ use super::{Plan, watch::Watch};
 use crate::kit::random::Random;
 
 const BOOT: &str = include_str!("shims/boot.js");
-const SHIMS: [(&str, &str); 11] = [
+const SHIMS: [(&str, &str); 12] = [
     ("calls", include_str!("shims/calls.js")),
     ("clone", include_str!("shims/clone.js")),
     ("console", include_str!("shims/console.js")),
     ("crypto", include_str!("shims/crypto.js")),
+    ("date", include_str!("shims/date.js")),
     ("encoding", include_str!("shims/encoding.js")),
     ("events", include_str!("shims/events.js")),
     ("modules", include_str!("shims/modules.js")),

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::*;
 use crate::config::Place;
 
+mod dates;
 mod limits;
 mod shims;
 

@@ -20,6 +20,7 @@
         once() { return this; },
         emitWarning: (warning) => global.console.warn(warning),
     };
+    shims.date(host, global);
     const timers = shims.timers(host, global);
     const format = shims.console(host, global);
     shims.encoding(host, global);

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Each line is an expression that must be true.
-async fn holds(lines: &str) {
+pub(super) async fn holds(lines: &str) {
     let list: Vec<_> = lines.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let body = list.iter().map(|line| format!("try_(() => ({line}))")).collect::<Vec<_>>().join(",\n");
     let text = format!(
