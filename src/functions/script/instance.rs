@@ -22,7 +22,7 @@ use crate::functions::{FunctionError, PAYLOAD_LIMIT};
 /// Lambda's word for a rejection that nobody handles.
 const UNHANDLED: &str = "Runtime.UnhandledPromiseRejection";
 
-/// A call that spoiled its instance, to be answered when the engine is gone.
+/// A call that spoiled its instance, also by what it left behind, to be answered when the engine is gone.
 type Last = (Job, Seat, Result<Value, FunctionError>);
 
 /// Makes an instance, serves this call and those that follow. Comes back with the call that spoiled the instance, or with
@@ -41,11 +41,15 @@ pub(super) fn live(plan: &Arc<Plan>, pool: &Weak<Pool>, inbox: &Inbox, first: (J
             Err(end) => return Some(last(job, seat, end)),
         };
         loop {
-            match instance.serve(&mut job) {
-                Ok(value) => seat.leave(pool, job, Ok(value)),
-                Err(End::Failed(error)) => seat.leave(pool, job, Err(error)),
+            let answer = match instance.serve(&mut job) {
+                Ok(value) => Ok(value),
+                Err(End::Failed(error)) => Err(error),
                 Err(spoiled) => return Some(last(job, seat, spoiled)),
+            };
+            if !instance.outlives_call() {
+                return Some((job, seat, answer));
             }
+            seat.leave(pool, job, answer);
             (job, seat) = inbox.recv().ok()?;
             watch.set(job.deadline, &job.request_id, job.tail.clone());
         }
@@ -83,6 +87,11 @@ fn note_rejection<'js>(cx: &Ctx<'js>, promise: Script<'js>, is_handled: bool) {
     } else if let Some(at) = rejected.iter().position(|known| *known == promise) {
         rejected.remove(at);
     }
+}
+
+/// Of a promise whose end is looked at here.
+fn forget_rejection<'js>(cx: &Ctx<'js>, promise: &Promise<'js>) {
+    note_rejection(cx, promise.as_value().clone(), true);
 }
 
 fn take_rejected<'js>(cx: &Ctx<'js>) -> Vec<Script<'js>> {
@@ -171,6 +180,8 @@ impl<'js> Instance<'js> {
                 module.namespace().map_err(failed)?
             }
         };
+        // The file has a turn of its own: a handler that looks at its rejections comes too late, as in Lambda.
+        instance.end_turn()?;
         let handler: Script<'js> = exports.get(plan.handler.as_str()).map_err(failed)?;
         instance.handler = handler.into_function().ok_or_else(|| missing(plan))?;
         // After all that stays, which would fill them.
@@ -180,10 +191,31 @@ impl<'js> Instance<'js> {
 
     fn serve(&self, job: &mut Job) -> Result<Value, End> {
         let outcome = self.call(job);
-        // Those that an answer has overtaken are not the next call's.
-        drop(take_rejected(&self.cx));
         // An interrupted engine reports all kinds of failures. The watch knows better.
         if outcome.is_err() && self.watch.is_over() { Err(End::TimedOut) } else { outcome }
+    }
+
+    /// Whether the instance can serve another call after this one, which has its answer. A rejection that nobody handles comes too
+    /// late for it then: in Lambda the runtime client has sent the answer before Node looks for such rejections and ends the process.
+    fn outlives_call(&self) -> bool {
+        match self.end_turn() {
+            Ok(()) => true,
+            Err(End::Failed(error) | End::Spoiled(error)) => {
+                self.watch.log("error", &error.to_string());
+                false
+            }
+            Err(End::TimedOut) => false,
+        }
+    }
+
+    /// Runs the jobs that are left, but no timers. Fails by a rejection that nobody has handled until then.
+    fn end_turn(&self) -> Result<(), End> {
+        while self.cx.execute_pending_job() {
+            if self.watch.is_over() {
+                return Err(End::TimedOut);
+            }
+        }
+        self.unhandled().map_or(Ok(()), |error| Err(End::Spoiled(error)))
     }
 
     fn call(&self, job: &mut Job) -> Result<Value, End> {
@@ -205,6 +237,7 @@ impl<'js> Instance<'js> {
         let mut told = false;
         loop {
             if promise.state() != PromiseState::Pending {
+                forget_rejection(&self.cx, promise);
                 let settled = promise.result::<Script<'js>>().unwrap_or(Err(rquickjs::Error::WouldBlock));
                 return settled.map_err(|error| self.end(&error));
             }

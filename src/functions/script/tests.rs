@@ -248,13 +248,62 @@ async fn a_rejection_that_nobody_handles_ends_the_call_and_the_instance() {
     ] {
         assert_eq!(answer(text).await, Ok(json!(1)), "{text}");
     }
-    // What an answer has overtaken is not the next call's, and a rejected handler spoils nothing.
-    let text = "let calls = 0; exports.handler = async (event) => { calls++; if (event.fail) { throw 'x' } \
-                if (event.leave) { Promise.reject('y'); return 0 } await new Promise((go) => setTimeout(go, 1)); return calls }";
-    let script = self::script(text);
-    assert_eq!(thrown(run(&script, json!({"fail": true})).await), threw("string", "x"));
-    assert_eq!(run(&script, json!({"leave": true})).await, Ok(json!(0)));
-    assert_eq!(run(&script, json!({})).await, Ok(json!(3)));
+}
+
+/// As in Lambda, where the process ends behind its answer.
+#[tokio::test]
+async fn a_rejection_in_the_turn_of_the_answer_ends_the_instance_behind_it() {
+    let script = |leave: &str| {
+        script(&format!(
+            "let calls = 0; exports.handler = async (event) => {{ calls++; if (event.leave) {{ {leave} }} \
+             if (event.fail) {{ throw 'x' }} await new Promise((go) => setTimeout(go, 1)); return calls }}"
+        ))
+    };
+    for leave in [
+        "Promise.reject(new TypeError('y')); return 0",
+        "(async () => { await 1; await 2; await 3; await 4; throw new TypeError('y') })(); return 0",
+    ] {
+        let script = script(leave);
+        assert_eq!(run(&script, json!({})).await, Ok(json!(1)));
+        let tail = Arc::new(crate::functions::log::Tail::default());
+        let leaving = Call { tail: Some(Arc::clone(&tail)), ..call(json!({"leave": true})) };
+        assert_eq!(script.invoke(leaving).await, Ok(json!(0)), "{leave}");
+        let tail = String::from_utf8(tail.bytes()).unwrap();
+        assert!(tail.contains("\nRuntime.UnhandledPromiseRejection: TypeError: y\n"), "{tail}");
+        assert_eq!(run(&script, json!({})).await, Ok(json!(1)), "a new instance: {leave}");
+    }
+    let failing = script("Promise.reject('y')");
+    let event = json!({"leave": true, "fail": true});
+    assert_eq!(run(&failing, json!({})).await, Ok(json!(1)));
+    assert_eq!(thrown(run(&failing, event).await), threw("string", "x"));
+    assert_eq!(run(&failing, json!({})).await, Ok(json!(1)), "a new instance");
+    // The handler's own failure is looked at, and so is what is handled before the turn ends.
+    let whole =
+        script("const p = Promise.reject('y'); (async () => { await 1; await 2; p.catch(() => {}) })(); return 0");
+    assert_eq!(thrown(run(&whole, json!({"fail": true})).await), threw("string", "x"));
+    assert_eq!(run(&whole, json!({"leave": true})).await, Ok(json!(0)));
+    assert_eq!(run(&whole, json!({})).await, Ok(json!(3)));
+}
+
+#[tokio::test]
+async fn a_rejection_while_a_file_loads_ends_the_load() {
+    for text in [
+        "Promise.reject('no'); exports.handler = async () => 1",
+        "const late = Promise.reject('no'); exports.handler = async () => late.catch(() => 1)",
+        "(async () => { await null; throw 'no' })(); exports.handler = (event, context, callback) => callback(null, 1)",
+        "Promise.reject('no'); export const handler = async () => 1",
+        "await null; (async () => { await null; throw 'no' })(); export const handler = async () => 1",
+    ] {
+        let unhandled = threw("Runtime.UnhandledPromiseRejection", "no");
+        assert_eq!(thrown(answer(text).await), unhandled, "{text}");
+    }
+    for text in [
+        "const early = Promise.reject('no'); early.catch(() => {}); exports.handler = async () => 1",
+        "const early = Promise.reject('no'); queueMicrotask(() => early.catch(() => {})); exports.handler = async () => 1",
+        "try { await Promise.reject('no') } catch {} export const handler = async () => 1",
+    ] {
+        assert_eq!(answer(text).await, Ok(json!(1)), "{text}");
+    }
 }
 
 #[tokio::test]
