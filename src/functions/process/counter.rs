@@ -86,6 +86,16 @@ impl Held {
         }
         Some(out)
     }
+
+    fn expects(&self, id: &str) -> Result<(), Misstep> {
+        match self.out.contains_key(id) {
+            true => Ok(()),
+            false if self.answered.iter().any(|known| known == id) => {
+                Err(Misstep::WrongState("InvocationResponse", "InvocationResponse"))
+            }
+            false => Err(Misstep::UnknownId),
+        }
+    }
 }
 
 /// A call that a process works on.
@@ -186,55 +196,61 @@ impl Counter {
         let after = out.after;
         let line = format!("{id} Task timed out after {:.2} seconds", after.as_secs_f64());
         self.plan.journal.note(id, out.tail.as_deref(), &line);
-        self.close(id, out, Err(FunctionError::TimedOut { after }));
+        let took = out.began.elapsed();
+        self.close(id, out, took, Err(FunctionError::TimedOut { after }));
         self.tell(News::Late);
     }
 
     /// Whether an answer for this id would be taken.
     pub(super) fn expects(&self, id: &str) -> Result<(), Misstep> {
-        let held = self.held();
-        match held.out.contains_key(id) {
-            true => Ok(()),
-            false if held.answered.iter().any(|known| known == id) => {
-                Err(Misstep::WrongState("InvocationResponse", "InvocationResponse"))
-            }
-            false => Err(Misstep::UnknownId),
-        }
+        self.held().expects(id)
     }
 
-    /// The process answers.
+    /// The process answers. What it printed before may still be on its way: a caller who wants to read that is answered a moment
+    /// later, out of the call's time, and so is the process.
     pub(super) async fn answer(
         self: &Arc<Self>,
         id: &str,
         outcome: Result<Value, FunctionError>,
     ) -> Result<(), Misstep> {
-        self.expects(id)?;
-        if self.held().out.get(id).is_some_and(|out| out.tail.is_some()) {
-            tokio::time::sleep(LINES_ARRIVE).await;
-        }
-        let out = {
-            // As one step: it may ask again, or end, at any moment.
-            let mut held = self.held();
-            let out = held.take(id).ok_or(Misstep::UnknownId)?;
-            held.answered.push_back(id.to_owned());
-            if held.answered.len() > REMEMBERED {
-                held.answered.pop_front();
-            }
-            // Before the caller knows of the answer, who may call again at once.
-            if self.supervisor.is_some() && !held.is_abandoned && held.returning.is_none() {
-                self.desk.will_be_back();
-                held.returning = Some(self.expect_back(id, out.began));
-            }
-            out
-        };
+        let out = self.take_back(id)?;
+        let took = out.began.elapsed();
         self.plan.misfortunes.store(0, std::sync::atomic::Ordering::Relaxed);
-        self.close(id, out, outcome);
+        if out.tail.is_none() {
+            self.close(id, out, took, outcome);
+            return Ok(());
+        }
+        let (own, id) = (Arc::clone(self), id.to_owned());
+        let closing = tokio::spawn(async move {
+            tokio::time::sleep(LINES_ARRIVE).await;
+            own.close(&id, out, took, outcome);
+        });
+        // A task of its own: the process may be gone before it is told, and its answer counts all the same.
+        let _ = closing.await;
         Ok(())
     }
 
+    /// The call that is answered. As one step: the process may ask again, or end, at any moment.
+    fn take_back(self: &Arc<Self>, id: &str) -> Result<Out, Misstep> {
+        let mut held = self.held();
+        held.expects(id)?;
+        let out = held.take(id).ok_or(Misstep::UnknownId)?;
+        held.answered.push_back(id.to_owned());
+        if held.answered.len() > REMEMBERED {
+            held.answered.pop_front();
+        }
+        // Before the caller knows of the answer, who may call again at once.
+        if self.supervisor.is_some() && !held.is_abandoned && held.returning.is_none() {
+            self.desk.will_be_back();
+            held.returning = Some(self.expect_back(id, &out));
+        }
+        Ok(out)
+    }
+
     /// In Lambda the time of a call runs on until the process asks for the next one.
-    fn expect_back(self: &Arc<Self>, id: &str, began: Instant) -> AbortHandle {
-        let until = (began + self.plan.timeout).max(Instant::now() + RETURN);
+    fn expect_back(self: &Arc<Self>, id: &str, out: &Out) -> AbortHandle {
+        let told = Instant::now() + if out.tail.is_some() { LINES_ARRIVE } else { Duration::ZERO };
+        let until = (out.began + self.plan.timeout).max(told + RETURN);
         let (own, id) = (Arc::downgrade(self), id.to_owned());
         let timer = tokio::spawn(async move {
             tokio::time::sleep_until(until.into()).await;
@@ -286,7 +302,8 @@ impl Counter {
         };
         for id in ids {
             if let Some(out) = self.take(&id) {
-                self.close(&id, out, Err(why(&id)));
+                let took = out.began.elapsed();
+                self.close(&id, out, took, Err(why(&id)));
             }
         }
     }
@@ -321,8 +338,8 @@ impl Counter {
         self.held().take(id)
     }
 
-    fn close(&self, id: &str, out: Out, outcome: Result<Value, FunctionError>) {
-        for line in log::end(id, out.began.elapsed(), self.plan.memory_mib) {
+    fn close(&self, id: &str, out: Out, took: Duration, outcome: Result<Value, FunctionError>) {
+        for line in log::end(id, took, self.plan.memory_mib) {
             self.plan.journal.note(id, out.tail.as_deref(), &line);
         }
         // Nobody listens any more when the caller went away.
@@ -338,3 +355,6 @@ impl Drop for Asking {
         self.0.held().is_asked = false;
     }
 }
+
+#[cfg(test)]
+mod tests;
