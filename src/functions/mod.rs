@@ -66,8 +66,10 @@ pub struct Call {
     /// The time left to the caller. A function's own, shorter timeout wins.
     pub deadline: Duration,
     /// `context.awsRequestId`, and the id in the function's log lines. A process gets one of its own where this is no UUID, or was
-    /// used before.
+    /// used before by another call.
     pub request_id: String,
+    /// Whether the same event was tried before under this id. The tries before are over.
+    pub is_retry: bool,
     /// `context.clientContext`: JSON that a caller of the Invoke API sends along.
     pub client_context: Option<String>,
     /// The calls that led to this one, and this one. A process is told, and another server.
@@ -82,6 +84,7 @@ impl Call {
             event,
             deadline,
             request_id: request_id.into(),
+            is_retry: false,
             client_context: None,
             lineage: Lineage::default(),
             tail: None,

@@ -2,7 +2,7 @@
 //!
 //! As in Lambda a call whose function fails is tried twice more, after one minute and after another two. One that nobody could
 //! take, because everybody is at work or away, goes back to the queue for up to six hours, at first for a second and then for
-//! longer, up to five minutes. Every try asks the function that has the name then. What is given up is logged; nothing is kept
+//! longer, up to five minutes. Every try has the call's request id, and asks the function that has the name then. What is given up is logged; nothing is kept
 //! over a restart.
 //! <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>
 
@@ -79,7 +79,7 @@ impl Events {
     }
 
     /// Tries until the function has answered. Says why nobody tries any more.
-    async fn run(&self, name: &str, call: Call) -> Result<(), String> {
+    async fn run(&self, name: &str, mut call: Call) -> Result<(), String> {
         let since = Instant::now();
         let (mut retries, mut pause) = (RETRIES.into_iter(), FIRST_PAUSE);
         loop {
@@ -99,6 +99,7 @@ impl Events {
             let again = wait.as_secs();
             tracing::warn!(function = name, request_id = call.request_id, %error, "an event failed: next try in {again} s");
             tokio::time::sleep(wait).await;
+            call.is_retry = true;
         }
     }
 

@@ -260,14 +260,14 @@ async fn a_failed_event_is_tried_twice_more_and_given_up() {
     let door = Behind::new(native(move |call| {
         let tell = tell.clone();
         async move {
-            tell.send((call.event, call.request_id, began.elapsed().as_secs())).unwrap();
+            tell.send((call.event, call.request_id, call.is_retry, began.elapsed().as_secs())).unwrap();
             Err(FunctionError::Threw { kind: "Error".into(), message: "no".into(), trace: Vec::new() })
         }
     }));
     let answer = door.call("Event", "7").await;
     let id = answer.header("x-amzn-requestid").to_owned();
     for after in [0, 60, 180] {
-        assert_eq!(told.recv().await, Some((json!(7), id.clone(), after)));
+        assert_eq!(told.recv().await, Some((json!(7), id.clone(), after > 0, after)));
     }
     tokio::time::sleep(Duration::from_secs(24 * 3_600)).await;
     assert!(told.try_recv().is_err());

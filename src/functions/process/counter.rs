@@ -193,6 +193,9 @@ impl Counter {
 
     fn end_late(&self, id: &str) {
         let Some(out) = self.take(id) else { return };
+        if self.supervisor.is_none() {
+            self.desk.is_owed(id);
+        }
         let after = out.after;
         let line = format!("{id} Task timed out after {:.2} seconds", after.as_secs_f64());
         self.plan.journal.note(id, out.tail.as_deref(), &line);

@@ -50,6 +50,8 @@ struct State {
     /// Processes that have answered and will ask in a moment.
     returning: usize,
     ids: VecDeque<String>,
+    /// Of calls that a process may still answer, although nobody waits for it.
+    owed: VecDeque<String>,
     was_attended: bool,
 }
 
@@ -58,17 +60,23 @@ impl Desk {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether this id was not used lately. From now on it was.
-    pub(super) fn takes(&self, id: &str) -> bool {
+    /// Whether a call may have this id: it was not used lately, or only by earlier tries of the same event, each of which is over.
+    /// From now on it was used.
+    pub(super) fn takes(&self, id: &str, is_retry: bool) -> bool {
         let mut state = self.state();
-        if state.ids.iter().any(|used| used == id) {
+        if state.owed.iter().any(|owed| owed == id) {
             return false;
         }
-        state.ids.push_back(id.to_owned());
-        if state.ids.len() > REMEMBERED {
-            state.ids.pop_front();
+        if state.ids.iter().any(|used| used == id) {
+            return is_retry;
         }
+        remember(&mut state.ids, id);
         true
+    }
+
+    /// A process that nobody ends did not answer in time, and may do so later.
+    pub(super) fn is_owed(&self, id: &str) {
+        remember(&mut self.state().owed, id);
     }
 
     /// Hands the call to a process that waits for one, or lets it wait.
@@ -150,6 +158,13 @@ impl Desk {
     }
 }
 
+fn remember(ids: &mut VecDeque<String>, id: &str) {
+    ids.push_back(id.to_owned());
+    if ids.len() > REMEMBERED {
+        ids.pop_front();
+    }
+}
+
 /// The place of a process that waits.
 struct Place<'a> {
     desk: &'a Desk,
@@ -199,6 +214,16 @@ mod tests {
         drop(gone);
         assert_eq!(desk.waiting(), 1);
         assert_eq!(desk.next().await.id, "1");
+    }
+
+    #[test]
+    fn an_id_is_for_one_event() {
+        let desk = Desk::default();
+        assert!(desk.takes("1", false));
+        assert!(!desk.takes("1", false), "another call");
+        assert!(desk.takes("1", true) && desk.takes("1", true), "other tries");
+        desk.is_owed("1");
+        assert!(!desk.takes("1", true), "a late answer would be taken for this try's");
     }
 
     #[tokio::test]

@@ -187,7 +187,8 @@ impl Function for Process {
         let (reply, answer) = oneshot::channel();
         let (patience, deadline) = (call.deadline, Instant::now() + call.deadline);
         // Callers may use an id twice, and others than UUIDs do not fit into a path.
-        let is_usable = uuid::Uuid::parse_str(&call.request_id).is_ok() && self.desk.takes(&call.request_id);
+        let is_uuid = uuid::Uuid::parse_str(&call.request_id).is_ok();
+        let is_usable = is_uuid && self.desk.takes(&call.request_id, call.is_retry);
         let id = if is_usable { call.request_id } else { self.plan.random.uuid() };
         let (client_context, lineage, tail) = (call.client_context, call.lineage, call.tail);
         self.desk.admit(Job { id, event: event.into(), client_context, lineage, patience, deadline, tail, reply })?;

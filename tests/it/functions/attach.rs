@@ -209,6 +209,38 @@ async fn a_late_answer_belongs_to_nobody() {
     assert!(gone.await, "the Runtime API ends with its function");
 }
 
+/// As in Lambda; but a process that still owes an answer to the try before must not give it to this one.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_try_of_an_event_has_the_id_of_the_first() {
+    let (_functions, function, address) = attached().await;
+    let begin = |is_retry: bool| {
+        let own = Arc::clone(&function);
+        tokio::spawn(async move { own.invoke(Call { is_retry, ..call(json!(1), 20 * SECOND) }).await })
+    };
+    let id = call(json!(1), SECOND).request_id;
+    let fail = |id: String| {
+        let line = format!("POST /2018-06-01/runtime/invocation/{id}/error");
+        runtime(move || assert_eq!(speak(address, &line, "", r#"{"errorMessage":"no"}"#).status, 202))
+    };
+    let next = || runtime(move || speak(address, NEXT, "", "").id().to_owned());
+    for is_retry in [false, true, true] {
+        let asked = begin(is_retry);
+        assert_eq!(next().await, id);
+        fail(id.clone()).await;
+        assert_eq!(asked.await.unwrap().unwrap_err().thrown(), Some("no"));
+    }
+    let late = begin(true);
+    assert_eq!(next().await, id);
+    assert_eq!(late.await.unwrap(), Err(FunctionError::TimedOut { after: 2 * SECOND }));
+    let asked = begin(true);
+    let another = next().await;
+    assert_ne!(another, id);
+    let refused = runtime(move || respond(address, &id, "1").status).await;
+    assert!(refused >= 400, "{refused}");
+    assert_eq!(runtime(move || respond(address, &another, "2").status).await, 202);
+    assert_eq!(asked.await.unwrap(), Ok(json!(2)));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn as_many_calls_run_as_processes_ask() {
     let (_functions, function, address) = attached().await;
