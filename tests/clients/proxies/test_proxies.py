@@ -11,6 +11,7 @@ import http.client
 import http.server
 import ipaddress
 import json
+import os
 import subprocess
 import threading
 import time
@@ -374,7 +375,12 @@ class Front:
         self.backend.shutdown()
 
 
-@pytest.fixture(scope="module", params=["nginx", "caddy", "traefik", "envoy", "haproxy"])
+def kind(name: str) -> object:
+    absent = name == "traefik" and os.environ.get("POOLHOUSE_TEST_TRAEFIK") != "1"
+    return pytest.param(name, marks=pytest.mark.skipif(absent, reason="POOLHOUSE_TEST_TRAEFIK=1 builds Traefik"))
+
+
+@pytest.fixture(scope="module", params=[kind(name) for name in ("nginx", "caddy", "traefik", "envoy", "haproxy")])
 def front(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp(request.param)
     with Server(f"behind-{request.param}", configured(folder, request.param)) as server:
