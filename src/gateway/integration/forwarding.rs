@@ -91,9 +91,10 @@ impl<'e> Origin<'e> {
     pub(super) fn lines(&self, host: Option<&HeaderValue>) -> Vec<u8> {
         let mut lines = Vec::with_capacity(256);
         let mut say = |name: HeaderName, value: &[u8]| {
-            for part in [name.as_str().as_bytes(), b": ", value, b"\r\n"] {
-                lines.extend_from_slice(part);
-            }
+            lines.extend_from_slice(name.as_str().as_bytes());
+            lines.extend_from_slice(b": ");
+            lines.extend_from_slice(value);
+            lines.extend_from_slice(b"\r\n");
         };
         self.tell(host, &mut say);
         if let Some(host) = host {
