@@ -10,7 +10,7 @@ use std::{
     task::{Context, Poll, Waker, ready},
 };
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body::Body;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -24,6 +24,11 @@ use super::{
 
 /// What is read of the next requests while one is answered.
 const AHEAD: usize = 16 * 1024;
+
+/// Chunks that are smaller are handed on together, up to so many bytes: whoever keeps a piece keeps its book-keeping, and the memory
+/// of all that was read with it.
+const SMALL: usize = 1024;
+const TOGETHER: usize = 8 * 1024;
 
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
@@ -276,7 +281,8 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Wire<S> {
                 Ok(Some(data)) => {
                     self.moved();
                     self.wait_for(Wait::Nothing);
-                    return Poll::Ready(Some(Ok(data)));
+                    let is_small = data.len() < SMALL && io.body.exact().is_none();
+                    return Poll::Ready(Some(Ok(if is_small { io.with_next(data) } else { data })));
                 }
                 Ok(None) if io.body.is_done() => {
                     self.wait_for(Wait::Nothing);
@@ -309,6 +315,22 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Wire<S> {
 impl<S: AsyncRead + Unpin> Io<S> {
     fn poll_fill(&mut self, cx: &mut Context<'_>, margin: usize, piece: usize) -> Poll<io::Result<usize>> {
         self.input.poll_fill(cx, &mut self.stream, margin, piece)
+    }
+}
+
+impl<S> Io<S> {
+    /// A small chunk and those behind it that have come already. What is wrong with them is found again at the next look.
+    fn with_next(&mut self, first: Bytes) -> Bytes {
+        let Ok(Some(second)) = self.body.next(&mut self.input.bytes) else { return first };
+        let mut together = BytesMut::with_capacity(TOGETHER);
+        together.extend_from_slice(&first);
+        together.extend_from_slice(&second);
+        while together.len() < TOGETHER
+            && let Ok(Some(next)) = self.body.next(&mut self.input.bytes)
+        {
+            together.extend_from_slice(&next);
+        }
+        together.freeze()
     }
 }
 
@@ -361,4 +383,47 @@ pub(super) enum Leftover {
     Unsent,
     Known(u64),
     Unknown,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{future::poll_fn, task::Waker};
+
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    /// The pieces that a body comes in, all of whose bytes have come.
+    async fn pieces(body: &[u8]) -> Vec<Bytes> {
+        let (mut client, stream) = tokio::io::duplex(64 * 1024);
+        client.write_all(body).await.unwrap();
+        let wire = Wire::new(stream);
+        wire.begin_body(Decoder::chunks(), false);
+        let mut pieces = Vec::new();
+        while let Some(piece) = poll_fn(|cx| wire.poll_data(cx)).await {
+            pieces.push(piece.unwrap());
+        }
+        assert!(wire.is_done());
+        pieces
+    }
+
+    #[tokio::test]
+    async fn small_chunks_come_together() {
+        let many = pieces(format!("{}0\r\n\r\n", "1\r\nx\r\n".repeat(10_000)).as_bytes()).await;
+        assert!(many.len() < 20 && many.concat() == "x".repeat(10_000).as_bytes(), "{}", many.len());
+        let large = "y".repeat(SMALL);
+        let mixed = pieces(format!("1\r\nx\r\n400\r\n{large}\r\n1\r\nz\r\n0\r\n\r\n").as_bytes()).await;
+        assert_eq!(mixed.concat(), format!("x{large}z").as_bytes());
+    }
+
+    #[tokio::test]
+    async fn what_is_wrong_behind_small_chunks_is_told() {
+        let (mut client, stream) = tokio::io::duplex(1024);
+        client.write_all(b"1\r\nx\r\n1\r\ny\r\nno size\r\n").await.unwrap();
+        let wire = Wire::new(stream);
+        wire.begin_body(Decoder::chunks(), false);
+        assert_eq!(poll_fn(|cx| wire.poll_data(cx)).await.unwrap().unwrap(), "xy");
+        assert!(matches!(poll_fn(|cx| wire.poll_data(cx)).await, Some(Err(BodyError::Chunks(_)))));
+        assert!(matches!(wire.poll_data(&mut Context::from_waker(Waker::noop())), Poll::Ready(Some(Err(_)))));
+    }
 }
