@@ -13,8 +13,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, Version, reques
 use serde_json::Value;
 
 use super::{
-    Apis, Route, answer_preflight, authorize, authorizer::Principal, body::Body, check_request, connection::Caller,
-    exchange::Exchange, match_route, refusal::Refusal, stage,
+    Apis, Route, access_log::Unanswered, answer_preflight, authorize, authorizer::Principal, body::Body, check_request,
+    connection::Caller, exchange::Exchange, match_route, refusal::Refusal, stage,
 };
 use crate::{
     config::gateway::{Decisions as Config, Target},
@@ -127,15 +127,17 @@ impl Apis {
             Err(refusal) => (head, Err(refusal)),
         };
         let mut exchange = Exchange::begin(asked, caller, self.clock.now(), &self.random);
+        let unanswered = Unanswered { exchange: &mut exchange, unrouted: &self.unrouted };
+        let exchange = &mut *unanswered.exchange;
         let outcome = match told {
             Ok((name, client)) => {
                 (exchange.client, exchange.is_encrypted) = client;
-                self.judge(&mut exchange, &name).await
+                self.judge(exchange, &name).await
             }
             Err(refusal) => Err(refusal),
         };
-        let (mut response, refusal) = self.rendered(&mut exchange, outcome);
-        self.sign(&mut exchange, &mut response, refusal.as_ref());
+        let (mut response, refusal) = self.rendered(exchange, outcome);
+        self.sign(exchange, &mut response, refusal.as_ref());
         response
     }
 

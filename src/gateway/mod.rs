@@ -60,7 +60,7 @@ pub use self::{
     trust::TrustError,
 };
 use self::{
-    access_log::Meters,
+    access_log::{Meters, Unanswered},
     authorizer::{Authorizer, Circumstances, Decision, Policy, method_arn},
     body::Inbound,
     cors::Cors,
@@ -163,9 +163,11 @@ impl Apis {
         }
         let mut exchange = Exchange::begin(head, &caller, self.clock.now(), &self.random);
         exchange.spelling = body.spelling().cloned();
+        let unanswered = Unanswered { exchange: &mut exchange, unrouted: &self.unrouted };
+        let exchange = &mut *unanswered.exchange;
         let is_preflight = cors::is_preflight(&exchange.head);
-        let outcome = self.answer(&mut exchange, body).await;
-        let (mut response, refusal) = self.rendered(&mut exchange, outcome);
+        let outcome = self.answer(exchange, body).await;
+        let (mut response, refusal) = self.rendered(exchange, outcome);
         if let Some(cors) = exchange.api.and_then(|api| api.cors.as_ref())
             // Its own answer to a browser is dressed already.
             && (!is_preflight || refusal.is_some() || exchange.route.is_some())
@@ -173,7 +175,7 @@ impl Apis {
             let allowed = cors.allowed(&exchange.origins);
             cors.dress(response.headers_mut(), allowed);
         }
-        self.sign(&mut exchange, &mut response, refusal.as_ref());
+        self.sign(exchange, &mut response, refusal.as_ref());
         response
     }
 

@@ -5,6 +5,7 @@ mod lines;
 
 use std::{
     collections::BTreeMap,
+    fmt::Display,
     sync::{OnceLock, PoisonError, RwLock},
     time::Duration,
 };
@@ -81,6 +82,31 @@ impl Meters {
     }
 }
 
+/// What stands for the status of an answer that nobody has waited for, as nginx has it.
+const LEFT: u16 = 499;
+
+/// An exchange until it is answered. Dropped before, it is written down all the same: what was asked for may have been done.
+pub(super) struct Unanswered<'e, 'g> {
+    pub(super) exchange: &'e mut Exchange<'g>,
+    pub(super) unrouted: &'g Meters,
+}
+
+impl Drop for Unanswered<'_, '_> {
+    fn drop(&mut self) {
+        if self.exchange.answer.is_none() {
+            self.left();
+        }
+    }
+}
+
+impl Unanswered<'_, '_> {
+    #[cold]
+    fn left(&mut self) {
+        let Ok(status) = StatusCode::from_u16(LEFT) else { return };
+        write_down(self.exchange, (status, None), Some(&"nobody waits for the answer any more"), self.unrouted);
+    }
+}
+
 /// Writes down how a request was answered. `unrouted` counts what found no route.
 pub(super) fn record(
     exchange: &mut Exchange<'_>,
@@ -88,11 +114,6 @@ pub(super) fn record(
     refusal: Option<&Refusal>,
     unrouted: &Meters,
 ) {
-    let elapsed = exchange.began.elapsed();
-    let status = response.status();
-    let length = response.body().size_hint().exact();
-    exchange.answer = Some(Answered { status: status.as_u16(), length, latency: elapsed });
-    exchange.route.map_or(unrouted, |route| &route.meters).count(status, elapsed, exchange.report.latency);
     if let Some(Refusal::Function(reason) | Refusal::Unavailable(reason)) = refusal {
         tracing::warn!(request_id = exchange.id, reason, "integration failed");
     }
@@ -102,6 +123,19 @@ pub(super) fn record(
     if let Some(Refusal::Authorizer(reason)) = refusal {
         tracing::warn!(request_id = exchange.id, reason, "authorizer failed");
     }
+    let answer = (response.status(), response.body().size_hint().exact());
+    write_down(exchange, answer, refusal.map(|refusal| refusal as &dyn Display), unrouted);
+}
+
+fn write_down(
+    exchange: &mut Exchange<'_>,
+    (status, length): (StatusCode, Option<u64>),
+    error: Option<&dyn Display>,
+    unrouted: &Meters,
+) {
+    let elapsed = exchange.began.elapsed();
+    exchange.answer = Some(Answered { status: status.as_u16(), length, latency: elapsed });
+    exchange.route.map_or(unrouted, |route| &route.meters).count(status, elapsed, exchange.report.latency);
     tracing::info!(
         target: "poolhouse::gateway::access",
         request_id = exchange.id,
@@ -114,7 +148,7 @@ pub(super) fn record(
         length,
         source_ip = exchange.client.map(tracing::field::display),
         latency_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
-        error = refusal.map(tracing::field::display),
+        error = error.map(tracing::field::display),
         "request"
     );
     if let Some(log) = exchange.stage.and_then(|stage| stage.log.as_ref()) {

@@ -144,3 +144,34 @@ async fn a_megabyte_in_a_value_is_cut_and_stays_in_its_line() {
     assert!(lines[0].contains(r#"","status":200,"long":"\r\n\u{1b}[31m\u{2028}üü"#), "{:.100}", lines[0]);
     assert!(lines[0].ends_with(r#"üü","end":"/"}"#) && lines[0].len() < 20_000, "{}", lines[0].len());
 }
+
+/// What it asked for may have been done.
+#[tokio::test]
+async fn a_client_that_does_not_wait_for_its_answer_is_written_down() {
+    let (folder, listener) = (tempfile::TempDir::new().unwrap(), TcpListener::bind("127.0.0.1:0").await.unwrap());
+    let text = format!(
+        "[[api]]\nname = 'x'\n[api.stage.'$default'.access_log_settings]\nfile = '{}'\n\
+         format = '$context.requestId $context.httpMethod $context.routeKey $context.status'\n\
+         [[api.route]]\nkey = '$default'\nintegration = {{ http = 'http://{}' }}\n",
+        folder.path().join("access.log").display(),
+        listener.local_addr().unwrap()
+    );
+    let town = written(&text, Functions::default()).await;
+    let backend = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut head = [0; 4096];
+        let _ = stream.read(&mut head).await.unwrap();
+        stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
+        let got = stream.read(&mut head).await.unwrap();
+        String::from_utf8_lossy(&head[..got]).into_owned()
+    });
+    let mut client = TcpStream::connect(town.address).await.unwrap();
+    client.write_all(b"GET /a HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    assert!(client.read(&mut [0; 4096]).await.unwrap() > 0);
+    client.write_all(b"POST /pay HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\nhi").await.unwrap();
+    client.shutdown().await.unwrap();
+    let asked = tokio::time::timeout(Duration::from_secs(10), backend).await.unwrap().unwrap();
+    assert!(asked.starts_with("POST /pay ") && asked.ends_with("hi"), "{asked}");
+    let lines = lines(&folder, 2).await;
+    assert!(lines[0].ends_with(" GET $default 204") && lines[1].ends_with(" POST $default 499"), "{lines:?}");
+}
