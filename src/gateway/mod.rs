@@ -237,6 +237,7 @@ impl Apis {
         }
         let route = match_route(exchange, stage)?;
         self.admit(route, exchange.at)?;
+        integration::remove_named(&mut exchange.head.headers);
         if route.reads_headers() {
             integration::vouch_for(exchange);
         }

@@ -104,11 +104,11 @@ impl<'e> Origin<'e> {
     }
 }
 
-/// Makes the client's headers the backend's, but for what the gateway has to say. Gives the client's host.
+/// Makes the client's headers the backend's, but for what the gateway has to say. [`remove_named`] was there before. Gives the
+/// client's host.
 pub(super) fn prepare_request(headers: &mut HeaderMap, backend: &HeaderValue) -> Option<HeaderValue> {
-    strip_connection(headers);
     // The server answered the expectation itself.
-    remove_all(headers, |name| *name == header::EXPECT || is_reserved(name.as_str()));
+    remove_all(headers, |name| is_hop_by_hop(name) || *name == header::EXPECT || is_reserved(name.as_str()));
     headers.insert(HOST, backend.clone())
 }
 
@@ -123,12 +123,14 @@ pub(in crate::gateway) fn vouch_for(exchange: &mut Exchange<'_>) {
 
 /// Makes the backend's headers the gateway's answer.
 pub(super) fn prepare_response(headers: &mut HeaderMap) {
-    strip_connection(headers);
+    remove_named(headers);
+    remove_all(headers, is_hop_by_hop);
 }
 
-/// Removes what is meant for one connection only, and what `Connection` says is. A client cannot have the credentials removed
-/// that were checked, nor the headers that say where the message ends and to whom it goes.
-fn strip_connection(headers: &mut HeaderMap) {
+/// Removes what `Connection` says is meant for one connection only; of a request before anybody looks at its headers, since a backend
+/// will not have what was decided by. A client cannot have credentials removed, nor the headers that say where the message ends and
+/// to whom it goes. Whether it wants another protocol is asked later.
+pub(in crate::gateway) fn remove_named(headers: &mut HeaderMap) {
     if let Some(first) = headers.get(CONNECTION) {
         // The two usual values name no other header.
         let plain = |value: &[u8]| value.eq_ignore_ascii_case(b"keep-alive") || value.eq_ignore_ascii_case(b"close");
@@ -138,14 +140,18 @@ fn strip_connection(headers: &mut HeaderMap) {
                 .iter()
                 .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
                 .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
-                .filter(|name| ![AUTHORIZATION, HOST, header::CONTENT_LENGTH, header::COOKIE].contains(name))
+                .filter(|name| !is_kept(name))
                 .collect();
             for name in named {
                 headers.remove(name);
             }
         }
     }
-    remove_all(headers, is_hop_by_hop);
+}
+
+/// What stays, also where `Connection` names it.
+fn is_kept(name: &HeaderName) -> bool {
+    matches!(*name, AUTHORIZATION | HOST | CONNECTION | header::CONTENT_LENGTH | header::COOKIE | header::UPGRADE)
 }
 
 /// Looking at the few names that are there costs less than looking for many that are not.
@@ -223,6 +229,7 @@ mod tests {
     fn prepared(lines: &[(&str, &str)]) -> HeaderMap {
         let mut headers = headers(lines);
         headers.insert(HOST, HeaderValue::from_static("api.localhost:9230"));
+        remove_named(&mut headers);
         let address = HeaderValue::from_static("192.0.2.7");
         let origin = Origin { address: &address, secure: false, trace_id: *TRACE };
         let host = prepare_request(&mut headers, &HeaderValue::from_static("backend:8080"));
@@ -280,6 +287,20 @@ mod tests {
         assert_eq!(headers["host"], "backend:8080");
         assert_eq!(headers["x-forwarded-for"], "192.0.2.7");
         assert_eq!(headers["x-amzn-trace-id"].as_bytes(), TRACE);
+    }
+
+    #[test]
+    fn what_is_named_for_the_connection_is_gone_before_anybody_looks() {
+        let mut headers = headers(&[
+            ("connection", "close, x-tenant, Upgrade"),
+            ("upgrade", "websocket"),
+            ("x-tenant", "a"),
+            ("x-other", "b"),
+        ]);
+        remove_named(&mut headers);
+        let mut names: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["connection", "upgrade", "x-other"]);
     }
 
     #[test]

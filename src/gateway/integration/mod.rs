@@ -27,7 +27,7 @@ pub(super) use self::{
     authorizer_event::authorizer_event,
     connections::{Answer, Connections},
     event::Place,
-    forwarding::{is_hop_by_hop, vouch_for},
+    forwarding::{is_hop_by_hop, remove_named, vouch_for},
     function::FunctionIntegration,
     http::{HttpIntegration, connector},
     mapping::{Changes, Mapping},

@@ -128,6 +128,20 @@ async fn format_2_is_told_the_request_without_its_body() {
     assert_eq!(event(&answer)["requestContext"]["authorizer"], json!({"lambda": null}));
 }
 
+/// What a client says is for its own connection only is for nobody: the backend does not get it either.
+#[tokio::test]
+async fn a_header_for_the_connection_alone_is_no_identity() {
+    let sources =
+        "payload_format = '2.0'\nenable_simple_responses = true\nidentity_source = '$request.header.X-Tenant'\n";
+    let (town, asked) = asking(sources, |_| Ok(json!({"isAuthorized": true}))).await;
+    let answer = town.ask("GET", "/b", &[("x-tenant", "a"), ("connection", "X-Tenant")]).await;
+    assert_eq!((answer.status, answer.body.as_str(), asked.times()), (401, UNAUTHORIZED, 0));
+    let answer =
+        town.ask("GET", "/b", &[("x-tenant", "a"), ("x-more", "b"), ("connection", "keep-alive, x-more")]).await;
+    assert_eq!((answer.status, asked.times()), (200, 1));
+    assert_eq!((&asked.last()["headers"]["x-tenant"], &asked.last()["headers"]["x-more"]), (&json!("a"), &Value::Null));
+}
+
 #[tokio::test]
 async fn format_1_is_told_one_token() {
     let sources = "payload_format = '1.0'\nidentity_source = ['$request.header.A', '$request.querystring.b']\n";
