@@ -123,7 +123,7 @@ pub(super) enum NotWhole<E> {
 
 /// All that comes of a body. Each piece is copied behind the others as it comes, so that many small ones, which may keep far more
 /// memory than they are long, cost no more than few large ones.
-async fn whole<B>(mut body: B, limit: usize) -> Result<Bytes, NotWhole<B::Error>>
+pub(super) async fn whole<B>(mut body: B, limit: usize) -> Result<Bytes, NotWhole<B::Error>>
 where
     B: http_body::Body<Data = Bytes> + Unpin,
 {

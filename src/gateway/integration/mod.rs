@@ -19,9 +19,8 @@ mod upgrade;
 use std::time::Duration;
 
 use ::http::Response;
-use http_body_util::{BodyExt, Limited};
 use serde_json::Value;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 pub(super) use self::{
     authorizer_event::authorizer_event,
@@ -38,7 +37,7 @@ pub(super) use self::{
 pub use self::{mapping::MappingError, respond::RespondError, target::TargetError};
 use super::{
     Route,
-    body::{Body, Inbound},
+    body::{Body, Inbound, whole},
     exchange::Exchange,
     refusal::Refusal,
     selection::View,
@@ -75,7 +74,8 @@ impl Integration {
     }
 }
 
-/// Answers with the mapping of the answer's status. What is read of a body is read whole, within the limit of a function's.
+/// Answers with the mapping of the answer's status. What is read of a body is read whole, within the limit of a function's and what is
+/// left of the route's time.
 pub(super) async fn map_response(
     exchange: &Exchange<'_>,
     route: &Route,
@@ -85,8 +85,11 @@ pub(super) async fn map_response(
     let (mut head, mut body) = response.into_parts();
     let mut read = None;
     if mapping.reads_response_body() {
-        let failed = |error: Box<dyn std::error::Error + Send + Sync>| Refusal::Unavailable(error.to_string());
-        let bytes = Limited::new(body, RESPONSE_LIMIT).collect().await.map_err(failed)?.to_bytes();
+        let left = route.timeout.saturating_sub(exchange.report.latency.unwrap_or_default());
+        let bytes = match timeout(left, whole(body, RESPONSE_LIMIT)).await {
+            Err(_) => return Err(Refusal::TimedOut("the answer's body did not come in time")),
+            Ok(bytes) => bytes.map_err(|error| Refusal::Unavailable(error.to_string()))?,
+        };
         body = Body::from(bytes.clone());
         read = Some(bytes);
     }

@@ -145,3 +145,24 @@ async fn neither_an_answer_nor_a_log_has_the_token_of_a_request_that_failed() {
         assert!(line.len() > 60, "{line} says why");
     }
 }
+
+/// The time of a route is that of the whole body where a mapping reads it.
+#[tokio::test]
+async fn a_body_that_a_mapping_waits_for_comes_within_the_routes_time() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let _ = stream.read(&mut [0; 4096]).await;
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{").await.unwrap();
+        tokio::time::sleep(Duration::from_secs(60)).await;
+    });
+    let text = format!(
+        "[[api]]\nname = 'x'\n[[api.route]]\nkey = '$default'\n[api.route.integration]\nhttp = '{url}'\n\
+         timeout_in_millis = 300\nresponse_parameters.200 = {{ 'overwrite:header.x-a' = '$response.body.a' }}\n"
+    );
+    let town = written(&text, Functions::default()).await;
+    let began = Instant::now();
+    assert_eq!(status_and_body(&town).await, (UNAVAILABLE.0, UNAVAILABLE.1.to_owned()));
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+}
