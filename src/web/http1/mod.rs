@@ -13,6 +13,8 @@ mod head;
 mod incoming;
 mod input;
 pub mod server;
+#[cfg(test)]
+mod tests;
 mod upgrade;
 mod wire;
 

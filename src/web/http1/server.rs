@@ -174,8 +174,8 @@ where
                 drained?;
                 wire.wait_for(Wait::Next);
             }
-            (Then::Close { lingers }, _) => {
-                close(wire, lingers).await?;
+            (Then::Close, _) => {
+                close(wire, true).await?;
                 return Ok(Ended::Closed);
             }
         }
@@ -188,10 +188,8 @@ enum Then {
     Next,
     /// The rest of a body that nobody wanted.
     Drain,
-    Close {
-        /// The client may still be sending.
-        lingers: bool,
-    },
+    /// The client may still be sending, be it requests that nobody will read.
+    Close,
 }
 
 /// Memory that each request of a connection uses again.
@@ -274,10 +272,9 @@ impl Asked {
         spare.buffer = out.into_buffer();
         // Whoever read the rest of the body may have left it.
         Ok(match (ends, if leftover == Leftover::Read { wire.leftover() } else { leftover }) {
-            (true, Leftover::None) => Then::Close { lingers: false },
             (false, Leftover::None) => Then::Next,
             (false, Leftover::Known(..DRAINED)) => Then::Drain,
-            _ => Then::Close { lingers: true },
+            _ => Then::Close,
         })
     }
 }
