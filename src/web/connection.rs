@@ -45,6 +45,9 @@ const PING_TIMEOUT: Duration = Duration::from_secs(20);
 /// HTTP/2 begins with this line, and no method of HTTP/1.1 does.
 const PREFACE: &[u8] = b"PRI ";
 
+/// How seldom one that has begun with it is looked at.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
 /// How a connection ended.
 pub type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
@@ -212,12 +215,35 @@ where
 /// Looks at the first bytes and leaves them where they are.
 async fn begins_http2(stream: &TcpStream) -> std::io::Result<bool> {
     let mut seen = [0; PREFACE.len()];
+    let mut pauses = pauses();
     loop {
         let got = stream.peek(&mut seen).await?;
         if got == PREFACE.len() || got == 0 || seen[..got] != PREFACE[..got] {
             return Ok(seen == PREFACE);
         }
         // Somebody writes letter by letter. There is no waiting for more than is there already.
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        tokio::time::sleep(pauses.next().unwrap_or(LONGEST_PAUSE)).await;
+    }
+}
+
+/// Each is as long as all before it, so that who stops after a letter is not looked at again and again.
+fn pauses() -> impl Iterator<Item = Duration> {
+    std::iter::successors(Some(Duration::from_millis(10)), |pause| Some((*pause * 2).min(LONGEST_PAUSE)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_stops_after_a_letter_is_looked_at_seldom() {
+        let limit = Patience::default().head;
+        let after = pauses().scan(Duration::ZERO, |passed, pause| {
+            *passed += pause;
+            Some(*passed)
+        });
+        let looks = after.take_while(|after| *after < limit).count();
+        assert!(looks <= 16, "{looks} looks in {limit:?}");
+        assert!(pauses().take(4).sum::<Duration>() < Duration::from_millis(200), "who is slow waits no longer for it");
     }
 }
