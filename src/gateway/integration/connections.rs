@@ -171,7 +171,7 @@ impl Place {
     }
 }
 
-/// Closes what nobody wants any more on this thread, until nothing is left.
+/// Closes what nobody wants any more on this thread, until nothing is left. What waits on has no memory but for heads.
 async fn sweep(place: Weak<Place>) {
     loop {
         tokio::time::sleep(IDLE / 2).await;
@@ -180,6 +180,7 @@ async fn sweep(place: Weak<Place>) {
         let mut waiting = place.kept.here().waiting();
         let now = Instant::now();
         waiting.lines.retain_mut(|line| line.is_free(now));
+        waiting.lines.iter_mut().for_each(|line| line.link.give_back());
         if waiting.lines.is_empty() {
             waiting.is_swept = false;
             return;

@@ -247,6 +247,11 @@ where
         look.poll(&mut Context::from_waker(Waker::noop())).is_pending()
     }
 
+    /// Gives back memory that an answer's body needed.
+    pub fn give_back(&mut self) {
+        self.input.give_back();
+    }
+
     fn poll_fill(&mut self, cx: &mut Context<'_>, margin: usize, piece: usize) -> Poll<io::Result<usize>> {
         self.input.poll_fill(cx, &mut self.stream, margin, piece)
     }

@@ -21,6 +21,9 @@ const SMALL: usize = 8 * 1024;
 /// What is gathered before something is written.
 const GATHERED: usize = 16 * 1024;
 
+/// Memory for more than this is given back.
+const KEPT: usize = 32 * 1024;
+
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// How the other side finds the end of a body.
@@ -168,10 +171,10 @@ where
         self.tail = self.tail.get(written - of_bytes - of_piece..).unwrap_or_default();
     }
 
-    /// The buffer, for the next message.
+    /// The buffer, for the next message, unless it has become large.
     pub(super) fn into_buffer(mut self) -> BytesMut {
         self.bytes.clear();
-        self.bytes
+        if self.bytes.try_reclaim(KEPT + 1) { BytesMut::new() } else { self.bytes }
     }
 }
 
@@ -410,6 +413,17 @@ mod tests {
         assert!(out.is_unsent() && !out.is_over());
         assert!(out.poll_write(&mut cx, &mut stream).is_ready());
         assert_eq!((out.is_over(), stream.asked), (true, 2));
+    }
+
+    #[test]
+    fn memory_of_messages_is_used_again_unless_it_is_large() {
+        let (mut stream, mut cx) = (Narrow(vec![]), Context::from_waker(Waker::noop()));
+        for (length, is_kept) in [(KEPT / 2, true), (2 * KEPT, false)] {
+            let text = BytesMut::from(&vec![b'x'; length][..]);
+            let mut out = Outgoing::<Pieces>::new(text, Framing::NoBody, None);
+            assert!(out.poll_write(&mut cx, &mut stream).is_ready());
+            assert_eq!(out.into_buffer().try_reclaim(KEPT / 2), is_kept, "{length}");
+        }
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub(super) struct Input {
     pub(super) bytes: BytesMut,
     /// The other side has said its last word.
     pub(super) has_ended: bool,
+    /// There may be memory for more than a head.
+    is_large: bool,
 }
 
 impl Input {
@@ -38,10 +40,19 @@ impl Input {
             return Poll::Ready(Ok(0));
         }
         if self.bytes.capacity() - self.bytes.len() < margin {
+            self.is_large |= piece > PIECE;
             self.bytes.reserve(piece);
         }
         let read = ready!(poll_read_buf(Pin::new(stream), cx, &mut self.bytes))?;
         self.has_ended = read == 0;
         Poll::Ready(Ok(read))
+    }
+
+    /// Gives back what a body needed, where nothing is left of it: a connection may be idle for long.
+    pub(super) fn give_back(&mut self) {
+        if self.is_large && self.bytes.is_empty() {
+            self.bytes = BytesMut::new();
+            self.is_large = false;
+        }
     }
 }

@@ -377,7 +377,10 @@ impl Watch {
         }
         let limit = match waits.0 {
             Wait::Head => self.limits.head,
-            Wait::Next => self.limits.idle,
+            Wait::Next => {
+                wire.give_back();
+                self.limits.idle
+            }
             Wait::Body | Wait::ToTake => self.limits.stall,
             Wait::Nothing => return None,
         };

@@ -253,6 +253,11 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Wire<S> {
         !self.io().input.bytes.is_empty()
     }
 
+    /// Gives back memory that the next head does not need.
+    pub(super) fn give_back(&self) {
+        self.io().input.give_back();
+    }
+
     /// Has whoever reads the body know that it comes too slowly. `false` if that was said before.
     pub(super) fn call_too_slow(&self) -> bool {
         let mut io = self.io();
@@ -414,6 +419,26 @@ mod tests {
         let large = "y".repeat(SMALL);
         let mixed = pieces(format!("1\r\nx\r\n400\r\n{large}\r\n1\r\nz\r\n0\r\n\r\n").as_bytes()).await;
         assert_eq!(mixed.concat(), format!("x{large}z").as_bytes());
+    }
+
+    #[tokio::test]
+    async fn what_a_body_needed_is_given_back() {
+        let (mut client, stream) = tokio::io::duplex(LARGE_PIECE);
+        let wire = Wire::new(stream);
+        let capacity = || wire.io().input.bytes.capacity();
+        wire.begin_body(Decoder::length(50_000), false);
+        client.write_all(&[b'x'; 50_010]).await.unwrap();
+        poll_fn(|cx| wire.poll_drain(cx)).await.unwrap();
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(wire.poll_head(&mut cx, &mut Search::default(), 1024, || false).is_pending());
+        wire.give_back();
+        assert!(wire.has_begun() && capacity() > 0, "the next head has begun");
+        let _ = wire.io().input.bytes.split();
+        wire.give_back();
+        assert_eq!(capacity(), 0);
+        assert!(wire.poll_head(&mut cx, &mut Search::default(), 1024, || false).is_pending());
+        wire.give_back();
+        assert!(capacity() >= PIECE, "what a head needs is kept");
     }
 
     #[tokio::test]
