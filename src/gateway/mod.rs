@@ -77,7 +77,7 @@ use self::{
     throttle::Bucket,
 };
 use crate::{
-    kit::{clock::Clock, random::Random},
+    kit::{clock::Clock, host::is_host, random::Random},
     web::upload::Upload,
 };
 
@@ -312,8 +312,12 @@ fn check_request(exchange: &Exchange<'_>) -> Result<(), Refusal> {
     if host.is_none() && head.version >= Version::HTTP_11 {
         return bad("no host");
     }
-    if let (Some(named), Some(host)) = (head.uri.authority(), host)
-        && !named.as_str().as_bytes().eq_ignore_ascii_case(host.as_bytes())
+    // An empty one is that of a target without a host.
+    if host.is_some_and(|host| !host.is_empty() && !is_host(host.as_bytes())) {
+        return bad("the host is none");
+    }
+    if let Some(named) = head.uri.authority()
+        && !host.is_some_and(|host| named.as_str().as_bytes().eq_ignore_ascii_case(host.as_bytes()))
     {
         return bad("the target and the host differ");
     }

@@ -6,12 +6,14 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, StatusCode, Version, header, uri::Authority};
+use http::{HeaderMap, StatusCode, Uri, Version, header};
+
+use crate::kit::host::is_host;
 
 pub(super) async fn named_once(request: Request, next: Next) -> Response {
     // HTTP/2 names the host in a field of its own, and HTTP/1.0 did not have to name any.
     let may_be_missing = request.version() != Version::HTTP_11;
-    if is_in_order(request.headers(), may_be_missing) {
+    if is_in_order(request.headers(), may_be_missing) && is_the_targets(request.uri(), request.headers()) {
         next.run(request).await
     } else {
         StatusCode::BAD_REQUEST.into_response()
@@ -22,20 +24,15 @@ fn is_in_order(headers: &HeaderMap, may_be_missing: bool) -> bool {
     let mut hosts = headers.get_all(header::HOST).iter();
     match (hosts.next(), hosts.next()) {
         (None, _) => may_be_missing,
-        (Some(only), None) => only.to_str().is_ok_and(is_host),
+        (Some(only), None) => is_host(only.as_bytes()),
         (Some(_), Some(_)) => false,
     }
 }
 
-/// A host with or without a port, and nothing before or behind it. A comma may stand in a name by the grammar of addresses, but
-/// what comes with one are two lines that somebody has joined.
-fn is_host(text: &str) -> bool {
-    if text.contains(',') {
-        return false;
-    }
-    let Ok(authority) = text.parse::<Authority>() else { return false };
-    let port = text.strip_prefix(authority.host()).and_then(|rest| rest.strip_prefix(':'));
-    !authority.host().is_empty() && (authority.host() == text || port.is_some_and(|port| port.parse::<u16>().is_ok()))
+/// A target that names a host itself names the same one.
+fn is_the_targets(target: &Uri, headers: &HeaderMap) -> bool {
+    let (Some(named), Some(host)) = (target.authority(), headers.get(header::HOST)) else { return true };
+    named.as_str().as_bytes().eq_ignore_ascii_case(host.as_bytes())
 }
 
 #[cfg(test)]
@@ -59,5 +56,15 @@ mod tests {
             assert!(!is_in_order(&named(&twice), true));
         }
         assert!(is_in_order(&HeaderMap::new(), true) && !is_in_order(&HeaderMap::new(), false));
+    }
+
+    #[test]
+    fn a_target_with_a_host_names_the_same_one() {
+        let named = |target: &'static str, host: &str| {
+            is_the_targets(&Uri::from_static(target), &HeaderMap::from_iter([(header::HOST, host.parse().unwrap())]))
+        };
+        assert!(named("/a", "localhost") && named("http://LOCALHOST:9229/a", "localhost:9229"));
+        assert!(!named("http://evil.example/a", "localhost") && !named("http://localhost/a", "localhost:9229"));
+        assert!(is_the_targets(&Uri::from_static("http://localhost/a"), &HeaderMap::new()));
     }
 }

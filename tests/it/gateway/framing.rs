@@ -228,6 +228,17 @@ async fn targets_and_versions_that_are_no_request_for_this_host_are_bad() {
         "GET http://a@other.example/a HTTP/1.1\r\nhost: a",
         "GET http://a:81/a HTTP/1.1\r\nhost: a",
         "GET https://other.example/a HTTP/1.1\r\nhost: a",
+        "GET http://a/a HTTP/1.0",
+        "GET http://a/a HTTP/1.1\r\nhost:",
+        "GET /a HTTP/1.1\r\nhost: a/b",
+        "GET /a HTTP/1.1\r\nhost: x@a",
+        "GET /a HTTP/1.1\r\nhost: a:",
+        "GET /a HTTP/1.1\r\nhost: a:b",
+        "GET /a HTTP/1.1\r\nhost: a:65536",
+        "GET /a HTTP/1.1\r\nhost: a, b",
+        "GET /a HTTP/1.1\r\nhost: a?b",
+        "GET /a HTTP/1.0\r\nhost: [a]",
+        "GET http://x@a/a HTTP/1.1\r\nhost: x@a",
         "GET //other.example/a HTTP/1.1\r\nhost: a",
         "GET other.example:80 HTTP/1.1\r\nhost: a",
         "GET a HTTP/1.1\r\nhost: a",
@@ -253,7 +264,14 @@ async fn targets_and_versions_that_are_no_request_for_this_host_are_bad() {
         assert_eq!(answer.status, 400, "{head:?} {}", answer.head);
         assert_eq!(hits.load(Ordering::SeqCst), 0, "{head:?}");
     }
-    for head in ["GET http://a/a HTTP/1.1\r\nhost: a", "GET http://A/a HTTP/1.1\r\nhost: a", "GET /a HTTP/1.0"] {
+    for head in [
+        "GET http://a/a HTTP/1.1\r\nhost: a",
+        "GET http://A/a HTTP/1.1\r\nhost: a",
+        "GET /a HTTP/1.0",
+        "GET /a HTTP/1.0\r\nhost:",
+        "GET /a HTTP/1.1\r\nhost:",
+        "GET /a HTTP/1.1\r\nhost: [::1]:80",
+    ] {
         let answer = all(&town, &[format!("{head}\r\nconnection: close\r\n\r\n").as_bytes()]).await;
         assert_eq!((answer.status, answer.body.contains("</a ")), (200, true), "{head:?} {}", answer.head);
     }
