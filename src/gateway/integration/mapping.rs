@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::HOST};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use crate::{
@@ -30,6 +30,8 @@ pub enum MappingError {
     Key(String),
     #[error("the header `{0}` is reserved: no mapping may change it")]
     Reserved(String),
+    #[error("a request has one host: overwrite it, or leave it as it is")]
+    SecondHost,
     #[error("`{0}` removes, so its value must be ''")]
     RemoveValue(String),
     #[error("`{0}` is not a status code from 200 to 599")]
@@ -156,6 +158,9 @@ impl Rule {
                 let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong())?;
                 if is_reserved(name.as_str()) {
                     return Err(MappingError::Reserved(name.to_string()));
+                }
+                if name == HOST && verb == Verb::Append && !response {
+                    return Err(MappingError::SecondHost);
                 }
                 Part::Header(name)
             }
@@ -303,6 +308,8 @@ mod tests {
             let key = format!("overwrite:header.{name}");
             assert!(matches!(parse(&key, "1", false), Err(MappingError::Reserved(_))), "{name}");
         }
+        assert!(matches!(parse("append:header.Host", "a", false), Err(MappingError::SecondHost)));
+        assert!(parse("overwrite:header.host", "a", false).is_ok() && parse("append:header.host", "a", true).is_ok());
         assert!(matches!(parse("remove:header.x", "1", false), Err(MappingError::RemoveValue(_))));
         assert!(parse("remove:header.x", "''", false).is_ok());
         assert!(matches!(parse("overwrite:statuscode", "99", true), Err(MappingError::Status(_))));
