@@ -1,14 +1,14 @@
 //! Connections of clients to their end.
 
-use std::{future::ready, time::Duration};
+use std::{future::ready, sync::Mutex, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    time::{Instant, sleep},
+    time::{Instant, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -42,4 +42,46 @@ async fn whoever_goes_on_asking_after_the_last_answer_gets_it_whole() {
     assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
     drop(client);
     served.await.unwrap().unwrap();
+}
+
+/// A client that takes little at a time, and waits to be told to send its body.
+#[tokio::test(start_paused = true)]
+async fn a_word_that_has_begun_is_said_to_its_end_before_the_answer() {
+    let (mut client, stream) = tokio::io::duplex(10);
+    let served = tokio::spawn(async move {
+        let answer = async |mut request: Request<Upload>| {
+            let piece = timeout(Duration::from_secs(1), request.body_mut().frame()).await;
+            assert!(piece.is_err(), "nobody was told to send it");
+            Response::new(Full::from("no"))
+        };
+        let _ = serve(stream, Instant::now(), limits(), answer, &CancellationToken::new()).await;
+    });
+    let head = "POST / HTTP/1.1\r\ncontent-length: 5\r\nconnection: close\r\nexpect: 100-continue\r\n\r\n";
+    client.write_all(head.as_bytes()).await.unwrap();
+    sleep(Duration::from_secs(2)).await;
+    let mut text = String::new();
+    client.read_to_string(&mut text).await.unwrap();
+    assert!(text.starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n") && text.ends_with("no"), "{text:?}");
+    drop(client);
+    served.await.unwrap();
+}
+
+/// A client that was not told to send its body may ask something else in its place.
+#[tokio::test(start_paused = true)]
+async fn a_body_that_nobody_asked_for_ends_the_connection_also_where_somebody_has_it() {
+    let (mut client, stream) = tokio::io::duplex(1024);
+    let served = tokio::spawn(async move {
+        let bodies = Mutex::new(Vec::new());
+        let answer = |request: Request<Upload>| {
+            bodies.lock().unwrap().push(request.into_body());
+            ready(Response::new(Full::from("no")))
+        };
+        let _ = serve(stream, Instant::now(), limits(), answer, &CancellationToken::new()).await;
+    });
+    client.write_all(b"POST / HTTP/1.1\r\ncontent-length: 5\r\nexpect: 100-continue\r\n\r\n").await.unwrap();
+    let mut text = String::new();
+    client.read_to_string(&mut text).await.unwrap();
+    assert!(text.contains("\r\nconnection: close\r\n") && text.ends_with("no"), "{text:?}");
+    drop(client);
+    served.await.unwrap();
 }

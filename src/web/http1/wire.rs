@@ -166,15 +166,18 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Wire<S> {
     /// What is left of the body when the answer begins. Somebody may still read it.
     pub(super) fn leftover(&self) -> Leftover {
         let io = &mut *self.io();
-        let is_waited_with = !io.go_on.is_empty();
-        io.go_on = b"";
+        // A word that has begun is said to its end before the answer; another is not said any more.
+        let is_waited_with = io.go_on.len() == CONTINUE.len();
+        if is_waited_with {
+            io.go_on = b"";
+        }
         if !io.is_read {
             while let Ok(Some(_)) = io.body.next(&mut io.input.bytes) {}
         }
         match io.body.exact() {
             Some(0) => Leftover::None,
-            _ if io.is_read => Leftover::Read,
             _ if is_waited_with => Leftover::Unsent,
+            _ if io.is_read => Leftover::Read,
             Some(length) => Leftover::Known(length),
             None => Leftover::Unknown,
         }
@@ -224,7 +227,12 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Wire<S> {
         B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Unpin,
     {
         let before = out.left();
-        match out.poll_write(cx, &mut self.io().stream) {
+        let io = &mut *self.io();
+        if !io.go_on.is_empty() && io.poll_go_on(cx).map_err(io::Error::other)?.is_pending() {
+            self.wait_for(Wait::ToTake);
+            return Poll::Pending;
+        }
+        match out.poll_write(cx, &mut io.stream) {
             Poll::Ready(outcome) => {
                 self.moved();
                 self.wait_for(Wait::Nothing);
