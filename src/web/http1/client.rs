@@ -301,6 +301,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_connection_in_http_1_0_ends_with_chunks() {
+        for (framing, goes_on) in
+            [("content-length: 0\r\n\r\n", true), ("transfer-encoding: chunked\r\n\r\n0\r\n\r\n", false)]
+        {
+            let (mut server, stream) = tokio::io::duplex(1024);
+            let answer = format!("HTTP/1.0 200 OK\r\nconnection: keep-alive\r\n{framing}");
+            server.write_all(answer.as_bytes()).await.unwrap();
+            let mut link = Link::<_, Empty<Bytes>>::new(stream);
+            let mut head = Request::get("/").body(()).unwrap().into_parts().0;
+            link.ask(&mut head, None).await.unwrap();
+            assert!(poll_fn(|cx| link.poll_data(cx)).await.is_none());
+            assert_eq!(link.may_go_on(), goes_on, "{framing:?}");
+        }
+    }
+
+    #[tokio::test]
     async fn a_connection_that_has_ended_is_not_free_whoever_looks() {
         let (server, stream) = tokio::io::duplex(64);
         let mut link = Link::<_, Empty<Bytes>>::new(stream);

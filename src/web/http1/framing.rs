@@ -80,10 +80,12 @@ impl<'h> Signs<'h> {
         self.length.is_some()
     }
 
-    /// Whether the connection may be used again after this message.
+    /// Whether the connection may be used again after this message. In HTTP/1.0 there are no chunks: whoever was before us may have
+    /// looked for the message's end elsewhere.
+    /// <https://www.rfc-editor.org/rfc/rfc9112#section-6.1>
     pub(super) fn goes_on(&self, version: Version) -> bool {
         match version {
-            Version::HTTP_10 => self.keep_alive,
+            Version::HTTP_10 => self.keep_alive && self.coding.is_none(),
             _ => !self.close,
         }
     }
