@@ -229,12 +229,13 @@ fn headers(
 ) -> bool {
     let (mut is_length_said, mut is_dated) = (false, false);
     let mut says_length = |value| {
-        let is_so = matches!(framing, Framing::Length(length) if super::framing::parse_length(value) == Ok(length));
-        is_so && !std::mem::replace(&mut is_length_said, true)
+        let is_framing =
+            || matches!(framing, Framing::Length(length) if super::framing::parse_length(value) == Ok(length));
+        (with_length || is_framing()) && !std::mem::replace(&mut is_length_said, true)
     };
     for (name, value) in headers {
         let is_kept = match *name {
-            header::CONTENT_LENGTH => with_length || says_length(value),
+            header::CONTENT_LENGTH => says_length(value),
             header::TRANSFER_ENCODING => false,
             header::CONNECTION => with_connection,
             header::DATE => {
@@ -447,9 +448,12 @@ mod tests {
         assert_eq!(out.bytes, "HTTP/1.1 204 No Content\r\ndate: now\r\n\r\n");
         let twice =
             Response::builder().header("content-length", "9").header("content-length", "9").header("date", "now");
-        let mut out = Outgoing::<Pieces>::new(BytesMut::new(), Framing::Length(9), None);
-        out.head().answer(&twice.body(()).unwrap().into_parts().0, None);
-        assert_eq!(out.bytes, "HTTP/1.1 200 OK\r\ncontent-length: 9\r\ndate: now\r\n\r\n");
+        let twice = twice.body(()).unwrap().into_parts().0;
+        for framing in [Framing::Length(9), Framing::NoBody] {
+            let mut out = Outgoing::<Pieces>::new(BytesMut::new(), framing, None);
+            out.head().answer(&twice, None);
+            assert_eq!(out.bytes, "HTTP/1.1 200 OK\r\ncontent-length: 9\r\ndate: now\r\n\r\n");
+        }
         let request = Request::post("http://a.example/p?q").header("content-length", "9").body(()).unwrap();
         let mut out = Outgoing::<Pieces>::new(BytesMut::new(), Framing::Chunks, None);
         out.head().request(&request.into_parts().0, b"");
