@@ -105,6 +105,11 @@ where
             let told = refuse(&wire, StatusCode::REQUEST_TIMEOUT);
             timeout(limits.patience.stall, told).await.unwrap_or(Ok(()))
         }
+        // Nobody says anything.
+        None if matches!(watch.waits.0, Wait::Head | Wait::Next) => {
+            say_goodbye(&wire).await;
+            Ok(())
+        }
         None => Ok(()),
     }
 }
@@ -131,7 +136,10 @@ where
         let mut search = Search::default();
         let next = poll_fn(|cx| wire.poll_head(cx, &mut search, limits.head, || shutdown.is_cancelled())).await;
         let parsed = match next {
-            Ok(None) => return Ok(Ended::Closed),
+            Ok(None) => {
+                say_goodbye(wire).await;
+                return Ok(Ended::Closed);
+            }
             Ok(Some(head)) => {
                 head::request(&head, std::mem::take(&mut spare.headers)).map(|parts| (parts, Spelling::new(head)))
             }
@@ -337,6 +345,15 @@ where
         let _ = timeout(LINGER, poll_fn(|cx| wire.poll_discard(cx))).await;
     }
     Ok(())
+}
+
+/// Ends a connection between two requests. With TLS, the other side can tell such an end from one that somebody made on the way.
+async fn say_goodbye<S>(wire: &Wire<S>)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin,
+{
+    // The client may have gone before us.
+    let _ = timeout(LINGER, close(wire, false)).await;
 }
 
 fn hand_over<S>(wire: Arc<Wire<S>>, upgrade: oneshot::Sender<Upgraded>) -> Result<(), BoxError>

@@ -1,12 +1,22 @@
 //! Connections of clients to their end.
 
-use std::{future::ready, sync::Mutex, time::Duration};
+use std::{
+    future::ready,
+    io,
+    pin::Pin,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf},
     net::{TcpListener, TcpStream},
     time::{Instant, sleep, timeout},
 };
@@ -84,4 +94,57 @@ async fn a_body_that_nobody_asked_for_ends_the_connection_also_where_somebody_ha
     assert!(text.contains("\r\nconnection: close\r\n") && text.ends_with("no"), "{text:?}");
     drop(client);
     served.await.unwrap();
+}
+
+/// A stream that tells whether it was ended in order, as TLS needs it, or dropped.
+struct Ending(DuplexStream, Arc<AtomicBool>);
+
+impl AsyncRead for Ending {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Ending {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.1.store(true, Relaxed);
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_ends_between_requests_ends_in_order() {
+    for (begun, leaves, stops) in [
+        ("GET / HTTP/1.1\r\n\r\n", false, false),
+        ("GET / HTTP/1.1\r\n\r\n", true, false),
+        ("GET / HTTP/1.1\r\n\r\n", false, true),
+        ("", false, false),
+    ] {
+        let (mut client, stream) = tokio::io::duplex(1024);
+        let (ended, shutdown) = (Arc::new(AtomicBool::new(false)), CancellationToken::new());
+        let (stream, stop) = (Ending(stream, Arc::clone(&ended)), shutdown.clone());
+        let served = tokio::spawn(async move {
+            let answer = |_: Request<Upload>| ready(Response::new(Full::from("yes")));
+            serve(stream, Instant::now(), limits(), answer, &shutdown).await.is_ok()
+        });
+        client.write_all(begun.as_bytes()).await.unwrap();
+        sleep(Duration::from_secs(1)).await;
+        assert!(!ended.load(Relaxed), "it has ended already");
+        if leaves {
+            client.shutdown().await.unwrap();
+        }
+        if stops {
+            stop.cancel();
+        }
+        assert!(served.await.unwrap(), "{begun:?} {leaves} {stops}");
+        assert!(ended.load(Relaxed), "{begun:?} {leaves} {stops}");
+    }
 }
