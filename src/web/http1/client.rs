@@ -310,7 +310,7 @@ mod tests {
             server.write_all(answer.as_bytes()).await.unwrap();
             let mut link = Link::<_, Empty<Bytes>>::new(stream);
             let mut head = Request::get("/").body(()).unwrap().into_parts().0;
-            link.ask(&mut head, None).await.unwrap();
+            link.ask(&mut head, b"", None).await.unwrap();
             assert!(poll_fn(|cx| link.poll_data(cx)).await.is_none());
             assert_eq!(link.may_go_on(), goes_on, "{framing:?}");
         }

@@ -10,16 +10,15 @@ use super::decoder::Decoder;
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Signs<'h> {
     length: Option<&'h HeaderValue>,
-    /// More than one length, and not the same.
     lengths_repeat: bool,
     lengths_differ: bool,
     coding: Option<&'h HeaderValue>,
     codings_repeat: bool,
-    /// `Connection` says so.
+    /// A word of `Connection`, as the next one.
     pub(super) close: bool,
     keep_alive: bool,
     pub(super) expects_continue: bool,
-    /// Another protocol is spoken of.
+    /// There is `Upgrade`, whatever it says.
     pub(super) upgrade: bool,
 }
 
