@@ -13,7 +13,10 @@ use axum::{
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
 use serde_json::{Value, json};
 
-use crate::web::signature::SignatureFault;
+use crate::web::{
+    signature::SignatureFault,
+    whole::{NotWhole, whole},
+};
 
 /// The largest body that is read.
 pub(super) const LARGEST_BODY: usize = 1024 * 1024;
@@ -152,11 +155,10 @@ pub(super) async fn read(head: &Parts, body: Body, limit: usize) -> Result<Bytes
     if !is_amz_json(&head.headers) {
         return Err(Fault::ContentType);
     }
-    let whole = tokio::time::timeout(BODY_TIMEOUT, axum::body::to_bytes(body, limit)).await;
-    whole.map_err(|_| Fault::Slow)?.map_err(|error| {
-        let is_too_large = std::error::Error::source(&error)
-            .is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>);
-        if is_too_large { Fault::TooLarge(limit) } else { Fault::Broken }
+    whole(body, limit, BODY_TIMEOUT).await.map_err(|error| match error {
+        NotWhole::Slow => Fault::Slow,
+        NotWhole::TooLarge => Fault::TooLarge(limit),
+        NotWhole::Broken(_) => Fault::Broken,
     })
 }
 

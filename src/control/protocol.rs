@@ -22,7 +22,10 @@ use crate::{
         cursor,
         http_apis::{Desk, Error},
     },
-    web::signature::SignatureFault,
+    web::{
+        signature::SignatureFault,
+        whole::{NotWhole, whole},
+    },
 };
 
 const LARGEST_BODY: usize = 1024 * 1024;
@@ -63,8 +66,10 @@ impl From<SignatureFault> for Failure {
 }
 
 pub(super) async fn body(body: Body) -> Result<Bytes, Failure> {
-    let whole = tokio::time::timeout(BODY_TIMEOUT, axum::body::to_bytes(body, LARGEST_BODY)).await;
-    whole.map_err(|_| Failure::Slow)?.map_err(|_| Failure::TooLarge)
+    whole(body, LARGEST_BODY, BODY_TIMEOUT).await.map_err(|error| match error {
+        NotWhole::Slow => Failure::Slow,
+        NotWhole::TooLarge | NotWhole::Broken(_) => Failure::TooLarge,
+    })
 }
 
 /// A call in its parts.

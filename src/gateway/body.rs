@@ -11,12 +11,15 @@ use std::{
     time::Duration,
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use http_body_util::BodyExt;
 
 use super::{integration::Answer, refusal::Refusal};
-use crate::web::{http1::BodyError as Broken, upload::Upload};
+use crate::web::{
+    http1::BodyError as Broken,
+    upload::Upload,
+    whole::{NotWhole, whole},
+};
 
 /// API Gateway's limit for a request body.
 pub const BODY_LIMIT: u64 = 10 * 1024 * 1024;
@@ -103,45 +106,12 @@ impl Inbound {
             Self::Stream(stream) => stream,
         };
         let limit = usize::try_from(BODY_LIMIT).unwrap_or(usize::MAX);
-        match tokio::time::timeout(time, whole(stream, limit)).await {
-            Err(_) | Ok(Err(NotWhole::Broken(Broken::TooSlow))) => Err(Refusal::SlowBody),
-            Ok(Err(NotWhole::TooLarge)) => Err(Refusal::TooLarge),
-            Ok(Err(error)) => Err(Refusal::BadRequest(error.to_string())),
-            Ok(Ok(bytes)) => Ok(bytes),
-        }
+        whole(stream, limit, time).await.map_err(|error| match error {
+            NotWhole::Slow | NotWhole::Broken(Broken::TooSlow) => Refusal::SlowBody,
+            NotWhole::TooLarge => Refusal::TooLarge,
+            NotWhole::Broken(_) => Refusal::BadRequest(error.to_string()),
+        })
     }
-}
-
-/// Why a body cannot be had whole.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum NotWhole<E> {
-    #[error("the body is too large")]
-    TooLarge,
-    #[error("{0}")]
-    Broken(E),
-}
-
-/// All that comes of a body. Each piece is copied behind the others as it comes, so that many small ones, which may keep far more
-/// memory than they are long, cost no more than few large ones.
-pub(super) async fn whole<B>(mut body: B, limit: usize) -> Result<Bytes, NotWhole<B::Error>>
-where
-    B: http_body::Body<Data = Bytes> + Unpin,
-{
-    let mut only = Bytes::new();
-    let mut bytes = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(NotWhole::Broken)?.into_data() else { continue };
-        if data.len() > limit - only.len() - bytes.len() {
-            return Err(NotWhole::TooLarge);
-        }
-        if only.is_empty() && bytes.is_empty() {
-            only = data;
-            continue;
-        }
-        bytes.extend_from_slice(&std::mem::take(&mut only));
-        bytes.extend_from_slice(&data);
-    }
-    Ok(if bytes.is_empty() { only } else { bytes.freeze() })
 }
 
 impl http_body::Body for Inbound {
@@ -292,52 +262,4 @@ pub(super) fn check_length(body: &Upload) -> Result<(), Refusal> {
     use http_body::Body as _;
     let is_too_large = body.size_hint().exact().is_some_and(|length| length > BODY_LIMIT);
     if is_too_large { Err(Refusal::TooLarge) } else { Ok(()) }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::convert::Infallible;
-
-    use super::*;
-
-    struct Piece(#[expect(dead_code)] Arc<()>);
-
-    impl AsRef<[u8]> for Piece {
-        fn as_ref(&self) -> &[u8] {
-            b"xy"
-        }
-    }
-
-    /// Pieces of which one may be kept when the next one comes.
-    struct Pieces {
-        left: usize,
-        kept: Arc<()>,
-    }
-
-    impl Pieces {
-        fn new(left: usize) -> Self {
-            Self { left, kept: Arc::default() }
-        }
-    }
-
-    impl http_body::Body for Pieces {
-        type Data = Bytes;
-        type Error = Infallible;
-
-        fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-            assert!(Arc::strong_count(&self.kept) <= 2, "{} pieces are kept", Arc::strong_count(&self.kept) - 1);
-            let Some(left) = self.left.checked_sub(1) else { return Poll::Ready(None) };
-            self.left = left;
-            Poll::Ready(Some(Ok(Frame::data(Bytes::from_owner(Piece(Arc::clone(&self.kept)))))))
-        }
-    }
-
-    #[tokio::test]
-    async fn a_body_that_is_read_whole_keeps_no_pieces() {
-        assert_eq!(whole(Pieces::new(1000), 2000).await.unwrap(), "xy".repeat(1000));
-        assert_eq!(whole(Pieces::new(1), 2000).await.unwrap(), "xy");
-        assert_eq!(whole(Pieces::new(0), 2000).await.unwrap(), "");
-        assert!(matches!(whole(Pieces::new(1000), 1999).await, Err(NotWhole::TooLarge)));
-        assert!(matches!(whole(Pieces::new(1), 1).await, Err(NotWhole::TooLarge)));
-    }
 }

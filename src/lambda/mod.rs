@@ -28,7 +28,11 @@ use crate::{
     config::{Mode, admin::AccessKey},
     functions::{Call, Function, FunctionError, Functions, PAYLOAD_LIMIT, log::Tail},
     kit::{clock::Clock, random::Random},
-    web::{lineage, signature::Gate},
+    web::{
+        lineage,
+        signature::Gate,
+        whole::{NotWhole, whole},
+    },
 };
 use error::Fault;
 use events::Events;
@@ -151,11 +155,10 @@ impl Door {
 }
 
 async fn read(body: Body) -> Result<Bytes, Fault> {
-    let whole = tokio::time::timeout(BODY_TIMEOUT, axum::body::to_bytes(body, PAYLOAD_LIMIT)).await;
-    whole.map_err(|_| Fault::Slow)?.map_err(|error| {
-        let source = std::error::Error::source(&error);
-        let is_too_large = source.is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>);
-        if is_too_large { Fault::TooLarge(PAYLOAD_LIMIT) } else { Fault::Content("the body broke off".into()) }
+    whole(body, PAYLOAD_LIMIT, BODY_TIMEOUT).await.map_err(|error| match error {
+        NotWhole::Slow => Fault::Slow,
+        NotWhole::TooLarge => Fault::TooLarge(PAYLOAD_LIMIT),
+        NotWhole::Broken(_) => Fault::Content("the body broke off".into()),
     })
 }
 

@@ -6,7 +6,10 @@ use axum::extract::Request;
 use bytes::Bytes;
 use http::{HeaderMap, header};
 
-use super::parameters::Parameters;
+use super::{
+    parameters::Parameters,
+    whole::{NotWhole, whole},
+};
 
 /// Far above what a password form or a token request needs.
 pub const MOST_BODY_BYTES: usize = 64 * 1024;
@@ -55,11 +58,10 @@ async fn body(request: Request, kind: &str, most: usize) -> Result<Bytes, FormFa
     if !is_of(headers, kind) {
         return Err(FormFault::Malformed);
     }
-    let whole = tokio::time::timeout(BODY_TIMEOUT, axum::body::to_bytes(request.into_body(), most)).await;
-    whole.map_err(|_| FormFault::Slow)?.map_err(|error| {
-        let source = std::error::Error::source(&error);
-        let too_large = source.is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>);
-        if too_large { FormFault::TooLarge } else { FormFault::Malformed }
+    whole(request.into_body(), most, BODY_TIMEOUT).await.map_err(|error| match error {
+        NotWhole::Slow => FormFault::Slow,
+        NotWhole::TooLarge => FormFault::TooLarge,
+        NotWhole::Broken(_) => FormFault::Malformed,
     })
 }
 

@@ -20,6 +20,7 @@ pub mod signature;
 pub mod tls;
 pub mod upload;
 pub mod way;
+pub mod whole;
 
 use std::sync::Arc;
 

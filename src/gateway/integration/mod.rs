@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use ::http::Response;
 use serde_json::Value;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 pub(super) use self::{
     authorizer_event::authorizer_event,
@@ -37,11 +37,12 @@ pub(super) use self::{
 pub use self::{mapping::MappingError, respond::RespondError, target::TargetError};
 use super::{
     Route,
-    body::{Body, Inbound, whole},
+    body::{Body, Inbound},
     exchange::Exchange,
     refusal::Refusal,
     selection::View,
 };
+use crate::web::whole::{NotWhole, whole};
 
 /// API Gateway gives every integration this long.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(30);
@@ -86,10 +87,10 @@ pub(super) async fn map_response(
     let mut read = None;
     if mapping.reads_response_body() {
         let left = route.timeout.saturating_sub(exchange.report.latency.unwrap_or_default());
-        let bytes = match timeout(left, whole(body, RESPONSE_LIMIT)).await {
-            Err(_) => return Err(Refusal::TimedOut("the answer's body did not come in time")),
-            Ok(bytes) => bytes.map_err(|error| Refusal::Unavailable(error.to_string()))?,
-        };
+        let bytes = whole(body, RESPONSE_LIMIT, left).await.map_err(|error| match error {
+            NotWhole::Slow => Refusal::TimedOut("the answer's body did not come in time"),
+            error => Refusal::Unavailable(error.to_string()),
+        })?;
         body = Body::from(bytes.clone());
         read = Some(bytes);
     }
