@@ -12,6 +12,7 @@ use std::{
     ops::Range,
 };
 
+use foldhash::fast::RandomState;
 use http::Method;
 
 use super::path;
@@ -42,7 +43,7 @@ pub struct Routes {
     /// The most specific first: the first that matches is the one.
     by_rank: Vec<(usize, Key)>,
     /// Routes without parameters by path and method: no other route can beat an exact match.
-    exact: HashMap<String, Vec<(Method, usize)>>,
+    exact: HashMap<String, Vec<(Method, usize)>, RandomState>,
     /// REST APIs find the path first, whatever methods it has, and then the method.
     path_first: bool,
 }
@@ -65,7 +66,7 @@ impl Routes {
         let path_first = protocol == Protocol::Rest;
         let mut by_rank = Vec::new();
         let mut seen = BTreeMap::new();
-        let mut exact: HashMap<String, Vec<(Method, usize)>> = HashMap::new();
+        let mut exact: HashMap<String, Vec<(Method, usize)>, RandomState> = HashMap::default();
         for (index, text) in keys.into_iter().enumerate() {
             let key = Key::parse(text)?;
             if let Some(other) = seen.insert(key.identity(), text) {

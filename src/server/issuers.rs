@@ -7,6 +7,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use foldhash::fast::RandomState;
 
 use crate::{
     flows::{App, Setup, directory, key_ring, key_ring::PoolKeys},
@@ -16,7 +17,7 @@ use crate::{
 
 pub(super) struct OwnPools {
     app: Arc<App>,
-    made: Mutex<HashMap<String, Made>>,
+    made: Mutex<HashMap<String, Made, RandomState>>,
 }
 
 /// The last key set of a pool, with the keys that it was made of.

@@ -19,6 +19,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use foldhash::fast::RandomState;
+
 use super::Result;
 
 /// Made by [`Store::cache`](super::Store::cache). Share it in an `Arc`.
@@ -32,7 +34,7 @@ pub struct Cache<K, V> {
 /// A ring of slots, evicted by the clock algorithm: the hand passes over a row that was used since it last came by.
 struct Rows<K, V> {
     slots: Vec<Option<Slot<K, V>>>,
-    places: HashMap<K, usize>,
+    places: HashMap<K, usize, RandomState>,
     hand: usize,
     /// Raised by every invalidation.
     generation: u64,
@@ -47,7 +49,7 @@ struct Slot<K, V> {
 
 impl<K: Hash + Eq + Clone, V> Cache<K, V> {
     pub(super) fn new(capacity: usize, max_age: Option<Duration>) -> Self {
-        let rows = Rows { slots: Vec::new(), places: HashMap::new(), hand: 0, generation: 0 };
+        let rows = Rows { slots: Vec::new(), places: HashMap::default(), hand: 0, generation: 0 };
         Self { capacity: capacity.max(1), max_age, rows: RwLock::new(rows) }
     }
 
