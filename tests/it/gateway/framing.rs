@@ -305,13 +305,13 @@ async fn what_a_client_says_for_the_gateway_is_not_heard_however_it_is_written()
                  x-forwarded-server: evil\r\nforwarded: for=evil\r\nx-real-ip: 6.6.6.6\r\nx-original-url: /evil\r\n\
                  x-rewrite-url: /evil\r\nx-http-method-override: EVIL\r\nx-http-method: EVIL\r\nx-method-override: EVIL\r\n\
                  x-amzn-oidc-identity: evil\r\nx_amzn_oidc_data: evil\r\nx-amzn-trace-id: evil\r\n\
-                 keep-alive: evil\r\nte: evil\r\nproxy-connection: evil\r\ntransfer_encoding: evil\r\ncontent_length: 99\r\n";
+                 keep-alive: evil\r\nte: evil\r\nproxy-connection: evil\r\ntransfer_encoding: evil\r\ncontent_length: 987654321\r\n";
     let head = "GET /a HTTP/1.1\r\nhost: front\r\nconnection: close, x-user-id, authorization, x-forwarded-for, keep-alive, te\r\n\
                 x-user-id: evil\r\nauthorization: kept\r\n";
     let answer = all(&town, &[head.as_bytes(), lines.as_bytes(), b"\r\n"]).await;
     assert_eq!(answer.status, 200, "{}", answer.head);
     let told = answer.body.to_ascii_lowercase();
-    assert!(!told.contains("evil") && !told.contains("6.6.6") && !told.contains("99"), "{told}");
+    assert!(!told.contains("evil") && !told.contains("6.6.6") && !told.contains("987654321"), "{told}");
     for (line, times) in [
         ("\r\nauthorization: kept\r\n", 1),
         ("\r\nx-forwarded-for: 127.0.0.1\r\n", 1),
