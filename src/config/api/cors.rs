@@ -30,7 +30,8 @@ impl Cors {
                 section.reading.refuse(&origin.at, message);
             }
         }
-        let allow_methods = words(&mut section, "allow_methods");
+        // Browsers tell a `put` from a `PUT`.
+        let allow_methods = words(&mut section, "allow_methods").into_iter().map(|word| word.to_ascii_uppercase());
         let allow_headers = words(&mut section, "allow_headers");
         let expose_headers = words(&mut section, "expose_headers");
         let allow_credentials = section.boolean("allow_credentials");
@@ -44,7 +45,7 @@ impl Cors {
         }
         let cors = Self {
             allow_origins: values(allow_origins),
-            allow_methods,
+            allow_methods: allow_methods.collect(),
             allow_headers,
             expose_headers,
             allow_credentials: allow_credentials.is_some_and(|said| said.value),

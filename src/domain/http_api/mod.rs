@@ -9,7 +9,7 @@ mod rules;
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 pub use self::{
     patch::{Object, patched, read},
@@ -104,6 +104,11 @@ fn route_selection() -> String {
     "${request.method} ${request.path}".to_owned()
 }
 
+fn in_capitals<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let words = Vec::<String>::deserialize(deserializer)?;
+    Ok(words.into_iter().map(|word| word.to_ascii_uppercase()).collect())
+}
+
 fn key_selection() -> String {
     "$request.header.x-api-key".to_owned()
 }
@@ -119,7 +124,8 @@ pub struct Cors {
     pub allow_credentials: Option<bool>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allow_headers: Vec<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// In capitals, however they came: browsers tell a `put` from a `PUT`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "in_capitals")]
     pub allow_methods: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allow_origins: Vec<String>,

@@ -98,6 +98,8 @@ pub async fn reimport(desk: &Desk, id: &str, asked: &Asked<'_>) -> Result<Import
             if !document.settings.contains_key("disableExecuteApiEndpoint") {
                 api.settings.disable_execute_api_endpoint = before.disable_execute_api_endpoint;
             }
+            // No document says it, and there are two spellings.
+            api.settings.route_selection_expression = before.route_selection_expression;
             api.settings.check()?;
             api.routing = routing(desk, api, &document, file)?;
             Ok(api.clone())

@@ -193,7 +193,8 @@ pub(super) fn api(name: &str, mut properties: Properties, desired: &mut Desired)
     }
     properties.copy_word("DisableExecuteApiEndpoint", &mut api.made, "disable_execute_api_endpoint");
     let expression = properties.text("RouteSelectionExpression");
-    if let Some(other) = expression.filter(|text| text.value != "${request.method} ${request.path}") {
+    let only = ["${request.method} ${request.path}", "$request.method $request.path"];
+    if let Some(other) = expression.filter(|text| !only.contains(&text.value.as_str())) {
         properties
             .warn(&other.at, "no other `RouteSelectionExpression` than ${request.method} ${request.path} is supported");
     }

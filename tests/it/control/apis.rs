@@ -38,6 +38,9 @@ async fn an_api_is_made_shown_changed_and_deleted() {
         let changed = house.done("PATCH", &path, changed).await;
         assert_eq!((&changed["name"], changed.get("description")), (&json!("two"), None));
         assert_eq!(changed["corsConfiguration"], json!({"allowOrigins": ["*"], "maxAge": 60}));
+        let cors = json!({"corsConfiguration": {"allowOrigins": ["*"], "allowMethods": ["GET", "put"]}});
+        let changed = house.done("PATCH", &path, cors).await;
+        assert_eq!(changed["corsConfiguration"]["allowMethods"], json!(["GET", "PUT"]));
         house.done("DELETE", &format!("{path}/cors"), Value::Null).await;
         assert_eq!(house.done("GET", &path, Value::Null).await.get("corsConfiguration"), None);
 

@@ -198,6 +198,8 @@ async fn a_document_replaces_what_an_api_had() {
             format!("/v2/tags/arn%3Aaws%3Aapigateway%3Aus-east-1%3A%3A%2Fapis%2F{}", api.rsplit('/').next().unwrap());
         house.done("POST", &tags, json!({"tags": {"k": "v"}})).await;
         house.done("PATCH", &api, json!({"corsConfiguration": {"maxAge": 1}, "description": "d"})).await;
+        let spelled = json!({"routeSelectionExpression": "$request.method $request.path"});
+        house.done("PATCH", &api, spelled.clone()).await;
 
         let body = format!(
             "openapi: 3.0.0\ninfo: {{title: new, version: '2'}}\npaths:\n  /a:\n    get:\n      x-amazon-apigateway-integration:\n        \
@@ -206,6 +208,8 @@ async fn a_document_replaces_what_an_api_had() {
         let made = house.done("PUT", &api, json!({"body": body})).await;
         assert_eq!((&made["name"], &made["version"], &made["tags"]), (&json!("new"), &json!("2"), &json!({"k": "v"})));
         assert_eq!((made.get("corsConfiguration"), made.get("description"), made.get("warnings")), (None, None, None));
+        // Terraform would change it again and again.
+        assert_eq!(made["routeSelectionExpression"], spelled["routeSelectionExpression"]);
         let whole = whole(&house, &api).await;
         assert_eq!(items(&whole, "routes", "routeId"), [kept["routeId"].as_str().unwrap()]);
         let timeouts: Vec<_> =

@@ -28,11 +28,6 @@ locals {
 
 resource "aws_cognito_user_pool" "pool" {
   name = "terraform"
-
-  # Only here for its issuer. A pool says that authenticator apps are off, where the provider expects nothing.
-  lifecycle {
-    ignore_changes = [software_token_mfa_configuration]
-  }
 }
 
 resource "aws_cognito_user_pool_client" "web" {
