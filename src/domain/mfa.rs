@@ -162,7 +162,7 @@ impl Pool {
         settings.mfa_configuration != Mode::Off
             && match factor {
                 Factor::Sms => settings.kept.contains_key("SmsConfiguration"),
-                Factor::Totp => settings.software_token_mfa_configuration.enabled,
+                Factor::Totp => settings.takes_apps(),
                 Factor::Email => settings.kept.contains_key("EmailMfaConfiguration"),
             }
     }

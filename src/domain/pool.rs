@@ -140,8 +140,8 @@ pub struct PoolSettings {
     pub user_pool_tags: BTreeMap<String, String>,
     pub mfa_configuration: mfa::Mode,
     /// SetUserPoolMfaConfig's alone, as is `EmailMfaConfiguration` among what is kept.
-    #[serde(skip_serializing_if = "SoftwareTokens::are_off")]
-    pub software_token_mfa_configuration: SoftwareTokens,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub software_token_mfa_configuration: Option<SoftwareTokens>,
     /// Every other member of the service's model, kept and returned as it came.
     #[serde(flatten)]
     pub kept: BTreeMap<String, Value>,
@@ -159,11 +159,10 @@ impl PoolSettings {
     pub fn is_lite(&self) -> bool {
         self.kept.get("UserPoolTier").and_then(Value::as_str) == Some("LITE")
     }
-}
 
-impl SoftwareTokens {
-    fn are_off(&self) -> bool {
-        !self.enabled
+    /// Whether the pool takes the codes of authenticator apps, where it asks for second factors.
+    pub fn takes_apps(&self) -> bool {
+        self.software_token_mfa_configuration.is_some_and(|tokens| tokens.enabled)
     }
 }
 

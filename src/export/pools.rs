@@ -120,7 +120,7 @@ fn settings(pool: &Pool, template: &Template) -> Result<Map<String, Value>> {
         if has("SmsMfaConfiguration") {
             enabled.push("SMS_MFA");
         }
-        if pool.settings.software_token_mfa_configuration.enabled {
+        if pool.settings.takes_apps() {
             enabled.push("SOFTWARE_TOKEN_MFA");
         }
         if let Some(email) = factors.get("EmailMfaConfiguration") {

@@ -1,7 +1,10 @@
 use serde_json::json;
 
 use super::*;
-use crate::domain::{pool::PoolSettings, user::Attributes};
+use crate::domain::{
+    pool::{PoolSettings, SoftwareTokens},
+    user::Attributes,
+};
 use crate::kit::clock::Time;
 
 const SMS: &[&str] = &["SmsConfiguration"];
@@ -9,7 +12,7 @@ const EMAIL: &[&str] = &["EmailMfaConfiguration"];
 
 fn pool(mode: Mode, configured: &[&[&str]], totp: bool) -> Pool {
     let mut settings = PoolSettings { mfa_configuration: mode, ..PoolSettings::default() };
-    settings.software_token_mfa_configuration.enabled = totp;
+    settings.software_token_mfa_configuration = Some(SoftwareTokens { enabled: totp });
     for name in configured.iter().copied().flatten() {
         settings.kept.insert((*name).to_owned(), json!({}));
     }

@@ -50,7 +50,7 @@ impl PoolSettings {
     fn has_second_factors(&self) -> bool {
         self.kept.contains_key("SmsConfiguration")
             || self.kept.contains_key("EmailMfaConfiguration")
-            || self.software_token_mfa_configuration.enabled
+            || self.takes_apps()
     }
 
     /// A pool that asks for second factors has one to ask for.
@@ -75,12 +75,12 @@ impl PoolSettings {
             if names_one {
                 return invalid("Invalid MFA configuration given, can't turn off MFA and configure an MFA together.");
             }
-            settings.software_token_mfa_configuration.enabled = false;
+            settings.software_token_mfa_configuration = None;
             settings.kept.remove("EmailMfaConfiguration");
         }
         settings.mfa_configuration = wanted.mfa_configuration.unwrap_or(self.mfa_configuration);
-        if let Some(tokens) = wanted.software_token_mfa_configuration {
-            settings.software_token_mfa_configuration = tokens;
+        if wanted.mfa_configuration != Some(Mode::Off) && wanted.software_token_mfa_configuration.is_some() {
+            settings.software_token_mfa_configuration = wanted.software_token_mfa_configuration;
         }
         if let Some(sms) = wanted.sms_mfa_configuration {
             settings.set_sms(sms)?;
@@ -151,9 +151,10 @@ impl PoolSettings {
     pub fn second_factors(&self) -> Members {
         let mut shown = Members::new();
         shown.insert("MfaConfiguration".to_owned(), json!(self.mfa_configuration));
-        // The service says nothing of apps that are off.
-        if self.software_token_mfa_configuration.enabled {
-            shown.insert("SoftwareTokenMfaConfiguration".to_owned(), json!(self.software_token_mfa_configuration));
+        // Of apps that are off the service speaks only where others are on, and somebody has said so.
+        let tokens = self.software_token_mfa_configuration;
+        if let Some(tokens) = tokens.filter(|tokens| tokens.enabled || self.mfa_configuration != Mode::Off) {
+            shown.insert("SoftwareTokenMfaConfiguration".to_owned(), json!(tokens));
         }
         if let Some(configuration) = self.kept.get("SmsConfiguration") {
             let mut sms = json!({"SmsConfiguration": configuration});

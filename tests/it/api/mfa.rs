@@ -120,6 +120,16 @@ async fn the_configuration_of_a_pool_is_set_shown_and_kept() {
         );
         site.call("UpdateUserPool", pool.clone()).await;
         assert_eq!(site.call("GetUserPoolMfaConfig", pool.clone()).await["MfaConfiguration"], "OFF");
+
+        // Apps that were switched off are spoken of while other factors are on, and not where nobody spoke of them.
+        let sms = json!({"MfaConfiguration": "ON", "SmsMfaConfiguration": {"SmsConfiguration": {"SnsCallerArn": SMS}}});
+        set(json!({"MfaConfiguration": "OFF"})).await;
+        assert!(set(sms.clone()).await.get("SoftwareTokenMfaConfiguration").is_none());
+        let shown = set(with(&sms, json!({"SoftwareTokenMfaConfiguration": {}}))).await;
+        assert_eq!(shown["SoftwareTokenMfaConfiguration"], json!({"Enabled": false}), "{shown}");
+        assert_eq!(shown, site.call("GetUserPoolMfaConfig", pool.clone()).await);
+        let shown = set(json!({"MfaConfiguration": "OFF"})).await;
+        assert!(shown.get("SoftwareTokenMfaConfiguration").is_none(), "{shown}");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use poolhouse::{
-    domain::{mfa::Mode, user::Credential},
+    domain::{mfa::Mode, pool::SoftwareTokens, user::Credential},
     store,
 };
 
@@ -99,7 +99,7 @@ async fn without_a_choice_the_password_is_asked_for_at_once() {
         house
             .set_pool(|settings| {
                 settings.mfa_configuration = Mode::On;
-                settings.software_token_mfa_configuration.enabled = true;
+                settings.software_token_mfa_configuration = Some(SoftwareTokens { enabled: true });
             })
             .await;
         let mut browser = Browser::new(&house);

@@ -1,7 +1,10 @@
 //! The second step of a sign-in, in a browser.
 
 use poolhouse::{
-    domain::mfa::{Factor, Mode},
+    domain::{
+        mfa::{Factor, Mode},
+        pool::SoftwareTokens,
+    },
     keys::totp,
     store,
 };
@@ -17,7 +20,7 @@ use crate::{
 async fn guard(house: &House, email: bool, apps: bool) {
     let mut pool = house.pool().await;
     pool.settings.mfa_configuration = Mode::On;
-    pool.settings.software_token_mfa_configuration.enabled = apps;
+    pool.settings.software_token_mfa_configuration = Some(SoftwareTokens { enabled: apps });
     if email {
         pool.settings.kept.insert("EmailMfaConfiguration".into(), json!({}));
     }
