@@ -2,8 +2,8 @@
 //!
 //! As in Lambda a call whose function fails is tried twice more, after one minute and after another two. One that nobody could
 //! take, because everybody is at work or away, goes back to the queue for up to six hours, at first for a second and then for
-//! longer, up to five minutes. Every try has the call's request id, and asks the function that has the name then. What is given up is logged; nothing is kept
-//! over a restart.
+//! longer, up to five minutes. Every try has the call's request id, and asks the function that has the name then. What is given up
+//! is logged; nothing is kept over a restart.
 //! <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>
 
 use std::{
